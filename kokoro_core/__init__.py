@@ -1,0 +1,51 @@
+"""Kokoro: compose text-to-speech acoustic models from a spec file and plugins.
+
+Importing this package imports no torch; each name below is imported when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kokoro_core.api import KokoroModel
+    from kokoro_core.assembly import assemble
+    from kokoro_core.spec.audio import AudioSettings
+    from kokoro_core.spec.load import load_spec
+    from kokoro_core.spec.model_spec import ModelSpec
+    from kokoro_core.spec.problems import Problem, SpecError
+    from registry import hookimpl
+
+_HOME = {
+    "AudioSettings": "kokoro_core.spec.audio",
+    "KokoroModel": "kokoro_core.api",
+    "ModelSpec": "kokoro_core.spec.model_spec",
+    "Problem": "kokoro_core.spec.problems",
+    "SpecError": "kokoro_core.spec.problems",
+    "assemble": "kokoro_core.assembly",
+    "hookimpl": "registry",
+    "load_spec": "kokoro_core.spec.load",
+}
+
+__all__ = [
+    "AudioSettings",
+    "KokoroModel",
+    "ModelSpec",
+    "Problem",
+    "SpecError",
+    "assemble",
+    "hookimpl",
+    "load_spec",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from its home."""
+    if name not in _HOME:
+        raise AttributeError(f"`kokoro_core` has no `{name}`; it has {', '.join(__all__)}.")
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,76 @@
+"""Durations: what the predicted number means, the one rounding, and the place of a frame."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def log_durations(durations: Tensor) -> Tensor:
+    """Return what a duration predictor is trained on: the natural log of (frames + 1)."""
+    return torch.log1p(durations.to(torch.get_default_dtype()))
+
+
+def frames_from_log(duration_pred: Tensor, padding_mask: Tensor) -> Tensor:
+    """Return frames from the natural log of (frames + 1), not negative, 0 at padding.
+
+    A prediction below 0 means less than no frame, which is no frame.
+
+    Shape:
+        duration_pred: (B, N). padding_mask: (B, N) bool. Returns: (B, N).
+    """
+    return torch.expm1(duration_pred).relu().masked_fill(padding_mask, 0.0)
+
+
+def round_durations(
+    frames: Tensor, padding_mask: Tensor, *, speed: float | Tensor = 1.0, min_frames: int = 1
+) -> Tensor:
+    """Return whole frames: ``floor(frames / speed + 0.5)``, at least `min_frames`, 0 at padding.
+
+    This is the only place where durations are rounded.
+
+    Args:
+        frames: (B, N) float, not negative.
+        padding_mask: (B, N) bool.
+        speed: Above 1 is faster; a number, (B, 1) or (B, N).
+        min_frames: The least that a phoneme lasts.
+
+    Raises:
+        ValueError: `speed` is a number that is not above 0, or `min_frames` is negative.
+    """
+    if isinstance(speed, (int, float)) and not 0 < speed < float("inf"):
+        raise ValueError(f"`speed` must be a number above 0, not {speed}; 1.0 is the normal pace.")
+    if min_frames < 0:
+        raise ValueError(f"`min_frames` must be 0 or more, not {min_frames}.")
+    whole = torch.floor(frames / speed + 0.5).to(torch.int64)
+    return whole.clamp_min(min_frames).masked_fill(padding_mask, 0)
+
+
+def phoneme_of_frame(durations: Tensor, num_frames: int) -> Tensor:
+    """Return for each frame the index of the phoneme that it belongs to.
+
+    A frame after the last phoneme gets the last index; its row's padding mask says that it is none.
+
+    Shape:
+        durations: (B, N) int64. Returns: (B, T) int64.
+    """
+    ends = durations.cumsum(1)
+    frames = torch.arange(num_frames, device=durations.device).expand(durations.shape[0], -1)
+    index = torch.searchsorted(ends, frames.contiguous(), right=True)
+    return index.clamp_max(durations.shape[1] - 1)
+
+
+def place_in_phoneme(durations: Tensor, num_frames: int) -> tuple[Tensor, Tensor]:
+    """Return for each frame how many frames of its phoneme lie before it, and how many after it.
+
+    Past the row's end both are what they would be if the last phoneme went on: the first grows, the
+    second is below 0. The caller masks such frames.
+
+    Shape:
+        durations: (B, N) int64. Returns: two tensors (B, T) int64.
+    """
+    phoneme = phoneme_of_frame(durations, num_frames)
+    ends = durations.cumsum(1).gather(1, phoneme)
+    starts = ends - durations.gather(1, phoneme)
+    frames = torch.arange(num_frames, device=durations.device)
+    return frames - starts, ends - 1 - frames

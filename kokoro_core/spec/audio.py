@@ -1,0 +1,78 @@
+"""`AudioSettings`: everything that decides what the numbers of a mel spectrogram mean."""
+
+from __future__ import annotations
+
+from typing import Literal, Self, TypeVar
+
+from pydantic import Field, model_validator
+
+from kokoro_core.spec.params import StrictModel
+
+Array = TypeVar("Array")
+
+
+class AudioSettings(StrictModel):
+    """The mel spectrogram in full; the defaults are HiFi-GAN's for 22,050 Hz (Kong et al., 2020).
+
+    A vocoder that was made for one setting turns the mels of another into noise, so the section
+    travels in the checkpoint and a vocoder refuses one that differs.
+
+    Attributes:
+        sample_rate: Samples a second.
+        n_fft: Length of the Fourier transform in samples.
+        win_length: Length of the Hann window in samples.
+        hop_length: Samples between two frames.
+        n_mels: Mel channels; must equal the spec's ``mel_dim``.
+        fmin: Lowest frequency of the filters in Hz.
+        fmax: Highest frequency of the filters in Hz.
+        mel_scale: Scale of the filters' centres.
+        mel_norm: ``slaney`` divides each filter by its width, None leaves its peak at 1.
+        power: Exponent of the magnitude: 1 magnitude, 2 power.
+        log: Natural logarithm or decimal.
+        floor: Smallest magnitude before the logarithm.
+        floor_mode: ``clamp``: log(max(x, floor)), ``add``: log(x + floor).
+        padding: ``same``: reflect (n_fft - hop_length) / 2 samples at each side, so that there are
+            samples / hop_length frames; ``center``: reflect n_fft / 2.
+        mean: Mean of the log mel, subtracted before the model sees it.
+        std: Standard deviation that it is divided by.
+    """
+
+    sample_rate: int = Field(22050, ge=1)
+    n_fft: int = Field(1024, ge=2)
+    win_length: int = Field(1024, ge=2)
+    hop_length: int = Field(256, ge=1)
+    n_mels: int = Field(80, ge=1)
+    fmin: float = Field(0.0, ge=0)
+    fmax: float = Field(8000.0, gt=0)
+    mel_scale: Literal["slaney", "htk"] = "slaney"
+    mel_norm: Literal["slaney"] | None = "slaney"
+    power: float = Field(1.0, gt=0)
+    log: Literal["ln", "log10"] = "ln"
+    floor: float = Field(1e-5, gt=0)
+    floor_mode: Literal["clamp", "add"] = "clamp"
+    padding: Literal["same", "center"] = "same"
+    mean: float = -5.536622
+    std: float = Field(2.116101, gt=0)
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.win_length > self.n_fft:
+            raise ValueError(f"win_length {self.win_length} is larger than n_fft {self.n_fft}")
+        if not self.fmin < self.fmax <= self.sample_rate / 2:
+            raise ValueError(
+                f"fmin {self.fmin} < fmax {self.fmax} <= sample_rate / 2 = {self.sample_rate / 2} "
+                f"does not hold"
+            )
+        return self
+
+    def differences(self, other: AudioSettings) -> list[str]:
+        """Return the settings that make mels of one kind useless to a vocoder of the other.
+
+        The mean and the standard deviation are not among them: mels are denormalised before.
+        """
+        mine, theirs = self.model_dump(), other.model_dump()
+        return [
+            f"{name}: {mine[name]} against {theirs[name]}"
+            for name in mine
+            if name not in ("mean", "std") and mine[name] != theirs[name]
+        ]

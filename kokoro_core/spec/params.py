@@ -1,0 +1,162 @@
+"""`ComponentParams`: a params class is the registration, the schema and the builder of a component.
+
+Its base class gives the slot, its field ``type`` the name, its docstring the description, its other
+fields the settings, its ``build`` the module. The registry reaches validation through the validation
+context, so that no global table decides what a name means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, ClassVar, Self, TypeVar, get_args
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    ValidationError,
+    ValidationInfo,
+)
+from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic_core import core_schema as cs
+
+from kokoro_core.spec.sizes import Sizes
+from registry import ComponentRegistry, Slot
+from registry.errors import AmbiguousComponent, UnknownComponent, suggestion
+
+T = TypeVar("T")
+
+Seq = Annotated[tuple[T, ...], Field(strict=False)]
+"""A sequence of a spec: a list in the file, a tuple in Python."""
+
+
+class StrictModel(BaseModel):
+    """The settings of all models of a spec: nothing unknown, nothing coerced, nothing changed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class ComponentParams(StrictModel):
+    """The base of every component's settings.
+
+    A slot's base class names the slot: ``class EncoderParams(ComponentParams, slot="encoder")``. A
+    component derives from it and names itself: ``type: Literal["transformer"] = "transformer"``.
+
+    Attributes:
+        takes: For each input that has a width (``hidden``, ``memory``, ``mel``) the field that holds
+            it. A field that is missing or None takes the spec's width.
+        gives: The same for the outputs.
+    """
+
+    slot: ClassVar[str] = ""
+    component_name: ClassVar[str | None] = None
+    takes: ClassVar[Mapping[str, str]] = {}
+    gives: ClassVar[Mapping[str, str]] = {}
+    _opens_slot: ClassVar[bool] = False
+
+    type: str
+
+    def __init_subclass__(cls, slot: str | None = None, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls._opens_slot = slot is not None
+        if slot is not None:
+            cls.slot = slot
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, slot: str | None = None, **kwargs: Any) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        default = cls.model_fields["type"].default
+        if default in get_args(cls.model_fields["type"].annotation):
+            cls.component_name = default
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """Names of the side inputs that the component takes by keyword (``speaker``, ``plan`` …)."""
+        return frozenset()
+
+    def cross_check(self, sizes: Sizes) -> Iterable[tuple[str, str]]:
+        """Yield (field, message) for each rule between fields, or fields and sizes, that is broken."""
+        return ()
+
+    @classmethod
+    def __get_pydantic_core_schema__(
+        cls, source: Any, handler: GetCoreSchemaHandler
+    ) -> cs.CoreSchema:
+        if not cls._opens_slot:
+            return handler(source)
+        return cs.with_info_plain_validator_function(
+            cls._dispatch,
+            serialization=cs.plain_serializer_function_ser_schema(_dump_by_runtime_type),
+        )
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: cs.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        if not cls._opens_slot:
+            return handler(schema)
+        return {"x-slot": cls.slot}
+
+    @classmethod
+    def _dispatch(cls, value: Any, info: ValidationInfo) -> Self:
+        """Validate a mapping as the component that its ``type`` names."""
+        if isinstance(value, cls):
+            return value
+        registry = (info.context or {}).get("registry")
+        if not isinstance(value, Mapping):
+            raise PydanticCustomError(
+                "not-a-component",
+                "expected a mapping with the key 'type', for example {example}",
+                {"example": f"{{type: {_first_name(registry, cls.slot)}}}"},
+            )
+        if registry is None:
+            raise PydanticCustomError(
+                "needs-registry",
+                "a mapping needs `load_spec`; in Python pass an instance of a `{base}`",
+                {"base": cls.__name__},
+            )
+        concrete = cls._find(value, registry)
+        known = {**value, "type": concrete.model_fields["type"].default}
+        return concrete.model_validate(known, context=info.context)
+
+    @classmethod
+    def _find(cls, value: Mapping[str, Any], registry: ComponentRegistry) -> type[Self]:
+        if "type" not in value:
+            raise PydanticCustomError(
+                "no-type",
+                "a {slot} needs the key 'type'; available: {names}",
+                {"slot": cls.slot, "names": ", ".join(registry.names(cls.slot)) or "none"},
+            )
+        try:
+            return registry.get(Slot(cls.slot, cls), value["type"])
+        except (UnknownComponent, AmbiguousComponent, TypeError) as error:
+            raise _unknown_type(cls, value["type"], registry, error) from None
+
+
+def _first_name(registry: ComponentRegistry | None, slot: str) -> str:
+    names = registry.names(slot) if registry is not None else ()
+    return names[0] if names else "…"
+
+
+def _unknown_type(
+    cls: type[ComponentParams], got: Any, registry: ComponentRegistry, error: Exception
+) -> ValidationError:
+    """Return the error of a ``type`` that names nothing, located at the key ``type``."""
+    names = registry.names(cls.slot)
+    message = f"no {cls.slot} is named {got!r}{suggestion(got, names)}; available: {', '.join(names)}"
+    if isinstance(error, AmbiguousComponent):
+        message = str(error)
+    problem = PydanticCustomError(
+        "ambiguous-type" if isinstance(error, AmbiguousComponent) else "unknown-type",
+        "{message}",
+        {"message": message},
+    )
+    detail = InitErrorDetails(type=problem, loc=("type",), input=got)
+    return ValidationError.from_exception_data(cls.__name__, [detail])
+
+
+def _dump_by_runtime_type(value: ComponentParams) -> dict[str, Any]:
+    """Dump a component with the fields of its own class, not only those of the slot's base."""
+    return value.model_dump(mode="json")

@@ -1,0 +1,19 @@
+"""Floor 0: slots, components and plugins. Knows no torch and no word of speech."""
+
+from registry.components import ComponentRegistry, Registration
+from registry.discovery import NamedSpec, PluginRecord, Plugins, discover, installed_plugins
+from registry.hookspecs import Command, hookimpl
+from registry.slot import Slot
+
+__all__ = [
+    "Command",
+    "ComponentRegistry",
+    "NamedSpec",
+    "PluginRecord",
+    "Plugins",
+    "Registration",
+    "Slot",
+    "discover",
+    "hookimpl",
+    "installed_plugins",
+]

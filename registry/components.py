@@ -1,0 +1,134 @@
+"""The immutable table of what the plugins returned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from registry.errors import (
+    AmbiguousComponent,
+    DuplicateComponent,
+    InvalidComponent,
+    UnknownComponent,
+)
+from registry.slot import ComponentClass, Slot
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Registration:
+    """One component and where it comes from."""
+
+    component: ComponentClass
+    plugin: str
+    distribution: str
+    version: str
+    slot: str = field(init=False)
+    name: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        for attribute in ("slot", "component_name"):
+            value = getattr(self.component, attribute, None)
+            if not isinstance(self.component, type) or not isinstance(value, str):
+                raise InvalidComponent(
+                    f"`{self.plugin}` returned {self.component!r} from `kokoro_components`, which "
+                    f"has no `{attribute}`; return params classes that derive from a slot's base."
+                )
+        object.__setattr__(self, "slot", self.component.slot)
+        object.__setattr__(self, "name", self.component.component_name)
+
+    @property
+    def qualified_name(self) -> str:
+        """The name that no other plugin can have: ``plugin/name``."""
+        return f"{self.plugin}/{self.name}"
+
+
+class ComponentRegistry:
+    """All components, by slot and name; nothing is added after it is made.
+
+    A short name that two plugins registered is ambiguous and refused; the qualified form
+    ``plugin/name`` always works.
+
+    Raises:
+        DuplicateComponent: One plugin registered one name of a slot twice.
+    """
+
+    def __init__(self, registrations: Iterable[Registration] = ()) -> None:
+        self._registrations = tuple(registrations)
+        self._by_qualified: dict[tuple[str, str], Registration] = {}
+        self._by_short: dict[tuple[str, str], tuple[Registration, ...]] = {}
+        self._by_class: dict[ComponentClass, Registration] = {}
+        for each in self._registrations:
+            self._add(each)
+
+    def _add(self, new: Registration) -> None:
+        key = (new.slot, new.qualified_name)
+        if key in self._by_qualified:
+            raise DuplicateComponent(
+                f"`{new.plugin}` registers the {new.slot} `{new.name}` twice; "
+                f"a name stands for one component."
+            )
+        self._by_qualified[key] = new
+        short = (new.slot, new.name)
+        self._by_short[short] = (*self._by_short.get(short, ()), new)
+        self._by_class[new.component] = new
+
+    def __iter__(self) -> Iterator[Registration]:
+        return iter(self._registrations)
+
+    def __len__(self) -> int:
+        return len(self._registrations)
+
+    def get(self, slot: Slot[T], name: str) -> type[T]:
+        """Return the class registered under a name.
+
+        Raises:
+            UnknownComponent: The slot has no such component.
+            AmbiguousComponent: More than one plugin has it; the error names them.
+            InvalidComponent: It does not derive from the slot's base class.
+        """
+        found = self.find(slot.name, name).component
+        if not issubclass(found, slot.base):
+            raise InvalidComponent(
+                f"`{name}` is registered as a {slot.name} but does not derive from "
+                f"`{slot.base.__name__}`."
+            )
+        return found
+
+    def find(self, slot: str, name: str) -> Registration:
+        """Return the registration under a short or a qualified name.
+
+        Raises:
+            UnknownComponent: The slot has no such component.
+            AmbiguousComponent: More than one plugin has it; the error names them.
+        """
+        if (slot, name) in self._by_qualified:
+            return self._by_qualified[slot, name]
+        found = self._by_short.get((slot, name), ())
+        if not found:
+            raise UnknownComponent(slot, name, self.names(slot))
+        if len(found) > 1:
+            owners = [(f"{each.distribution} {each.version}", each.qualified_name) for each in found]
+            raise AmbiguousComponent(slot, name, owners)
+        return found[0]
+
+    def registration(self, component: ComponentClass) -> Registration | None:
+        """Return where a class comes from, or None for one that no plugin registered."""
+        return self._by_class.get(component)
+
+    def slots(self) -> tuple[str, ...]:
+        """Return the slots that have a component, sorted."""
+        return tuple(sorted({each.slot for each in self._registrations}))
+
+    def names(self, slot: str) -> tuple[str, ...]:
+        """Return what a spec can write in a slot: short names, qualified where they clash."""
+        clear = {name: found for (where, name), found in self._by_short.items() if where == slot}
+        return tuple(
+            sorted(
+                name if len(found) == 1 else each.qualified_name
+                for name, found in clear.items()
+                for each in found
+            )
+        )

@@ -1,0 +1,62 @@
+"""The errors of the registry."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class RegistryError(Exception):
+    """The base of every error that the registry raises."""
+
+
+class UnknownComponent(RegistryError):
+    """No plugin registered a component of that name in that slot."""
+
+    def __init__(self, slot: str, name: str, available: Iterable[str]) -> None:
+        self.slot, self.name, self.available = slot, name, tuple(available)
+        known = ", ".join(f"`{each}`" for each in self.available) or "none"
+        super().__init__(
+            f"`{name}` is not a registered {slot}{suggestion(name, self.available)}; "
+            f"available: {known}."
+        )
+
+
+class AmbiguousComponent(RegistryError):
+    """Two plugins registered one name in one slot."""
+
+    def __init__(self, slot: str, name: str, owners: Iterable[tuple[str, str]]) -> None:
+        self.slot, self.name, self.owners = slot, name, tuple(owners)
+        who = " and ".join(f"`{dist}` (as `{full}`)" for dist, full in self.owners)
+        super().__init__(
+            f"`{name}` is a {slot} of more than one plugin: {who}; write the qualified name."
+        )
+
+
+class DuplicateComponent(RegistryError):
+    """One plugin registered one name of a slot twice."""
+
+
+class InvalidComponent(RegistryError):
+    """What a plugin returned is not a component."""
+
+
+class InvalidPlugin(RegistryError):
+    """A plugin broke the contract of the hooks."""
+
+
+class UnknownNamedSpec(RegistryError):
+    """No plugin ships a spec of that name."""
+
+    def __init__(self, name: str, available: Iterable[str]) -> None:
+        self.name, self.available = name, tuple(available)
+        known = ", ".join(f"`{each}`" for each in self.available) or "none"
+        super().__init__(
+            f"`{name}` is not a named spec{suggestion(name, self.available)}; available: {known}."
+        )
+
+
+def suggestion(name: object, available: Iterable[str]) -> str:
+    """Return ", did you mean `…`?" for the closest name, or nothing."""
+    close = difflib.get_close_matches(str(name), list(available), n=1)
+    return f", did you mean `{close[0]}`?" if close else ""

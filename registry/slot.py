@@ -1,0 +1,24 @@
+"""A slot: a typed, named place that a component can fill."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Slot(Generic[T]):
+    """A typed key: ``name`` as a spec writes it, ``base`` the class its components derive from.
+
+    The type parameter makes look-ups precise: ``registry.get(ENCODER, "transformer")`` is a
+    ``type[EncoderParams]`` to a type checker.
+    """
+
+    name: str
+    base: type[T]
+
+
+ComponentClass = type[Any]
+"""A params class: it has ``slot`` and ``component_name``, which is checked when it is registered."""
