@@ -110,7 +110,7 @@ class ComponentRegistry:
         if not found:
             raise UnknownComponent(slot, name, self.names(slot))
         if len(found) > 1:
-            owners = [(f"{each.distribution} {each.version}", each.qualified_name) for each in found]
+            owners = [(f"{e.distribution} {e.version}", e.qualified_name) for e in found]
             raise AmbiguousComponent(slot, name, owners)
         return found[0]
 

@@ -163,9 +163,10 @@ def _ask(plugin: Any, record: PluginRecord) -> Contribution:
     try:
         manager.check_pending()
     except pluggy.PluginValidationError as error:
-        raise InvalidPlugin(f"`{record.name}` implements a hook that does not exist: {error}") from None
+        message = f"`{record.name}` implements a hook that does not exist: {error}"
+        raise InvalidPlugin(message) from None
     components = [each for returned in manager.hook.kokoro_components() for each in returned]
-    specs = {name: file for returned in manager.hook.kokoro_specs() for name, file in returned.items()}
+    specs = {name: file for each in manager.hook.kokoro_specs() for name, file in each.items()}
     commands = [each for returned in manager.hook.kokoro_commands() for each in returned]
     registrations = tuple(
         Registration(each, record.name, record.distribution, record.version) for each in components
@@ -178,9 +179,7 @@ def _ask(plugin: Any, record: PluginRecord) -> Contribution:
     return Contribution(registrations, named, tuple(commands))
 
 
-def _gather(
-    loaded: list[tuple[PluginRecord, Contribution]], others: list[PluginRecord]
-) -> Plugins:
+def _gather(loaded: list[tuple[PluginRecord, Contribution]], others: list[PluginRecord]) -> Plugins:
     """Join the contributions; a named spec or a command that is taken breaks the later plugin."""
     records, components = list(others), list[Registration]()
     specs: dict[str, NamedSpec] = {}

@@ -1,8 +1,8 @@
 """The contract of the hooks that a plugin may implement.
 
-A plugin is a module (or an object) behind an entry point of the group ``kokoro.plugins``. Its hooks
-return what the plugin brings; they register nothing themselves, so a hook that fails half-way leaves
-nothing behind. The module of the hooks must be cheap to import: no torch.
+A plugin is a module (or an object) behind an entry point of the group ``kokoro.plugins``. Its
+hooks return what the plugin brings; they register nothing themselves, so a hook that fails half-way
+leaves nothing behind. The module of the hooks must be cheap to import: no torch.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.resources.abc import Traversable
-from typing import Any, cast
+from typing import Any
 
 import pluggy
 
@@ -41,7 +41,7 @@ class Command:
     def load(self) -> Any:
         """Import the function that runs the command."""
         module, _, function = self.target.partition(":")
-        return cast(Any, getattr(import_module(module), function))
+        return getattr(import_module(module), function)
 
 
 @hookspec

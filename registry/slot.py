@@ -21,4 +21,4 @@ class Slot(Generic[T]):
 
 
 ComponentClass = type[Any]
-"""A params class: it has ``slot`` and ``component_name``, which is checked when it is registered."""
+"""A params class: its ``slot`` and ``component_name`` are checked when it is registered."""

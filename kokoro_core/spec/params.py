@@ -1,12 +1,13 @@
 """`ComponentParams`: a params class is the registration, the schema and the builder of a component.
 
-Its base class gives the slot, its field ``type`` the name, its docstring the description, its other
-fields the settings, its ``build`` the module. The registry reaches validation through the validation
-context, so that no global table decides what a name means.
+Its base class gives the slot, its field ``type`` the name, its docstring the description, its
+other fields the settings, its ``build`` the module. The registry reaches validation through the
+validation context, so that no global table decides what a name means.
 """
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, ClassVar, Self, TypeVar, get_args
 
@@ -45,8 +46,9 @@ class ComponentParams(StrictModel):
     component derives from it and names itself: ``type: Literal["transformer"] = "transformer"``.
 
     Attributes:
-        takes: For each input that has a width (``hidden``, ``memory``, ``mel``) the field that holds
-            it. A field that is missing or None takes the spec's width.
+        takes: For each input that has a width (``hidden``, ``memory``, ``mel``) the field that
+            holds it. A field that is None takes the spec's width; a component without the field takes
+            the width that arrives and passes it on.
         gives: The same for the outputs.
     """
 
@@ -54,13 +56,13 @@ class ComponentParams(StrictModel):
     component_name: ClassVar[str | None] = None
     takes: ClassVar[Mapping[str, str]] = {}
     gives: ClassVar[Mapping[str, str]] = {}
-    _opens_slot: ClassVar[bool] = False
+    opens_slot: ClassVar[bool] = False
 
     type: str
 
     def __init_subclass__(cls, slot: str | None = None, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        cls._opens_slot = slot is not None
+        cls.opens_slot = slot is not None
         if slot is not None:
             cls.slot = slot
 
@@ -73,18 +75,18 @@ class ComponentParams(StrictModel):
 
     @property
     def needs(self) -> frozenset[str]:
-        """Names of the side inputs that the component takes by keyword (``speaker``, ``plan`` …)."""
+        """Names of the side inputs that it takes by keyword (``speaker``, ``plan`` …)."""
         return frozenset()
 
     def cross_check(self, sizes: Sizes) -> Iterable[tuple[str, str]]:
-        """Yield (field, message) for each rule between fields, or fields and sizes, that is broken."""
+        """Yield (field, message) for each rule between fields and sizes that is broken."""
         return ()
 
     @classmethod
     def __get_pydantic_core_schema__(
         cls, source: Any, handler: GetCoreSchemaHandler
     ) -> cs.CoreSchema:
-        if not cls._opens_slot:
+        if not cls.opens_slot:
             return handler(source)
         return cs.with_info_plain_validator_function(
             cls._dispatch,
@@ -95,7 +97,7 @@ class ComponentParams(StrictModel):
     def __get_pydantic_json_schema__(
         cls, schema: cs.CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        if not cls._opens_slot:
+        if not cls.opens_slot:
             return handler(schema)
         return {"x-slot": cls.slot}
 
@@ -122,7 +124,7 @@ class ComponentParams(StrictModel):
         return concrete.model_validate(known, context=info.context)
 
     @classmethod
-    def _find(cls, value: Mapping[str, Any], registry: ComponentRegistry) -> type[Self]:
+    def _find(cls, value: Mapping[str, Any], registry: ComponentRegistry) -> builtins.type[Self]:
         if "type" not in value:
             raise PydanticCustomError(
                 "no-type",
@@ -141,11 +143,13 @@ def _first_name(registry: ComponentRegistry | None, slot: str) -> str:
 
 
 def _unknown_type(
-    cls: type[ComponentParams], got: Any, registry: ComponentRegistry, error: Exception
+    cls: builtins.type[ComponentParams], got: Any, registry: ComponentRegistry, error: Exception
 ) -> ValidationError:
     """Return the error of a ``type`` that names nothing, located at the key ``type``."""
     names = registry.names(cls.slot)
-    message = f"no {cls.slot} is named {got!r}{suggestion(got, names)}; available: {', '.join(names)}"
+    message = (
+        f"no {cls.slot} is named {got!r}{suggestion(got, names)}; available: {', '.join(names)}"
+    )
     if isinstance(error, AmbiguousComponent):
         message = str(error)
     problem = PydanticCustomError(

@@ -1,0 +1,148 @@
+"""Check a document: every problem of it in one pass."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from kokoro_core.spec.dimensions import Finding, fill_widths, find_conflicts
+from kokoro_core.spec.document import Document
+from kokoro_core.spec.fields import did_you_mean, field_problem
+from kokoro_core.spec.model_spec import ModelSpec
+from kokoro_core.spec.needs import unmet_needs
+from kokoro_core.spec.problems import Path, Problem, SpecError, dotted
+from kokoro_core.spec.walk import value_at
+from registry import ComponentRegistry, Plugins
+
+_SIZES = [
+    "vocab_size",
+    "pad_id",
+    "mel_dim",
+    "hidden_dim",
+    "audio",
+    "duration_predictor",
+    "regulator",
+]
+_MAX_PRUNINGS = 8
+
+
+def check(document: Document, plugins: Plugins) -> ModelSpec:
+    """Return the spec that a document describes, its widths solved.
+
+    Raises:
+        SpecError: It has problems: in the text, in a field, or between components.
+    """
+    registry = plugins.components
+    if not isinstance(document.value, Mapping):
+        message = "a spec is a mapping with keys such as 'encoder' and 'decoder'"
+        raise SpecError([*document.problems, document.problem("wrong-type", (), message)])
+    problems = [*document.problems]
+    spec, errors = _validate(document.value, registry)
+    said = {each.path for each in problems}
+    problems += [
+        _with_plugin_hint(field_problem(each, document, registry), each["input"], plugins)
+        for each in errors
+        if not _said_already(tuple(each["loc"]), said)
+    ]
+    bad = [tuple(each["loc"]) for each in errors]
+    if spec is None:
+        spec = _validate_without(document.value, bad, registry)
+    if spec is not None:
+        findings = [each for each in find_conflicts(spec) if not _depends_on(each, bad)]
+        problems += [_finding_problem(each, document) for each in findings]
+    problems += unmet_needs(_needs(document.value), document, plugins)
+    if problems or spec is None:
+        raise SpecError(sorted(problems, key=_in_order))
+    return fill_widths(spec)
+
+
+def _validate(value: Any, registry: ComponentRegistry) -> tuple[ModelSpec | None, list[Any]]:
+    try:
+        return ModelSpec.model_validate(value, context={"registry": registry}), []
+    except ValidationError as error:
+        return None, error.errors(include_url=False)
+
+
+def _validate_without(
+    value: Any, bad: Iterable[Path], registry: ComponentRegistry
+) -> ModelSpec | None:
+    """Return the spec without its bad values, so that what is left can be checked as a whole."""
+    for _ in range(_MAX_PRUNINGS):
+        for path in bad:
+            value = _without(value, path)
+        spec, errors = _validate(value, registry)
+        if spec is not None or any(each["type"] in ("missing", "no-type") for each in errors):
+            return spec
+        bad = [tuple(each["loc"]) for each in errors]
+    return None
+
+
+def _without(value: Any, path: Path) -> Any:
+    """Return a copy of plain values without the one at a path."""
+    if not path or value_at(value, path[:1]) is None:
+        return value
+    head, rest = path[0], path[1:]
+    if isinstance(value, Mapping):
+        kept = {key: each for key, each in value.items() if key != head}
+        return {**kept, head: _without(value[head], rest)} if rest else kept
+    if isinstance(value, list) and isinstance(head, int):
+        middle = [_without(value[head], rest)] if rest else []
+        return [*value[:head], *middle, *value[head + 1 :]]
+    return value
+
+
+def _depends_on(finding: Finding, bad: Iterable[Path]) -> bool:
+    """Return whether a finding may come from a value that was left out of the second check."""
+    for path in bad:
+        involved = (
+            finding.path[:1],
+            *finding.parts,
+            *([finding.other[:1]] if finding.other else []),
+        )
+        if path[:1] in involved:
+            return True
+        if len(path) == 1 and (path[0] in _SIZES or did_you_mean(path[0], _SIZES)):
+            return True
+    return False
+
+
+def _finding_problem(finding: Finding, document: Document) -> Problem:
+    other = document.place(finding.other) if finding.other is not None else ""
+    return document.problem(finding.code, finding.path, finding.message.replace("{other}", other))
+
+
+def _with_plugin_hint(problem: Problem, got: Any, plugins: Plugins) -> Problem:
+    """Add to an unknown type the plugin that would have brought it, if it is not loaded."""
+    if problem.code != "unknown-type":
+        return problem
+    wanted = got.partition("/")[0] if isinstance(got, str) and "/" in got else None
+    missing = [
+        f"the plugin '{each.name}' is {each.status}{f' ({each.cause})' if each.cause else ''}"
+        for each in plugins.records
+        if each.status != "loaded" and wanted in (None, each.name)
+    ]
+    if not missing:
+        return problem
+    hint = missing[0] if len(missing) == 1 else f"{len(missing)} plugins are not loaded"
+    message = f"{problem.message}; {hint}, see `kokoro-core plugins`"
+    return Problem(problem.code, problem.path, message, problem.source, problem.position)
+
+
+def _said_already(path: Path, said: set[str]) -> bool:
+    """Return whether the text itself has a problem at a path or above it."""
+    return any(dotted(path[:end]) in said for end in range(1, len(path) + 1))
+
+
+def _needs(value: Mapping[str, Any]) -> dict[str, str]:
+    needs = value.get("plugins")
+    if not isinstance(needs, Mapping):
+        return {}
+    return {name: each for name, each in needs.items() if isinstance(each, str)}
+
+
+def _in_order(problem: Problem) -> tuple[int, int]:
+    if problem.position is None:
+        return (1 << 31, 0)
+    return problem.position.line, problem.position.column

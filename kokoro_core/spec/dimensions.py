@@ -1,0 +1,239 @@
+"""Solve the widths of a spec and check what holds between its components.
+
+A component that leaves a width out takes the spec's; one that has no field for it takes the width
+that arrives and passes it on. Then the widths at both ends of each connection must be equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
+
+from kokoro_core.spec.model_spec import ModelSpec
+from kokoro_core.spec.params import ComponentParams
+from kokoro_core.spec.problems import Path, Problem, SpecError, dotted
+from kokoro_core.spec.sizes import Sizes
+from kokoro_core.spec.walk import components_in, parse_path
+
+Model = TypeVar("Model", bound=BaseModel)
+
+_SPEC_WIDTH = {"hidden": "hidden_dim", "memory": "hidden_dim", "mel": "mel_dim"}
+_MODEL_SLOTS = ("encoder", "duration_predictor", "regulator", "decoder", "postnet")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A rule between parts of a spec that is broken.
+
+    Attributes:
+        code: A stable name of the rule.
+        path: Where it shows.
+        message: What is wrong; ``{other}`` stands for the second place.
+        other: The second place.
+        parts: The components that take part, by their first path.
+    """
+
+    code: str
+    path: Path
+    message: str
+    other: Path | None = None
+    parts: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True)
+class Width:
+    """A width and the place that sets it."""
+
+    value: int
+    path: Path
+
+
+def solve_dimensions(spec: ModelSpec) -> ModelSpec:
+    """Return the spec with every inherited width written.
+
+    Raises:
+        SpecError: Widths do not meet, or another rule between components is broken; each problem
+            names both places.
+    """
+    findings = list(find_conflicts(spec))
+    if findings:
+        raise SpecError(finding_problem(each) for each in findings)
+    return fill_widths(spec)
+
+
+def finding_problem(finding: Finding) -> Problem:
+    """Return the problem of a finding in a spec that has no text."""
+    other = f"`{dotted(finding.other)}`" if finding.other is not None else ""
+    message = finding.message.replace("{other}", other)
+    return Problem(finding.code, dotted(finding.path), message)
+
+
+def component_sizes(spec: ModelSpec, slot: str) -> Sizes:
+    """Return the sizes that the component in a slot is built with.
+
+    Its `hidden_dim` is the width at which it takes hidden vectors or memory, for an encoder the one
+    that it gives.
+    """
+    component = getattr(spec, slot)
+    for side in ("takes", "gives"):
+        for port in getattr(component, side, {}):
+            if port in ("hidden", "memory"):
+                return replace(spec.sizes, hidden_dim=_width(spec, slot, side, port).value)
+    return spec.sizes
+
+
+def fill_widths(spec: ModelSpec) -> ModelSpec:
+    """Return the spec with every width that a component leaves out set to the spec's."""
+    filled = {}
+    for slot in _MODEL_SLOTS:
+        component = getattr(spec, slot)
+        if component is not None:
+            filled[slot] = _copy(component, _inherited(spec, component))
+    return _copy(spec, filled)
+
+
+def _inherited(spec: ModelSpec, component: ComponentParams) -> dict[str, int]:
+    """Return the fields of a component that take the spec's width, with that width."""
+    ports = {**component.gives, **component.takes}
+    return {
+        field: getattr(spec, _SPEC_WIDTH[port])
+        for port, field in ports.items()
+        if port in _SPEC_WIDTH and _leaves_out(component, field)
+    }
+
+
+def _leaves_out(component: ComponentParams, field: str) -> bool:
+    """Return whether a component has a width field and the spec's author did not set it."""
+    described = type(component).model_fields.get(field)
+    if described is None:
+        return False
+    unset = field not in component.model_fields_set and described.default is None
+    return unset or getattr(component, field) is None
+
+
+def _copy(model: Model, changes: dict[str, Any]) -> Model:
+    """Return a copy with changes that does not count them as set by the author."""
+    values = {name: getattr(model, name) for name in type(model).model_fields}
+    return type(model).model_construct(_fields_set=set(model.model_fields_set), **values | changes)
+
+
+def _width(spec: ModelSpec, slot: str, side: str, port: str) -> Width:
+    """Return the width of a component at a port."""
+    component: ComponentParams = getattr(spec, slot)
+    ports = getattr(component, side)
+    field = ports.get(port, "")
+    if field in type(component).model_fields:
+        if _leaves_out(component, field):
+            spec_field = _SPEC_WIDTH[port]
+            return Width(getattr(spec, spec_field), (spec_field,))
+        return Width(getattr(component, field), (slot, field))
+    source = _source_of(spec, slot, port if side == "takes" else _passed_on(component, port))
+    if source is None:
+        return Width(getattr(spec, _SPEC_WIDTH[port]), (_SPEC_WIDTH[port],))
+    return _width(spec, *source)
+
+
+def _passed_on(component: ComponentParams, port: str) -> str | None:
+    """Return the input whose width a component without width fields gives on at an output."""
+    same_kind = [each for each in component.takes if _SPEC_WIDTH.get(each) == _SPEC_WIDTH[port]]
+    return same_kind[0] if same_kind else None
+
+
+def _source_of(spec: ModelSpec, slot: str, port: str | None) -> tuple[str, str, str] | None:
+    """Return the (slot, side, port) that feeds an input."""
+    for giver, taker in connections(spec):
+        if taker == (slot, port):
+            return giver[0], "gives", giver[1]
+    return None
+
+
+End = tuple[str, str]
+
+
+def connections(spec: ModelSpec) -> Iterator[tuple[End, End]]:
+    """Yield each connection of the model: (slot, port) that gives and (slot, port) that takes."""
+    if spec.duration_predictor is not None:
+        yield ("encoder", "hidden"), ("duration_predictor", "hidden")
+    if spec.regulator is not None:
+        yield ("encoder", "hidden"), ("regulator", "hidden")
+        yield ("regulator", "memory"), ("decoder", "memory")
+    else:
+        yield ("encoder", "hidden"), ("decoder", "memory")
+    if spec.postnet is not None:
+        yield ("decoder", "mel"), ("postnet", "mel")
+
+
+def find_conflicts(spec: ModelSpec) -> Iterator[Finding]:
+    """Yield every rule between the parts of a spec that is broken."""
+    checks: tuple[Callable[[ModelSpec], Iterator[Finding]], ...] = (
+        _sizes_fit,
+        _slots_fit,
+        _widths_meet,
+        _mel_is_right,
+        _components_agree,
+    )
+    for check in checks:
+        yield from check(spec)
+
+
+def _sizes_fit(spec: ModelSpec) -> Iterator[Finding]:
+    if spec.pad_id >= spec.vocab_size:
+        message = (
+            f"{spec.pad_id} is not one of the {spec.vocab_size} phoneme indices 0 to "
+            f"{spec.vocab_size - 1} that {{other}} allows"
+        )
+        yield Finding("out-of-range", ("pad_id",), message, ("vocab_size",))
+    if spec.audio is not None and spec.audio.n_mels != spec.mel_dim:
+        message = f"{spec.audio.n_mels} mel channels do not meet the {spec.mel_dim} of {{other}}"
+        yield Finding("width-mismatch", ("audio", "n_mels"), message, ("mel_dim",))
+
+
+def _slots_fit(spec: ModelSpec) -> Iterator[Finding]:
+    if (spec.duration_predictor is None) != (spec.regulator is None):
+        null, other = "regulator", "duration_predictor"
+        if spec.duration_predictor is None:
+            null, other = other, null
+        message = "is null but {other} is not; fill both, or set both to null"
+        yield Finding("half-regulated", (null,), message, (other,))
+
+
+def _widths_meet(spec: ModelSpec) -> Iterator[Finding]:
+    for (giver, gives), (taker, takes) in connections(spec):
+        given, taken = _width(spec, giver, "gives", gives), _width(spec, taker, "takes", takes)
+        if given.value == taken.value:
+            continue
+        what = gives if gives == takes else f"{gives} (as {takes})"
+        message = (
+            f"the {giver} gives {what} of width {given.value} and the {taker} takes "
+            f"{taken.value}, set by {{other}}; make the two equal"
+        )
+        at, other = (taken, given) if len(taken.path) > 1 else (given, taken)
+        yield Finding("width-mismatch", at.path, message, other.path, ((giver,), (taker,)))
+
+
+def _mel_is_right(spec: ModelSpec) -> Iterator[Finding]:
+    for slot in ("decoder", "postnet"):
+        component = getattr(spec, slot)
+        if component is None or "mel" not in component.gives:
+            continue
+        width = _width(spec, slot, "gives", "mel")
+        if width.value != spec.mel_dim and width.path[0] == slot:
+            message = (
+                f"the {slot} gives a mel of {width.value} channels and the model has "
+                f"{spec.mel_dim}, set by {{other}}; make the two equal"
+            )
+            yield Finding("width-mismatch", width.path, message, ("mel_dim",), ((slot,),))
+
+
+def _components_agree(spec: ModelSpec) -> Iterator[Finding]:
+    """Ask each component, nested ones too, for rules of its own."""
+    filled = fill_widths(spec)
+    for path, component in components_in(filled):
+        slot = str(path[0])
+        sizes = component_sizes(spec, slot) if slot in _MODEL_SLOTS else spec.sizes
+        for field, message in component.cross_check(sizes):
+            where = (*path, *parse_path(field)) if field else path
+            yield Finding("inconsistent", where, message, None, (path[:1],))

@@ -1,0 +1,115 @@
+"""pydantic's errors → problems that say what was received and what would work."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Callable
+from typing import Any
+
+from pydantic_core import ErrorDetails
+
+from kokoro_core.spec.document import Document
+from kokoro_core.spec.model_spec import ModelSpec
+from kokoro_core.spec.problems import Path, Problem
+from kokoro_core.spec.walk import model_at
+from registry import ComponentRegistry
+
+_EXPECTED = {
+    "int_type": "an integer",
+    "int_from_float": "an integer",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "string_type": "a string",
+    "tuple_type": "a list",
+    "list_type": "a list",
+    "model_type": "a mapping",
+    "mapping_type": "a mapping",
+    "dict_type": "a mapping",
+}
+_BOUND = {
+    "greater_than_equal": ("at least", "ge"),
+    "greater_than": ("above", "gt"),
+    "less_than_equal": ("at most", "le"),
+    "less_than": ("below", "lt"),
+}
+
+
+def field_problem(error: ErrorDetails, document: Document, registry: ComponentRegistry) -> Problem:
+    """Return the problem of one of pydantic's errors."""
+    path: Path = tuple(error["loc"])
+    kind = error["type"]
+    if kind == "extra_forbidden":
+        return _unknown_field(path, document, registry)
+    if kind == "missing":
+        return _missing(path, document, registry)
+    code, message = _explain(kind, error)
+    return document.problem(code, path, message)
+
+
+def shown(value: Any) -> str:
+    """Return a received value as a spec would write it, shortened."""
+    try:
+        text = json.dumps(value, ensure_ascii=False)
+    except (TypeError, ValueError):
+        text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}…"
+
+
+def did_you_mean(name: object, available: list[str]) -> str:
+    """Return ", did you mean 'x'?" for the closest name, or nothing."""
+    close = difflib.get_close_matches(str(name), available, n=1)
+    return f", did you mean '{close[0]}'?" if close else ""
+
+
+def _unknown_field(path: Path, document: Document, registry: ComponentRegistry) -> Problem:
+    model = model_at(ModelSpec, document.value, path[:-1], registry)
+    known = list(model.model_fields) if model is not None else []
+    hint = did_you_mean(path[-1], known) or (f"; known: {', '.join(known)}" if known else "")
+    return document.problem("unknown-field", path, f"unknown field{hint}", at_key=True)
+
+
+def _missing(path: Path, document: Document, registry: ComponentRegistry) -> Problem:
+    model = model_at(ModelSpec, document.value, path[:-1], registry)
+    fields = model.model_fields if model is not None else {}
+    nullable = str(path[-1]) in fields and "None" in str(fields[str(path[-1])].annotation)
+    message = f"the key '{path[-1]}' is missing{'; write null to leave it out' if nullable else ''}"
+    return document.problem("missing", path, message, at_key=True)
+
+
+def _explain(kind: str, error: ErrorDetails) -> tuple[str, str]:
+    """Return the stable code and the message of an error about a value."""
+    explain: Callable[[ErrorDetails], tuple[str, str]] | None = {
+        "literal_error": _literal,
+        "value_error": _value_error,
+        "string_too_short": _too_short,
+    }.get(kind)
+    got = shown(error["input"])
+    if explain is not None:
+        return explain(error)
+    if kind in _EXPECTED:
+        return "wrong-type", f"expected {_EXPECTED[kind]}, got {got}"
+    if kind in _BOUND:
+        word, key = _BOUND[kind]
+        return "out-of-range", f"must be {word} {error['ctx'][key]}, got {got}"
+    if kind == "finite_number":
+        return "not-finite", f"must be a finite number, got {got}"
+    message = error["msg"][:1].lower() + error["msg"][1:]
+    if "-" in kind:  # raised by the dispatch in `params`, with what was received in it
+        return kind, message
+    return "wrong-value", f"{message}, got {got}"
+
+
+def _literal(error: ErrorDetails) -> tuple[str, str]:
+    expected = error["ctx"]["expected"]
+    names = [each.strip("'") for each in expected.replace(" or ", ", ").split(", ")]
+    hint = did_you_mean(error["input"], names)
+    return "wrong-value", f"expected {expected}, got {shown(error['input'])}{hint}"
+
+
+def _value_error(error: ErrorDetails) -> tuple[str, str]:
+    return "inconsistent", str(error["ctx"]["error"])
+
+
+def _too_short(error: ErrorDetails) -> tuple[str, str]:
+    return "out-of-range", f"must not be empty, got {shown(error['input'])}"

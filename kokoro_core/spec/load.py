@@ -1,0 +1,83 @@
+"""`load_spec`: from a file, a name, a mapping or a `ModelSpec` to a `ModelSpec` that is right."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path as FilePath
+from typing import Any
+
+from kokoro_core.spec.check import check
+from kokoro_core.spec.dimensions import solve_dimensions
+from kokoro_core.spec.document import MAX_BYTES, Document, from_mapping, parse
+from kokoro_core.spec.model_spec import ModelSpec
+from kokoro_core.spec.overrides import Override, apply_overrides, overrides_from_mapping
+from kokoro_core.spec.plain import to_plain
+from registry import Plugins, installed_plugins
+
+Source = str | os.PathLike[str] | Mapping[str, Any] | ModelSpec
+
+_SUFFIXES = (".yaml", ".yml", ".json")
+
+
+def load_spec(
+    source: Source,
+    *,
+    overrides: Mapping[str, Any] | None = None,
+    plugins: Plugins | None = None,
+) -> ModelSpec:
+    """Return a checked spec with its widths solved.
+
+    Args:
+        source: A path (with a separator or the suffix .yaml, .yml or .json, or of a file that
+            exists), the name of a spec that a plugin ships, a mapping, or a `ModelSpec`.
+        overrides: Dotted paths with new values, applied before anything is checked.
+        plugins: Where components and named specs come from; None: the installed plugins.
+
+    Raises:
+        SpecError: The spec has problems; the error has all of them, each with its place.
+        FileNotFoundError: The path leads to no file.
+        UnknownNamedSpec: No plugin ships a spec of that name.
+    """
+    return load(source, overrides_from_mapping(overrides or {}), plugins)
+
+
+def load(
+    source: Source, overrides: Sequence[Override] = (), plugins: Plugins | None = None
+) -> ModelSpec:
+    """Do what `load_spec` does, with overrides that know how the user wrote them."""
+    plugins = installed_plugins() if plugins is None else plugins
+    if isinstance(source, ModelSpec) and not overrides:
+        return solve_dimensions(source)
+    return check(apply_overrides(read_document(source, plugins), overrides), plugins)
+
+
+def read_document(source: Source, plugins: Plugins) -> Document:
+    """Return the document behind a source, not yet checked.
+
+    Raises:
+        SpecError: The text cannot be read as YAML.
+        FileNotFoundError: The path leads to no file.
+        UnknownNamedSpec: No plugin ships a spec of that name.
+    """
+    if isinstance(source, ModelSpec):
+        return from_mapping(to_plain(source, plugins.components, only_set=True), "<ModelSpec>")
+    if isinstance(source, Mapping):
+        return from_mapping(source)
+    if not isinstance(source, str) or _is_path(source):
+        return _read_file(FilePath(source))
+    return parse(plugins.named_spec(source).file.read_bytes(), source)
+
+
+def _is_path(source: str) -> bool:
+    has_separator = any(each in source for each in (os.sep, os.altsep) if each)
+    return has_separator or source.lower().endswith(_SUFFIXES) or os.path.isfile(source)
+
+
+def _read_file(path: FilePath) -> Document:
+    if path.is_dir():
+        raise IsADirectoryError(f"`{path}` is a directory; give the spec file in it.")
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no spec file `{path}`.")
+    with path.open("rb") as file:
+        return parse(file.read(MAX_BYTES + 1), str(path))

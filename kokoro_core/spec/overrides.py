@@ -1,0 +1,114 @@
+"""Overrides: change a document before it is checked, so that they get the same checks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from kokoro_core.spec.document import Document, parse
+from kokoro_core.spec.problems import Path, Problem, SpecError, dotted
+from kokoro_core.spec.walk import parse_path
+
+
+@dataclass(frozen=True)
+class Override:
+    """One change: a path, the new value, and how the user wrote it."""
+
+    path: Path
+    value: Any
+    origin: str
+
+
+def overrides_from_mapping(changes: Mapping[str, Any]) -> list[Override]:
+    """Return the overrides of a mapping from dotted paths to values.
+
+    Raises:
+        SpecError: A key is not a dotted path.
+    """
+    return [_override(key, value, f"override {key}") for key, value in changes.items()]
+
+
+def overrides_from_text(settings: Iterable[str]) -> list[Override]:
+    """Return the overrides of texts such as ``encoder.num_layers=4``; values are read as YAML.
+
+    Raises:
+        SpecError: A text has no ``=``, its path is not one, or its value is not YAML.
+    """
+    overrides, problems = list[Override](), list[Problem]()
+    for setting in settings:
+        path, equals, text = setting.partition("=")
+        origin = f"--set {setting}"
+        try:
+            if not equals:
+                message = f"`{setting}` has no `=`; write path=value, for example hidden_dim=256"
+                raise SpecError([Problem("bad-override", "", message, "--set")])
+            overrides.append(_override(path.strip(), _value(text, origin), origin))
+        except SpecError as error:
+            problems += error.problems
+    if problems:
+        raise SpecError(problems)
+    return overrides
+
+
+def _override(path: str, value: Any, origin: str) -> Override:
+    try:
+        return Override(parse_path(path), value, origin)
+    except ValueError as error:
+        raise SpecError([Problem("bad-override", "", str(error), origin)]) from None
+
+
+def _value(text: str, origin: str) -> Any:
+    document = parse(text, origin)
+    if document.problems:
+        raise SpecError(replace(each, position=None) for each in document.problems)
+    return document.value
+
+
+def apply_overrides(document: Document, overrides: Iterable[Override]) -> Document:
+    """Return the document with the overrides in it; the given one stays as it is.
+
+    Keys that are missing are made. A component whose ``type`` changes loses its other keys, since
+    they were the other component's. Types come first, whatever the order, outer ones before inner.
+    """
+    value, origins, problems = document.value, dict(document.origins), list(document.problems)
+    for each in sorted(overrides, key=_types_first):
+        try:
+            value, changed = _set(value, each.path, each.value)
+        except ValueError as error:
+            problems.append(Problem("bad-override", dotted(each.path), str(error), each.origin))
+            continue
+        origins[changed] = each.origin
+    return replace(document, value=value, origins=origins, problems=tuple(problems))
+
+
+def _types_first(override: Override) -> tuple[bool, int]:
+    is_type = override.path[-1] == "type"
+    return not is_type, len(override.path) if is_type else 0
+
+
+def _set(tree: Any, path: Path, value: Any) -> tuple[Any, Path]:
+    """Return a copy of plain values with one changed, and the path of what is new in it."""
+    if not path:
+        return value, ()
+    head, rest = path[0], path[1:]
+    if isinstance(head, int):
+        if not isinstance(tree, list) or not head < len(tree):
+            raise ValueError(f"there is no item {head} to replace; set the list as a whole")
+        item, changed = _set(tree[head], rest, value)
+        return [*tree[:head], item, *tree[head + 1 :]], (head, *changed)
+    if tree is not None and not isinstance(tree, Mapping):
+        raise ValueError(f"'{head}' cannot be set in {tree!r}, which is not a mapping")
+    tree = {} if tree is None else tree
+    if path == ("type",) and _is_other_type(tree.get("type"), value):
+        return {"type": value}, ()
+    item, changed = _set(tree.get(head), rest, value)
+    return {**tree, head: item}, (head, *changed)
+
+
+def _is_other_type(old: Any, new: Any) -> bool:
+    """Return whether two names are of different components: ``a`` and ``plugin/a`` may be one."""
+    if not isinstance(old, str) or not isinstance(new, str) or old == new:
+        return bool(old != new)
+    both_qualified = "/" in old and "/" in new
+    return both_qualified or old.split("/")[-1] != new.split("/")[-1]

@@ -1,0 +1,100 @@
+"""Find one's way in a spec: which model a path of a document belongs to, and what nests in what."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, get_args
+
+from pydantic import BaseModel
+
+from kokoro_core.spec.params import ComponentParams
+from kokoro_core.spec.problems import Path
+from registry import ComponentRegistry, Slot
+from registry.errors import RegistryError
+
+_PART = re.compile(r"\.?([^.\[\]]+)|\[(\d+)\]")
+
+
+def parse_path(text: str) -> Path:
+    """Return the path that a dotted text means: ``encoder.kernels[1]``.
+
+    Raises:
+        ValueError: The text is not a dotted path.
+    """
+    parts: list[str | int] = []
+    end = 0
+    for match in _PART.finditer(text):
+        if match.start() != end or (not parts and text.startswith(".")):
+            break
+        parts.append(match[1] if match[1] is not None else int(match[2]))
+        end = match.end()
+    if not parts or end != len(text):
+        raise ValueError(f"`{text}` is not a dotted path; write one such as encoder.num_layers.")
+    return tuple(parts)
+
+
+def value_at(value: Any, path: Path) -> Any:
+    """Return the value at a path of plain values, or None where there is none."""
+    for part in path:
+        if isinstance(value, Mapping):
+            value = value.get(part)
+        elif isinstance(value, list) and isinstance(part, int) and part < len(value):
+            value = value[part]
+        else:
+            return None
+    return value
+
+
+def model_at(
+    root: type[BaseModel], value: Any, path: Path, registry: ComponentRegistry
+) -> type[BaseModel] | None:
+    """Return the model that a document's value at a path is checked by, or None."""
+    model: type[BaseModel] | None = root
+    annotation: Any = root
+    for part in path:
+        value = value_at(value, (part,))
+        if isinstance(part, str):
+            if model is None or part not in model.model_fields:
+                return None
+            annotation = model.model_fields[part].annotation
+        model = _resolve(_model_in(annotation), value, registry)
+    return model
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """Return the first model in an annotation such as ``tuple[EncoderParams, ...] | None``."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for each in get_args(annotation) if (found := _model_in(each))), None)
+
+
+def _resolve(
+    model: type[BaseModel] | None, value: Any, registry: ComponentRegistry
+) -> type[BaseModel] | None:
+    """Return the component that a value's ``type`` names where the model is a slot's base."""
+    if model is None or not issubclass(model, ComponentParams) or not model.opens_slot:
+        return model
+    try:
+        return registry.get(Slot(model.slot, model), value_at(value, ("type",)))
+    except (RegistryError, TypeError):
+        return None
+
+
+def components_in(model: BaseModel, path: Path = ()) -> Iterator[tuple[Path, ComponentParams]]:
+    """Yield every component below a model, outer ones first, each with its path."""
+    for name in type(model).model_fields:
+        yield from _components_of(getattr(model, name), (*path, name))
+
+
+def _components_of(value: Any, path: Path) -> Iterator[tuple[Path, ComponentParams]]:
+    if isinstance(value, ComponentParams):
+        yield path, value
+    if isinstance(value, BaseModel):
+        yield from components_in(value, path)
+    elif isinstance(value, Mapping):
+        for key, each in value.items():
+            yield from _components_of(each, (*path, key))
+    elif isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
+        for index, each in enumerate(value):
+            yield from _components_of(each, (*path, index))
