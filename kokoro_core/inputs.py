@@ -1,0 +1,155 @@
+"""What callers hand in, completed and checked before any part sees it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from kokoro_core.masks import (
+    can_look_inside,
+    check_padding_mask,
+    lengths_from_padding_mask,
+    padding_mask_from_lengths,
+)
+from kokoro_core.spec.sizes import Sizes
+
+
+@dataclass(frozen=True)
+class TrainingBatch:
+    """A training batch with both masks.
+
+    Attributes:
+        phoneme_indices: (B, N) int64.
+        padding_mask: (B, N) bool.
+        mel_specs: (B, T, M).
+        mel_padding_mask: (B, T) bool.
+        durations: (B, N) int64, 0 at padding, or None.
+    """
+
+    phoneme_indices: Tensor
+    padding_mask: Tensor
+    mel_specs: Tensor
+    mel_padding_mask: Tensor
+    durations: Tensor | None
+
+
+def phoneme_padding_mask(
+    phoneme_indices: Tensor, padding_mask: Tensor | None, sizes: Sizes
+) -> Tensor:
+    """Return the padding mask of phonemes: the one given, else where the padding index stands.
+
+    Raises:
+        ValueError: The indices are not (B, N) int64, one is out of range, a row is empty, or padding
+            stands before the end of a row.
+    """
+    if phoneme_indices.dim() != 2 or phoneme_indices.dtype is not torch.int64:
+        raise ValueError(
+            f"`phoneme_indices` must be int64 of shape (B, N), "
+            f"not {phoneme_indices.dtype} of shape {tuple(phoneme_indices.shape)}."
+        )
+    shape = (phoneme_indices.shape[0], phoneme_indices.shape[1])
+    if 0 in shape:
+        raise ValueError(f"`phoneme_indices` must hold at least one phoneme, not shape {shape}.")
+    mask = phoneme_indices == sizes.pad_id if padding_mask is None else padding_mask
+    name = "padding_mask" if padding_mask is not None else f"phoneme_indices == {sizes.pad_id}"
+    check_padding_mask(name, mask, shape)
+    if can_look_inside(phoneme_indices):
+        _check_range(phoneme_indices.masked_fill(mask, sizes.pad_id), sizes.vocab_size)
+    return mask
+
+
+def _check_range(phoneme_indices: Tensor, vocab_size: int) -> None:
+    low, high = int(phoneme_indices.min()), int(phoneme_indices.max())
+    if low < 0 or high >= vocab_size:
+        raise ValueError(
+            f"`phoneme_indices` must be from 0 to {vocab_size - 1}, "
+            f"but {low if low < 0 else high} is among them."
+        )
+
+
+def training_batch(
+    phoneme_indices: Tensor,
+    mel_specs: Tensor,
+    durations: Tensor | None,
+    padding_mask: Tensor | None,
+    mel_padding_mask: Tensor | None,
+    *,
+    sizes: Sizes,
+    needs_durations: bool,
+) -> TrainingBatch:
+    """Return a batch with masks that fit, nothing padded or cut to make it fit.
+
+    Without `mel_padding_mask` the lengths of the mels are the sums of the durations.
+
+    Raises:
+        ValueError: Shapes, types, masks or lengths do not fit together.
+    """
+    mask = phoneme_padding_mask(phoneme_indices, padding_mask, sizes)
+    rows = phoneme_indices.shape[0]
+    if mel_specs.dim() != 3 or (mel_specs.shape[0], mel_specs.shape[2]) != (rows, sizes.mel_dim):
+        raise ValueError(
+            f"`mel_specs` must be of shape ({rows}, T, {sizes.mel_dim}), "
+            f"not {tuple(mel_specs.shape)}."
+        )
+    if durations is not None:
+        durations = check_durations(durations, mask)
+    elif needs_durations:
+        raise ValueError("`phoneme_durations` is missing; this model is trained with durations.")
+    frames = mel_specs.shape[1]
+    if mel_padding_mask is None:
+        mel_padding_mask = _mask_from_durations(durations, rows, frames, mel_specs.device)
+    else:
+        check_padding_mask("mel_padding_mask", mel_padding_mask, (rows, frames))
+        if durations is not None:
+            _check_lengths(durations, lengths_from_padding_mask(mel_padding_mask))
+    return TrainingBatch(phoneme_indices, mask, mel_specs, mel_padding_mask, durations)
+
+
+def check_durations(durations: Tensor, padding_mask: Tensor) -> Tensor:
+    """Return durations that are 0 at padding, refusing what are no durations.
+
+    Raises:
+        ValueError: They are not int64 of the phonemes' shape, one is negative, or a row has no frame.
+    """
+    if durations.dtype is not torch.int64 or durations.shape != padding_mask.shape:
+        raise ValueError(
+            f"`durations` must be int64 frames of shape {tuple(padding_mask.shape)}, "
+            f"not {durations.dtype} of shape {tuple(durations.shape)}."
+        )
+    durations = durations.masked_fill(padding_mask, 0)
+    if can_look_inside(durations):
+        for row in (durations < 0).any(1).nonzero().flatten().tolist():
+            least = int(durations[row].min())
+            raise ValueError(f"`durations` must be 0 or more, but row {row} has {least}.")
+        for row in (durations.sum(1) == 0).nonzero().flatten().tolist():
+            raise ValueError(f"`durations` must have a frame in each row, but row {row} has none.")
+    return durations
+
+
+def _mask_from_durations(
+    durations: Tensor | None, rows: int, frames: int, device: torch.device
+) -> Tensor:
+    if durations is None:
+        return torch.zeros(rows, frames, dtype=torch.bool, device=device)
+    lengths = durations.sum(1)
+    if can_look_inside(lengths) and int(lengths.max()) != frames:
+        row = int(lengths.argmax())
+        raise ValueError(
+            f"`durations` and `mel_specs` must agree, but the longest row, row {row}, has durations "
+            f"for {int(lengths.max())} frames and the mel has {frames}; rows that are padded further "
+            f"need a `mel_padding_mask`."
+        )
+    return padding_mask_from_lengths(lengths, frames)
+
+
+def _check_lengths(durations: Tensor, lengths: Tensor) -> None:
+    if not can_look_inside(durations):
+        return
+    planned = durations.sum(1)
+    for row in (planned != lengths).nonzero().flatten().tolist():
+        raise ValueError(
+            f"`durations` and `mel_specs` must agree, but row {row} has durations for "
+            f"{int(planned[row])} frames and a mel of {int(lengths[row])}."
+        )

@@ -1,0 +1,76 @@
+"""Masked losses: means over what is not padding, of the whole batch at once."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from kokoro_core.durations import log_durations
+from kokoro_core.masks import zero_padding
+
+
+def masked_mean(values: Tensor, padding_mask: Tensor) -> Tensor:
+    """Return the mean over valid places (and all channels).
+
+    Shape:
+        values: (B, T) or (B, T, C). padding_mask: (B, T) bool. Returns: ().
+    """
+    channels = values.shape[-1] if values.dim() > padding_mask.dim() else 1
+    count = (~padding_mask).sum() * channels
+    return zero_padding(values, padding_mask).sum() / count
+
+
+def mel_l1(mel: Tensor, target: Tensor, padding_mask: Tensor) -> Tensor:
+    """Return the mean absolute error.
+
+    Shape:
+        mel, target: (B, T, M). padding_mask: (B, T) bool.
+    """
+    return masked_mean((mel - zero_padding(target, padding_mask)).abs(), padding_mask)
+
+
+def mel_mse(mel: Tensor, target: Tensor, padding_mask: Tensor) -> Tensor:
+    """Return the mean squared error.
+
+    Shape:
+        mel, target: (B, T, M). padding_mask: (B, T) bool.
+    """
+    return masked_mean((mel - zero_padding(target, padding_mask)).square(), padding_mask)
+
+
+def duration_loss(duration_pred: Tensor, durations: Tensor, padding_mask: Tensor) -> Tensor:
+    """Return the mean squared error of the natural log of (frames + 1).
+
+    Shape:
+        duration_pred: (B, N). durations: (B, N) int64. padding_mask: (B, N) bool.
+    """
+    target = log_durations(durations.masked_fill(padding_mask, 0)).to(duration_pred.dtype)
+    return masked_mean((duration_pred - target).square(), padding_mask)
+
+
+def stop_targets(padding_mask: Tensor) -> Tensor:
+    """Return 1 at the last frame of each row and 0 elsewhere.
+
+    Shape:
+        padding_mask: (B, T) bool. Returns: (B, T) float.
+    """
+    last = (~padding_mask).sum(1, keepdim=True) - 1
+    positions = torch.arange(padding_mask.shape[1], device=padding_mask.device)
+    return (positions == last).to(torch.get_default_dtype())
+
+
+def stop_loss(
+    stop_logits: Tensor, targets: Tensor, padding_mask: Tensor, *, positive_weight: float
+) -> Tensor:
+    """Return the mean binary cross-entropy, frames that end a row weighted.
+
+    Shape:
+        stop_logits, targets: (B, T). padding_mask: (B, T) bool.
+    """
+    wanted = zero_padding(targets, padding_mask).to(stop_logits.dtype)
+    weight = stop_logits.new_tensor(positive_weight)
+    each = F.binary_cross_entropy_with_logits(
+        stop_logits, wanted, pos_weight=weight, reduction="none"
+    )
+    return masked_mean(each, padding_mask)

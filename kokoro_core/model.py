@@ -1,0 +1,204 @@
+"""`AcousticModel`: parts handed in by keyword, and the flow of data through them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, final
+
+from torch import Tensor, nn
+from torch.export import register_dataclass
+
+from kokoro_core.contracts import (
+    Decoder,
+    DecoderOutput,
+    DurationOutput,
+    DurationPredictor,
+    Encoder,
+    Plan,
+    Postnet,
+    Regulator,
+)
+from kokoro_core.noise import RowNoise
+
+FROM_THE_MODEL = frozenset({"plan", "noise"})
+"""Side inputs that the model makes itself; all others come from the caller."""
+
+
+@register_dataclass
+@dataclass(frozen=True)
+class Memory:
+    """What a decoder reads.
+
+    Attributes:
+        memory: (B, T, H), one vector a frame; without a regulator (B, N, H), one a phoneme.
+        padding_mask: (B, T) or (B, N) bool, True = padding.
+        plan: How phonemes became frames, or None without a regulator.
+    """
+
+    memory: Tensor
+    padding_mask: Tensor
+    plan: Plan | None
+
+
+@register_dataclass
+@dataclass(frozen=True)
+class Prediction:
+    """What the parts made of a training batch.
+
+    Attributes:
+        mel: (B, T, M), refined if there is a postnet.
+        mel_coarse: (B, T, M), the decoder's own, or None without a postnet.
+        duration_pred: (B, N), or None.
+        stop_logits: (B, T), or None for a decoder without a stop head.
+        duration_losses: Losses of the duration predictor's own.
+        decoder_losses: Losses of the decoder's own.
+    """
+
+    mel: Tensor
+    mel_coarse: Tensor | None
+    duration_pred: Tensor | None
+    stop_logits: Tensor | None
+    duration_losses: dict[str, Tensor] = field(default_factory=dict)
+    decoder_losses: dict[str, Tensor] = field(default_factory=dict)
+
+
+@final
+class AcousticModel(nn.Module):
+    """Encoder → duration predictor → plan, expand → decoder → postnet; absent parts are skipped.
+
+    Args:
+        encoder: Phoneme indices to hidden.
+        duration_predictor: Hidden to durations, or None for a decoder that reads the phonemes.
+        regulator: Hidden to memory, or None with the duration predictor.
+        decoder: Memory to mel.
+        postnet: Coarse mel to refined mel, or None.
+        needs: For each part that takes side inputs their names.
+    """
+
+    def __init__(
+        self,
+        *,
+        encoder: Encoder,
+        duration_predictor: DurationPredictor | None,
+        regulator: Regulator | None,
+        decoder: Decoder,
+        postnet: Postnet | None = None,
+        needs: Mapping[str, frozenset[str]] | None = None,
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.duration_predictor = duration_predictor
+        self.regulator = regulator
+        self.decoder = decoder
+        self.postnet = postnet
+        self.needs = dict(needs or {})
+
+    @property
+    def extras(self) -> frozenset[str]:
+        """Names of the side inputs that the caller must give."""
+        return frozenset().union(*self.needs.values()) - FROM_THE_MODEL
+
+    def check_extras(self, extras: Mapping[str, Any]) -> None:
+        """Refuse side inputs that no part takes, and calls without one that a part needs.
+
+        Raises:
+            TypeError: A name is unknown or missing.
+        """
+        takes = ", ".join(f"`{name}`" for name in sorted(self.extras)) or "none"
+        for name in sorted(extras.keys() - self.extras):
+            raise TypeError(f"`{name}` is no side input of this model; it takes {takes}.")
+        for name in sorted(self.extras - extras.keys()):
+            raise TypeError(f"`{name}` is missing; this model takes the side inputs {takes}.")
+
+    def forward(
+        self,
+        phoneme_indices: Tensor,
+        padding_mask: Tensor,
+        mel_specs: Tensor,
+        mel_padding_mask: Tensor,
+        durations: Tensor | None,
+        extras: Mapping[str, Any],
+    ) -> Prediction:
+        """Predict a training batch, the decoder fed with the true frames.
+
+        Shape:
+            phoneme_indices, durations: (B, N) int64. padding_mask: (B, N) bool.
+            mel_specs: (B, T, M). mel_padding_mask: (B, T) bool.
+        """
+        available = self.side_inputs(extras, len(phoneme_indices))
+        hidden = self.encode(phoneme_indices, padding_mask, available)
+        spoken = DurationOutput(None)
+        if self.duration_predictor is not None:
+            wanted = self.pick("duration_predictor", available)
+            spoken = self.duration_predictor(hidden, padding_mask, durations, **wanted)
+        memory = self.remember(hidden, durations, padding_mask, mel_specs.shape[1], available)
+        available["plan"] = memory.plan
+        output: DecoderOutput = self.decoder(
+            memory.memory,
+            memory.padding_mask,
+            mel_specs,
+            mel_padding_mask,
+            **self.pick("decoder", available),
+        )
+        return Prediction(
+            mel=self.refine(output.mel, mel_padding_mask, available),
+            mel_coarse=None if self.postnet is None else output.mel,
+            duration_pred=spoken.duration_pred,
+            stop_logits=output.stop_logits,
+            duration_losses=spoken.losses,
+            decoder_losses=output.losses,
+        )
+
+    def side_inputs(
+        self, extras: Mapping[str, Any], rows: int, noise: RowNoise | None = None
+    ) -> dict[str, Any]:
+        """Return all side inputs there are before the plan is made."""
+        self.check_extras(extras)
+        available = dict(extras)
+        if any("noise" in names for names in self.needs.values()):
+            available["noise"] = noise or RowNoise.from_global(rows)
+        return available
+
+    def encode(
+        self, phoneme_indices: Tensor, padding_mask: Tensor, available: Mapping[str, Any]
+    ) -> Tensor:
+        """Return hidden (B, N, H)."""
+        wanted = self.pick("encoder", available)
+        hidden: Tensor = self.encoder(phoneme_indices, padding_mask, **wanted)
+        return hidden
+
+    def predict_frames(
+        self, hidden: Tensor, padding_mask: Tensor, available: Mapping[str, Any]
+    ) -> Tensor | None:
+        """Return the frames of each phoneme (B, N), not rounded; None without a predictor."""
+        if self.duration_predictor is None:
+            return None
+        wanted = self.pick("duration_predictor", available)
+        return self.duration_predictor.frames(hidden, padding_mask, **wanted)
+
+    def remember(
+        self,
+        hidden: Tensor,
+        durations: Tensor | None,
+        padding_mask: Tensor,
+        num_frames: int | None,
+        available: Mapping[str, Any],
+    ) -> Memory:
+        """Return what the decoder reads: hidden expanded to frames, or as it is."""
+        if self.regulator is None or durations is None:
+            return Memory(hidden, padding_mask, None)
+        wanted = self.pick("regulator", available)
+        plan = self.regulator.plan(hidden, durations, padding_mask, num_frames, **wanted)
+        return Memory(self.regulator.expand(plan, hidden), plan.padding_mask, plan)
+
+    def refine(self, mel: Tensor, padding_mask: Tensor, available: Mapping[str, Any]) -> Tensor:
+        """Return the mel after the postnet, or as it is without one."""
+        if self.postnet is None:
+            return mel
+        refined: Tensor = self.postnet(mel, padding_mask, **self.pick("postnet", available))
+        return refined
+
+    def pick(self, slot: str, available: Mapping[str, Any]) -> dict[str, Any]:
+        """Return exactly the side inputs that a part needs."""
+        return {name: available[name] for name in sorted(self.needs.get(slot, ()))}

@@ -1,0 +1,1 @@
+"""Public building blocks that components of any plugin may use."""

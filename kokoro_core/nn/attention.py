@@ -1,0 +1,175 @@
+"""Multi-head attention with any positional encoding, and with a cache."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import final
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from kokoro_core.contracts import PositionalEncoding
+from kokoro_core.masks import add_bias, attend_mask, causal_mask
+
+
+@dataclass(frozen=True)
+class AttentionScope:
+    """Who may look at whom and from where: made once for all layers of a stack.
+
+    Attributes:
+        positional_encoding: Of the stack; layers get it here and never register it.
+        q_positions: (Tq,) int64.
+        k_positions: (Tk,) int64.
+        mask: What is added to the scores or may be attended to, broadcastable to (B, heads, Tq, Tk);
+            None: everything may be.
+        is_causal: True where `mask` is None and no query may see a later key.
+    """
+
+    positional_encoding: PositionalEncoding
+    q_positions: Tensor
+    k_positions: Tensor
+    mask: Tensor | None = None
+    is_causal: bool = False
+
+
+def make_scope(
+    positional_encoding: PositionalEncoding,
+    q_positions: Tensor,
+    k_positions: Tensor,
+    *,
+    key_padding_mask: Tensor | None = None,
+    causal: bool = False,
+) -> AttentionScope:
+    """Return the scope of a stack, with the cheapest mask that says it all.
+
+    Causal attention over right-padded rows needs no key padding mask: no valid query sees padding.
+
+    Shape:
+        q_positions: (Tq,). k_positions: (Tk,). key_padding_mask: (B, Tk) bool, True = padding.
+    """
+    bias = positional_encoding.bias(q_positions, k_positions)
+    attend = None if key_padding_mask is None else attend_mask(key_padding_mask)
+    square = q_positions.shape[0] == k_positions.shape[0]
+    if causal and square and bias is None and attend is None:
+        return AttentionScope(positional_encoding, q_positions, k_positions, is_causal=True)
+    if causal and q_positions.shape[0] > 1:
+        seen = causal_mask(q_positions, k_positions)
+        attend = seen if attend is None else seen & attend
+    mask = add_bias(attend, bias)
+    return AttentionScope(positional_encoding, q_positions, k_positions, mask)
+
+
+@final
+class MultiheadAttention(nn.Module):
+    """Multi-head scaled dot-product attention (Vaswani et al., 2017, section 3.2).
+
+    Args:
+        hidden_dim: Width of queries and output (H).
+        num_heads: Heads; must divide `hidden_dim`.
+        memory_dim: Width of what is attended to; None: `hidden_dim`.
+        dropout: Of the attention weights, in training.
+
+    Raises:
+        ValueError: `num_heads` does not divide `hidden_dim`.
+    """
+
+    def __init__(
+        self,
+        *,
+        hidden_dim: int,
+        num_heads: int,
+        memory_dim: int | None = None,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        if hidden_dim % num_heads:
+            raise ValueError(
+                f"`num_heads` must divide `hidden_dim`, but {hidden_dim} / {num_heads} is no integer."
+            )
+        self.num_heads = num_heads
+        self.head_dim = hidden_dim // num_heads
+        self.dropout = dropout
+        self.query = nn.Linear(hidden_dim, hidden_dim)
+        self.key_value = nn.Linear(memory_dim or hidden_dim, 2 * hidden_dim)
+        self.out = nn.Linear(hidden_dim, hidden_dim)
+        self._initialise()
+
+    def _initialise(self) -> None:
+        """Draw each square matrix for itself (Glorot and Bengio, 2010); biases start at 0."""
+        for weight in (self.query.weight, *self.key_value.weight.chunk(2), self.out.weight):
+            nn.init.xavier_uniform_(weight)
+        for layer in (self.query, self.key_value, self.out):
+            nn.init.zeros_(layer.bias)
+
+    def forward(self, x: Tensor, memory: Tensor, scope: AttentionScope) -> Tensor:
+        """Attend from x to a memory; self-attention if they are the same.
+
+        Shape:
+            x: (B, Tq, H). memory: (B, Tk, memory_dim). Returns: (B, Tq, H).
+        """
+        keys, values = self.project_memory(memory, scope.positional_encoding, scope.k_positions)
+        return self.attend(x, keys, values, scope)
+
+    def project_memory(
+        self, memory: Tensor, positional_encoding: PositionalEncoding, positions: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return keys, turned by their positions, and values: what a cache holds.
+
+        Shape:
+            memory: (B, T, memory_dim). Returns: two tensors (B, heads, T, H/heads).
+        """
+        keys, values = self.key_value(memory).chunk(2, dim=-1)
+        keys, values = self._split_heads(keys), self._split_heads(values)
+        _, keys = positional_encoding.rotate(keys[:, :, :0], keys, positions[:0], positions)
+        return keys, values
+
+    def attend(self, x: Tensor, keys: Tensor, values: Tensor, scope: AttentionScope) -> Tensor:
+        """Attend from x to keys and values that are projected already.
+
+        Shape:
+            x: (B, Tq, H). keys, values: (B, heads, Tk, H/heads). Returns: (B, Tq, H).
+        """
+        encoding, at, of = scope.positional_encoding, scope.q_positions, scope.k_positions
+        queries = self._split_heads(self.query(x))
+        queries, _ = encoding.rotate(queries, queries[:, :, :0], at, at[:0])
+        content = encoding.content_bias(queries, at, of)
+        mask, is_causal = scope.mask, scope.is_causal
+        if is_causal and (content is not None or encoding.uses_weights):
+            mask, is_causal = causal_mask(at, of), False
+        mask = add_bias(mask, content)
+        dropout = self.dropout if self.training else 0.0
+        if encoding.uses_weights:
+            result = self._weigh(queries, keys, values, mask, dropout, scope)
+        else:
+            result = F.scaled_dot_product_attention(
+                queries, keys, values, attn_mask=mask, dropout_p=dropout, is_causal=is_causal
+            )
+        # (B, heads, Tq, H/heads) -> (B, Tq, H)
+        merged: Tensor = self.out(result.transpose(1, 2).flatten(2))
+        return merged
+
+    def _weigh(
+        self,
+        queries: Tensor,
+        keys: Tensor,
+        values: Tensor,
+        mask: Tensor | None,
+        dropout: float,
+        scope: AttentionScope,
+    ) -> Tensor:
+        """Attend with the weights in the open, for an encoding that adds to the values."""
+        scores = queries @ keys.transpose(-2, -1) / math.sqrt(self.head_dim)
+        if mask is not None:
+            bias = torch.zeros((), dtype=scores.dtype, device=scores.device)
+            shown = add_bias(mask, bias) if mask.dtype is torch.bool else mask
+            scores = scores + (shown if shown is not None else bias)
+        weights = F.dropout(scores.softmax(-1), dropout, training=self.training)
+        extra = scope.positional_encoding.values(weights, scope.q_positions, scope.k_positions)
+        result = weights @ values
+        return result if extra is None else result + extra
+
+    def _split_heads(self, x: Tensor) -> Tensor:
+        # (B, T, H) -> (B, heads, T, H/heads)
+        return x.unflatten(-1, (self.num_heads, self.head_dim)).transpose(1, 2)

@@ -1,0 +1,47 @@
+"""`CheckpointedStack`: layers in a row, recomputed in segments where memory is short."""
+
+from __future__ import annotations
+
+from typing import Any, final
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+
+@final
+class CheckpointedStack(nn.ModuleList):
+    """Runs layers one after the other, each on the result of the one before.
+
+    In training a stack with `segments` keeps only what enters each segment and computes the rest
+    again on the way back (Chen et al., 2016), dropout masks included. At most one segment a layer is
+    of use; more are taken as one a layer.
+
+    Attributes:
+        segments: Number of segments, or None to keep everything.
+    """
+
+    segments: int | None = None
+
+    def forward(self, x: Tensor, *args: Any) -> Tensor:
+        """Run all layers; the other arguments go to each of them.
+
+        Shape:
+            x: as the layers take and give it.
+        """
+        if self.segments is None or not (self.training and torch.is_grad_enabled()):
+            return self._run(0, len(self), x, *args)
+        for first, last in self.bounds():
+            x = checkpoint(self._run, first, last, x, *args, use_reentrant=False)
+        return x
+
+    def bounds(self) -> list[tuple[int, int]]:
+        """Return the first layer of each segment and the one after its last."""
+        count = min(self.segments or 1, len(self))
+        cuts = [index * len(self) // count for index in range(count + 1)] if count else []
+        return list(zip(cuts[:-1], cuts[1:], strict=True))
+
+    def _run(self, first: int, last: int, x: Tensor, *args: Any) -> Tensor:
+        for index in range(first, last):
+            x = self[index](x, *args)
+        return x

@@ -1,0 +1,1 @@
+"""The default components: transformer encoder and decoders, MLP predictor, repeat regulator."""

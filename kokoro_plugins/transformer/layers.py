@@ -1,0 +1,145 @@
+"""The layers of the transformer stacks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, final
+
+from torch import Tensor, nn
+
+from kokoro_core.nn.attention import AttentionScope, MultiheadAttention
+from kokoro_core.nn.cache import KeyValueCache
+
+
+@dataclass(frozen=True)
+class LayerSettings:
+    """What every layer of a stack is made with.
+
+    Attributes:
+        hidden_dim: Width (H).
+        num_heads: Attention heads.
+        ff_dim: Width of the feed-forward block.
+        dropout: Of attention weights, the feed-forward block and each block's result.
+        norm: LayerNorm before each block (``pre``) or after it (``post``).
+    """
+
+    hidden_dim: int
+    num_heads: int
+    ff_dim: int
+    dropout: float
+    norm: Literal["pre", "post"]
+
+    def attention(self) -> MultiheadAttention:
+        """Return an attention block."""
+        return MultiheadAttention(
+            hidden_dim=self.hidden_dim, num_heads=self.num_heads, dropout=self.dropout
+        )
+
+    def feed_forward(self) -> nn.Sequential:
+        """Return a feed-forward block: two matrices with biases, ReLU between them."""
+        return nn.Sequential(
+            nn.Linear(self.hidden_dim, self.ff_dim),
+            nn.ReLU(),
+            nn.Dropout(self.dropout),
+            nn.Linear(self.ff_dim, self.hidden_dim),
+        )
+
+    def final_norm(self) -> nn.Module:
+        """Return what closes the stack: a LayerNorm if the layers' results are not normed."""
+        return nn.LayerNorm(self.hidden_dim) if self.norm == "pre" else nn.Identity()
+
+
+@final
+class EncoderLayer(nn.Module):
+    """Self-attention and feed-forward, each with a residual connection."""
+
+    def __init__(self, settings: LayerSettings) -> None:
+        super().__init__()
+        self.pre = settings.norm == "pre"
+        self.self_attention = settings.attention()
+        self.feed_forward = settings.feed_forward()
+        self.attention_norm = nn.LayerNorm(settings.hidden_dim)
+        self.feed_forward_norm = nn.LayerNorm(settings.hidden_dim)
+        self.dropout = nn.Dropout(settings.dropout)
+
+    def forward(self, x: Tensor, scope: AttentionScope) -> Tensor:
+        """Run the layer.
+
+        Shape:
+            x: (B, T, H). Returns: (B, T, H).
+        """
+        if self.pre:
+            inner = self.attention_norm(x)
+            x = x + self.dropout(self.self_attention(inner, inner, scope))
+            return x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
+        x = self.attention_norm(x + self.dropout(self.self_attention(x, x, scope)))
+        result: Tensor = self.feed_forward_norm(x + self.dropout(self.feed_forward(x)))
+        return result
+
+
+@final
+class DecoderLayer(nn.Module):
+    """Self-attention, cross-attention and feed-forward, each with a residual connection."""
+
+    def __init__(self, settings: LayerSettings) -> None:
+        super().__init__()
+        self.pre = settings.norm == "pre"
+        self.self_attention = settings.attention()
+        self.cross_attention = settings.attention()
+        self.feed_forward = settings.feed_forward()
+        self.attention_norm = nn.LayerNorm(settings.hidden_dim)
+        self.cross_norm = nn.LayerNorm(settings.hidden_dim)
+        self.feed_forward_norm = nn.LayerNorm(settings.hidden_dim)
+        self.dropout = nn.Dropout(settings.dropout)
+
+    def forward(
+        self, x: Tensor, memory: Tensor, scope: AttentionScope, cross_scope: AttentionScope
+    ) -> Tensor:
+        """Run the layer over all frames at once.
+
+        Shape:
+            x: (B, T, H). memory: (B, Tm, H). Returns: (B, T, H).
+        """
+        inner = self.attention_norm(x) if self.pre else x
+        attended = self.self_attention(inner, inner, scope)
+        keys, values = self.cross_attention.project_memory(
+            memory, cross_scope.positional_encoding, cross_scope.k_positions
+        )
+        return self._finish(x, attended, keys, values, cross_scope)
+
+    def step(
+        self,
+        x: Tensor,
+        own: KeyValueCache,
+        memory: KeyValueCache,
+        scope: AttentionScope,
+        cross_scope: AttentionScope,
+    ) -> Tensor:
+        """Run the layer over the next K frames, remembering their keys and values in `own`.
+
+        Shape:
+            x: (B, K, H). Returns: (B, K, H).
+        """
+        inner = self.attention_norm(x) if self.pre else x
+        keys, values = self.self_attention.project_memory(
+            inner, scope.positional_encoding, scope.q_positions
+        )
+        start = scope.k_positions.shape[0] - x.shape[1]
+        keys, values = own.write(keys, values, start)
+        attended = self.self_attention.attend(inner, keys, values, scope)
+        return self._finish(x, attended, memory.keys, memory.values, cross_scope)
+
+    def _finish(
+        self, x: Tensor, attended: Tensor, keys: Tensor, values: Tensor, scope: AttentionScope
+    ) -> Tensor:
+        """Add what self-attention found, then cross-attention and feed-forward."""
+        x = x + self.dropout(attended)
+        if self.pre:
+            x = x + self.dropout(
+                self.cross_attention.attend(self.cross_norm(x), keys, values, scope)
+            )
+            return x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
+        x = self.attention_norm(x)
+        x = self.cross_norm(x + self.dropout(self.cross_attention.attend(x, keys, values, scope)))
+        result: Tensor = self.feed_forward_norm(x + self.dropout(self.feed_forward(x)))
+        return result

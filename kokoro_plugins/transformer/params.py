@@ -1,0 +1,219 @@
+"""The settings of the plugin's components."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from kokoro_core.slots import (
+    DecoderParams,
+    DurationPredictorParams,
+    EncoderParams,
+    PositionalEncodingParams,
+    RegulatorParams,
+)
+from kokoro_core.spec.params import StrictModel
+from kokoro_core.spec.sizes import Sizes
+
+if TYPE_CHECKING:
+    from kokoro_core.contracts import (
+        AutoregressiveDecoder,
+        DurationPredictor,
+        Encoder,
+        ParallelDecoder,
+        PositionalEncoding,
+        Regulator,
+    )
+    from kokoro_plugins.transformer.layers import LayerSettings
+
+
+class SinusoidalParams(PositionalEncodingParams):
+    """Fixed sinusoids added to the input (Vaswani et al., 2017).
+
+    Attributes:
+        max_len: Number of positions.
+    """
+
+    type: Literal["sinusoidal"] = "sinusoidal"
+    max_len: int = Field(5000, ge=1)
+
+    def build(self, *, hidden_dim: int, num_heads: int) -> PositionalEncoding:
+        """Return the positional encoding."""
+        from kokoro_plugins.transformer.sinusoidal import SinusoidalEncoding
+
+        return SinusoidalEncoding(hidden_dim=hidden_dim, max_len=self.max_len)
+
+
+class StackParams(StrictModel):
+    """The settings that every stack of transformer layers has.
+
+    Attributes:
+        hidden_dim: Width; null: the spec's.
+        norm: LayerNorm before each block and once at the end (``pre``), or after each block.
+        num_layers: Layers.
+        num_heads: Attention heads; must divide the width.
+        ff_dim: Width of the feed-forward block.
+        dropout: Of embeddings, attention weights and blocks, in training.
+        positional_encoding: Tells attention where a vector stands.
+    """
+
+    hidden_dim: int | None = Field(None, ge=1)
+    norm: Literal["pre", "post"] = "pre"
+    num_layers: int = Field(6, ge=1)
+    num_heads: int = Field(8, ge=1)
+    ff_dim: int = Field(2048, ge=1)
+    dropout: float = Field(0.1, ge=0, lt=1)
+    positional_encoding: PositionalEncodingParams = SinusoidalParams()
+
+    def cross_check(self, sizes: Sizes) -> Iterable[tuple[str, str]]:
+        """Yield the number of heads if it does not divide the width."""
+        if sizes.hidden_dim % self.num_heads:
+            yield (
+                "num_heads",
+                f"{self.num_heads} heads do not divide the width {sizes.hidden_dim}",
+            )
+
+    def layer_settings(self, sizes: Sizes) -> LayerSettings:
+        """Return what each layer of the stack is made with."""
+        from kokoro_plugins.transformer.layers import LayerSettings
+
+        return LayerSettings(
+            hidden_dim=sizes.hidden_dim,
+            num_heads=self.num_heads,
+            ff_dim=self.ff_dim,
+            dropout=self.dropout,
+            norm=self.norm,
+        )
+
+    def build_positions(self, sizes: Sizes) -> PositionalEncoding:
+        """Return the positional encoding of the stack."""
+        return self.positional_encoding.build(
+            hidden_dim=sizes.hidden_dim, num_heads=self.num_heads
+        )
+
+
+class TransformerEncoderParams(StackParams, EncoderParams):
+    """Transformer encoder (Vaswani et al., 2017): bidirectional self-attention over the phonemes."""
+
+    type: Literal["transformer"] = "transformer"
+
+    def build(self, sizes: Sizes) -> Encoder:
+        """Return the encoder."""
+        from kokoro_plugins.transformer.encoder import TransformerEncoder
+
+        return TransformerEncoder(
+            vocab_size=sizes.vocab_size,
+            num_layers=self.num_layers,
+            layer=self.layer_settings(sizes),
+            positional_encoding=self.build_positions(sizes),
+        )
+
+
+class PlaceParams(StrictModel):
+    """Learned embeddings of where inside its phoneme a frame lies.
+
+    Attributes:
+        size: Number of embeddings for the frames since the phoneme's start, and as many for the
+            frames left in it; what lies farther than the last one takes the last one.
+    """
+
+    size: int = Field(40, ge=1)
+
+
+class TransformerDecoderParams(StackParams, DecoderParams):
+    """Autoregressive transformer decoder with cross-attention and a stop head (Li et al., 2019).
+
+    Attributes:
+        add_memory: Add memory[t] to the decoder's input at step t; needs a regulator.
+        memory_positions: Give the memory frame positions, so that attention can tell the repeated
+            vectors of a phoneme apart.
+        place: Embeddings of the place inside the phoneme, or null.
+        teacher_mask: Share of the teacher frames that are replaced by the zero frame in training.
+    """
+
+    type: Literal["transformer"] = "transformer"
+    add_memory: bool = True
+    memory_positions: bool = True
+    place: PlaceParams | None = None
+    teacher_mask: float = Field(0.0, ge=0, lt=1)
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """The plan, if the place inside the phoneme is wanted."""
+        return frozenset({"plan"} if self.place else ())
+
+    def build(self, sizes: Sizes) -> AutoregressiveDecoder:
+        """Return the decoder."""
+        from kokoro_plugins.transformer.decoder import TransformerDecoder
+
+        return TransformerDecoder(
+            mel_dim=sizes.mel_dim,
+            num_layers=self.num_layers,
+            layer=self.layer_settings(sizes),
+            positional_encoding=self.build_positions(sizes),
+            add_memory=self.add_memory,
+            memory_positions=self.memory_positions,
+            place_size=self.place.size if self.place else None,
+            teacher_mask=self.teacher_mask,
+        )
+
+
+class ParallelTransformerParams(StackParams, DecoderParams):
+    """Non-autoregressive transformer decoder: self-attention over the memory (Ren et al., 2019).
+
+    Attributes:
+        place: Embeddings of the place inside the phoneme, or null.
+    """
+
+    type: Literal["parallel_transformer"] = "parallel_transformer"
+    place: PlaceParams | None = None
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """The plan, if the place inside the phoneme is wanted."""
+        return frozenset({"plan"} if self.place else ())
+
+    def build(self, sizes: Sizes) -> ParallelDecoder:
+        """Return the decoder."""
+        from kokoro_plugins.transformer.parallel_decoder import ParallelTransformerDecoder
+
+        return ParallelTransformerDecoder(
+            mel_dim=sizes.mel_dim,
+            num_layers=self.num_layers,
+            layer=self.layer_settings(sizes),
+            positional_encoding=self.build_positions(sizes),
+            place_size=self.place.size if self.place else None,
+        )
+
+
+class MlpParams(DurationPredictorParams):
+    """The seed's duration predictor: three linear layers for each phoneme on its own.
+
+    Attributes:
+        hidden_dim: Width of the input; null: the spec's.
+        dropout: After each hidden layer, in training.
+    """
+
+    type: Literal["mlp"] = "mlp"
+    hidden_dim: int | None = Field(None, ge=1)
+    dropout: float = Field(0.1, ge=0, lt=1)
+
+    def build(self, sizes: Sizes) -> DurationPredictor:
+        """Return the duration predictor."""
+        from kokoro_plugins.transformer.mlp import MlpDurationPredictor
+
+        return MlpDurationPredictor(hidden_dim=sizes.hidden_dim, dropout=self.dropout)
+
+
+class RepeatParams(RegulatorParams):
+    """Repeats each phoneme's vector for as many frames as it lasts (FastSpeech, Ren et al., 2019)."""
+
+    type: Literal["repeat"] = "repeat"
+
+    def build(self, sizes: Sizes) -> Regulator:
+        """Return the regulator."""
+        from kokoro_plugins.transformer.repeat import RepeatRegulator
+
+        return RepeatRegulator()
