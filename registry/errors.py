@@ -17,7 +17,7 @@ class UnknownComponent(RegistryError):
         self.slot, self.name, self.available = slot, name, tuple(available)
         known = ", ".join(f"`{each}`" for each in self.available) or "none"
         super().__init__(
-            f"`{name}` is not a registered {slot}{suggestion(name, self.available)}; "
+            f"`{name}` is not a registered {slot}{suggestion(name, self.available) or ';'} "
             f"available: {known}."
         )
 
@@ -52,7 +52,8 @@ class UnknownNamedSpec(RegistryError):
         self.name, self.available = name, tuple(available)
         known = ", ".join(f"`{each}`" for each in self.available) or "none"
         super().__init__(
-            f"`{name}` is not a named spec{suggestion(name, self.available)}; available: {known}."
+            f"`{name}` is not a named spec{suggestion(name, self.available) or ';'} "
+            f"available: {known}."
         )
 
 

@@ -40,13 +40,14 @@ class Document:
 
     def locate(self, path: Path, *, at_key: bool = False) -> tuple[str, Position | None]:
         """Return the source and the position of a path, or of what it is missing from."""
-        first = self.keys if at_key else self.values
-        if path in first and path not in self.origins:
-            return self.source, first[path]
-        for end in range(len(path), -1, -1):
-            known = path[:end]
+        prefixes = [path[:end] for end in range(len(path), -1, -1)]
+        for known in prefixes:
             if known in self.origins:
                 return self.origins[known], None
+        first = self.keys if at_key else self.values
+        if path in first:
+            return self.source, first[path]
+        for known in prefixes:
             position = self.keys.get(known) or self.values.get(known)
             if position is not None:
                 return self.source, position

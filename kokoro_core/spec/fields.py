@@ -58,7 +58,7 @@ def shown(value: Any) -> str:
 
 def did_you_mean(name: object, available: list[str]) -> str:
     """Return ", did you mean 'x'?" for the closest name, or nothing."""
-    close = difflib.get_close_matches(str(name), available, n=1)
+    close = difflib.get_close_matches(str(name), available, n=1, cutoff=0.65)
     return f", did you mean '{close[0]}'?" if close else ""
 
 

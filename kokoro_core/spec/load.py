@@ -49,7 +49,8 @@ def load(
     plugins = installed_plugins() if plugins is None else plugins
     if isinstance(source, ModelSpec) and not overrides:
         return solve_dimensions(source)
-    return check(apply_overrides(read_document(source, plugins), overrides), plugins)
+    document = apply_overrides(read_document(source, plugins), overrides, plugins.components)
+    return check(document, plugins)
 
 
 def read_document(source: Source, plugins: Plugins) -> Document:

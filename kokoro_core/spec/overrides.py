@@ -7,8 +7,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from kokoro_core.spec.document import Document, parse
+from kokoro_core.spec.model_spec import ModelSpec
+from kokoro_core.spec.params import ComponentParams
+from kokoro_core.spec.plain import to_plain
 from kokoro_core.spec.problems import Path, Problem, SpecError, dotted
-from kokoro_core.spec.walk import parse_path
+from kokoro_core.spec.walk import model_at, parse_path, value_at
+from registry import ComponentRegistry
 
 
 @dataclass(frozen=True)
@@ -65,15 +69,18 @@ def _value(text: str, origin: str) -> Any:
     return document.value
 
 
-def apply_overrides(document: Document, overrides: Iterable[Override]) -> Document:
+def apply_overrides(
+    document: Document, overrides: Iterable[Override], registry: ComponentRegistry
+) -> Document:
     """Return the document with the overrides in it; the given one stays as it is.
 
-    Keys that are missing are made. A component whose ``type`` changes loses its other keys, since
+    Keys that are missing are made, a component that is missing from its default. A component whose ``type`` changes loses its other keys, since
     they were the other component's. Types come first, whatever the order, outer ones before inner.
     """
     value, origins, problems = document.value, dict(document.origins), list(document.problems)
     for each in sorted(overrides, key=_types_first):
         try:
+            value = _with_defaults(value, each.path, registry)
             value, changed = _set(value, each.path, each.value)
         except ValueError as error:
             problems.append(Problem("bad-override", dotted(each.path), str(error), each.origin))
@@ -85,6 +92,20 @@ def apply_overrides(document: Document, overrides: Iterable[Override]) -> Docume
 def _types_first(override: Override) -> tuple[bool, int]:
     is_type = override.path[-1] == "type"
     return not is_type, len(override.path) if is_type else 0
+
+
+def _with_defaults(value: Any, path: Path, registry: ComponentRegistry) -> Any:
+    """Return the values with the default of each component on a path that the document leaves out.
+
+    Without it an override of one setting would lack the ``type`` that the default has.
+    """
+    for end in range(1, len(path)):
+        model = model_at(ModelSpec, value, path[: end - 1], registry)
+        field = model.model_fields.get(str(path[end - 1])) if model is not None else None
+        default = field.default if field is not None else None
+        if isinstance(default, ComponentParams) and value_at(value, path[:end]) is None:
+            value, _ = _set(value, path[:end], to_plain(default, registry, only_set=True))
+    return value
 
 
 def _set(tree: Any, path: Path, value: Any) -> tuple[Any, Path]:

@@ -147,9 +147,8 @@ def _unknown_type(
 ) -> ValidationError:
     """Return the error of a ``type`` that names nothing, located at the key ``type``."""
     names = registry.names(cls.slot)
-    message = (
-        f"no {cls.slot} is named {got!r}{suggestion(got, names)}; available: {', '.join(names)}"
-    )
+    hint = suggestion(got, names) or ";"
+    message = f"no {cls.slot} is named {got!r}{hint} available: {', '.join(names) or 'none'}"
     if isinstance(error, AmbiguousComponent):
         message = str(error)
     problem = PydanticCustomError(

@@ -1,0 +1,61 @@
+"""Resolve a spec: write every default, every inherited width, the origin of each part."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kokoro_core.spec.dimensions import solve_dimensions
+from kokoro_core.spec.model_spec import ModelSpec
+from kokoro_core.spec.plain import to_plain
+from kokoro_core.spec.problems import dotted
+from kokoro_core.spec.walk import components_in
+from registry import Plugins, installed_plugins
+from registry.errors import UnknownComponent
+
+
+def resolve(spec: ModelSpec, plugins: Plugins | None = None) -> dict[str, Any]:
+    """Return a spec in full, as values that JSON has.
+
+    ``load_spec(resolve(spec)["spec"])`` is the spec with its widths solved.
+
+    Args:
+        spec: The spec.
+        plugins: Where its components come from; None: the installed plugins.
+
+    Returns:
+        ``spec``: the document with qualified names; ``components``: for each component its path,
+        slot, qualified name, plugin, distribution and version.
+
+    Raises:
+        SpecError: Widths do not meet.
+        UnknownComponent: A component is of no plugin, so no file can name it.
+    """
+    plugins = installed_plugins() if plugins is None else plugins
+    solved = solve_dimensions(spec)
+    components = component_sources(solved, plugins)
+    return {"spec": to_plain(solved, plugins.components), "components": components}
+
+
+def component_sources(spec: ModelSpec, plugins: Plugins) -> list[dict[str, str]]:
+    """Return for each component of a spec, nested ones too, where it comes from.
+
+    Raises:
+        UnknownComponent: A component is of no plugin.
+    """
+    sources = []
+    for path, component in components_in(spec):
+        found = plugins.components.registration(type(component))
+        if found is None:
+            names = plugins.components.names(component.slot)
+            raise UnknownComponent(component.slot, type(component).__name__, names)
+        sources.append(
+            {
+                "path": dotted(path),
+                "slot": found.slot,
+                "name": found.qualified_name,
+                "plugin": found.plugin,
+                "distribution": found.distribution,
+                "version": found.version,
+            }
+        )
+    return sources
