@@ -1,0 +1,1 @@
+"""Parts of FastSpeech (Ren et al., 2019)."""

@@ -1,0 +1,49 @@
+"""The settings of FastSpeech's parts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field, field_validator
+
+from kokoro_core.slots import DurationPredictorParams
+from kokoro_core.spec.sizes import Sizes
+
+if TYPE_CHECKING:
+    from kokoro_plugins.fastspeech.duration_predictor import ConvDurationPredictor
+
+
+class ConvDurationPredictorParams(DurationPredictorParams):
+    """Convolutions with ReLU and LayerNorm, then a linear layer (FastSpeech, Ren et al., 2019).
+
+    Attributes:
+        channels: Channels of each convolution.
+        kernel_size: Phonemes that each convolution sees, odd.
+        num_layers: Number of convolutions.
+        dropout: After each LayerNorm.
+    """
+
+    type: Literal["conv"] = "conv"
+    channels: int = Field(256, ge=1)
+    kernel_size: int = Field(3, ge=1)
+    num_layers: int = Field(2, ge=1)
+    dropout: float = Field(0.1, ge=0, lt=1)
+
+    @field_validator("kernel_size")
+    @classmethod
+    def _is_odd(cls, kernel_size: int) -> int:
+        if kernel_size % 2 == 0:
+            raise ValueError(f"must be odd to have a middle, not {kernel_size}; 3 is FastSpeech's")
+        return kernel_size
+
+    def build(self, sizes: Sizes) -> ConvDurationPredictor:
+        """Return the duration predictor."""
+        from kokoro_plugins.fastspeech.duration_predictor import ConvDurationPredictor
+
+        return ConvDurationPredictor(
+            hidden_dim=sizes.hidden_dim,
+            channels=self.channels,
+            kernel_size=self.kernel_size,
+            num_layers=self.num_layers,
+            dropout=self.dropout,
+        )

@@ -1,0 +1,1 @@
+"""Gaussian upsampling from phonemes to frames."""

@@ -1,0 +1,34 @@
+"""The settings of the Gaussian regulator."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from kokoro_core.slots import RegulatorParams
+from kokoro_core.spec.sizes import Sizes
+
+if TYPE_CHECKING:
+    from kokoro_plugins.gaussian.regulator import GaussianRegulator
+
+
+class GaussianRegulatorParams(RegulatorParams):
+    """Blends neighbouring phonemes with Gaussian weights (EATS, Donahue et al., 2021; JETS).
+
+    Attributes:
+        delta: Fixed temperature of the softmax over -delta · (frame - centre)²; JETS has 0.1. A
+            standard deviation of σ frames is 1 / (2 σ²).
+        frame_time: Where in a frame its distance to a phoneme's centre is measured: ``start`` as in
+            JETS, or ``middle``, which leans to neither neighbour.
+    """
+
+    type: Literal["gaussian"] = "gaussian"
+    delta: float = Field(0.1, gt=0)
+    frame_time: Literal["start", "middle"] = "start"
+
+    def build(self, sizes: Sizes) -> GaussianRegulator:
+        """Return the regulator, which serves any width."""
+        from kokoro_plugins.gaussian.regulator import GaussianRegulator
+
+        return GaussianRegulator(delta=self.delta, frame_time=self.frame_time)

@@ -1,0 +1,108 @@
+"""`GaussianRegulator`: each frame is a blend of the phonemes around it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, final
+
+import torch
+from torch import Tensor
+from torch.export import register_dataclass
+
+from kokoro_core.contracts import Plan, Regulator
+from kokoro_core.masks import padding_mask_from_lengths, zero_padding
+
+
+@dataclass(frozen=True)
+class GaussianPlan(Plan):
+    """A plan with the share of each phoneme in each frame.
+
+    Attributes:
+        weights: (B, T, N), each frame's sum is 1, and 0 at padding.
+    """
+
+    weights: Tensor
+
+
+register_dataclass(GaussianPlan)
+
+
+@final
+class GaussianRegulator(Regulator):
+    """Gaussian upsampling with a fixed temperature.
+
+    The weights are a softmax over the phonemes of -delta · (t - c)², where phoneme n has its centre
+    at c = cumsum(d) - d/2 and t is 0 … T-1 (EATS, Donahue et al., 2021, section 2.2; delta as in
+    ``GaussianUpsampling`` of JETS, Lim et al., 2022, espnet2/gan_tts/jets/length_regulator.py).
+
+    A phoneme of 0 frames takes no part, as in a regulator that repeats. JETS lets it in, where it
+    is the nearest of all at its place; the durations of its alignment have no 0.
+
+    Args:
+        delta: Temperature, in 1 / frames².
+        frame_time: ``start`` measures from t as JETS does, ``middle`` from t + 1/2.
+    """
+
+    def __init__(
+        self, *, delta: float = 0.1, frame_time: Literal["start", "middle"] = "start"
+    ) -> None:
+        super().__init__()
+        self.delta = delta
+        self.frame_time = frame_time
+
+    def plan(
+        self,
+        hidden: Tensor,
+        durations: Tensor,
+        padding_mask: Tensor,
+        num_frames: int | None = None,
+        *args: Any,
+        **side_inputs: Any,
+    ) -> GaussianPlan:
+        """Weigh the phonemes for each frame.
+
+        Args:
+            hidden: (B, N, H); only its dtype matters.
+            durations: (B, N) int64.
+            padding_mask: (B, N) bool.
+            num_frames: T of the plan; None: the longest row's, which waits for the device.
+            *args: Nothing.
+            **side_inputs: Nothing.
+        """
+        durations = zero_padding(durations, padding_mask)
+        lengths = durations.sum(1)
+        longest = int(lengths.max()) if num_frames is None else num_frames
+        frame_padding = padding_mask_from_lengths(lengths, longest)
+        weights = self._weights(durations, longest, torch.promote_types(hidden.dtype, torch.float))
+        weights = zero_padding(weights, frame_padding).to(hidden.dtype)
+        return GaussianPlan(lengths, frame_padding, durations, weights)
+
+    def expand(self, plan: Plan, x: Tensor) -> Tensor:
+        """Blend a tensor's phonemes into frames.
+
+        Shape:
+            x: (B, N, C). Returns: (B, T, C).
+        """
+        if not isinstance(plan, GaussianPlan):
+            raise TypeError(
+                f"`plan` must be a `GaussianPlan`, not a `{type(plan).__name__}`; call `plan` of "
+                f"the same regulator."
+            )
+        # A weight of 0 would keep a NaN.
+        return plan.weights.to(x.dtype) @ zero_padding(x, plan.durations == 0)
+
+    def _weights(self, durations: Tensor, num_frames: int, dtype: torch.dtype) -> Tensor:
+        """Return the weights (B, T, N); a row without any frame has NaN, which the caller masks.
+
+        Distances are counted in half frames and in int64, so that a difference of two squares is
+        exact: in float32, squares of a few thousand frames are wrong by whole units.
+        """
+        half = 1 if self.frame_time == "middle" else 0
+        frames = 2 * torch.arange(num_frames, device=durations.device) + half
+        centres = 2 * durations.cumsum(1) - durations
+        # (T, 1) - (B, 1, N) -> (B, T, N)
+        squares = (frames.unsqueeze(1) - centres.unsqueeze(1)).square()
+        absent = (durations == 0).unsqueeze(1)
+        nearest = squares.masked_fill(absent, torch.iinfo(torch.int64).max).amin(2, keepdim=True)
+        energies = (squares - nearest).to(dtype) * (-self.delta / 4)
+        return energies.masked_fill(absent, -torch.inf).softmax(2)

@@ -1,0 +1,1 @@
+"""Positional encodings: a learned table, rotary, linear biases, and none."""

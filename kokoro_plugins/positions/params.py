@@ -1,0 +1,73 @@
+"""The settings of the positional encodings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from kokoro_core.slots import PositionalEncodingParams
+
+if TYPE_CHECKING:
+    from kokoro_plugins.positions.alibi import AlibiPositions
+    from kokoro_plugins.positions.learned import LearnedPositions
+    from kokoro_plugins.positions.none import NoPositions
+    from kokoro_plugins.positions.rotary import RotaryPositions
+
+
+class LearnedParams(PositionalEncodingParams):
+    """Adds a learned vector for each position (Gehring et al., 2017; BERT and GPT-2).
+
+    Attributes:
+        max_len: Number of positions in the table; a longer sequence is refused.
+    """
+
+    type: Literal["learned"] = "learned"
+    max_len: int = Field(5000, ge=1)
+
+    def build(self, *, hidden_dim: int, num_heads: int) -> LearnedPositions:
+        """Return a table as wide as the stack; the number of heads does not matter."""
+        from kokoro_plugins.positions.learned import LearnedPositions
+
+        return LearnedPositions(hidden_dim=hidden_dim, max_len=self.max_len)
+
+
+class RotaryParams(PositionalEncodingParams):
+    """Turns queries and keys by their positions (RoPE, Su et al., 2021).
+
+    Attributes:
+        base: The wavelengths run from 2π to nearly 2π · base positions.
+    """
+
+    type: Literal["rotary"] = "rotary"
+    base: float = Field(10000.0, gt=1)
+
+    def build(self, *, hidden_dim: int, num_heads: int) -> RotaryPositions:
+        """Return the encoding for heads of ``hidden_dim / num_heads`` channels."""
+        from kokoro_plugins.positions.rotary import RotaryPositions
+
+        return RotaryPositions(head_dim=hidden_dim // num_heads, base=self.base)
+
+
+class AlibiParams(PositionalEncodingParams):
+    """Lowers the scores of distant positions by a slope a head (ALiBi, Press et al., 2022)."""
+
+    type: Literal["alibi"] = "alibi"
+
+    def build(self, *, hidden_dim: int, num_heads: int) -> AlibiPositions:
+        """Return the encoding for that number of heads; the width does not matter."""
+        from kokoro_plugins.positions.alibi import AlibiPositions
+
+        return AlibiPositions(num_heads=num_heads)
+
+
+class NoPositionsParams(PositionalEncodingParams):
+    """Tells attention nothing of positions: for stacks that know them otherwise (convolutions)."""
+
+    type: Literal["none"] = "none"
+
+    def build(self, *, hidden_dim: int, num_heads: int) -> NoPositions:
+        """Return the neutral encoding."""
+        from kokoro_plugins.positions.none import NoPositions
+
+        return NoPositions()

@@ -1,0 +1,18 @@
+"""What the plugin brings."""
+
+from __future__ import annotations
+
+from kokoro_plugins.positions.params import (
+    AlibiParams,
+    LearnedParams,
+    NoPositionsParams,
+    RotaryParams,
+)
+from registry import hookimpl
+from registry.slot import ComponentClass
+
+
+@hookimpl
+def kokoro_components() -> tuple[ComponentClass, ...]:
+    """Return four positional encodings."""
+    return (LearnedParams, RotaryParams, AlibiParams, NoPositionsParams)

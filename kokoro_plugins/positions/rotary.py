@@ -1,0 +1,65 @@
+"""`RotaryPositions`: queries and keys turned by angles that grow with their positions."""
+
+from __future__ import annotations
+
+from typing import final
+
+import torch
+from torch import Tensor
+
+from kokoro_core.contracts import PositionalEncoding
+
+
+@final
+class RotaryPositions(PositionalEncoding):
+    """Rotary position embedding (RoPE; Su et al., 2021), channels paired as in LLaMA.
+
+    Channel i is paired with channel i + D/2 and the pair is turned by position · base^(-2i/D), so a
+    score depends on the distance of query and key alone. The angles are computed from the positions
+    at each call, in float32 at least: a table would end somewhere, and one that is cast with the
+    model would be wrong in half precision and only float32-exact in float64.
+
+    Args:
+        head_dim: Channels of one head (D), even.
+        base: The larger, the longer the longest wavelength.
+
+    Raises:
+        ValueError: `head_dim` is odd.
+    """
+
+    def __init__(self, *, head_dim: int, base: float = 10000.0) -> None:
+        super().__init__()
+        if head_dim % 2:
+            raise ValueError(
+                f"`head_dim` must be even for rotary positions, which turn channels in pairs, not "
+                f"{head_dim}; choose `hidden_dim` and `num_heads` so that their quotient is even."
+            )
+        self.head_dim = head_dim
+        self.base = base
+
+    def rotate(
+        self, q: Tensor, k: Tensor, q_positions: Tensor, k_positions: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return queries and keys turned by their positions.
+
+        Shape:
+            q: (B, heads, Tq, D). k: (B, heads, Tk, D). Positions: (T,) or (B, T) int64.
+        """
+        return self._turn(q, q_positions), self._turn(k, k_positions)
+
+    def _turn(self, x: Tensor, positions: Tensor) -> Tensor:
+        cos, sin = self._cos_sin(positions, torch.promote_types(x.dtype, torch.float32))
+        first, second = x.chunk(2, dim=-1)
+        cos, sin = cos.to(x.dtype), sin.to(x.dtype)
+        return torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1)
+
+    def _cos_sin(self, positions: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        """Return cosine and sine of the angles, (T, D/2) or (B, 1, T, D/2)."""
+        pairs = torch.arange(0, self.head_dim, 2, dtype=dtype, device=positions.device)
+        frequencies = torch.pow(self.base, -pairs / self.head_dim)
+        # (..., T) -> (..., T, D/2)
+        angles = positions.to(dtype).unsqueeze(-1) * frequencies
+        if positions.dim() == 2:
+            # (B, T, D/2) -> (B, 1, T, D/2): the same for every head
+            angles = angles.unsqueeze(1)
+        return angles.cos(), angles.sin()

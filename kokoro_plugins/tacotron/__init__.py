@@ -1,0 +1,1 @@
+"""Parts of Tacotron 2 (Shen et al., 2018)."""

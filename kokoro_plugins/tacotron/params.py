@@ -1,0 +1,51 @@
+"""The settings of Tacotron 2's parts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field, field_validator
+
+from kokoro_core.slots import PostnetParams
+from kokoro_core.spec.sizes import Sizes
+
+if TYPE_CHECKING:
+    from kokoro_plugins.tacotron.postnet import ConvPostnet
+
+
+class ConvPostnetParams(PostnetParams):
+    """Adds what convolutions with batch normalisation find missing (Tacotron 2, Shen et al., 2018).
+
+    In training its rows depend on each other, through the batch's statistics.
+
+    Attributes:
+        channels: Channels between the first convolution and the last.
+        kernel_size: Frames that each convolution sees, odd.
+        num_layers: Number of convolutions.
+        dropout: After each convolution.
+    """
+
+    type: Literal["conv"] = "conv"
+    channels: int = Field(512, ge=1)
+    kernel_size: int = Field(5, ge=1)
+    num_layers: int = Field(5, ge=2)
+    dropout: float = Field(0.5, ge=0, lt=1)
+
+    @field_validator("kernel_size")
+    @classmethod
+    def _is_odd(cls, kernel_size: int) -> int:
+        if kernel_size % 2 == 0:
+            raise ValueError(f"must be odd to have a middle, not {kernel_size}; 5 is Tacotron 2's")
+        return kernel_size
+
+    def build(self, sizes: Sizes) -> ConvPostnet:
+        """Return the postnet."""
+        from kokoro_plugins.tacotron.postnet import ConvPostnet
+
+        return ConvPostnet(
+            mel_dim=sizes.mel_dim,
+            channels=self.channels,
+            kernel_size=self.kernel_size,
+            num_layers=self.num_layers,
+            dropout=self.dropout,
+        )

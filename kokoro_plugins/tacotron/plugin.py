@@ -1,0 +1,13 @@
+"""What the plugin brings."""
+
+from __future__ import annotations
+
+from kokoro_plugins.tacotron.params import ConvPostnetParams
+from registry import hookimpl
+from registry.slot import ComponentClass
+
+
+@hookimpl
+def kokoro_components() -> tuple[ComponentClass, ...]:
+    """Return Tacotron 2's postnet."""
+    return (ConvPostnetParams,)
