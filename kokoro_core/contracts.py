@@ -18,14 +18,14 @@ from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, ClassVar, Self, TypeVar
 
 from torch import Tensor, nn
-from torch.export import register_dataclass
 
 from kokoro_core.durations import frames_from_log
+from kokoro_core.pytree import register_pytree
 
 Tree = TypeVar("Tree")
 
 
-@register_dataclass
+@register_pytree
 @dataclass(frozen=True)
 class DurationOutput:
     """What a duration predictor returns in training.
@@ -39,7 +39,7 @@ class DurationOutput:
     losses: dict[str, Tensor] = field(default_factory=dict)
 
 
-@register_dataclass
+@register_pytree
 @dataclass(frozen=True)
 class Plan:
     """How phonemes become frames; a regulator may add fields in a class of its own.
@@ -55,7 +55,7 @@ class Plan:
     durations: Tensor
 
 
-@register_dataclass
+@register_pytree
 @dataclass(frozen=True)
 class DecoderOutput:
     """What a decoder returns.

@@ -7,7 +7,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from kokoro_core.durations import log_durations
+from kokoro_core.inputs import TrainingBatch
 from kokoro_core.masks import zero_padding
+from kokoro_core.model import Prediction
+from kokoro_core.spec.model_spec import LossWeights
 
 
 def masked_mean(values: Tensor, padding_mask: Tensor) -> Tensor:
@@ -74,3 +77,54 @@ def stop_loss(
         stop_logits, wanted, pos_weight=weight, reduction="none"
     )
     return masked_mean(each, padding_mask)
+
+
+def training_losses(
+    prediction: Prediction,
+    batch: TrainingBatch,
+    stop_token_targets: Tensor | None,
+    weights: LossWeights,
+) -> dict[str, Tensor]:
+    """Return every term of the training loss, not weighted; terms of weight 0 are left out.
+
+    A decoder's own losses replace those of the mel, a duration predictor's own that of the durations.
+    """
+    losses = {**prediction.decoder_losses, **prediction.duration_losses}
+    if not prediction.decoder_losses:
+        losses |= _mel_losses(prediction, batch, weights)
+    if prediction.duration_pred is not None and not prediction.duration_losses:
+        if batch.durations is None:
+            raise ValueError("`phoneme_durations` is missing; the duration predictor learns from it.")
+        losses["duration"] = duration_loss(
+            prediction.duration_pred, batch.durations, batch.padding_mask
+        )
+    if prediction.stop_logits is not None:
+        mask = batch.mel_padding_mask
+        targets = stop_targets(mask) if stop_token_targets is None else stop_token_targets
+        losses["stop"] = stop_loss(
+            prediction.stop_logits, targets, mask, positive_weight=weights.stop_positive_weight
+        )
+    return losses
+
+
+def _mel_losses(
+    prediction: Prediction, batch: TrainingBatch, weights: LossWeights
+) -> dict[str, Tensor]:
+    """Return the losses of the mel, and under a postnet those of the coarse mel too."""
+    losses = {}
+    for suffix, mel in (("", prediction.mel), ("_coarse", prediction.mel_coarse)):
+        for name, function in (("mel_l1", mel_l1), ("mel_mse", mel_mse)):
+            if mel is not None and getattr(weights, name) > 0:
+                losses[name + suffix] = function(mel, batch.mel_specs, batch.mel_padding_mask)
+    return losses
+
+
+def weigh(losses: dict[str, Tensor], weights: LossWeights) -> Tensor:
+    """Return the weighted sum; a component's own loss counts once.
+
+    Shape:
+        Returns: ().
+    """
+    weight = weights.model_dump()
+    terms = [loss * weight.get(name.removesuffix("_coarse"), 1.0) for name, loss in losses.items()]
+    return torch.stack(terms).sum()

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any, final
 
 from torch import Tensor, nn
-from torch.export import register_dataclass
 
 from kokoro_core.contracts import (
     Decoder,
@@ -20,12 +19,13 @@ from kokoro_core.contracts import (
     Regulator,
 )
 from kokoro_core.noise import RowNoise
+from kokoro_core.pytree import register_pytree
 
 FROM_THE_MODEL = frozenset({"plan", "noise"})
 """Side inputs that the model makes itself; all others come from the caller."""
 
 
-@register_dataclass
+@register_pytree
 @dataclass(frozen=True)
 class Memory:
     """What a decoder reads.
@@ -41,7 +41,7 @@ class Memory:
     plan: Plan | None
 
 
-@register_dataclass
+@register_pytree
 @dataclass(frozen=True)
 class Prediction:
     """What the parts made of a training batch.

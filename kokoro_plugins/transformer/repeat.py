@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import final
 
 from torch import Tensor
-from torch.export import register_dataclass
 
 from kokoro_core.contracts import Plan, Regulator
 from kokoro_core.durations import phoneme_of_frame
 from kokoro_core.masks import padding_mask_from_lengths, zero_padding
+from kokoro_core.pytree import register_pytree
 
 
-@register_dataclass
+@register_pytree
 @dataclass(frozen=True)
 class RepeatPlan(Plan):
     """A plan that knows the phoneme of each frame.

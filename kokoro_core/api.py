@@ -1,0 +1,360 @@
+"""`KokoroModel`: the public class, a thin face over assembly, generation and checkpoints."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self, final
+
+import torch
+from torch import Tensor, nn
+
+from kokoro_core import checkpoint, generation
+from kokoro_core.assembly import assemble
+from kokoro_core.generation import Generation, GenerationOptions
+from kokoro_core.info import model_info
+from kokoro_core.inputs import phoneme_padding_mask, training_batch
+from kokoro_core.losses import training_losses, weigh
+from kokoro_core.model import AcousticModel
+from kokoro_core.noise import RowNoise
+from kokoro_core.pytree import register_pytree
+from kokoro_core.spec.load import Source, load_spec
+from kokoro_core.spec.model_spec import ModelSpec
+from registry import Plugins, installed_plugins
+
+
+@register_pytree
+@dataclass(frozen=True)
+class ModelOutput:
+    """What a training step returns; iterating it yields the seed's three.
+
+    Attributes:
+        mel: (B, T, M), refined if there is a postnet.
+        duration_pred: (B, N) natural log of (frames + 1), or None.
+        stop_logits: (B, T), or None for a decoder without a stop head.
+        mel_coarse: (B, T, M), the decoder's own, or None without a postnet.
+        mel_padding_mask: (B, T) bool, True = padding.
+        loss: The weighted sum of `losses`.
+        losses: Each term by name, not weighted.
+    """
+
+    mel: Tensor
+    duration_pred: Tensor | None
+    stop_logits: Tensor | None
+    mel_coarse: Tensor | None
+    mel_padding_mask: Tensor
+    loss: Tensor
+    losses: dict[str, Tensor] = field(default_factory=dict)
+
+    def __iter__(self) -> Iterator[Tensor | None]:
+        return iter((self.mel, self.duration_pred, self.stop_logits))
+
+
+@final
+class KokoroModel(nn.Module):
+    """A text-to-speech acoustic model: trains, generates, saves and loads.
+
+    The keywords are the seed's; they are settings of the named spec ``default``. Any other model
+    comes from `from_spec`.
+
+    Args:
+        vocab_size: Number of phoneme indices, padding included.
+        mel_dim: Mel channels.
+        hidden_dim: Width.
+        n_encoder_layers: Layers of the encoder.
+        n_decoder_layers: Layers of the decoder.
+        n_heads: Attention heads of both.
+        encoder_ff_dim: Width of the encoder's feed-forward blocks.
+        decoder_ff_dim: Width of the decoder's.
+        dropout: Of encoder, decoder and duration predictor.
+        max_len: Longest sequence of phonemes or frames.
+        gradient_checkpointing: Recompute each stack in segments in training, to save memory.
+        checkpoint_segments: How many.
+
+    Attributes:
+        spec: The spec with every width written.
+        acoustic: The parts.
+    """
+
+    def __init__(
+        self,
+        vocab_size: int = 63,
+        mel_dim: int = 80,
+        hidden_dim: int = 512,
+        n_encoder_layers: int = 6,
+        n_decoder_layers: int = 6,
+        n_heads: int = 8,
+        encoder_ff_dim: int = 2048,
+        decoder_ff_dim: int = 2048,
+        *,
+        dropout: float = 0.1,
+        max_len: int = 5000,
+        gradient_checkpointing: bool = True,
+        checkpoint_segments: int = 4,
+    ) -> None:
+        super().__init__()
+        stacks = {
+            "encoder": (n_encoder_layers, encoder_ff_dim),
+            "decoder": (n_decoder_layers, decoder_ff_dim),
+        }
+        overrides: dict[str, Any] = {
+            "vocab_size": vocab_size,
+            "mel_dim": mel_dim,
+            "audio": None,
+            "hidden_dim": hidden_dim,
+            "duration_predictor.dropout": dropout,
+            "gradient_checkpointing": (
+                {"segments": checkpoint_segments} if gradient_checkpointing else None
+            ),
+        }
+        for stack, (layers, ff_dim) in stacks.items():
+            overrides[f"{stack}.num_layers"] = layers
+            overrides[f"{stack}.num_heads"] = n_heads
+            overrides[f"{stack}.ff_dim"] = ff_dim
+            overrides[f"{stack}.dropout"] = dropout
+            overrides[f"{stack}.positional_encoding.max_len"] = max_len
+        if mel_dim == 80:
+            del overrides["audio"]
+        plugins = installed_plugins()
+        spec = load_spec("default", overrides=overrides, plugins=plugins)
+        self._adopt(spec, assemble(spec), plugins)
+
+    def _adopt(self, spec: ModelSpec, acoustic: AcousticModel, plugins: Plugins) -> None:
+        self.spec = spec
+        self.acoustic = acoustic
+        self.plugins = plugins
+
+    @classmethod
+    def from_spec(
+        cls,
+        source: Source,
+        *,
+        overrides: Mapping[str, Any] | None = None,
+        plugins: Plugins | None = None,
+    ) -> Self:
+        """Build the model of a spec with fresh weights.
+
+        Args:
+            source: A named spec, a path, a mapping or a `ModelSpec`.
+            overrides: Dotted paths with new values, for example ``{"encoder.num_layers": 4}``.
+            plugins: Where components come from; None: the installed plugins.
+
+        Raises:
+            SpecError: The spec has problems; the error has all of them.
+        """
+        plugins = plugins or installed_plugins()
+        spec = load_spec(source, overrides=overrides, plugins=plugins)
+        return cls._of(spec, assemble(spec), plugins)
+
+    @classmethod
+    def load(
+        cls, path: str | os.PathLike[str], *, device: str = "cpu", plugins: Plugins | None = None
+    ) -> Self:
+        """Rebuild a model from a checkpoint alone, in evaluation mode.
+
+        Raises:
+            CheckpointError: The file is missing, is not a checkpoint or does not fit its own spec.
+            SpecError: The spec inside needs components that are not installed.
+        """
+        plugins = plugins or installed_plugins()
+        spec, acoustic = checkpoint.load(Path(path), plugins, device)
+        return cls._of(spec, acoustic, plugins).eval()
+
+    @classmethod
+    def _of(cls, spec: ModelSpec, acoustic: AcousticModel, plugins: Plugins) -> Self:
+        model = cls.__new__(cls)
+        nn.Module.__init__(model)
+        model._adopt(spec, acoustic, plugins)
+        return model
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the weights and the spec that rebuilds the model to one file.
+
+        Raises:
+            CheckpointError: No checkpointer handles the suffix of the path.
+        """
+        checkpoint.save(Path(path), self.acoustic, self.spec, self.plugins)
+
+    def forward(
+        self,
+        phoneme_indices: Tensor,
+        mel_specs: Tensor,
+        phoneme_durations: Tensor | None = None,
+        stop_token_targets: Tensor | None = None,
+        *,
+        padding_mask: Tensor | None = None,
+        mel_padding_mask: Tensor | None = None,
+        **extras: Any,
+    ) -> ModelOutput:
+        """Predict a training batch and its losses, the decoder fed with the true frames.
+
+        Args:
+            phoneme_indices: (B, N) int64.
+            mel_specs: (B, T, M), the target; normalised with the mean and std of the spec's audio.
+            phoneme_durations: (B, N) int64 frames, whose sums are the lengths of the mels.
+            stop_token_targets: (B, T), 1 at the last frame; None: made from the lengths.
+            padding_mask: (B, N) bool, True = padding; None: where the padding index stands.
+            mel_padding_mask: (B, T) bool, True = padding; None: from the durations.
+            **extras: The side inputs that the model's parts need.
+
+        Raises:
+            ValueError: Shapes, types, masks or lengths do not fit together.
+            TypeError: A side input is unknown or missing.
+        """
+        batch = training_batch(
+            phoneme_indices,
+            mel_specs,
+            phoneme_durations,
+            padding_mask,
+            mel_padding_mask,
+            sizes=self.spec.sizes,
+            needs_durations=self.acoustic.regulator is not None,
+        )
+        prediction = self.acoustic(
+            batch.phoneme_indices,
+            batch.padding_mask,
+            batch.mel_specs,
+            batch.mel_padding_mask,
+            batch.durations,
+            extras,
+        )
+        losses = training_losses(prediction, batch, stop_token_targets, self.spec.loss)
+        return ModelOutput(
+            mel=prediction.mel,
+            duration_pred=prediction.duration_pred,
+            stop_logits=prediction.stop_logits,
+            mel_coarse=prediction.mel_coarse,
+            mel_padding_mask=batch.mel_padding_mask,
+            loss=weigh(losses, self.spec.loss),
+            losses=losses,
+        )
+
+    def inference(
+        self,
+        phoneme_indices: Tensor,
+        max_mel_len: int = 1000,
+        stop_threshold: float = 0.5,
+        **options: Any,
+    ) -> Tensor:
+        """Speak and return the mel alone, (B, T, M), rows that end earlier filled with 0.
+
+        Takes the options of `generate`.
+        """
+        result = self.generate(
+            phoneme_indices, max_mel_len=max_mel_len, stop_threshold=stop_threshold, **options
+        )
+        return result.mel
+
+    @torch.no_grad()
+    def generate(
+        self,
+        phoneme_indices: Tensor,
+        padding_mask: Tensor | None = None,
+        *,
+        durations: Tensor | None = None,
+        speed: float | Tensor = 1.0,
+        min_frames: int = 1,
+        max_mel_len: int = 1000,
+        stop_threshold: float = 0.5,
+        length_ratio: float | None = None,
+        chunk_frames: int | None = None,
+        seed: int | Sequence[int] | None = None,
+        **extras: Any,
+    ) -> Generation:
+        """Speak: make mels from phonemes alone.
+
+        Dropout is on if the model is in training mode, which is warned of and not changed.
+
+        Args:
+            phoneme_indices: (B, N) int64.
+            padding_mask: (B, N) bool, True = padding; None: where the padding index stands.
+            durations: (B, N) int64 frames instead of the predicted ones.
+            speed: Above 1 is faster; a number, (B, 1) or (B, N).
+            min_frames: The least that a predicted phoneme lasts.
+            max_mel_len: No row gets more frames.
+            stop_threshold: A frame whose stop probability is above it is the last.
+            length_ratio: No row gets more than this multiple of its planned length; None: 1, or 20
+                frames a phoneme where no length is planned.
+            chunk_frames: Frames between two looks at whether all rows have ended; None: 1 on the
+                CPU, 16 elsewhere.
+            seed: For parts that sample: of every row, or one a row; None: drawn from torch's.
+            **extras: The side inputs that the model's parts need.
+
+        Raises:
+            ValueError: An argument is out of range or does not fit the phonemes.
+            TypeError: A side input is unknown or missing.
+        """
+        options = GenerationOptions(
+            speed, min_frames, max_mel_len, stop_threshold, length_ratio, chunk_frames
+        )
+        utterances = self._read(phoneme_indices, padding_mask, durations, seed, options, extras)
+        return generation.generate(self.acoustic, utterances, options, self.spec.mel_dim)
+
+    @torch.no_grad()
+    def stream(
+        self,
+        phoneme_indices: Tensor,
+        padding_mask: Tensor | None = None,
+        *,
+        durations: Tensor | None = None,
+        speed: float | Tensor = 1.0,
+        min_frames: int = 1,
+        max_mel_len: int = 1000,
+        stop_threshold: float = 0.5,
+        length_ratio: float | None = None,
+        chunk_frames: int | None = None,
+        seed: int | Sequence[int] | None = None,
+        **extras: Any,
+    ) -> Iterator[Tensor]:
+        """Speak and yield the frames as they are made, in chunks (B, k, M).
+
+        The arguments are those of `generate`, and the chunks joined are its mel. A parallel decoder
+        makes one chunk.
+        """
+        options = GenerationOptions(
+            speed, min_frames, max_mel_len, stop_threshold, length_ratio, chunk_frames
+        )
+        utterances = self._read(phoneme_indices, padding_mask, durations, seed, options, extras)
+        yield from generation.stream(self.acoustic, utterances, options, self.spec.mel_dim)
+
+    def _read(
+        self,
+        phoneme_indices: Tensor,
+        padding_mask: Tensor | None,
+        durations: Tensor | None,
+        seed: int | Sequence[int] | None,
+        options: GenerationOptions,
+        extras: Mapping[str, Any],
+    ) -> generation.Utterances:
+        if self.training:
+            warnings.warn(
+                "`generate` runs in training mode, so dropout is on; call `model.eval()` first.",
+                stacklevel=4,
+            )
+        mask = phoneme_padding_mask(phoneme_indices, padding_mask, self.spec.sizes)
+        rows = phoneme_indices.shape[0]
+        return generation.read(
+            self.acoustic,
+            phoneme_indices,
+            mask,
+            options,
+            durations=durations,
+            noise=_row_noise(seed, rows),
+            extras=extras,
+        )
+
+    def get_model_info(self) -> dict[str, Any]:
+        """Return parameters and bytes, in total and for each slot, and where each part comes from."""
+        return model_info(self.acoustic, self.spec, self.plugins)
+
+
+def _row_noise(seed: int | Sequence[int] | None, rows: int) -> RowNoise | None:
+    if seed is None:
+        return None
+    seeds = [seed] * rows if isinstance(seed, int) else list(seed)
+    if len(seeds) != rows:
+        raise ValueError(f"`seed` must be a number or one for each of {rows} rows, not {len(seeds)}.")
+    return RowNoise(seeds)

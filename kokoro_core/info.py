@@ -1,0 +1,58 @@
+"""What a model consists of: parameters, bytes and the origin of each part."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import nn
+
+from kokoro_core.assembly import MODEL_SLOTS
+from kokoro_core.model import AcousticModel
+from kokoro_core.nn.stack import CheckpointedStack
+from kokoro_core.spec.model_spec import ModelSpec
+from kokoro_core.spec.resolve import resolve
+from registry import Plugins
+
+
+def model_info(model: AcousticModel, spec: ModelSpec, plugins: Plugins) -> dict[str, Any]:
+    """Return parameters and bytes, in total and for each slot, and where each part comes from."""
+    parts = {slot: getattr(model, slot) for slot in MODEL_SLOTS}
+    present = {slot: part for slot, part in parts.items() if part is not None}
+    total = count_parameters(model)
+    return {
+        "name": spec.name,
+        "total_parameters": total,
+        "trainable_parameters": count_parameters(model, trainable=True),
+        "model_size_mb": parameter_bytes(model) / 1e6,
+        "bytes": parameter_bytes(model),
+        "slots": {
+            slot: {"parameters": count_parameters(part), "bytes": parameter_bytes(part)}
+            for slot, part in present.items()
+        },
+        "components": resolve(spec, plugins)["components"],
+        "gradient_checkpointing": _checkpointing(spec, present),
+    }
+
+
+def count_parameters(module: nn.Module, *, trainable: bool = False) -> int:
+    """Return the number of parameters, each counted once."""
+    return sum(p.numel() for p in module.parameters() if p.requires_grad or not trainable)
+
+
+def parameter_bytes(module: nn.Module) -> int:
+    """Return the bytes of the parameters."""
+    return sum(p.numel() * p.element_size() for p in module.parameters())
+
+
+def _checkpointing(spec: ModelSpec, parts: dict[str, nn.Module]) -> dict[str, Any]:
+    """Return the segments, and the slots that have no stack to recompute."""
+    without = [
+        slot
+        for slot, part in parts.items()
+        if not any(isinstance(module, CheckpointedStack) for module in part.modules())
+    ]
+    checkpointing = spec.gradient_checkpointing
+    return {
+        "segments": checkpointing.segments if checkpointing else None,
+        "slots_without": without,
+    }
