@@ -74,8 +74,9 @@ def apply_overrides(
 ) -> Document:
     """Return the document with the overrides in it; the given one stays as it is.
 
-    Keys that are missing are made, a component that is missing from its default. A component whose ``type`` changes loses its other keys, since
-    they were the other component's. Types come first, whatever the order, outer ones before inner.
+    Keys that are missing are made, a component that is missing from its default. A component whose
+    ``type`` changes loses its other keys, since they were the other component's. Types come first,
+    whatever the order, outer ones before inner.
     """
     value, origins, problems = document.value, dict(document.origins), list(document.problems)
     for each in sorted(overrides, key=_types_first):

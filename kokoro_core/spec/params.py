@@ -36,7 +36,9 @@ Seq = Annotated[tuple[T, ...], Field(strict=False)]
 class StrictModel(BaseModel):
     """The settings of all models of a spec: nothing unknown, nothing coerced, nothing changed."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, defer_build=True
+    )
 
 
 class ComponentParams(StrictModel):
@@ -47,8 +49,8 @@ class ComponentParams(StrictModel):
 
     Attributes:
         takes: For each input that has a width (``hidden``, ``memory``, ``mel``) the field that
-            holds it. A field that is None takes the spec's width; a component without the field takes
-            the width that arrives and passes it on.
+            holds it. A field that is None takes the spec's width; a component without the field
+            takes the width that arrives and passes it on.
         gives: The same for the outputs.
     """
 

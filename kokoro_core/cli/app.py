@@ -1,0 +1,122 @@
+"""The command ``kokoro-core``: its own commands and those of the plugins."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from kokoro_core.cli.checking import check, resolve
+from kokoro_core.cli.describe import describe
+from kokoro_core.cli.errors import lines_of, wants_traceback
+from kokoro_core.cli.listing import components, plugins, specs
+from kokoro_core.cli.output import print_error
+from kokoro_core.cli.session import Session, session_of
+from kokoro_core.cli.synthesize import synthesize
+from registry import Command
+
+PROGRAM = "kokoro-core"
+
+
+class CommandsOfPlugins(TyperGroup):
+    """A group that also has the commands of the plugins; each is imported when it runs."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names of all commands."""
+        return [*super().list_commands(ctx), *sorted(session_of(ctx).plugins.commands)]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return a command, or None."""
+        own = super().get_command(ctx, cmd_name)
+        if own is not None:
+            return own
+        command = session_of(ctx).plugins.commands.get(cmd_name)
+        return None if command is None else _forwarding(command)
+
+
+def _forwarding(command: Command) -> Any:
+    """Return a command that hands its arguments on to a plugin's function.
+
+    The function's own options are not known before it is imported, so all of them are let through.
+    """
+    outer = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+    def forward(ctx: typer.Context) -> None:
+        inner = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+        inner.command(help=command.help)(command.load())
+        name = f"{PROGRAM} {command.name}"
+        typer.main.get_command(inner).main(ctx.args, prog_name=name, obj=ctx.obj)
+
+    outer.command(
+        command.name,
+        help=command.help,
+        add_help_option=False,
+        context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    )(forward)
+    return typer.main.get_command(outer)
+
+
+app = typer.Typer(
+    name=PROGRAM,
+    cls=CommandsOfPlugins,
+    help="Compose text-to-speech acoustic models from a spec file and plugins.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for own in (check, components, describe, plugins, resolve, specs, synthesize):
+    app.command()(own)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"{PROGRAM} {version(PROGRAM)}")
+        raise typer.Exit
+
+
+def _block(ctx: typer.Context, names: list[str] | None) -> list[str] | None:
+    """Note the blocked plugins before the first look at what the plugins bring."""
+    session_of(ctx).blocked = tuple(names or ())
+    return names
+
+
+@app.callback()
+def options(
+    ctx: typer.Context,
+    no_plugin: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            callback=_block,
+            is_eager=True,
+            help="Do not import this plugin; can be repeated.",
+        ),
+    ] = None,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show where an error comes from (also KOKORO_DEBUG=1).")
+    ] = False,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Read the options that hold for every command."""
+    session_of(ctx).debug |= debug
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run the command line; exit with 0 (fine), 1 (problems found) or 2 (wrong usage)."""
+    session = Session(debug=wants_traceback())
+    try:
+        app(args, prog_name=PROGRAM, obj=session)
+    except Exception as error:
+        lines = lines_of(error)
+        if lines is None or session.debug:
+            raise
+        for line in lines:
+            print_error(line)
+        sys.exit(1)

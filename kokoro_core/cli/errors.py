@@ -1,0 +1,53 @@
+"""Errors that the user can mend → one clear line each; a bug keeps its traceback."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from registry.errors import RegistryError
+
+DEBUG_VARIABLE = "KOKORO_DEBUG"
+
+_EXTRA_OF = {
+    "espeakng_loader": "speech",
+    "librosa": "speech",
+    "phonemizer": "speech",
+    "soundfile": "speech",
+    "lightning": "train",
+    "matplotlib": "train",
+}
+
+
+def lines_of(error: Exception) -> list[str] | None:
+    """Return the lines that tell a user what is wrong, or None for what may be a bug.
+
+    Every error that the framework raises for bad input derives from `ValueError` or
+    `RegistryError`; its message is made to be read as it is.
+    """
+    if isinstance(error, ModuleNotFoundError):
+        return _missing_module(error)
+    if isinstance(error, (ValueError, RegistryError)):
+        return str(error).splitlines() or [type(error).__name__]
+    if isinstance(error, OSError):
+        return [_os_error(error)]
+    return None
+
+
+def wants_traceback() -> bool:
+    """Return whether the user asked to see where an error came from."""
+    return os.environ.get(DEBUG_VARIABLE, "") not in ("", "0")
+
+
+def _missing_module(error: ModuleNotFoundError) -> list[str] | None:
+    extra = _EXTRA_OF.get((error.name or "").partition(".")[0])
+    if extra is None:
+        return None
+    install = f"python -m pip install 'kokoro-core[{extra}]'"
+    return [f"`{error.name}` is not installed; {install} brings it."]
+
+
+def _os_error(error: OSError) -> str:
+    if error.filename is None or error.strerror is None:
+        return str(error)
+    return f"`{Path(os.fsdecode(error.filename))}`: {error.strerror}."

@@ -1,0 +1,48 @@
+"""What the options before the command decide for all commands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from registry import Plugins, discover, installed_plugins
+from registry.errors import RegistryError, suggestion
+
+
+@dataclass
+class Session:
+    """One run of the command line.
+
+    Attributes:
+        blocked: Names of plugins that are not to be imported.
+        debug: Show tracebacks.
+    """
+
+    blocked: tuple[str, ...] = ()
+    debug: bool = False
+
+    @cached_property
+    def plugins(self) -> Plugins:
+        """The plugins of the environment but the blocked ones, found at the first use.
+
+        Raises:
+            RegistryError: A name that is to be blocked is of no plugin.
+        """
+        if not self.blocked:
+            return installed_plugins()
+        found = discover(block=self.blocked)
+        names = [each.name for each in found.records]
+        for name in self.blocked:
+            if name not in names:
+                hint = suggestion(name, names) or ";"
+                raise RegistryError(
+                    f"`--no-plugin {name}`: no such plugin{hint} installed: {', '.join(names)}."
+                )
+        return found
+
+
+def session_of(ctx: Any) -> Session:
+    """Return the session of a command's context."""
+    session: Session = ctx.find_root().obj
+    return session
