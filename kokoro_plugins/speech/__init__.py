@@ -1,0 +1,1 @@
+"""Speech: audio to mel and back, text to phonemes, and aligned corpora."""

@@ -1,0 +1,98 @@
+"""The frontend `espeak`: English text to the symbols of the vocabulary."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from typing import final
+
+from kokoro_core.outer_contracts import Frontend, FrontendError
+from kokoro_plugins.speech.alignment import Segment, has_sound, segments, symbols_of
+from kokoro_plugins.speech.espeak import Espeak, Speech
+from kokoro_plugins.speech.vocabulary import PAD, SYMBOLS
+
+
+@final
+class EspeakFrontend(Frontend):
+    """Turns English text into phonemes as espeak-ng would speak it, pauses and stress included.
+
+    Args:
+        espeak: The voice; it decides the accent.
+    """
+
+    symbols = SYMBOLS
+
+    def __init__(self, *, espeak: Espeak) -> None:
+        self._espeak = espeak
+
+    def phonemize(self, text: str) -> list[str]:
+        """Return the symbols of a text.
+
+        Raises:
+            FrontendError: The text is empty, has nothing to speak, is in another script, or has a
+                sound that English has not.
+        """
+        return symbols_of(speak_aligned(self._espeak, text)[1])
+
+    def indices(self, symbols: Sequence[str]) -> list[int]:
+        """Return the index of each symbol.
+
+        Raises:
+            FrontendError: A symbol is unknown, or is the one for padding.
+        """
+        if PAD in symbols:
+            raise FrontendError(
+                f"`EspeakFrontend` keeps the symbol {PAD!r} for padding; a text does not have it."
+            )
+        return super().indices(symbols)
+
+
+def speak_aligned(espeak: Espeak, text: str) -> tuple[Speech, list[Segment]]:
+    """Return the recording of a text and its segments.
+
+    Raises:
+        FrontendError: As `EspeakFrontend.phonemize`.
+    """
+    plain = check_text(text)
+    speech = espeak.speak(plain)
+    parts = segments(speech.events, plain)
+    if not has_sound(symbols_of(parts)):
+        raise FrontendError(f"`text` has nothing to speak: {text!r}; write at least one word.")
+    return speech, parts
+
+
+def check_text(text: str) -> str:
+    """Return the text in composed form (NFC) if an English voice can read it.
+
+    Raises:
+        FrontendError: It is empty, or has control characters or letters of another script.
+    """
+    plain = unicodedata.normalize("NFC", text)
+    if not plain.strip():
+        raise FrontendError(f"`text` is empty: {text!r}; write at least one word.")
+    controls = [each for each in plain if unicodedata.category(each) == "Cc" and not each.isspace()]
+    if controls:
+        raise FrontendError(
+            f"`text` has the control characters {_listed(controls)}, which cannot be spoken; "
+            f"take them out."
+        )
+    foreign = [each for each in plain if _is_foreign(each)]
+    if foreign:
+        raise FrontendError(
+            f"`text` has {_listed(foreign)} of another script; the frontend `espeak` reads English "
+            f"in Latin letters."
+        )
+    return plain
+
+
+def _is_foreign(character: str) -> bool:
+    category = unicodedata.category(character)
+    if category == "Nd":
+        return not character.isascii()
+    return category.startswith("L") and not unicodedata.name(character, "").startswith("LATIN")
+
+
+def _listed(characters: Sequence[str], at_most: int = 5) -> str:
+    distinct = list(dict.fromkeys(characters))
+    more = ", …" if len(distinct) > at_most else ""
+    return ", ".join(map(repr, distinct[:at_most])) + more
