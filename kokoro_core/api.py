@@ -347,7 +347,7 @@ class KokoroModel(nn.Module):
         )
 
     def get_model_info(self) -> dict[str, Any]:
-        """Return parameters and bytes, in total and for each slot, and where each part comes from."""
+        """Return parameters and bytes, in total and for each slot, and the origin of each part."""
         return model_info(self.acoustic, self.spec, self.plugins)
 
 
@@ -356,5 +356,7 @@ def _row_noise(seed: int | Sequence[int] | None, rows: int) -> RowNoise | None:
         return None
     seeds = [seed] * rows if isinstance(seed, int) else list(seed)
     if len(seeds) != rows:
-        raise ValueError(f"`seed` must be a number or one for each of {rows} rows, not {len(seeds)}.")
+        raise ValueError(
+            f"`seed` must be a number or one for each of {rows} rows, not {len(seeds)}."
+        )
     return RowNoise(seeds)

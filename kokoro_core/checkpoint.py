@@ -77,9 +77,7 @@ def load(path: Path, plugins: Plugins, device: str = "cpu") -> tuple[ModelSpec, 
     return spec, _on_device(path, model, device)
 
 
-def _check_tensors(
-    path: Path, expected: Mapping[str, Tensor], found: Mapping[str, Tensor]
-) -> None:
+def _check_tensors(path: Path, expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:
     """Refuse a file whose tensors are not exactly the model's; list the first differences."""
     differences = [f"`{name}` is missing" for name in expected if name not in found]
     differences += [f"`{name}` is not in the model" for name in found if name not in expected]

@@ -1,8 +1,8 @@
 """What each component of a model promises.
 
 Shapes: B batch, N phonemes, T frames, H hidden, M mel channels. A ``padding_mask`` is bool and True
-means padding. Padding is at the end of a row. What a component returns at padding is exactly 0, and a
-row's valid output does not depend on the other rows or on how far the row is padded.
+means padding. Padding is at the end of a row. What a component returns at padding is exactly 0, and
+a row's valid output does not depend on the other rows or on how far the row is padded.
 
 A component whose params name side inputs in ``needs`` gets exactly those by keyword, in each of its
 entry points; in the abstract signatures they are ``**side_inputs``.
@@ -90,7 +90,9 @@ def map_tensors(function: Callable[[Tensor], Tensor], tree: Tree) -> Tree:
     if isinstance(tree, Tensor):
         result = function(tree)
     elif is_dataclass(tree) and not isinstance(tree, type):
-        changed = {each.name: map_tensors(function, getattr(tree, each.name)) for each in fields(tree)}
+        changed = {
+            each.name: map_tensors(function, getattr(tree, each.name)) for each in fields(tree)
+        }
         result = replace(tree, **changed)
     elif isinstance(tree, (list, tuple)):
         result = type(tree)(map_tensors(function, each) for each in tree)
@@ -143,7 +145,9 @@ class DurationPredictor(Component):
             hidden: (B, N, H). padding_mask: (B, N) bool. durations: (B, N) int64, the truth.
         """
 
-    def frames(self, hidden: Tensor, padding_mask: Tensor, *args: Any, **side_inputs: Any) -> Tensor:
+    def frames(
+        self, hidden: Tensor, padding_mask: Tensor, *args: Any, **side_inputs: Any
+    ) -> Tensor:
         """Return the frames of each phoneme, not negative and not rounded, 0 at padding.
 
         Shape:
@@ -152,7 +156,8 @@ class DurationPredictor(Component):
         output: DurationOutput = self(hidden, padding_mask, **side_inputs)
         if output.duration_pred is None:
             raise NotImplementedError(
-                f"`{type(self).__name__}` returns no `duration_pred`, so it must implement `frames`."
+                f"`{type(self).__name__}` returns no `duration_pred`, "
+                f"so it must implement `frames`."
             )
         return frames_from_log(output.duration_pred, padding_mask)
 
@@ -275,9 +280,7 @@ class Postnet(Component):
     context: int | None = None
 
     @abstractmethod
-    def forward(
-        self, mel: Tensor, padding_mask: Tensor, *args: Any, **side_inputs: Any
-    ) -> Tensor:
+    def forward(self, mel: Tensor, padding_mask: Tensor, *args: Any, **side_inputs: Any) -> Tensor:
         """Return the refined mel.
 
         Shape:
@@ -325,9 +328,7 @@ class PositionalEncoding(Component):
         """Return what is added to the scores of every layer, (…, Tq, Tk); asked once a stack."""
         return None
 
-    def content_bias(
-        self, q: Tensor, q_positions: Tensor, k_positions: Tensor
-    ) -> Tensor | None:
+    def content_bias(self, q: Tensor, q_positions: Tensor, k_positions: Tensor) -> Tensor | None:
         """Return what is added to one layer's scores, (B, heads, Tq, Tk), from its queries."""
         return None
 

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 
-def log_durations(durations: Tensor) -> Tensor:
+def log_durations(durations: Tensor, dtype: torch.dtype) -> Tensor:
     """Return what a duration predictor is trained on: the natural log of (frames + 1)."""
-    return torch.log1p(durations.to(torch.get_default_dtype()))
+    return torch.log1p(durations.to(dtype))
 
 
 def frames_from_log(duration_pred: Tensor, padding_mask: Tensor) -> Tensor:

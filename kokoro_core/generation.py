@@ -23,11 +23,11 @@ from kokoro_core.noise import RowNoise
 from kokoro_core.pytree import register_pytree
 
 StopReason = Literal["stop_token", "planned_length", "max_mel_len", "complete"]
-"""Why a row ended: its stop token; as many frames as planned; the caller's limit; a parallel decoder
-that made all frames planned."""
+"""Why a row ended: its stop token; as many frames as planned; the caller's limit; a parallel
+decoder that made all frames planned."""
 
 FRAMES_PER_PHONEME = 20.0
-"""Limit for decoders that read phonemes and have no planned length (ESPnet's and SpeechT5's order)."""
+"""Limit where a decoder reads phonemes and no length is planned (as SpeechT5's)."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ class GenerationOptions:
         stop_threshold: A frame whose stop probability is above it is the last.
         length_ratio: No row gets more than this multiple of its planned length; None: 1, or
             20 frames a phoneme where no length is planned.
-        chunk_frames: Frames made between two looks at whether all rows have ended, and streamed at a
-            time; None: 1 on the CPU, 16 where looking waits for the device.
+        chunk_frames: Frames made between two looks at whether all rows have ended, and streamed
+            at a time; None: 1 on the CPU, 16 where looking waits for the device.
     """
 
     speed: float | Tensor = 1.0
@@ -217,13 +217,9 @@ def _decode_parallel(model: AcousticModel, utterances: Utterances) -> tuple[Tens
     return zero_padding(mel, padding_mask_from_lengths(lengths, mel.shape[1])), lengths
 
 
-def _reasons(
-    utterances: Utterances, stopped: Tensor, at_limit: StopReason
-) -> list[StopReason]:
+def _reasons(utterances: Utterances, stopped: Tensor, at_limit: StopReason) -> list[StopReason]:
     pairs = zip(stopped.tolist(), utterances.cut_short.tolist(), strict=True)
-    return [
-        "stop_token" if stop else "max_mel_len" if cut else at_limit for stop, cut in pairs
-    ]
+    return ["stop_token" if stop else "max_mel_len" if cut else at_limit for stop, cut in pairs]
 
 
 def _refine_chunks(

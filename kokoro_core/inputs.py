@@ -41,8 +41,8 @@ def phoneme_padding_mask(
     """Return the padding mask of phonemes: the one given, else where the padding index stands.
 
     Raises:
-        ValueError: The indices are not (B, N) int64, one is out of range, a row is empty, or padding
-            stands before the end of a row.
+        ValueError: The indices are not (B, N) int64, one is out of range, a row is empty, or
+            padding stands before the end of a row.
     """
     if phoneme_indices.dim() != 2 or phoneme_indices.dtype is not torch.int64:
         raise ValueError(
@@ -111,7 +111,7 @@ def check_durations(durations: Tensor, padding_mask: Tensor) -> Tensor:
     """Return durations that are 0 at padding, refusing what are no durations.
 
     Raises:
-        ValueError: They are not int64 of the phonemes' shape, one is negative, or a row has no frame.
+        ValueError: They are not int64 of the phonemes' shape, one is negative, or a row is empty.
     """
     if durations.dtype is not torch.int64 or durations.shape != padding_mask.shape:
         raise ValueError(
@@ -137,9 +137,9 @@ def _mask_from_durations(
     if can_look_inside(lengths) and int(lengths.max()) != frames:
         row = int(lengths.argmax())
         raise ValueError(
-            f"`durations` and `mel_specs` must agree, but the longest row, row {row}, has durations "
-            f"for {int(lengths.max())} frames and the mel has {frames}; rows that are padded further "
-            f"need a `mel_padding_mask`."
+            f"`durations` and `mel_specs` must agree, but the longest row, row {row}, has "
+            f"durations for {int(lengths.max())} frames and the mel has {frames}; rows that are "
+            f"padded further need a `mel_padding_mask`."
         )
     return padding_mask_from_lengths(lengths, frames)
 

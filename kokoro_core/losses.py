@@ -48,7 +48,7 @@ def duration_loss(duration_pred: Tensor, durations: Tensor, padding_mask: Tensor
     Shape:
         duration_pred: (B, N). durations: (B, N) int64. padding_mask: (B, N) bool.
     """
-    target = log_durations(durations.masked_fill(padding_mask, 0)).to(duration_pred.dtype)
+    target = log_durations(durations.masked_fill(padding_mask, 0), duration_pred.dtype)
     return masked_mean((duration_pred - target).square(), padding_mask)
 
 
@@ -87,14 +87,16 @@ def training_losses(
 ) -> dict[str, Tensor]:
     """Return every term of the training loss, not weighted; terms of weight 0 are left out.
 
-    A decoder's own losses replace those of the mel, a duration predictor's own that of the durations.
+    A decoder's own losses replace those of the mel, a duration predictor's own the duration's.
     """
     losses = {**prediction.decoder_losses, **prediction.duration_losses}
     if not prediction.decoder_losses:
         losses |= _mel_losses(prediction, batch, weights)
     if prediction.duration_pred is not None and not prediction.duration_losses:
         if batch.durations is None:
-            raise ValueError("`phoneme_durations` is missing; the duration predictor learns from it.")
+            raise ValueError(
+                "`phoneme_durations` is missing; the duration predictor learns from it."
+            )
         losses["duration"] = duration_loss(
             prediction.duration_pred, batch.durations, batch.padding_mask
         )

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 BLOCK = 64
-"""Positions that are drawn at a time; fixed, so that a longer batch begins with the same numbers."""
+"""Positions that are drawn at a time; fixed, so that a longer row begins with the same numbers."""
 
 
 @final

@@ -22,8 +22,8 @@ class AttentionScope:
         positional_encoding: Of the stack; layers get it here and never register it.
         q_positions: (Tq,) int64.
         k_positions: (Tk,) int64.
-        mask: What is added to the scores or may be attended to, broadcastable to (B, heads, Tq, Tk);
-            None: everything may be.
+        mask: What is added to the scores or may be attended to, as (B, heads, Tq, Tk) or
+            broadcastable to it; None: everything may be.
         is_causal: True where `mask` is None and no query may see a later key.
     """
 
@@ -86,7 +86,8 @@ class MultiheadAttention(nn.Module):
         super().__init__()
         if hidden_dim % num_heads:
             raise ValueError(
-                f"`num_heads` must divide `hidden_dim`, but {hidden_dim} / {num_heads} is no integer."
+                f"`num_heads` must divide `hidden_dim`, but "
+                f"{hidden_dim} / {num_heads} is no integer."
             )
         self.num_heads = num_heads
         self.head_dim = hidden_dim // num_heads
@@ -172,4 +173,4 @@ class MultiheadAttention(nn.Module):
 
     def _split_heads(self, x: Tensor) -> Tensor:
         # (B, T, H) -> (B, heads, T, H/heads)
-        return x.unflatten(-1, (self.num_heads, self.head_dim)).transpose(1, 2)
+        return x.view(*x.shape[:2], self.num_heads, self.head_dim).transpose(1, 2)

@@ -29,7 +29,7 @@ class KeyValueCache:
         """Store K positions from `start` on, in place, and return all there is up to them.
 
         Shape:
-            keys, values: (B, heads, K, H/heads). Returns: two tensors (B, heads, start + K, H/heads).
+            keys, values: (B, heads, K, H/heads). Returns: two (B, heads, start + K, H/heads).
         """
         end = start + keys.shape[2]
         self.keys[:, :, start:end] = keys

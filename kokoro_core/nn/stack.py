@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any, final
 
 import torch
@@ -14,8 +15,8 @@ class CheckpointedStack(nn.ModuleList):
     """Runs layers one after the other, each on the result of the one before.
 
     In training a stack with `segments` keeps only what enters each segment and computes the rest
-    again on the way back (Chen et al., 2016), dropout masks included. At most one segment a layer is
-    of use; more are taken as one a layer.
+    again on the way back (Chen et al., 2016), dropout masks included. At most one segment a layer
+    is of use; more are taken as one a layer.
 
     Attributes:
         segments: Number of segments, or None to keep everything.
@@ -39,7 +40,7 @@ class CheckpointedStack(nn.ModuleList):
         """Return the first layer of each segment and the one after its last."""
         count = min(self.segments or 1, len(self))
         cuts = [index * len(self) // count for index in range(count + 1)] if count else []
-        return list(zip(cuts[:-1], cuts[1:], strict=True))
+        return list(pairwise(cuts))
 
     def _run(self, first: int, last: int, x: Tensor, *args: Any) -> Tensor:
         for index in range(first, last):

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, final
+from typing import Literal, final
 
 import torch
 from torch import Tensor
-from torch.export import register_dataclass
 
 from kokoro_core.contracts import Plan, Regulator
 from kokoro_core.masks import padding_mask_from_lengths, zero_padding
+from kokoro_core.pytree import register_pytree
 
 
+@register_pytree
 @dataclass(frozen=True)
 class GaussianPlan(Plan):
     """A plan with the share of each phoneme in each frame.
@@ -22,9 +23,6 @@ class GaussianPlan(Plan):
     """
 
     weights: Tensor
-
-
-register_dataclass(GaussianPlan)
 
 
 @final
@@ -56,8 +54,6 @@ class GaussianRegulator(Regulator):
         durations: Tensor,
         padding_mask: Tensor,
         num_frames: int | None = None,
-        *args: Any,
-        **side_inputs: Any,
     ) -> GaussianPlan:
         """Weigh the phonemes for each frame.
 
@@ -66,8 +62,6 @@ class GaussianRegulator(Regulator):
             durations: (B, N) int64.
             padding_mask: (B, N) bool.
             num_frames: T of the plan; None: the longest row's, which waits for the device.
-            *args: Nothing.
-            **side_inputs: Nothing.
         """
         durations = zero_padding(durations, padding_mask)
         lengths = durations.sum(1)

@@ -50,9 +50,9 @@ class TransformerDecoderState(State):
 class TransformerDecoder(AutoregressiveDecoder):
     """Makes a frame from the frames before it and the memory (Transformer TTS, Li et al., 2019).
 
-    Cross-attention alone cannot tell the copies of a phoneme's vector apart, so the memory gets frame
-    positions, memory[t] is added to the input at step t, and the place inside the phoneme can be
-    embedded.
+    Cross-attention alone cannot tell the copies of a phoneme's vector apart, so the memory gets
+    frame positions, memory[t] is added to the input at step t, and the place inside the phoneme can
+    be embedded.
 
     Args:
         mel_dim: Mel channels (M).
@@ -115,8 +115,8 @@ class TransformerDecoder(AutoregressiveDecoder):
         length = mel_specs.shape[1]
         if self.add_memory and memory.shape[1] != length:
             raise ValueError(
-                f"`add_memory` needs one memory vector a frame, but there are {memory.shape[1]} and "
-                f"{length} frames; use a regulator or set `add_memory: false`."
+                f"`add_memory` needs one memory vector a frame, but there are {memory.shape[1]} "
+                f"and {length} frames; use a regulator or set `add_memory: false`."
             )
         self._check_length(max(length, memory.shape[1]))
         memory = self._add_place(memory, memory_padding_mask, plan)
@@ -210,25 +210,26 @@ class TransformerDecoder(AutoregressiveDecoder):
         self.positional_encoding.check_length(length)
 
     def _add_place(self, memory: Tensor, padding_mask: Tensor, plan: Plan | None) -> Tensor:
-        """Add the place inside the phoneme, which is part of the memory from here on."""
-        if self.place is None:
-            return memory
-        if plan is None:
-            raise ValueError("`place` needs a plan; it works only with a regulator.")
-        return zero_padding(memory + self.place(plan.durations, memory.shape[1]), padding_mask)
+        """Add the place inside the phoneme, which is part of the memory from here on.
+
+        Padding becomes 0: attention gives it a weight of 0, which would keep a NaN.
+        """
+        if self.place is not None:
+            if plan is None:
+                raise ValueError("`place` needs a plan; it works only with a regulator.")
+            memory = memory + self.place(plan.durations, memory.shape[1])
+        return zero_padding(memory, padding_mask)
 
     def _cross_scope(self, q_positions: Tensor, memory_padding_mask: Tensor) -> AttentionScope:
         encoding = self.positional_encoding if self.memory_positions else self.no_positions
         k_positions = torch.arange(memory_padding_mask.shape[1], device=q_positions.device)
-        return make_scope(
-            encoding, q_positions, k_positions, key_padding_mask=memory_padding_mask
-        )
+        return make_scope(encoding, q_positions, k_positions, key_padding_mask=memory_padding_mask)
 
     def _positioned(self, memory: Tensor, scope: AttentionScope) -> Tensor:
         return scope.positional_encoding.add(memory, scope.k_positions)
 
     def _mask_teacher(self, frames: Tensor) -> Tensor:
-        """Replace a share of the teacher frames by the zero frame, so that the rest must suffice."""
+        """Put the zero frame in place of a share of the teacher frames: the rest must do."""
         if not self.training or self.teacher_mask == 0:
             return frames
         dropped = torch.rand(frames.shape[:2], device=frames.device) < self.teacher_mask

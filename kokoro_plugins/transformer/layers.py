@@ -71,10 +71,9 @@ class EncoderLayer(nn.Module):
         if self.pre:
             inner = self.attention_norm(x)
             x = x + self.dropout(self.self_attention(inner, inner, scope))
-            return x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
+            return _add_feed_forward(self, x)
         x = self.attention_norm(x + self.dropout(self.self_attention(x, x, scope)))
-        result: Tensor = self.feed_forward_norm(x + self.dropout(self.feed_forward(x)))
-        return result
+        return _add_feed_forward(self, x)
 
 
 @final
@@ -138,8 +137,16 @@ class DecoderLayer(nn.Module):
             x = x + self.dropout(
                 self.cross_attention.attend(self.cross_norm(x), keys, values, scope)
             )
-            return x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
+            return _add_feed_forward(self, x)
         x = self.attention_norm(x)
         x = self.cross_norm(x + self.dropout(self.cross_attention.attend(x, keys, values, scope)))
-        result: Tensor = self.feed_forward_norm(x + self.dropout(self.feed_forward(x)))
-        return result
+        return _add_feed_forward(self, x)
+
+
+def _add_feed_forward(layer: EncoderLayer | DecoderLayer, x: Tensor) -> Tensor:
+    """Add what the feed-forward block makes, with the norm on the layer's side of it."""
+    if layer.pre:
+        x = x + layer.dropout(layer.feed_forward(layer.feed_forward_norm(x)))
+    else:
+        x = layer.feed_forward_norm(x + layer.dropout(layer.feed_forward(x)))
+    return x

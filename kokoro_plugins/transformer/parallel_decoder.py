@@ -88,6 +88,8 @@ class ParallelTransformerDecoder(ParallelDecoder):
             if plan is None:
                 raise ValueError("`place` needs a plan; it works only with a regulator.")
             memory = memory + self.place(plan.durations, length)
+        # Attention gives padding a weight of 0, which would keep a NaN.
+        memory = zero_padding(memory, memory_padding_mask)
         x = self.dropout(self.positional_encoding.add(memory, positions))
         scope = make_scope(
             self.positional_encoding, positions, positions, key_padding_mask=memory_padding_mask

@@ -89,13 +89,11 @@ class StackParams(StrictModel):
 
     def build_positions(self, sizes: Sizes) -> PositionalEncoding:
         """Return the positional encoding of the stack."""
-        return self.positional_encoding.build(
-            hidden_dim=sizes.hidden_dim, num_heads=self.num_heads
-        )
+        return self.positional_encoding.build(hidden_dim=sizes.hidden_dim, num_heads=self.num_heads)
 
 
 class TransformerEncoderParams(StackParams, EncoderParams):
-    """Transformer encoder (Vaswani et al., 2017): bidirectional self-attention over the phonemes."""
+    """Transformer encoder (Vaswani et al., 2017): self-attention over the phonemes."""
 
     type: Literal["transformer"] = "transformer"
 
@@ -208,7 +206,7 @@ class MlpParams(DurationPredictorParams):
 
 
 class RepeatParams(RegulatorParams):
-    """Repeats each phoneme's vector for as many frames as it lasts (FastSpeech, Ren et al., 2019)."""
+    """Repeats each phoneme for as many frames as it lasts (FastSpeech, Ren et al., 2019)."""
 
     type: Literal["repeat"] = "repeat"
 

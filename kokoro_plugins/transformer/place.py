@@ -38,5 +38,7 @@ class PlaceEmbedding(nn.Module):
         """
         since, left = place_in_phoneme(durations, num_frames)
         last = self.size - 1
-        result: Tensor = self.since_start(since.clamp(0, last)) + self.until_end(left.clamp(0, last))
+        result: Tensor = self.since_start(since.clamp(0, last)) + self.until_end(
+            left.clamp(0, last)
+        )
         return result

@@ -1,0 +1,44 @@
+"""Random numbers a row."""
+
+from __future__ import annotations
+
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kokoro_core.noise import RowNoise
+
+LIKE = torch.zeros((), dtype=torch.float64)
+
+
+@given(seeds=st.lists(st.integers(0, 2**62), min_size=1, max_size=4), num=st.integers(1, 200))
+def test_a_row_draws_the_same_numbers_alone_and_in_a_longer_batch(
+    seeds: list[int], num: int
+) -> None:
+    together = RowNoise(seeds).normal(num + 70, 3, like=LIKE)
+    for row, seed in enumerate(seeds):
+        alone = RowNoise([seed]).normal(num, 3, like=LIKE)
+        assert torch.equal(alone[0], together[row, :num])
+
+
+def test_each_call_draws_anew_and_does_not_depend_on_how_much_the_last_one_drew() -> None:
+    short, long = RowNoise([7]), RowNoise([7])
+    first = short.normal(5, 2, like=LIKE)
+    long.normal(500, 2, like=LIKE)
+    second = short.normal(5, 2, like=LIKE)
+    assert not torch.equal(first, second)
+    assert torch.equal(second, long.normal(5, 2, like=LIKE))
+
+
+def test_the_numbers_are_standard_normal() -> None:
+    drawn = RowNoise([1]).normal(20_000, 1, like=LIKE)
+    assert abs(drawn.mean().item()) < 0.03
+    assert abs(drawn.std().item() - 1) < 0.03
+
+
+def test_seeds_from_the_global_generator_repeat_with_it() -> None:
+    torch.manual_seed(3)
+    first = RowNoise.from_global(2)
+    torch.manual_seed(3)
+    assert RowNoise.from_global(2).seeds == first.seeds
+    assert first.seeds[0] != first.seeds[1]
