@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, final
+from typing import final
 
 from torch import Tensor, nn
 
@@ -49,8 +49,6 @@ class ConvDurationPredictor(DurationPredictor):
         hidden: Tensor,
         padding_mask: Tensor,
         durations: Tensor | None = None,
-        *args: Any,
-        **side_inputs: Any,
     ) -> DurationOutput:
         """Predict the natural log of (frames + 1); the true durations are not looked at.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any, ClassVar, final
+from typing import ClassVar, final
 
 from torch import Tensor, nn
 
@@ -47,7 +47,7 @@ class ConvPostnet(Postnet):
         self.norms = nn.ModuleList(MaskedBatchNorm(width) for width in widths[1:])
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, mel: Tensor, padding_mask: Tensor, *args: Any, **side_inputs: Any) -> Tensor:
+    def forward(self, mel: Tensor, padding_mask: Tensor) -> Tensor:
         """Return the refined mel.
 
         Shape:

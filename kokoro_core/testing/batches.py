@@ -1,0 +1,60 @@
+"""`RaggedBatch`: rows of different lengths, filled from a seed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from kokoro_core.masks import padding_mask_from_lengths
+
+
+@dataclass(frozen=True)
+class RaggedBatch:
+    """The structure of a batch; the numbers in it follow from the seed.
+
+    Padding is filled like everything else: a component must not care.
+
+    Attributes:
+        lengths: Valid steps of each row, at least 1 each.
+        extra: Steps of padding after the longest row.
+        seed: Of the numbers.
+    """
+
+    lengths: tuple[int, ...]
+    extra: int = 0
+    seed: int = 0
+
+    @property
+    def width(self) -> int:
+        """Steps of every row, padding included."""
+        return max(self.lengths) + self.extra
+
+    @property
+    def padding_mask(self) -> Tensor:
+        """(B, T) bool, True = padding."""
+        return padding_mask_from_lengths(torch.tensor(self.lengths), self.width)
+
+    def floats(self, channels: int, *, stream: int = 0) -> Tensor:
+        """Return normal numbers (B, T, channels) in float64; another stream gives others."""
+        shape = (len(self.lengths), self.width, channels)
+        return torch.randn(shape, generator=self._generator(stream), dtype=torch.float64)
+
+    def integers(self, low: int, high: int, *, stream: int = 0) -> Tensor:
+        """Return integers (B, T) from `low` to `high` - 1."""
+        shape = (len(self.lengths), self.width)
+        return torch.randint(low, high, shape, generator=self._generator(stream))
+
+    def _generator(self, stream: int) -> torch.Generator:
+        return torch.Generator().manual_seed(self.seed * 1000 + stream)
+
+
+CORNERS = (
+    RaggedBatch((1,)),
+    RaggedBatch((1, 1, 1)),
+    RaggedBatch((1,), extra=3),
+    RaggedBatch((4, 4)),
+    RaggedBatch((2, 5, 1), extra=2),
+)
+"""Batches that drawing may miss: one row, one step, equal lengths, the longest row not first."""
