@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, TextIO
 
 
 def print_json(value: Any) -> None:
@@ -32,11 +32,11 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     Console(width=None if sys.stdout.isatty() else 160).print(table)
 
 
-def print_yaml(value: Any) -> None:
-    """Print a value as YAML."""
+def print_yaml(value: Any, stream: TextIO | None = None) -> None:
+    """Print a value as YAML, to standard output unless another stream is given."""
     from ruamel.yaml import YAML
 
     yaml = YAML(typ="safe", pure=True)
     yaml.default_flow_style = False
     yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
-    yaml.dump(value, sys.stdout)
+    yaml.dump(value, stream or sys.stdout)

@@ -130,7 +130,7 @@ class ComponentParams(StrictModel):
         if "type" not in value:
             raise PydanticCustomError(
                 "no-type",
-                "a {slot} needs the key 'type'; available: {names}",
+                "the {slot} needs the key 'type'; available: {names}",
                 {"slot": cls.slot, "names": ", ".join(registry.names(cls.slot)) or "none"},
             )
         try:

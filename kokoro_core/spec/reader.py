@@ -23,6 +23,7 @@ from ruamel.yaml.events import (
     SequenceEndEvent,
     SequenceStartEvent,
 )
+from ruamel.yaml.reader import ReaderError
 
 from kokoro_core.spec.document import MAX_DEPTH, MAX_VALUES, Document
 from kokoro_core.spec.problems import Path, Position, Problem, SpecError, dotted
@@ -50,6 +51,7 @@ def read(text: str, source: str) -> Document:
 class _Reader:
     def __init__(self, text: str, source: str) -> None:
         self.events: Iterator[Event] = iter(YAML(typ="safe", pure=True).parse(text))
+        self.text = text
         self.source = source
         self.keys: dict[Path, Position] = {}
         self.values: dict[Path, Position] = {}
@@ -59,6 +61,11 @@ class _Reader:
     def read(self) -> Document:
         try:
             value = self._document()
+        except ReaderError as error:
+            at = _position_of(self.text, error.position)
+            message = f"character U+{_code_point(error):04X} must be escaped in double quotes"
+            self.problems.append(Problem("syntax", "", message, self.source, at))
+            raise SpecError(self.problems) from None
         except SpecError:
             raise
         except MarkedYAMLError as error:
@@ -207,6 +214,16 @@ class _Reader:
     def _stop(self, code: str, path: Path, message: str, mark: Any) -> SpecError:
         self._note(code, path, message, mark)
         return SpecError(self.problems)
+
+
+def _code_point(error: ReaderError) -> int:
+    character = error.character
+    return character if isinstance(character, int) else ord(character)
+
+
+def _position_of(text: str, index: int) -> Position:
+    before = text[:index]
+    return Position(before.count("\n") + 1, index - before.rfind("\n"))
 
 
 def _position(mark: Any) -> Position:

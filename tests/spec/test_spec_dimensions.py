@@ -1,0 +1,264 @@
+"""Widths are inherited and must meet; other rules between components."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from kokoro_core.spec.audio import AudioSettings
+from kokoro_core.spec.dimensions import component_sizes, solve_dimensions
+from kokoro_core.spec.load import load_spec
+from kokoro_core.spec.model_spec import ModelSpec
+from kokoro_core.spec.problems import Position, Problem, SpecError
+from kokoro_core.spec.sizes import Sizes
+from tests.spec.spec_toys import (
+    PLUGINS,
+    BarePostnet,
+    CopyRegulator,
+    LinePredictor,
+    MixRegulator,
+    RowDecoder,
+    StackEncoder,
+    WideEncoder,
+    minimal,
+)
+
+
+def problems_of(source: Any) -> list[Problem]:
+    with pytest.raises(SpecError) as caught:
+        load_spec(source, plugins=PLUGINS)
+    return list(caught.value.problems)
+
+
+def python_spec(**changes: Any) -> ModelSpec:
+    parts: dict[str, Any] = {
+        "hidden_dim": 8,
+        "encoder": WideEncoder(),
+        "duration_predictor": LinePredictor(),
+        "regulator": CopyRegulator(),
+        "decoder": RowDecoder(),
+    }
+    return ModelSpec(**parts | changes)
+
+
+def test_a_width_that_is_left_out_is_the_spec_s() -> None:
+    spec = load_spec(minimal(mel_dim=20, postnet={"type": "bare"}), plugins=PLUGINS)
+    assert spec.encoder == WideEncoder(hidden_dim=8)
+    assert spec.decoder == RowDecoder(hidden_dim=8, mel_dim=20)
+    assert spec.postnet == BarePostnet(mel_dim=20)
+
+
+def test_a_component_with_two_widths_joins_parts_of_different_widths() -> None:
+    regulator = {"type": "mix", "in_dim": 4, "out_dim": 6}
+    source = minimal(
+        encoder={"type": "wide", "hidden_dim": 4},
+        duration_predictor={"type": "line", "hidden_dim": 4},
+        regulator=regulator,
+        decoder={"type": "rows", "hidden_dim": 6},
+    )
+    assert load_spec(source, plugins=PLUGINS).regulator == MixRegulator(in_dim=4, out_dim=6)
+    del regulator["out_dim"]
+    [problem] = problems_of(source)
+    assert problem.path == "decoder.hidden_dim"
+
+
+def test_a_component_without_a_width_takes_the_one_that_arrives_and_passes_it_on() -> None:
+    widths = {"hidden_dim": 4}
+    spec = load_spec(
+        minimal(
+            encoder={"type": "wide", **widths},
+            duration_predictor={"type": "line", **widths},
+            decoder={"type": "rows", **widths},
+        ),
+        plugins=PLUGINS,
+    )
+    assert component_sizes(spec, "regulator").hidden_dim == 4
+
+
+def test_widths_that_do_not_meet_name_both_places(tmp_path: Path) -> None:
+    path = tmp_path / "m.yaml"
+    path.write_text(
+        "hidden_dim: 8\n"
+        "encoder:\n  type: wide\n"
+        "duration_predictor: {type: line}\n"
+        "regulator: {type: copy}\n"
+        "decoder:\n  type: rows\n  hidden_dim: 6\n"
+    )
+    [problem] = problems_of(path)
+    assert (problem.code, problem.path) == ("width-mismatch", "decoder.hidden_dim")
+    assert problem.position == Position(8, 15)
+    assert "memory of width 8 and the decoder takes 6" in problem.message
+    assert f"set by `hidden_dim` ({path}:1:13)" in problem.message
+
+
+def test_where_both_parts_set_a_width_the_taker_is_the_place_and_the_giver_the_other() -> None:
+    source = minimal(
+        encoder={"type": "wide", "hidden_dim": 4},
+        duration_predictor={"type": "line", "hidden_dim": 5},
+        decoder={"type": "rows", "hidden_dim": 4},
+    )
+    [problem] = problems_of(source)
+    assert problem.path == "duration_predictor.hidden_dim"
+    assert "`encoder.hidden_dim`" in problem.message
+
+
+def test_a_spec_made_in_python_is_checked_the_same() -> None:
+    assert solve_dimensions(python_spec()).encoder == WideEncoder(hidden_dim=8)
+    with pytest.raises(SpecError, match=r"<spec>: decoder\.hidden_dim: .*set by `hidden_dim`;"):
+        solve_dimensions(python_spec(decoder=RowDecoder(hidden_dim=6)))
+
+
+@pytest.mark.parametrize(
+    ("changes", "path", "code", "message"),
+    [
+        (
+            {"pad_id": 63},
+            "pad_id",
+            "out-of-range",
+            "63 is not one of the 63 phoneme indices 0 to 62",
+        ),
+        ({"mel_dim": 4, "audio": AudioSettings()}, "audio.n_mels", "width-mismatch", "80 mel chan"),
+        (
+            {"regulator": None},
+            "regulator",
+            "half-regulated",
+            "null but `duration_predictor` is not",
+        ),
+        (
+            {"duration_predictor": None},
+            "duration_predictor",
+            "half-regulated",
+            "`regulator` is not",
+        ),
+        (
+            {"encoder": WideEncoder(heads=3)},
+            "encoder.heads",
+            "inconsistent",
+            "3 heads do not divide the width 8",
+        ),
+        (
+            {"decoder": RowDecoder(mel_dim=4)},
+            "decoder.mel_dim",
+            "width-mismatch",
+            "4 channels and the model has 80, set by `mel_dim`",
+        ),
+    ],
+)
+def test_a_broken_rule_is_a_problem_that_names_what_it_compares(
+    changes: dict[str, Any], path: str, code: str, message: str
+) -> None:
+    with pytest.raises(SpecError) as caught:
+        solve_dimensions(python_spec(**changes))
+    [problem] = caught.value.problems
+    assert (problem.path, problem.code) == (path, code)
+    assert message in problem.message
+
+
+def test_a_model_without_a_regulator_joins_encoder_and_decoder() -> None:
+    parts: dict[str, Any] = {"duration_predictor": None, "regulator": None}
+    solved = solve_dimensions(python_spec(**parts))
+    assert solved.decoder == RowDecoder(hidden_dim=8, mel_dim=80)
+    with pytest.raises(SpecError, match="gives hidden \\(as memory\\) of width 4"):
+        solve_dimensions(python_spec(**parts, encoder=WideEncoder(hidden_dim=4)))
+
+
+def test_a_nested_component_is_asked_with_the_sizes_of_its_slot() -> None:
+    inner = {"type": "wide", "positional_encoding": {"type": "table", "max_len": 13}, "heads": 3}
+    found = problems_of(minimal(encoder={"type": "stack", "parts": [inner]}))
+    assert {each.path: each.message for each in found} == {
+        "encoder.parts[0].heads": "3 heads do not divide the width 8",
+        "encoder.parts[0].positional_encoding.max_len": "13 is no length at width 8",
+    }
+
+
+def test_rules_between_parts_are_checked_beside_bad_fields() -> None:
+    found = problems_of(
+        minimal(
+            pad_id=70,
+            encoder={"type": "wide", "heads": 3},
+            decoder={"type": "rows", "hiden": 1},
+            loss={"stop": "x"},
+        )
+    )
+    assert {each.path for each in found} == {
+        "pad_id",
+        "encoder.heads",
+        "decoder.hiden",
+        "loss.stop",
+    }
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"encoder": {"type": "wide", "heads": 3, "hidden_dim": "9"}},
+        {"hidden_dim": "9", "encoder": {"type": "wide", "hidden_dim": 9}},
+        {"hiden_dim": 9, "encoder": {"type": "wide", "hidden_dim": 9}},
+    ],
+)
+def test_a_rule_that_a_bad_field_takes_part_in_is_left_for_the_next_run(
+    changes: dict[str, Any],
+) -> None:
+    source = minimal(**changes)
+    if "hiden_dim" in changes:
+        del source["hidden_dim"]
+    assert len(problems_of(source)) == 1
+
+
+def test_sizes_of_a_component_are_its_own() -> None:
+    spec = python_spec(
+        regulator=MixRegulator(out_dim=6), decoder=RowDecoder(hidden_dim=6), vocab_size=9
+    )
+    widths = {
+        slot: component_sizes(spec, slot).hidden_dim
+        for slot in ("encoder", "duration_predictor", "regulator", "decoder")
+    }
+    assert widths == {"encoder": 8, "duration_predictor": 8, "regulator": 8, "decoder": 6}
+    assert component_sizes(spec, "decoder") == Sizes(9, 0, 80, 6)
+    assert component_sizes(python_spec(encoder=StackEncoder()), "encoder").hidden_dim == 8
+
+
+def test_solving_again_follows_the_spec_but_keeps_what_the_author_wrote() -> None:
+    solved = solve_dimensions(python_spec(postnet=BarePostnet()))
+    assert solve_dimensions(solved) == solved
+    wider = solve_dimensions(solved.model_copy(update={"hidden_dim": 16}))
+    assert wider.decoder == RowDecoder(hidden_dim=16, mel_dim=80)
+    fixed = solve_dimensions(python_spec(encoder=WideEncoder(hidden_dim=8)))
+    with pytest.raises(SpecError, match=r"encoder\.hidden_dim"):
+        solve_dimensions(fixed.model_copy(update={"hidden_dim": 16}))
+
+
+WIDTH = st.none() | st.integers(4, 6)
+
+
+@settings(deadline=None, max_examples=200)
+@given(WIDTH, WIDTH, WIDTH, WIDTH, WIDTH, st.booleans())
+@example(None, None, None, None, None, False)
+@example(5, 5, 5, 4, 4, True)
+def test_a_spec_is_right_exactly_if_all_ends_are_equal(
+    encoder: int | None,
+    predictor: int | None,
+    into: int | None,
+    out: int | None,
+    decoder: int | None,
+    mixes: bool,
+) -> None:
+    spec = python_spec(
+        hidden_dim=5,
+        encoder=WideEncoder(hidden_dim=encoder),
+        duration_predictor=LinePredictor(hidden_dim=predictor),
+        regulator=MixRegulator(in_dim=into, out_dim=out) if mixes else CopyRegulator(),
+        decoder=RowDecoder(hidden_dim=decoder),
+    )
+    given_width, memory = encoder or 5, (out or 5) if mixes else (encoder or 5)
+    right = given_width == (predictor or 5) and memory == (decoder or 5)
+    right = right and (not mixes or given_width == (into or 5))
+    if right:
+        assert component_sizes(solve_dimensions(spec), "decoder").hidden_dim == (decoder or 5)
+    else:
+        with pytest.raises(SpecError, match="width-mismatch"):
+            solve_dimensions(spec)
