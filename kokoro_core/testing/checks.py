@@ -156,13 +156,13 @@ def check_evaluation_is_pure(probe: Probe[Any], batch: RaggedBatch) -> None:
     random_state = torch.get_rng_state()
     first = probe.run(inputs, batch.padding_mask)
     second = probe.run(inputs, batch.padding_mask)
-    for name, tensor in first.tensors.items():
-        assert torch.equal(tensor, second.tensors[name]), f"`{name}` must be the same twice"
     assert torch.equal(random_state, torch.get_rng_state()), "Evaluation must draw nothing"
     for name, tensor in inputs.items():
         assert torch.equal(tensor, copies[name]), f"The input `{name}` must not be written to"
     for name, value in component.state_dict().items():
         assert torch.equal(value, state[name]), f"Evaluation must not change `{name}`"
+    for name, tensor in first.tensors.items():
+        assert torch.equal(tensor, second.tensors[name]), f"`{name}` must be the same twice"
 
 
 def check_training_equals_evaluation(probe: Probe[Any], batch: RaggedBatch) -> None:

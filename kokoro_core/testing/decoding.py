@@ -33,10 +33,23 @@ def check_causality(probe: Probe[Any], batch: RaggedBatch) -> None:
         assert bool((heard > TOLERANCE).all()), f"Step {first} must know frame {frame}"
 
 
-def check_step_equals_forward(
+def check_step_equals_forward(probe: Probe[Any], batch: RaggedBatch, chunks: list[int]) -> None:
+    """Frames made in chunks are those of one pass.
+
+    Args:
+        probe: Of an autoregressive decoder.
+        batch: What it decodes.
+        chunks: Groups of each call of `step`; they sum to the batch's groups.
+    """
+    state, pieces = _begin(probe, batch, chunks)
+    made = [probe.component.step(piece, state) for piece in pieces]
+    _compare(made, probe.run(probe.inputs(batch), batch.padding_mask))
+
+
+def check_fork(
     probe: Probe[Any], batch: RaggedBatch, chunks: list[int], rows: list[int], fork_after: int
 ) -> None:
-    """Frames made in chunks are those of one pass; so are those of rows selected on the way.
+    """Rows selected on the way go on as if alone, whatever becomes of those they come from.
 
     Args:
         probe: Of an autoregressive decoder.
@@ -45,33 +58,40 @@ def check_step_equals_forward(
         rows: Rows that are forked, reordered or dropped.
         fork_after: Calls of `step` before that.
     """
+    index = torch.tensor(rows)
+    state, pieces = _begin(probe, batch, chunks)
+    made = [probe.component.step(piece, state) for piece in pieces[:fork_after]]
+    fork = state.select(index)
+    made = [(mel[index], stop_logits[index]) for mel, stop_logits in made]
+    for piece in pieces[fork_after:]:
+        made.append(probe.component.step(piece[index], fork))
+        # The original goes another way; memory that both share is spoilt for the fork's next step.
+        probe.component.step(1 - piece, state)
+    whole = probe.run(probe.inputs(batch), batch.padding_mask)
+    tensors = {name: tensor[index] for name, tensor in whole.tensors.items()}
+    _compare(made, Outputs(tensors, whole.padding_mask[index]))
+
+
+def _begin(
+    probe: Probe[Any], batch: RaggedBatch, chunks: list[int]
+) -> tuple[State, tuple[Tensor, ...]]:
+    """Return the state before the first frame, and the frames that each call of `step` is fed."""
     inputs, padding_mask = probe.inputs(batch), batch.padding_mask
-    whole = probe.run(inputs, padding_mask)
     decoder: AutoregressiveDecoder = probe.component
-    fed = shift_right(zero_padding(inputs["mel_specs"], padding_mask), decoder.reduction_factor)
+    r = decoder.reduction_factor
+    fed = shift_right(zero_padding(inputs["mel_specs"], padding_mask), r)
     side = probe.side_inputs(padding_mask)
     state = decoder.init_state(inputs["memory"], padding_mask, fed.shape[1], **side)
-    pieces = list(torch.split(fed, [chunk * decoder.reduction_factor for chunk in chunks], dim=1))
-    begun, rest = pieces[:fork_after], pieces[fork_after:]
-    made = [decoder.step(piece, state) for piece in begun]
-    index = torch.tensor(rows)
-    fork: State = state.select(index)
-    went_on = made + [decoder.step(piece, state) for piece in rest]
-    _compare(went_on, whole, torch.arange(len(batch.lengths)))
-    # The fork goes on last: had it shared memory, the other would have overwritten it.
-    forked = [tuple(each[index] for each in pair) for pair in made]
-    forked += [decoder.step(piece[index], fork) for piece in rest]
-    _compare(forked, whole, index)
+    return state, torch.split(fed, [chunk * r for chunk in chunks], dim=1)
 
 
-def _compare(steps: list[Any], whole: Outputs, rows: Tensor) -> None:
+def _compare(steps: list[tuple[Tensor, Tensor]], whole: Outputs) -> None:
     """Compare what steps made with what one pass made, on the valid frames."""
-    valid = ~whole.padding_mask[rows]
-    frames = valid.shape[1]
+    valid = ~whole.padding_mask
     for number, name in enumerate(("mel", "stop_logits")):
-        stepped = torch.cat([pair[number] for pair in steps], dim=1)[:, :frames]
+        stepped = torch.cat([pair[number] for pair in steps], dim=1)[:, : valid.shape[1]]
         promise = f"`{name}` must be the same step by step"
-        assert_same(stepped[valid], whole.tensors[name][rows][valid], promise)
+        assert_same(stepped[valid], whole.tensors[name][valid], promise)
 
 
 def check_position_offset(

@@ -3,12 +3,12 @@
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from properties.components import PROPERTY, cases, tiny_probe
 
 from kokoro_core.contracts import AutoregressiveDecoder
 from kokoro_core.testing import decoding
 from kokoro_core.testing.batches import RaggedBatch
 from kokoro_core.testing.strategies import chunkings, ragged_batches
+from tests.properties.components import PROPERTY, cases, tiny_probe
 
 AUTOREGRESSIVE = [
     case
@@ -55,6 +55,8 @@ def test_steps_in_chunks_and_forks_give_what_one_pass_gives(case):
     @example(drawn=(RaggedBatch((2, 5, 1), extra=1), [2, 1, 3], [2, 0, 0], 1))
     @example(drawn=(RaggedBatch((3, 4)), [3, 1], [1], 1))
     def holds(drawn):
-        decoding.check_step_equals_forward(probe, *drawn)
+        batch, chunks, rows, fork_after = drawn
+        decoding.check_step_equals_forward(probe, batch, chunks)
+        decoding.check_fork(probe, batch, chunks, rows, fork_after)
 
     holds()

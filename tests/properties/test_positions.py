@@ -4,7 +4,11 @@ import pytest
 import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
-from properties.components import (
+
+from kokoro_core.contracts import AutoregressiveDecoder
+from kokoro_core.testing import checks, decoding
+from kokoro_core.testing.batches import RaggedBatch
+from tests.properties.components import (
     MAX_LEN,
     NUM_HEADS,
     PROPERTY,
@@ -15,10 +19,6 @@ from properties.components import (
     encoding_params,
     tiny_probe,
 )
-
-from kokoro_core.contracts import AutoregressiveDecoder
-from kokoro_core.testing import checks, decoding
-from kokoro_core.testing.batches import RaggedBatch
 
 ENCODINGS = REGISTRY.names("positional_encoding")
 STACK = {"hidden_dim": SIZES.hidden_dim, "num_heads": NUM_HEADS}
@@ -76,7 +76,8 @@ def test_any_encoding_serves_any_attention(case, name):
             decoding.check_causality(probe, batch)
             rows = list(range(len(batch.lengths)))[::-1]
             chunks = [1] * (batch.width // 2) + [batch.width - batch.width // 2]
-            decoding.check_step_equals_forward(probe, batch, chunks, rows, fork_after=1)
+            decoding.check_step_equals_forward(probe, batch, chunks)
+            decoding.check_fork(probe, batch, chunks, rows, fork_after=1)
     checks.check_parameters_learn(probe, RaggedBatch((9, 5, 7), extra=1))
     checks.check_checkpointing(probe, RaggedBatch((6, 3, 5), extra=1), segments=2)
 

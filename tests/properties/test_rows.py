@@ -2,12 +2,12 @@
 
 import pytest
 from hypothesis import example, given
-from properties.components import PROPERTY, SLOTS, TINY, cases, registered, tiny_probe
 
 from kokoro_core.nn.stack import CheckpointedStack
 from kokoro_core.testing import checks
 from kokoro_core.testing.batches import CORNERS, RaggedBatch
 from kokoro_core.testing.strategies import durations, ragged_batches
+from tests.properties.components import PROPERTY, SLOTS, TINY, cases, registered, tiny_probe
 
 ROW_CHECKS = (
     checks.check_shapes,
