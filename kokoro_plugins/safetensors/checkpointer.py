@@ -38,7 +38,8 @@ class SafetensorsCheckpointer(Checkpointer):
                 save_file(ready, temporary, header)
         except (OSError, SafetensorError) as error:
             raise CheckpointError(
-                f"`{path}` could not be written: {error}; the old file or the new one is there, whole."
+                f"`{path}` could not be written: {error}; "
+                "the old file or the new one is there, whole."
             ) from error
 
     def read_metadata(self, path: Path) -> dict[str, Any]:

@@ -160,7 +160,9 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path, checkpointer
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
     try:
-        with pytest.raises(CheckpointError, match=r"could not be written: .*the old file or the new one"):
+        with pytest.raises(
+            CheckpointError, match=r"could not be written: .*the old file or the new one"
+        ):
             checkpointer.save(path, {"w": torch.ones(20_000)}, {})
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

@@ -1,0 +1,59 @@
+"""The command ``profile``: where a model's time and memory go."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kokoro_core.cli.output import print_json
+from kokoro_core.cli.session import session_of
+from kokoro_core.cli.synthesize import check_device
+from kokoro_core.spec.load import load
+from kokoro_core.spec.overrides import overrides_from_text
+
+
+def profile(
+    ctx: typer.Context,
+    spec: Annotated[str, typer.Argument(help="A named spec or the path of a spec file.")],
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="PATH=VALUE", help="Change the spec; can be repeated."),
+    ] = None,
+    batch: Annotated[int, typer.Option(min=1, help="Rows of the batch.")] = 2,
+    phonemes: Annotated[int, typer.Option(min=1, help="Phonemes of a row.")] = 40,
+    device: Annotated[str, typer.Option(help="cpu, cuda or mps.")] = "cpu",
+    backward: Annotated[
+        bool, typer.Option(help="Train a whole step, not the forward pass alone.")
+    ] = True,
+    trace: Annotated[
+        Path | None, typer.Option(help="Write a Chrome trace here; makes the times longer.")
+    ] = None,
+    nested: Annotated[
+        bool, typer.Option("--nested", help="Show components inside components as well.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show where a model's time and memory go.
+
+    The model of the spec, with random weights, takes one training step and speaks once, after one
+    of each that is not measured. The batch is random, about six frames a phoneme.
+    """
+    plugins = session_of(ctx).plugins
+    checked = load(spec, overrides_from_text(settings or ()), plugins)
+    check_device(device)
+    if trace is not None and not trace.absolute().parent.is_dir():
+        raise ValueError(f"`--trace {trace}`: the folder `{trace.parent}` does not exist.")
+    from kokoro_plugins.profiler.gpu_profiler import GpuProfiler
+    from kokoro_plugins.profiler.trial import build_trial
+
+    profiler = GpuProfiler(trace=trace is not None, nested=nested)
+    trial = build_trial(checked, plugins, rows=batch, phonemes=phonemes, device=device)
+    trial.run(profiler, backward=backward)
+    if trace is not None:
+        profiler.export_trace(trace)
+    if as_json:
+        print_json({"trial": trial.report(), **profiler.report()})
+    else:
+        print(f"{trial}\n{profiler.table()}", end="")

@@ -1,0 +1,125 @@
+"""One training step and one generation on random input."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from kokoro_core.api import KokoroModel
+from kokoro_core.spec.model_spec import ModelSpec
+from kokoro_core.spec.sizes import Sizes
+from kokoro_plugins.profiler.gpu_profiler import GpuProfiler
+from registry import Plugins
+
+MAX_FRAMES_PER_PHONEME = 11
+"""Durations are drawn from 1 to this; the mean of 6 is that of read speech, about."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A random batch for training.
+
+    Attributes:
+        phoneme_indices: (B, N) int64, without padding.
+        mel_specs: (B, T, M).
+        durations: (B, N) int64, or None for a model without a regulator.
+    """
+
+    phoneme_indices: Tensor
+    mel_specs: Tensor
+    durations: Tensor | None
+
+
+def random_batch(sizes: Sizes, *, rows: int, phonemes: int, with_durations: bool) -> Batch:
+    """Draw a batch; the same one each time."""
+    generator = torch.Generator().manual_seed(0)
+    drawn = torch.randint(0, sizes.vocab_size - 1, (rows, phonemes), generator=generator)
+    durations = torch.randint(1, MAX_FRAMES_PER_PHONEME + 1, (rows, phonemes), generator=generator)
+    num_frames = int(durations.sum(1).max())
+    return Batch(
+        phoneme_indices=drawn + (drawn >= sizes.pad_id),  # every index but the padding's
+        mel_specs=torch.randn(rows, num_frames, sizes.mel_dim, generator=generator),
+        durations=durations if with_durations else None,
+    )
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A model with random weights and a batch to try it on."""
+
+    model: KokoroModel
+    batch: Batch
+
+    def run(self, profiler: GpuProfiler, *, backward: bool) -> None:
+        """Train a step and speak, once to warm up and once watched by the profiler."""
+        optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-4)
+        warm_up = GpuProfiler()
+        for each in (warm_up, profiler):
+            with each.attach(self.model):
+                self._train(each, optimizer if backward else None)
+                self._speak()
+
+    def _train(self, profiler: GpuProfiler, optimizer: torch.optim.Optimizer | None) -> None:
+        self.model.train()
+        batch = self.batch
+        with torch.set_grad_enabled(optimizer is not None):
+            output = self.model(batch.phoneme_indices, batch.mel_specs, batch.durations)
+        if optimizer is not None:
+            with profiler.measure("training", "backward"):
+                output.loss.backward()
+            with profiler.measure("training", "optimizer"):
+                optimizer.step()
+                optimizer.zero_grad()
+
+    def _speak(self) -> None:
+        """Speak as many frames as the batch has: random weights say nothing of when to stop."""
+        self.model.eval().generate(
+            self.batch.phoneme_indices,
+            durations=self.batch.durations,
+            max_mel_len=self.batch.mel_specs.shape[1],
+            stop_threshold=1.0,
+        )
+
+    def report(self) -> dict[str, Any]:
+        """Return what was tried, as values that JSON has."""
+        rows, phonemes = self.batch.phoneme_indices.shape
+        return {
+            "spec": self.model.spec.name,
+            "parameters": sum(each.numel() for each in self.model.parameters()),
+            "rows": rows,
+            "phonemes": phonemes,
+            "frames": self.batch.mel_specs.shape[1],
+        }
+
+    def __str__(self) -> str:
+        return (
+            "`{spec}`, {parameters:,} parameters: {rows} rows of {phonemes} phonemes "
+            "and up to {frames} frames."
+        ).format(**self.report())
+
+
+def build_trial(
+    spec: ModelSpec, plugins: Plugins, *, rows: int, phonemes: int, device: str
+) -> Trial:
+    """Build the model with random weights and draw a batch for it.
+
+    Raises:
+        ValueError: The model needs side inputs, which cannot be made up.
+    """
+    model = KokoroModel.from_spec(spec, plugins=plugins).to(device)
+    if model.acoustic.extras:
+        names = ", ".join(f"`{name}`" for name in sorted(model.acoustic.extras))
+        raise ValueError(
+            f"`{spec.name}` needs the side inputs {names}, which `profile` cannot make up; attach "
+            f"a `GpuProfiler` in Python, where you have them."
+        )
+    made = random_batch(
+        spec.sizes, rows=rows, phonemes=phonemes, with_durations=spec.regulator is not None
+    )
+    durations = None if made.durations is None else made.durations.to(device)
+    return Trial(
+        model, Batch(made.phoneme_indices.to(device), made.mel_specs.to(device), durations)
+    )

@@ -1,0 +1,165 @@
+"""Put wrappers around a model's entry points, on the instances, and take them off again."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from itertools import takewhile
+from typing import Any, NamedTuple, final
+
+from torch import nn
+from torch.autograd.profiler import record_function
+from torch.utils.module_tracker import ModuleTracker
+
+from kokoro_core.contracts import Component
+from kokoro_plugins.profiler.recorder import Recorder, RowKey
+
+MODEL = "model"
+METHODS = ("forward", "generate", "inference", "stream")
+"""The methods of the model itself that are watched, where it has them."""
+
+
+class EntryPoint(NamedTuple):
+    """A method to watch: the slot's name, the instance and the method's name."""
+
+    slot: str
+    module: nn.Module
+    name: str
+
+
+def entry_points(model: nn.Module, *, nested: bool) -> Iterator[EntryPoint]:
+    """Yield the entry points of the model and of each component in it.
+
+    A slot is named by its path below the module that holds the components: ``encoder``, and
+    ``encoder.positional_encoding`` for one inside it.
+
+    Args:
+        model: Any module.
+        nested: Whether components inside components count.
+
+    Raises:
+        TypeError: A component lists an entry point that it does not have.
+    """
+    own = model.entry_points if isinstance(model, Component) else ()
+    for name in dict.fromkeys((*METHODS, *own)):
+        if name in own or hasattr(model, name):
+            yield _entry_point(MODEL, model, name)
+    for slot, component in _slots(model, nested):
+        for name in component.entry_points:
+            yield _entry_point(slot, component, name)
+
+
+def _entry_point(slot: str, module: nn.Module, name: str) -> EntryPoint:
+    if not callable(getattr(module, name, None)):
+        raise TypeError(
+            f"`{type(module).__name__}` lists `{name}` in `entry_points` but has no such method."
+        )
+    return EntryPoint(slot, module, name)
+
+
+def _slots(model: nn.Module, nested: bool) -> list[tuple[str, Component]]:
+    """Return the components with their paths, less the part that leads to all of them."""
+    found: list[tuple[list[str], Component]] = []
+    outer = ("",) if isinstance(model, Component) else ()  # where the last component's parts are
+    for path, module in model.named_modules():  # a module comes before what is inside it
+        if path and isinstance(module, Component) and (nested or not path.startswith(outer)):
+            found.append((path.split("."), module))
+            outer = (f"{path}.",)
+    parents = [path[:-1] for path, _ in found]
+    levels = zip(*parents, strict=False)
+    shared = sum(1 for _ in takewhile(lambda names: len(set(names)) == 1, levels))
+    return [(".".join(path[shared:]), module) for path, module in found]
+
+
+@final
+class Watch:
+    """What the wrappers do while they are on.
+
+    Args:
+        recorder: Where calls are counted.
+        trace: Name each call in torch's own profiler as well.
+    """
+
+    def __init__(self, *, recorder: Recorder, trace: bool) -> None:
+        self._recorder = recorder
+        self._trace = trace
+        self._autograd = ModuleTracker()
+        self._on = True
+
+    @contextmanager
+    def over(self, targets: Iterable[EntryPoint]) -> Iterator[None]:
+        """Watch methods within a block; afterwards each instance is as it was.
+
+        Raises:
+            RuntimeError: Something was put over a wrapper and is still there at the end.
+        """
+        with ExitStack() as undo:
+            undo.callback(self._stop)
+            for target in targets:
+                undo.enter_context(_replaced(target, self._wrapper(target)))
+            yield
+
+    @contextmanager
+    def measure(self, slot: str, entry_point: str, *, resumed: bool = False) -> Iterator[None]:
+        """Count the time and memory of a block for a slot and entry point."""
+        key = RowKey(slot, entry_point, self._autograd.is_bw)
+        with self._range(f"{slot}.{entry_point}"), self._recorder.call(key, resumed=resumed):
+            yield
+
+    def _stop(self) -> None:
+        self._on = False
+
+    def _range(self, name: str) -> AbstractContextManager[Any]:
+        return record_function(name) if self._trace else nullcontext()
+
+    def _wrapper(self, target: EntryPoint) -> Callable[..., Any]:
+        original = getattr(target.module, target.name)
+
+        @functools.wraps(original)
+        def watched(*args: Any, **kwargs: Any) -> Any:
+            if not self._on:
+                return original(*args, **kwargs)
+            with self.measure(target.slot, target.name):
+                result = original(*args, **kwargs)
+            return self._resumed(target, result) if inspect.isgenerator(result) else result
+
+        return watched
+
+    def _resumed(
+        self, target: EntryPoint, items: Generator[Any, Any, Any]
+    ) -> Generator[Any, Any, Any]:
+        """Pass a generator's items on and measure only the time that it takes to make them."""
+        try:
+            while self._on:
+                with self.measure(target.slot, target.name, resumed=True):
+                    try:
+                        item = next(items)
+                    except StopIteration as end:
+                        return end.value
+                yield item
+            return (yield from items)
+        finally:
+            items.close()
+
+
+@contextmanager
+def _replaced(target: EntryPoint, wrapper: Callable[..., Any]) -> Iterator[None]:
+    """Put a wrapper on an instance and take it off again, leaving its `__dict__` as it was."""
+    attributes = vars(target.module)
+    had_own = target.name in attributes
+    own = attributes.get(target.name)
+    attributes[target.name] = wrapper
+    try:
+        yield
+    finally:
+        if attributes.get(target.name) is not wrapper:
+            raise RuntimeError(
+                f"`{target.name}` of `{target.slot}` was replaced while the profiler was attached; "
+                f"take off what was put there before the profiler's block ends."
+            )
+        if had_own:
+            attributes[target.name] = own
+        else:
+            del attributes[target.name]
