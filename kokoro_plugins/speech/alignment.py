@@ -12,6 +12,7 @@ from kokoro_plugins.speech.espeak import SpeechEvent
 from kokoro_plugins.speech.vocabulary import PAUSES, STRESSES, split_phoneme
 
 _STRONGEST_FIRST = "?!."
+_OPEN_MARKS = ",;:-–—"
 _ENDINGS = re.compile(r"\W*$")
 
 
@@ -63,8 +64,8 @@ def _pause_mark(text: str, start: int, end: int) -> str:
     for mark in _STRONGEST_FIRST:
         if mark in marks or (mark == "." and "…" in marks):
             return mark
-    is_last = not text[end:].strip()
-    return "." if is_last and not marks.strip() else ","
+    goes_on = bool(text[end:].strip()) or any(mark in marks for mark in _OPEN_MARKS)
+    return "," if goes_on else "."
 
 
 def symbols_of(parts: Iterable[Segment]) -> list[str]:

@@ -52,10 +52,11 @@ class MelSpectrogram(nn.Module):
             ValueError: It is too short to be reflected at its ends or to give a frame.
         """
         left, right = paddings(self.audio)
-        if num_samples <= max(left, right):
+        least = max(left + 1, right + 1, self.audio.n_fft - left - right)
+        if num_samples < least:
             raise ValueError(
-                f"`samples` must be more than {max(left, right)} long with these audio settings "
-                f"(padding `{self.audio.padding}`), not {num_samples}."
+                f"`samples` must be at least {least} long with these audio settings (padding "
+                f"`{self.audio.padding}`), not {num_samples}."
             )
         return 1 + (num_samples + left + right - self.audio.n_fft) // self.audio.hop_length
 

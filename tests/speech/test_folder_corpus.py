@@ -1,0 +1,274 @@
+"""The corpus `folder`: what it reads, and that every problem of a folder is in one error."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kokoro_core.outer_contracts import CorpusError
+from kokoro_core.spec.audio import AudioSettings
+from kokoro_plugins.speech.durations_file import Alignment, read_durations, write_durations
+from kokoro_plugins.speech.folder import FolderCorpus
+from kokoro_plugins.speech.frontend import EspeakFrontend
+from kokoro_plugins.speech.mel import MelSpectrogram
+from kokoro_plugins.speech.metadata_file import read_metadata, write_metadata
+from kokoro_plugins.speech.params import FolderCorpusParams
+from kokoro_plugins.speech.vocabulary import SYMBOLS
+
+RATE = 22050
+
+
+def _write_wav(folder: Path, name: str, num_samples: int, rate: int = RATE) -> None:
+    samples = np.sin(np.arange(num_samples) * 0.1) * 0.3
+    soundfile.write(folder / "wavs" / f"{name}.wav", samples, rate, "PCM_16")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Three utterances by hand: 10, 7 and 4 frames of 256 samples, and a rest that is no frame."""
+    (tmp_path / "wavs").mkdir()
+    for name, num_samples in (("one", 2560), ("two", 7 * 256 + 255), ("three", 1024)):
+        _write_wav(tmp_path, name, num_samples)
+    (tmp_path / "metadata.csv").write_text(
+        "one|No. 1|Number one.\ntwo|Two!\nthree|Three|Three\n", encoding="utf-8"
+    )
+    (tmp_path / "durations.csv").write_text(
+        "three|θ ɹ ˈ iː|1 1 1 1\none|w ˈ ʌ n .|3 1 4 2 0\ntwo|t ˈ uː !|2 1 4 0\n", encoding="utf-8"
+    )
+    return tmp_path
+
+
+@pytest.fixture
+def open_folder(
+    folder: Path, audio: AudioSettings, frontend: EspeakFrontend
+) -> Callable[[], FolderCorpus]:
+    return lambda: FolderCorpus(path=folder, audio=audio, frontend=frontend)
+
+
+def _edit(file: Path, old: str, new: str) -> None:
+    text = file.read_text(encoding="utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def test_utterances_come_in_the_order_of_the_metadata(
+    open_folder: Callable[[], FolderCorpus], folder: Path
+) -> None:
+    corpus = open_folder()
+    assert len(corpus) == 3
+    assert [each.name for each in corpus] == ["one", "two", "three"]
+    assert [each.text for each in corpus] == ["Number one.", "Two!", "Three"]
+    assert corpus[0].audio_path == folder / "wavs" / "one.wav"
+    assert corpus[-1].name == "three"
+
+
+def test_an_utterance_has_the_indices_durations_and_mel_of_its_files(
+    open_folder: Callable[[], FolderCorpus], folder: Path, audio: AudioSettings
+) -> None:
+    utterance = open_folder()[1]
+    assert utterance.phoneme_indices.tolist() == [
+        SYMBOLS.index(each) for each in ["t", "ˈ", "uː", "!"]
+    ]
+    assert utterance.durations.tolist() == [2, 1, 4, 0]
+    assert utterance.phoneme_indices.dtype == utterance.durations.dtype == torch.int64
+    samples, _ = soundfile.read(folder / "wavs" / "two.wav", dtype="float64")
+    expected = MelSpectrogram(audio=audio).double()(torch.from_numpy(samples))
+    assert utterance.mel.shape == (7, 80)
+    assert utterance.mel.dtype == torch.float32
+    torch.testing.assert_close(utterance.mel.double(), expected, rtol=0, atol=2e-3)
+
+
+@pytest.mark.parametrize("room", [0, 7 * 80 * 4, 2**20])
+def test_the_cache_changes_nothing_but_what_is_kept(
+    folder: Path, audio: AudioSettings, frontend: EspeakFrontend, room: int
+) -> None:
+    corpus = FolderCorpus(path=folder, audio=audio, frontend=frontend, cache_bytes=room)
+    first = [each.mel for each in corpus]
+    again = [each.mel for each in corpus]
+    for one, two in zip(first, again, strict=True):
+        assert torch.equal(one, two)
+    kept = sum(one.data_ptr() == two.data_ptr() for one, two in zip(first, again, strict=True))
+    # 10, 7 and 4 frames: in the room of 7 only the second fits, or the third if it came first
+    assert kept == {0: 0, 7 * 80 * 4: 1, 2**20: 3}[room]
+
+
+def test_with_padding_center_the_sums_are_one_more(folder: Path, frontend: EspeakFrontend) -> None:
+    for old, new in ((" 0\n", " 1\n"), ("1 1 1 1", "1 1 1 2")):
+        _edit(folder / "durations.csv", old, new)
+    audio = AudioSettings(padding="center")
+    corpus = FolderCorpusParams(path=str(folder)).build(audio=audio, frontend=frontend)
+    assert [len(each.mel) for each in corpus] == [11, 8, 5]
+
+
+def test_blank_lines_and_windows_line_ends_are_read(
+    folder: Path, open_folder: Callable[[], FolderCorpus]
+) -> None:
+    for name in ("metadata.csv", "durations.csv"):
+        text = (folder / name).read_text(encoding="utf-8")
+        crlf = "\ufeff" + text.replace("\n", "\r\n\r\n")
+        (folder / name).write_bytes(crlf.encode())
+    assert [each.text for each in open_folder()] == ["Number one.", "Two!", "Three"]
+
+
+def _drop_wav(folder: Path) -> None:
+    (folder / "wavs" / "two.wav").unlink()
+
+
+def _break_wav(folder: Path) -> None:
+    (folder / "wavs" / "two.wav").write_bytes(b"not a recording")
+
+
+def _stereo(folder: Path) -> None:
+    soundfile.write(folder / "wavs" / "two.wav", np.zeros((1800, 2)), RATE)
+
+
+FAULTS: list[tuple[Callable[[Path], None], str]] = [
+    (_drop_wav, r"`two` has no recording; wavs/two\.wav is missing\."),
+    (_break_wav, r"`two` has a recording that cannot be read, wavs/two\.wav: "),
+    (_stereo, r"`two` has a recording of 2 channels, wavs/two\.wav; mix it to one\."),
+    (
+        lambda folder: _write_wav(folder, "two", 1800, rate=16000),
+        r"`two` has a recording of 16000 Hz, .* but `audio.sample_rate` is 22050; resample it\.",
+    ),
+    (
+        lambda folder: _write_wav(folder, "two", 300),
+        r"`two` has a recording that is too short, wavs/two\.wav: `samples` must be at least 385",
+    ),
+    (
+        lambda folder: _edit(folder / "durations.csv", "2 1 4 0", "2 1 4 1"),
+        r"`two` has durations that sum to 8 frames, but its mel has 7; the two must be equal\.",
+    ),
+    (
+        lambda folder: _edit(folder / "durations.csv", "two|t ˈ", "two|q ˈ"),
+        r"`two` has symbols that the frontend does not know: .*no index for 'q'",
+    ),
+    (
+        lambda folder: _edit(folder / "durations.csv", "two|t ˈ", "two|_ ˈ"),
+        r"`two` has symbols that the frontend does not know: .*'_' for padding",
+    ),
+    (
+        lambda folder: _edit(folder / "durations.csv", "two|", "four|"),
+        r"`two` has no line in durations\.csv; add its durations\.\n- `four` has durations but no",
+    ),
+    (
+        lambda folder: _edit(folder / "durations.csv", "2 1 4 0", "2 1 4"),
+        r"durations\.csv:3: `two` has 4 symbols but 3 frames; each symbol has one number\.",
+    ),
+    (
+        lambda folder: _edit(folder / "durations.csv", "2 1 4 0", "2 1 -4 0"),
+        r"durations\.csv:3: `two` has the frames '-4'; frames are whole numbers, 0 or more\.",
+    ),
+    (
+        lambda folder: _edit(folder / "durations.csv", "t ˈ uː !|2 1 4 0", "|"),
+        r"durations\.csv:3: `two` has no phoneme; an utterance has at least one\.",
+    ),
+    (
+        lambda folder: _edit(folder / "durations.csv", "!|2 1 4 0", "!"),
+        r"durations\.csv:3: `two` must be followed by two fields, symbols and frames",
+    ),
+    (
+        lambda folder: _edit(folder / "durations.csv", "one|", "two|"),
+        r"durations\.csv:3: `two` is there twice; keep one line\.",
+    ),
+    (
+        lambda folder: _edit(folder / "metadata.csv", "three|", "two|"),
+        r"metadata\.csv:3: `two` is there twice; an ID is unique\.",
+    ),
+    (
+        lambda folder: _edit(folder / "metadata.csv", "two|Two!", "two"),
+        r"metadata\.csv:2: `two` must be followed by one or two fields",
+    ),
+    (
+        lambda folder: _edit(folder / "metadata.csv", "two|", "../two|"),
+        r"metadata\.csv:2: `\.\./two` must be a plain file name",
+    ),
+    (lambda folder: (folder / "durations.csv").unlink(), r"durations\.csv cannot be read: No such"),
+    (
+        lambda folder: (folder / "metadata.csv").write_bytes(b"a|\xff"),
+        r"metadata\.csv must be UTF-8, but byte 2 is not\.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("break_it", "message"), FAULTS, ids=[text for _, text in FAULTS])
+def test_every_fault_of_a_folder_is_named(
+    folder: Path,
+    open_folder: Callable[[], FolderCorpus],
+    break_it: Callable[[Path], None],
+    message: str,
+) -> None:
+    break_it(folder)
+    with pytest.raises(CorpusError, match=message):
+        open_folder()
+
+
+def test_all_problems_are_in_one_error(
+    folder: Path, open_folder: Callable[[], FolderCorpus]
+) -> None:
+    (folder / "wavs" / "one.wav").unlink()
+    _edit(folder / "durations.csv", "2 1 4 0", "2 1 4 9")
+    _edit(folder / "durations.csv", "θ ɹ", "θ q")
+    with pytest.raises(CorpusError) as caught:
+        open_folder()
+    lines = str(caught.value).splitlines()
+    assert lines[0] == f"`{folder}` is not a corpus that fits, 3 problems:"
+    assert [line.split("`")[1] for line in lines[1:]] == ["one", "two", "three"]
+
+
+def test_a_folder_that_is_missing_or_empty_is_refused(
+    folder: Path, open_folder: Callable[[], FolderCorpus]
+) -> None:
+    for name in ("metadata.csv", "durations.csv"):
+        (folder / name).write_text("")
+    with pytest.raises(CorpusError, match=r"metadata\.csv has no utterance; write one a line\."):
+        open_folder()
+    shutil.rmtree(folder)
+    with pytest.raises(CorpusError, match=r"2 problems:\n- metadata\.csv .*\n- durations\.csv "):
+        open_folder()
+
+
+names = st.text("abcXYZ019-_. ", min_size=1).filter(lambda name: name.strip(". "))
+lines = st.text(st.characters(codec="utf-8", exclude_characters="|"), min_size=1).filter(
+    lambda text: text.strip() == text and len(text.splitlines()) == 1
+)
+
+
+@given(texts=st.dictionaries(names, lines, max_size=5))
+def test_metadata_is_read_as_it_was_written(
+    tmp_path_factory: pytest.TempPathFactory, texts: dict[str, str]
+) -> None:
+    file = tmp_path_factory.mktemp("metadata") / "metadata.csv"
+    write_metadata(file, texts)
+    assert read_metadata(file.read_text(encoding="utf-8").split("\n")) == (texts, [])
+
+
+@pytest.mark.parametrize("text", ["a|b", "a\nb", ""])
+def test_a_text_that_would_break_the_metadata_is_not_written(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ValueError, match=r"`x` must be one line without '\|', not "):
+        write_metadata(tmp_path / "metadata.csv", {"x": text})
+
+
+pairs = st.lists(
+    st.tuples(st.sampled_from(SYMBOLS[1:]), st.integers(0, 500)), min_size=1, max_size=8
+)
+
+
+@given(utterances=st.dictionaries(names, pairs, max_size=4))
+def test_durations_are_read_as_they_were_written(
+    tmp_path_factory: pytest.TempPathFactory, utterances: dict[str, list[tuple[str, int]]]
+) -> None:
+    alignments = {
+        name: Alignment(tuple(s for s, _ in items), tuple(n for _, n in items))
+        for name, items in utterances.items()
+    }
+    file = tmp_path_factory.mktemp("durations") / "durations.csv"
+    write_durations(file, alignments)
+    assert read_durations(file.read_text(encoding="utf-8").split("\n")) == (alignments, [])
