@@ -74,17 +74,21 @@ def _initialisation(wanted: bool) -> Iterator[None]:
 class _LeaveParametersUnset(TorchFunctionMode):
     """Skips what would fill a parameter, and a view of one; buffers are filled as ever."""
 
+    IN_PLACE = ("uniform_", "normal_", "fill_", "zero_", "copy_", "bernoulli_", "exponential_")
     FILLS = frozenset(
-        getattr(Tensor, name)
-        for name in ("uniform_", "normal_", "fill_", "zero_", "copy_", "bernoulli_", "exponential_")
+        [getattr(Tensor, name) for name in IN_PLACE]
+        + [each for name, each in vars(nn.init).items() if name.endswith("_") and callable(each)]
     )
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
-        if func in self.FILLS and _is_parameter(args[0]):
-            return args[0]
-        return func(*args, **(kwargs or {}))
+        kwargs = kwargs or {}
+        if func in self.FILLS:
+            tensor = args[0] if args else kwargs.get("tensor")
+            if isinstance(tensor, Tensor) and _is_parameter(tensor):
+                return tensor
+        return func(*args, **kwargs)
 
 
 def _is_parameter(tensor: Tensor) -> bool:

@@ -127,6 +127,7 @@ def weigh(losses: dict[str, Tensor], weights: LossWeights) -> Tensor:
     Shape:
         Returns: ().
     """
-    weight = weights.model_dump()
-    terms = [loss * weight.get(name.removesuffix("_coarse"), 1.0) for name, loss in losses.items()]
+    terms = [
+        loss * getattr(weights, name.removesuffix("_coarse"), 1.0) for name, loss in losses.items()
+    ]
     return torch.stack(terms).sum()
