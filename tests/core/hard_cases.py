@@ -58,9 +58,7 @@ class LstmDecoder(AutoregressiveDecoder):
             zero_padding(mel, mel_padding_mask), zero_padding(stop_logits, mel_padding_mask)
         )
 
-    def init_state(
-        self, memory: Tensor, memory_padding_mask: Tensor, max_frames: int
-    ) -> LstmState:
+    def init_state(self, memory: Tensor, memory_padding_mask: Tensor, max_frames: int) -> LstmState:
         zeros = memory.new_zeros(memory.shape[0], self.cell.hidden_size)
         return LstmState(0, memory, zeros, zeros)
 

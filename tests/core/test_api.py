@@ -195,7 +195,9 @@ def test_a_spec_made_in_python_builds_the_model_that_the_file_builds() -> None:
 
 def test_assembling_a_spec_whose_widths_do_not_meet_names_both_places() -> None:
     spec = load_spec("small", overrides=NO_OUTSIDE)
-    broken = spec.model_copy(update={"encoder": spec.encoder.model_copy(update={"hidden_dim": 128})})
+    broken = spec.model_copy(
+        update={"encoder": spec.encoder.model_copy(update={"hidden_dim": 128})}
+    )
     with pytest.raises(SpecError, match=r"(?s)encoder\.hidden_dim.*128|128.*encoder\.hidden_dim"):
         assemble(broken)
 

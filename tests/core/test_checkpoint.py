@@ -99,7 +99,10 @@ def test_the_weights_of_a_loaded_model_are_those_of_the_file_and_exist_once(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda tensors: tensors.pop("encoder.embedding.weight"), "`encoder.embedding.weight` is missing"),
+        (
+            lambda tensors: tensors.pop("encoder.embedding.weight"),
+            "`encoder.embedding.weight` is missing",
+        ),
         (lambda tensors: tensors.update(extra=torch.zeros(1)), "`extra` is not in the model"),
         (
             lambda tensors: tensors.update({"decoder.stop_out.bias": torch.zeros(2)}),

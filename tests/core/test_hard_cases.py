@@ -56,9 +56,7 @@ def assert_rows_alone_are_rows_together(tts: KokoroModel, **options: Any) -> Non
         alone = tts.generate(INDICES[row : row + 1, :count], seed=4 + row, **one, **other)
         length = int(alone.lengths[0])
         assert int(together.lengths[row]) == length
-        torch.testing.assert_close(
-            together.mel[row, :length], alone.mel[0], atol=1e-9, rtol=0
-        )
+        torch.testing.assert_close(together.mel[row, :length], alone.mel[0], atol=1e-9, rtol=0)
         assert (together.mel[row, length:] == 0).all()
 
 
@@ -84,9 +82,7 @@ def test_a_recurrent_state_can_be_forked_and_dropped() -> None:
 
 
 def test_speecht5_reads_phonemes_makes_two_frames_a_step_and_knows_the_speaker() -> None:
-    speecht5 = model(
-        decoder={"type": "tokens"}, duration_predictor=None, regulator=None
-    )
+    speecht5 = model(decoder={"type": "tokens"}, duration_predictor=None, regulator=None)
     mask = torch.arange(7) >= torch.tensor([[7], [5], [6]])
     output = speecht5(INDICES, mels(7), mel_padding_mask=mask, speaker=SPEAKER)
     assert output.mel.shape == (3, 7, 5)
