@@ -31,21 +31,18 @@ def check(
 ) -> None:
     """Check specs and report every problem with its line and column; imports no torch."""
     session = session_of(ctx)
-    found = {each: problems_of(each, override or [], session) for each in spec}
+    found = [(each, problems_of(each, override or [], session)) for each in spec]
     if as_json:
         print_json(
-            [
-                {"spec": name, "problems": [p.as_dict() for p in each]}
-                for name, each in found.items()
-            ]
+            [{"spec": name, "problems": [p.as_dict() for p in each]} for name, each in found]
         )
     else:
-        for name, problems in found.items():
+        for name, problems in found:
             for problem in problems:
                 print_error(str(problem))
             if not problems:
                 print(f"{name}: ok")
-    if any(found.values()):
+    if any(problems for _, problems in found):
         raise typer.Exit(1)
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from kokoro_core.api import KokoroModel
 
 
-def synthesize(  # noqa: PLR0917
+def synthesize(
     ctx: typer.Context,
     checkpoint: Annotated[Path, typer.Argument(help="A checkpoint with its spec inside.")],
     text: Annotated[
@@ -35,6 +35,7 @@ def synthesize(  # noqa: PLR0917
 ) -> None:
     """Speak a text with a trained model and write a 16-bit wav."""
     words = read_text(text, text_file)
+    check_folder(out)
     from kokoro_core.api import KokoroModel
 
     check_device(device)
@@ -59,6 +60,16 @@ def read_text(text: str | None, file: Path | None) -> str:
         return file.read_text(encoding="utf-8")
     assert text is not None
     return sys.stdin.read() if text == "-" else text
+
+
+def check_folder(out: Path) -> None:
+    """Refuse a file in a folder that does not exist, before any work is done for it.
+
+    Raises:
+        FileNotFoundError: The folder does not exist.
+    """
+    if not out.absolute().parent.is_dir():
+        raise FileNotFoundError(f"`--out {out}`: the folder `{out.parent}` does not exist.")
 
 
 def check_device(device: str) -> None:
