@@ -1,0 +1,20 @@
+"""The base of the contracts."""
+
+from __future__ import annotations
+
+from abc import ABC
+from typing import ClassVar
+
+from torch import nn
+
+
+class Component(nn.Module, ABC):
+    """The base of the contracts.
+
+    Attributes:
+        entry_points: The methods that the model calls, for tools that watch from outside.
+        couples_rows: True for a component whose rows depend on each other in training by design.
+    """
+
+    entry_points: ClassVar[tuple[str, ...]] = ("forward",)
+    couples_rows: ClassVar[bool] = False

@@ -1,0 +1,87 @@
+"""What components hand to each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from typing import Any, Self, TypeVar
+
+from torch import Tensor
+
+from kokoro_core.pytree import register_pytree
+
+Tree = TypeVar("Tree")
+
+
+@register_pytree
+@dataclass(frozen=True)
+class DurationOutput:
+    """What a duration predictor returns in training.
+
+    Attributes:
+        duration_pred: (B, N) natural log of (frames + 1), or None.
+        losses: Losses of its own by name; if there are any they replace the duration loss.
+    """
+
+    duration_pred: Tensor | None
+    losses: dict[str, Tensor] = field(default_factory=dict)
+
+
+@register_pytree
+@dataclass(frozen=True)
+class Plan:
+    """How phonemes become frames; a regulator may add fields in a class of its own.
+
+    Attributes:
+        lengths: (B,) int64, frames of each row.
+        padding_mask: (B, T) bool, True = padding.
+        durations: (B, N) int64, frames of each phoneme, 0 at padding.
+    """
+
+    lengths: Tensor
+    padding_mask: Tensor
+    durations: Tensor
+
+
+@register_pytree
+@dataclass(frozen=True)
+class DecoderOutput:
+    """What a decoder returns.
+
+    Attributes:
+        mel: (B, T, M).
+        stop_logits: (B, T), or None for a decoder without a stop head.
+        losses: Losses of its own by name; if there are any they replace the mel loss.
+    """
+
+    mel: Tensor
+    stop_logits: Tensor | None = None
+    losses: dict[str, Tensor] = field(default_factory=dict)
+
+
+@dataclass
+class State:
+    """What an autoregressive decoder remembers between steps.
+
+    Fields are tensors with the batch first, plain ints that all rows share, and dataclasses, tuples
+    or lists of these.
+    """
+
+    def select(self, rows: Tensor) -> Self:
+        """Return a copy with these rows (int64 indices): fork, reorder or drop."""
+        return map_tensors(lambda leaf: leaf.index_select(0, rows), self)
+
+
+def map_tensors(function: Callable[[Tensor], Tensor], tree: Tree) -> Tree:
+    """Apply a function to every tensor in nested dataclasses, tuples and lists."""
+    result: Any = tree
+    if isinstance(tree, Tensor):
+        result = function(tree)
+    elif is_dataclass(tree) and not isinstance(tree, type):
+        changed = {
+            each.name: map_tensors(function, getattr(tree, each.name)) for each in fields(tree)
+        }
+        result = replace(tree, **changed)
+    elif isinstance(tree, (list, tuple)):
+        result = type(tree)(map_tensors(function, each) for each in tree)
+    return result  # type: ignore[no-any-return]

@@ -1,0 +1,73 @@
+"""How to speak, and what comes of it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from kokoro_core.pytree import register_pytree
+
+StopReason = Literal["stop_token", "planned_length", "max_mel_len", "complete"]
+"""Why a row ended: its stop token; as many frames as planned; the caller's limit; a parallel
+decoder that made all frames planned."""
+
+
+@dataclass(frozen=True)
+class GenerationOptions:
+    """How to speak.
+
+    Attributes:
+        speed: Above 1 is faster; a number, (B, 1) or (B, N).
+        min_frames: The least that a predicted phoneme lasts.
+        max_mel_len: No row gets more frames.
+        stop_threshold: A frame whose stop probability is above it is the last.
+        length_ratio: No row gets more than this multiple of its planned length; None: 1, or
+            20 frames a phoneme where no length is planned.
+        chunk_frames: Frames made between two looks at whether all rows have ended, and streamed
+            at a time; None: 1 on the CPU, 16 where looking waits for the device.
+    """
+
+    speed: float | Tensor = 1.0
+    min_frames: int = 1
+    max_mel_len: int = 1000
+    stop_threshold: float = 0.5
+    length_ratio: float | None = None
+    chunk_frames: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("max_mel_len", "chunk_frames"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"`{name}` must be 1 or more, not {value}.")
+        if not 0 <= self.stop_threshold <= 1:
+            raise ValueError(
+                f"`stop_threshold` must be from 0 to 1, not {self.stop_threshold}; 1 never stops."
+            )
+        if self.length_ratio is not None and not 0 < self.length_ratio < math.inf:
+            raise ValueError(f"`length_ratio` must be above 0, not {self.length_ratio}.")
+
+    def chunk(self, device: torch.device) -> int:
+        """Return the frames of a chunk on a device."""
+        return self.chunk_frames or (1 if device.type == "cpu" else 16)
+
+
+@register_pytree
+@dataclass(frozen=True)
+class Generation:
+    """What was spoken.
+
+    Attributes:
+        mel: (B, T, M), 0 past each row's length.
+        lengths: (B,) int64.
+        durations: (B, N) int64 frames planned for each phoneme, or None without a plan.
+        stop_reasons: For each row why it ended.
+    """
+
+    mel: Tensor
+    lengths: Tensor
+    durations: Tensor | None
+    stop_reasons: list[StopReason] = field(default_factory=list)

@@ -1,0 +1,97 @@
+"""Everything before the decoder: encode, decide durations, expand, set each row's limit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from kokoro_core.durations import round_durations
+from kokoro_core.generation.options import GenerationOptions
+from kokoro_core.inputs import check_durations
+from kokoro_core.masks import lengths_from_padding_mask
+from kokoro_core.model import AcousticModel, Memory
+from kokoro_core.noise import RowNoise
+
+FRAMES_PER_PHONEME = 20.0
+"""Limit where a decoder reads phonemes and no length is planned (as SpeechT5's)."""
+
+
+@dataclass(frozen=True)
+class Utterances:
+    """What is to be spoken, everything before the decoder done.
+
+    Attributes:
+        memory: What the decoder reads.
+        durations: (B, N) int64, or None without a plan.
+        limits: (B,) int64, the most frames of each row.
+        cut_short: (B,) bool, True where `limits` is less than the row's own limit.
+        available: All side inputs.
+    """
+
+    memory: Memory
+    durations: Tensor | None
+    limits: Tensor
+    cut_short: Tensor
+    available: Mapping[str, Any]
+
+
+def read(
+    model: AcousticModel,
+    phoneme_indices: Tensor,
+    padding_mask: Tensor,
+    options: GenerationOptions,
+    *,
+    durations: Tensor | None = None,
+    noise: RowNoise | None = None,
+    extras: Mapping[str, Any] | None = None,
+) -> Utterances:
+    """Run everything before the decoder: encode, decide durations, expand, set each row's limit.
+
+    Raises:
+        ValueError: Durations do not fit the phonemes.
+        TypeError: A side input is unknown or missing.
+    """
+    available = model.side_inputs(extras or {}, len(phoneme_indices), noise)
+    hidden = model.encode(phoneme_indices, padding_mask, available)
+    durations = _plan_durations(model, hidden, padding_mask, durations, options, available)
+    memory = model.remember(hidden, durations, padding_mask, None, available)
+    available["plan"] = memory.plan
+    wanted = _own_limits(memory, options)
+    limits = wanted.clamp_max(options.max_mel_len)
+    return Utterances(memory, durations, limits, wanted > limits, available)
+
+
+def _plan_durations(
+    model: AcousticModel,
+    hidden: Tensor,
+    padding_mask: Tensor,
+    durations: Tensor | None,
+    options: GenerationOptions,
+    available: Mapping[str, Any],
+) -> Tensor | None:
+    """Return the durations given, else the predicted ones, rounded once."""
+    if durations is not None:
+        return check_durations(durations, padding_mask)
+    frames = model.predict_frames(hidden, padding_mask, available)
+    if frames is None:
+        return None
+    planned = round_durations(
+        frames, padding_mask, speed=options.speed, min_frames=options.min_frames
+    )
+    return check_durations(planned, padding_mask)
+
+
+def _own_limits(memory: Memory, options: GenerationOptions) -> Tensor:
+    """Return the most frames that each row may get for its length.
+
+    Shape:
+        Returns: (B,) int64.
+    """
+    planned = lengths_from_padding_mask(memory.padding_mask)
+    default = FRAMES_PER_PHONEME if memory.plan is None else 1.0
+    ratio = default if options.length_ratio is None else options.length_ratio
+    return torch.floor(planned.double() * ratio + 0.5).to(torch.int64).clamp_min(1)
