@@ -140,8 +140,12 @@ def _settings(document: dict[str, Any], path: str) -> str:
     from kokoro_core.spec.walk import parse_path, value_at
 
     values = value_at(document, parse_path(path))
-    plain = {key: each for key, each in values.items() if not isinstance(each, dict)}
+    plain = {key: each for key, each in values.items() if not _is_component(each)}
     return ", ".join(f"{key} {_cell(each)}" for key, each in plain.items() if key != "type")
+
+
+def _is_component(value: Any) -> bool:
+    return isinstance(value, dict) and "type" in value
 
 
 def _cell(value: Any) -> str:

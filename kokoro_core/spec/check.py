@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from types import new_class
 from typing import Any
 
 from pydantic import ValidationError
@@ -12,8 +13,9 @@ from kokoro_core.spec.document import Document
 from kokoro_core.spec.fields import did_you_mean, field_problem
 from kokoro_core.spec.model_spec import ModelSpec
 from kokoro_core.spec.needs import unmet_needs
+from kokoro_core.spec.params import ComponentParams
 from kokoro_core.spec.problems import Path, Problem, SpecError, dotted
-from kokoro_core.spec.walk import value_at
+from kokoro_core.spec.walk import slot_base
 from registry import ComponentRegistry, Plugins
 
 _SIZES = [
@@ -25,6 +27,7 @@ _SIZES = [
     "duration_predictor",
     "regulator",
 ]
+_REQUIRED_SLOTS = ("encoder", "duration_predictor", "regulator", "decoder")
 _MAX_PRUNINGS = 8
 
 
@@ -71,23 +74,38 @@ def _validate_without(
     """Return the spec without its bad values, so that what is left can be checked as a whole."""
     for _ in range(_MAX_PRUNINGS):
         for path in bad:
-            value = _without(value, path)
-        spec, errors = _validate(value, registry)
-        if spec is not None or any(each["type"] in ("missing", "no-type") for each in errors):
+            value = _without(value, path[:-1] if path[-1:] == ("type",) else path)
+        missing = [slot for slot in _REQUIRED_SLOTS if slot not in value]
+        spec, errors = _validate({**value, **{slot: _stand_in(slot) for slot in missing}}, registry)
+        if spec is not None:
             return spec
         bad = [tuple(each["loc"]) for each in errors]
     return None
 
 
+def _stand_in(slot: str) -> ComponentParams:
+    """Return a component that stands for one that is missing or wrong; it is never built."""
+    base = slot_base(slot)
+    members = {"__module__": __name__, "build": _refuse_to_build}
+    stand_in: type[ComponentParams] = new_class(
+        "StandIn", (base,), None, lambda namespace: namespace.update(members)
+    )
+    return stand_in(type="unknown")
+
+
+def _refuse_to_build(*_: Any, **__: Any) -> Any:
+    raise AssertionError("a component that stands for a wrong one is never built")
+
+
 def _without(value: Any, path: Path) -> Any:
     """Return a copy of plain values without the one at a path."""
-    if not path or value_at(value, path[:1]) is None:
+    if not path:
         return value
     head, rest = path[0], path[1:]
-    if isinstance(value, Mapping):
+    if isinstance(value, Mapping) and head in value:
         kept = {key: each for key, each in value.items() if key != head}
         return {**kept, head: _without(value[head], rest)} if rest else kept
-    if isinstance(value, list) and isinstance(head, int):
+    if isinstance(value, list) and isinstance(head, int) and head < len(value):
         middle = [_without(value[head], rest)] if rest else []
         return [*value[:head], *middle, *value[head + 1 :]]
     return value

@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
+from kokoro_core.spec.model_spec import ModelSpec
 from kokoro_core.spec.params import ComponentParams
 from kokoro_core.spec.problems import Path
 from registry import ComponentRegistry, Slot
@@ -79,6 +80,14 @@ def _resolve(
         return registry.get(Slot(model.slot, model), value_at(value, ("type",)))
     except (RegistryError, TypeError):
         return None
+
+
+def slot_base(slot: str) -> type[ComponentParams]:
+    """Return the base class of the components that fill a slot of the model."""
+    base = _model_in(ModelSpec.model_fields[slot].annotation)
+    if base is None or not issubclass(base, ComponentParams):
+        raise ValueError(f"`{slot}` is no slot of a spec.")
+    return base
 
 
 def components_in(model: BaseModel, path: Path = ()) -> Iterator[tuple[Path, ComponentParams]]:

@@ -192,6 +192,31 @@ def test_rules_between_parts_are_checked_beside_bad_fields() -> None:
     }
 
 
+@pytest.mark.parametrize("decoder", [{"type": "rowz"}, "rows", {}, None])
+def test_rules_between_the_others_are_checked_beside_a_component_that_is_wrong(
+    decoder: Any,
+) -> None:
+    table = {"type": "tabel"}
+    source = minimal(
+        encoder={"type": "wide", "hidden_dim": 4, "positional_encoding": table},
+        regulator={"type": "mix", "in_dim": 5},
+        pad_id=63,
+        decoder=decoder,
+    )
+    assert [each.path.partition(".")[0] for each in problems_of(source)] == [
+        "encoder",
+        "decoder",
+        "pad_id",
+    ]
+    source["encoder"] = {"type": "wide", "hidden_dim": 4}
+    assert {each.path.removesuffix(".type") for each in problems_of(source)} == {
+        "decoder",
+        "pad_id",
+        "encoder.hidden_dim",  # against the duration predictor
+        "regulator.in_dim",
+    }
+
+
 @pytest.mark.parametrize(
     "changes",
     [
