@@ -1,0 +1,1 @@
+"""Training with Lightning: the commands `train` and `demo`."""

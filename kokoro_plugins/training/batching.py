@@ -1,0 +1,73 @@
+"""Which utterances make up a batch: of similar length, up to a number of frames."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Iterator, Sequence
+from typing import final
+
+JITTER = 0.05
+"""How far lengths are blurred before sorting, so that no two epochs have the same batches."""
+
+
+@final
+class LengthBatches:
+    """Batches of similar length in random order, without end.
+
+    An epoch sorts the utterances by their length times a random factor near 1, cuts the order where
+    a batch is full and shuffles the batches. What epoch there is depends on the seed and its number
+    alone.
+
+    Args:
+        lengths: Frames of each utterance.
+        batch_frames: The most frames of a batch, padding included; a longer utterance is a batch of
+            its own.
+        seed: Decides the order.
+    """
+
+    def __init__(self, lengths: Sequence[int], *, batch_frames: int, seed: int = 0) -> None:
+        self._lengths = list(lengths)
+        self._batch_frames = batch_frames
+        self._seed = seed
+        if not self._lengths:
+            raise ValueError("`lengths` must hold at least one utterance.")
+
+    def epoch(self, number: int) -> list[list[int]]:
+        """Return the batches of an epoch; each utterance is in one of them."""
+        generator = random.Random(f"{self._seed}/{number}")
+        blurred = [each * generator.uniform(1 - JITTER, 1 + JITTER) for each in self._lengths]
+        order = sorted(range(len(blurred)), key=blurred.__getitem__)
+        batches = cut(order, self._lengths, self._batch_frames)
+        generator.shuffle(batches)
+        return batches
+
+    def __iter__(self) -> Iterator[list[int]]:
+        return itertools.chain.from_iterable(self.epoch(number) for number in itertools.count())
+
+
+def cut(order: Sequence[int], lengths: Sequence[int], batch_frames: int) -> list[list[int]]:
+    """Cut an order of utterances into batches that are as long as the frames allow."""
+    if batch_frames < 1:
+        raise ValueError(f"`batch_frames` must be 1 or more, not {batch_frames}.")
+    batches: list[list[int]] = []
+    longest = 0
+    for index in order:
+        longest = max(longest, lengths[index])
+        if not batches or (len(batches[-1]) + 1) * longest > batch_frames:
+            batches.append([])
+            longest = lengths[index]
+        batches[-1].append(index)
+    return batches
+
+
+def in_order_of_length(lengths: Sequence[int], batch_frames: int) -> list[list[int]]:
+    """Return batches of similar length that are the same each time."""
+    order = sorted(range(len(lengths)), key=lengths.__getitem__)
+    return cut(order, lengths, batch_frames)
+
+
+def padding_share(batches: Sequence[Sequence[int]], lengths: Sequence[int]) -> float:
+    """Return which share of the frames of these batches is padding."""
+    total = sum(len(batch) * max(lengths[index] for index in batch) for batch in batches)
+    return 1 - sum(lengths[index] for batch in batches for index in batch) / total

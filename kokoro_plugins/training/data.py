@@ -1,0 +1,122 @@
+"""Batches: aligned utterances, checked, normalised and padded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from kokoro_core.masks import padding_mask_from_lengths
+from kokoro_core.outer_contracts import CorpusError, Utterance
+from kokoro_core.spec.audio import AudioSettings
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Utterances side by side, each padded to the longest.
+
+    Attributes:
+        phoneme_indices: (B, N) int64, the padding index at padding.
+        padding_mask: (B, N) bool, True = padding.
+        durations: (B, N) int64 frames, 0 at padding.
+        mel_specs: (B, T, M), normalised with the audio's mean and std, 0 at padding.
+        mel_padding_mask: (B, T) bool, True = padding.
+    """
+
+    phoneme_indices: Tensor
+    padding_mask: Tensor
+    durations: Tensor
+    mel_specs: Tensor
+    mel_padding_mask: Tensor
+
+    def __len__(self) -> int:
+        return len(self.phoneme_indices)
+
+    @property
+    def lengths(self) -> Tensor:
+        """Frames of each row, (B,) int64."""
+        return self.durations.sum(1)
+
+    def to(self, device: torch.device | str, **options: Any) -> Self:
+        """Return the batch on a device."""
+        moved = {each.name: getattr(self, each.name).to(device, **options) for each in fields(self)}
+        return replace(self, **moved)
+
+
+def collate(utterances: Sequence[Utterance], audio: AudioSettings, pad_id: int) -> Batch:
+    """Join utterances to a batch.
+
+    Args:
+        utterances: At least one.
+        audio: Its mean and std normalise the mels.
+        pad_id: Stands for padding among the phoneme indices.
+
+    Raises:
+        CorpusError: Utterances do not fit; the message lists every problem.
+    """
+    check_utterances(utterances, audio, pad_id)
+    phonemes = [each.phoneme_indices for each in utterances]
+    mels = [normalise(each.mel, audio) for each in utterances]
+    mel_specs = pad_sequence(mels, batch_first=True)
+    phoneme_indices = pad_sequence(phonemes, batch_first=True, padding_value=pad_id)
+    return Batch(
+        phoneme_indices=phoneme_indices,
+        padding_mask=_padding(phonemes, phoneme_indices.shape[1]),
+        durations=pad_sequence([each.durations for each in utterances], batch_first=True),
+        mel_specs=mel_specs,
+        mel_padding_mask=_padding(mels, mel_specs.shape[1]),
+    )
+
+
+def normalise(mel: Tensor, audio: AudioSettings) -> Tensor:
+    """Return a log mel with the mean of the audio's settings at 0 and their std at 1."""
+    return (mel - audio.mean) / audio.std
+
+
+def denormalise(mel: Tensor, audio: AudioSettings) -> Tensor:
+    """Return what `normalise` was given."""
+    return mel * audio.std + audio.mean
+
+
+def check_utterances(utterances: Sequence[Utterance], audio: AudioSettings, pad_id: int) -> None:
+    """Refuse utterances whose parts do not fit together.
+
+    Raises:
+        CorpusError: The message lists every problem.
+    """
+    problems = [
+        f"`{utterance.name}` {problem}"
+        for utterance in utterances
+        for problem in _problems(utterance, audio, pad_id)
+    ]
+    if problems:
+        raise CorpusError("\n".join(problems))
+
+
+def _problems(utterance: Utterance, audio: AudioSettings, pad_id: int) -> list[str]:
+    phonemes, durations, mel = utterance.phoneme_indices, utterance.durations, utterance.mel
+    if mel.dim() != 2 or mel.shape[1] != audio.n_mels:
+        return [f"has a mel of shape {tuple(mel.shape)}, which must be (T, {audio.n_mels})."]
+    problems = []
+    if phonemes.shape != durations.shape:
+        problems.append(f"has {len(phonemes)} phonemes but {len(durations)} durations.")
+    if int(durations.sum()) != len(mel):
+        problems.append(
+            f"has durations of {int(durations.sum())} frames in sum, but its mel has {len(mel)}; "
+            f"the two must be equal."
+        )
+    if bool((durations < 0).any()):
+        problems.append(f"has a duration of {int(durations.min())}; durations are 0 or more.")
+    if bool((phonemes == pad_id).any()):
+        problems.append(f"has the phoneme index {pad_id}, which means padding.")
+    if not bool(mel.isfinite().all()):
+        problems.append("has a mel with a NaN or an infinity.")
+    return problems
+
+
+def _padding(rows: Sequence[Tensor], num: int) -> Tensor:
+    return padding_mask_from_lengths(torch.tensor([len(each) for each in rows]), num)

@@ -1,0 +1,162 @@
+"""The demo: a corpus, a training, a checkpoint, speech and what can be measured of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.console import Console
+
+from kokoro_core.api import KokoroModel
+from kokoro_core.outer_contracts import Corpus, Frontend, Vocoder
+from kokoro_core.slots import CORPUS
+from kokoro_core.spec.audio import AudioSettings
+from kokoro_core.spec.model_spec import ModelSpec
+from kokoro_plugins.training.data import collate, normalise
+from kokoro_plugins.training.data_module import AlignedSpeech
+from kokoro_plugins.training.demo_listening import Listener
+from kokoro_plugins.training.demo_report import CorpusFigures, Report, TrainingFigures
+from kokoro_plugins.training.evaluation import evaluate
+from kokoro_plugins.training.fit import TrainingSettings, fit, seed_everything
+from kokoro_plugins.training.history import History
+from kokoro_plugins.training.metrics import copy_error, mean_frame_error
+from kokoro_plugins.training.output import write_json
+from kokoro_plugins.training.pictures import draw_losses
+from kokoro_plugins.training.schedule import Budget
+from registry import Plugins
+
+
+@dataclass(frozen=True)
+class DemoOptions:
+    """What the demo does.
+
+    Attributes:
+        out: The folder that everything is written to.
+        sentences: Sentences of the corpus.
+        holdout: How many of them are not trained on.
+        batch_frames: The most frames of a batch.
+        seed: Of the corpus, the weights' start and the order of training.
+        settings: How to train.
+    """
+
+    out: Path
+    sentences: int = 315
+    holdout: int = 15
+    batch_frames: int = 2000
+    seed: int = 0
+    settings: TrainingSettings = field(default_factory=TrainingSettings)
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What stands around a model that speaks from text."""
+
+    audio: AudioSettings
+    frontend: Frontend
+    vocoder: Vocoder
+
+
+def surroundings(spec: ModelSpec) -> Surroundings:
+    """Build what stands around the model of a spec.
+
+    Raises:
+        ValueError: The spec lacks a part that speaking needs.
+    """
+    if spec.audio is None or spec.frontend is None or spec.vocoder is None:
+        raise ValueError(
+            f"The spec `{spec.name}` has no `audio`, `frontend` or `vocoder`; the demo turns text "
+            f"into sound, which needs all three."
+        )
+    return Surroundings(spec.audio, spec.frontend.build(spec.sizes), spec.vocoder.build(spec.audio))
+
+
+def run_demo(
+    spec: ModelSpec, options: DemoOptions, budget: Budget, plugins: Plugins, console: Console
+) -> Report:
+    """Run the demo and write all its files.
+
+    Raises:
+        ValueError: The spec lacks a part that speaking needs, or an option is out of range.
+        CorpusError: The folder holds another corpus.
+    """
+    around = surroundings(spec)
+    options.out.mkdir(parents=True, exist_ok=True)
+    corpus = make_corpus(around, options, plugins)
+    data = AlignedSpeech(
+        corpus=corpus,
+        audio=around.audio,
+        pad_id=spec.pad_id,
+        batch_frames=options.batch_frames,
+        holdout=options.holdout,
+        seed=options.seed,
+    )
+    console.print(f"corpus: {len(corpus)} sentences, {options.holdout} of them held out")
+    seed_everything(options.seed)
+    trained = KokoroModel.from_spec(spec, plugins=plugins)
+    history = fit(trained, data, budget, options.settings, console=console)
+    checkpoint = options.out / "model.safetensors"
+    trained.save(checkpoint)
+    write_json(options.out / "losses.json", history.as_dict())
+    draw_losses(options.out / "losses.png", history)
+    console.print("measuring and speaking …")
+    model = KokoroModel.load(checkpoint, plugins=plugins)
+    listener = Listener(model, around.frontend, around.vocoder, around.audio)
+    return _report(spec, options, data, history, model, listener)
+
+
+def make_corpus(around: Surroundings, options: DemoOptions, plugins: Plugins) -> Corpus:
+    """Make the corpus `espeak` in the demo's folder, or read it if it is there.
+
+    Raises:
+        CorpusError: The folder holds another corpus.
+    """
+    params = plugins.components.get(CORPUS, "espeak").model_validate(
+        {
+            "path": str(options.out / "corpus"),
+            "sentences": options.sentences,
+            "seed": options.seed,
+        }
+    )
+    return params.build(audio=around.audio, frontend=around.frontend)
+
+
+def _report(
+    spec: ModelSpec,
+    options: DemoOptions,
+    data: AlignedSpeech,
+    history: History,
+    model: KokoroModel,
+    listener: Listener,
+) -> Report:
+    """Let the model speak, measure it and write the report."""
+    out = options.out
+    said = [
+        listener.say(data.training[0], out / "training-sentence", held_out=False),
+        listener.say(data.held_out[0], out / "held-out-sentence", held_out=True),
+    ]
+    sentences = list(data.held_out)
+    batch = collate(sentences, data.audio, data.pad_id)
+    mels = [normalise(each.mel, data.audio) for each in sentences]
+    report = Report(
+        spec=spec.name,
+        parameters=sum(each.numel() for each in model.parameters()),
+        seed=options.seed,
+        corpus=CorpusFigures.of(data),
+        training=TrainingFigures.of(history),
+        held_out=evaluate(model, [batch]),
+        ended_in_time_alone=listener.ended_in_time(batch),
+        copied_frames=copy_error(mels),
+        mean_frame=mean_frame_error(mels, normalise(data.statistics.mean_frame, data.audio)),
+        distortions=listener.distortions(sentences, batch),
+        sentences=said,
+        files={
+            str(out / "model.safetensors"): "the model with its spec",
+            str(out / "losses.png"): "the losses over the steps",
+            str(out / "losses.json"): "the same in figures",
+            str(out / "report.md"): "this report",
+            str(out / "report.json"): "this report for programs",
+            str(out / "corpus"): "the corpus",
+        },
+    )
+    report.write(out)
+    return report

@@ -1,0 +1,142 @@
+"""What a trained model does with utterances: fed the truth, and left to itself."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from kokoro_core.api import KokoroModel
+from kokoro_core.generation import Generation
+from kokoro_core.losses import mel_l1
+from kokoro_plugins.training.data import Batch
+
+LENGTH_TOLERANCE = 0.05
+"""How far from the true length a sentence may end and still count as ended in time."""
+
+LONGEST = 3
+"""No sentence may become longer than this multiple of the longest true one."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Figures of some utterances; the errors are of normalised mels, over all true frames.
+
+    Attributes:
+        teacher_forced: Mean absolute error with the true frames fed.
+        free_running: The same with the model's own frames fed, at the true durations.
+        ended_in_time: Utterances ended by the stop token within 5 % of the true length.
+        utterances: Utterances in all.
+        seconds: How long free-running generation took.
+        frames: Frames that it made.
+    """
+
+    teacher_forced: float
+    free_running: float
+    ended_in_time: int
+    utterances: int
+    seconds: float
+    frames: int
+
+    @property
+    def ratio(self) -> float:
+        """Free-running over teacher-forced error."""
+        return self.free_running / self.teacher_forced
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the figures as values that JSON has."""
+        return {**vars(self), "ratio": self.ratio}
+
+
+def evaluate(model: KokoroModel, batches: Iterable[Batch]) -> Evaluation:
+    """Measure a model in evaluation mode, with true durations.
+
+    Raises:
+        ValueError: There is no batch.
+    """
+    parts = [_evaluate(model, batch) for batch in batches]
+    if not parts:
+        raise ValueError("`batches` must hold at least one batch to measure a model with.")
+    true_frames = [frames for _, frames in parts]
+    return Evaluation(
+        teacher_forced=_mean([part.teacher_forced for part, _ in parts], true_frames),
+        free_running=_mean([part.free_running for part, _ in parts], true_frames),
+        ended_in_time=sum(part.ended_in_time for part, _ in parts),
+        utterances=sum(part.utterances for part, _ in parts),
+        seconds=sum(part.seconds for part, _ in parts),
+        frames=sum(part.frames for part, _ in parts),
+    )
+
+
+def _evaluate(model: KokoroModel, batch: Batch) -> tuple[Evaluation, int]:
+    started = time.perf_counter()
+    spoken = speak(model, batch, durations=batch.durations)
+    seconds = time.perf_counter() - started
+    figures = Evaluation(
+        teacher_forced=mel_error(predict(model, batch), batch),
+        free_running=mel_error(spoken.mel, batch),
+        ended_in_time=sum(ended_in_time(spoken, batch)),
+        utterances=len(batch),
+        seconds=seconds,
+        frames=int(spoken.lengths.sum()),
+    )
+    return figures, int(batch.lengths.sum())
+
+
+def _mean(values: list[float], weights: list[int]) -> float:
+    total = sum(value * weight for value, weight in zip(values, weights, strict=True))
+    return total / sum(weights)
+
+
+@torch.no_grad()
+def predict(model: KokoroModel, batch: Batch) -> Tensor:
+    """Return the mel that the model predicts from the true frames, (B, T, M)."""
+    output = model(
+        batch.phoneme_indices,
+        batch.mel_specs,
+        batch.durations,
+        padding_mask=batch.padding_mask,
+        mel_padding_mask=batch.mel_padding_mask,
+    )
+    mel: Tensor = output.mel
+    return mel
+
+
+def speak(model: KokoroModel, batch: Batch, *, durations: Tensor | None = None) -> Generation:
+    """Let the model speak the phonemes of a batch, with its own durations if none are given."""
+    return model.generate(
+        batch.phoneme_indices,
+        batch.padding_mask,
+        durations=durations,
+        max_mel_len=LONGEST * batch.mel_specs.shape[1],
+        seed=0,
+    )
+
+
+def mel_error(mel: Tensor, batch: Batch) -> float:
+    """Return the mean absolute error over all true frames.
+
+    Frames that the model did not make count as zero frames; those that it made too many are left
+    out.
+
+    Shape:
+        mel: (B, any, M), normalised.
+    """
+    missing = max(0, batch.mel_specs.shape[1] - mel.shape[1])
+    # (B, any, M) -> (B, T, M)
+    aligned = F.pad(mel, (0, 0, 0, missing))[:, : batch.mel_specs.shape[1]]
+    return float(mel_l1(aligned, batch.mel_specs, batch.mel_padding_mask))
+
+
+def ended_in_time(spoken: Generation, batch: Batch) -> list[bool]:
+    """Return for each utterance whether its stop token ended it within 5 % of the true length."""
+    rows = zip(spoken.stop_reasons, spoken.lengths.tolist(), batch.lengths.tolist(), strict=True)
+    return [
+        reason == "stop_token" and abs(made - true) <= LENGTH_TOLERANCE * true
+        for reason, made, true in rows
+    ]

@@ -1,0 +1,57 @@
+"""Options that the commands `train` and `demo` share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import torch
+import typer
+
+from kokoro_core.cli.synthesize import check_device
+from kokoro_plugins.training.fit import Precision
+from kokoro_plugins.training.schedule import Budget, StepBudget, TimeBudget
+
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="PATH=VALUE", help="Override a setting; can be repeated."),
+]
+StepsOption = Annotated[int | None, typer.Option(min=1, help="Train for this many steps.")]
+BatchFramesOption = Annotated[
+    int, typer.Option(min=1, help="The most frames of a batch, padding included.")
+]
+LrOption = Annotated[float, typer.Option(help="Peak of the learning rate.")]
+WarmupOption = Annotated[int, typer.Option(min=0, help="Steps until the peak.")]
+SeedOption = Annotated[int, typer.Option(min=0, help="Decides everything that is drawn.")]
+PrecisionOption = Annotated[
+    Precision, typer.Option(help="32, bf16, or auto: bf16 where the processor has it.")
+]
+ThreadsOption = Annotated[
+    int | None, typer.Option(min=1, help="CPU threads; without it what torch chooses.")
+]
+DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
+
+
+def make_budget(minutes: float | None, steps: int | None) -> Budget:
+    """Return the budget that the options ask for.
+
+    Raises:
+        ValueError: There is none, or there are two, or it is out of range.
+    """
+    if steps is not None and minutes is None:
+        return StepBudget(steps)
+    if minutes is not None and steps is None:
+        return TimeBudget(minutes)
+    given = "both" if steps is not None else "neither"
+    raise ValueError(f"Training needs one end, `--minutes M` or `--steps N`; {given} was given.")
+
+
+def prepare_device(device: str, threads: int | None) -> None:
+    """Check the device and set the number of CPU threads.
+
+    Raises:
+        ValueError: This machine has no such device.
+    """
+    if device != "auto":
+        check_device(device)
+    if threads is not None:
+        torch.set_num_threads(threads)

@@ -1,0 +1,76 @@
+"""Pictures of mels, durations and losses; drawn without a display."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from kokoro_plugins.training.history import Entry, History
+
+SMOOTHING = 10
+"""Steps whose mean makes a point of the loss curve."""
+
+
+def draw_mels(path: Path, mels: Mapping[str, Tensor], title: str) -> None:
+    """Draw mels below each other on one scale of time and one of colour.
+
+    Shape:
+        mels: each (T, M).
+    """
+    low = min(float(mel.min()) for mel in mels.values())
+    high = max(float(mel.max()) for mel in mels.values())
+    longest = max(len(mel) for mel in mels.values())
+    figure = Figure(figsize=(10, 2.2 * len(mels) + 0.6), layout="constrained")
+    figure.suptitle(title)
+    for number, (name, mel) in enumerate(mels.items(), start=1):
+        axes = figure.add_subplot(len(mels), 1, number)
+        axes.imshow(mel.T.numpy(), origin="lower", aspect="auto", vmin=low, vmax=high)
+        axes.set(title=name, ylabel="mel channel", xlim=(0, longest - 1))
+    axes.set_xlabel("frame")
+    figure.savefig(path, dpi=110)
+
+
+def draw_durations(
+    path: Path, symbols: Sequence[str], durations: Mapping[str, Sequence[int]], title: str
+) -> None:
+    """Draw the frames of each phoneme, several durations side by side."""
+    figure = Figure(figsize=(max(8, 0.3 * len(symbols)), 3.2), layout="constrained")
+    axes = figure.add_subplot()
+    width = 0.8 / len(durations)
+    for number, (name, frames) in enumerate(durations.items()):
+        places = [
+            index + (number - (len(durations) - 1) / 2) * width for index in range(len(frames))
+        ]
+        axes.bar(places, frames, width=width, label=f"{name} ({sum(frames)} frames)")
+    axes.set(title=title, ylabel="frames", xlim=(-1, len(symbols)))
+    axes.set_xticks(range(len(symbols)), symbols)
+    axes.legend()
+    figure.savefig(path, dpi=110)
+
+
+def draw_losses(path: Path, history: History) -> None:
+    """Draw each term of the loss over the steps, in training and on what was held out."""
+    names = list(history.training[0].losses)
+    figure = Figure(figsize=(10, 2.4 * len(names)), layout="constrained")
+    for number, name in enumerate(names, start=1):
+        axes = figure.add_subplot(len(names), 1, number)
+        axes.plot(*_smooth(history.training, name), label="training", linewidth=1)
+        if history.validation:
+            steps = [entry.step for entry in history.validation]
+            values = [entry.losses[name] for entry in history.validation]
+            axes.plot(steps, values, label="held out", marker=".")
+        axes.set(ylabel=name, yscale="log")
+        axes.legend()
+    axes.set_xlabel("step")
+    figure.savefig(path, dpi=110)
+
+
+def _smooth(entries: Sequence[Entry], name: str) -> tuple[list[int], list[float]]:
+    """Return the last step and the mean loss of each group of steps."""
+    size = SMOOTHING if len(entries) >= 10 * SMOOTHING else 1
+    groups = [entries[start : start + size] for start in range(0, len(entries), size)]
+    means = [sum(entry.losses[name] for entry in group) / len(group) for group in groups]
+    return [group[-1].step for group in groups], means

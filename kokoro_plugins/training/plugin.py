@@ -1,0 +1,22 @@
+"""The hooks of the training plugin."""
+
+from __future__ import annotations
+
+from registry import Command, hookimpl
+
+
+@hookimpl
+def kokoro_commands() -> list[Command]:
+    """Return the commands `train` and `demo`."""
+    return [
+        Command(
+            name="train",
+            help="Train the model of a spec on aligned speech.",
+            target="kokoro_plugins.training.train_command:train",
+        ),
+        Command(
+            name="demo",
+            help="Make a corpus, train a model on it, save it, load it and let it speak.",
+            target="kokoro_plugins.training.demo_command:demo",
+        ),
+    ]

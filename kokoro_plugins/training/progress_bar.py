@@ -1,0 +1,73 @@
+"""`ProgressLine`: one line that says how far training has come."""
+
+from __future__ import annotations
+
+from typing import Any, final
+
+from lightning import Callback, LightningModule, Trainer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from kokoro_plugins.training.data import Batch
+from kokoro_plugins.training.history import History
+from kokoro_plugins.training.schedule import Budget
+
+
+@final
+class ProgressLine(Callback):
+    """Shows the share of the budget, the losses and the speed with Rich.
+
+    Args:
+        budget: Says how far training has come.
+        history: Has the losses; it must come before this callback.
+        console: Where the line is shown.
+    """
+
+    def __init__(self, *, budget: Budget, history: History, console: Console) -> None:
+        self._budget = budget
+        self._history = history
+        self._progress = Progress(
+            TextColumn("training"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.percentage:3.0f} %"),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[figures]}"),
+            console=console,
+        )
+        self._task: TaskID | None = None
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Show the line."""
+        self._task = self._progress.add_task("training", total=1.0, figures="")
+        self._progress.start()
+
+    def on_train_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Batch,
+        batch_idx: int,
+    ) -> None:
+        """Bring the line up to date."""
+        if self._task is not None:
+            done = self._budget.progress(trainer.global_step)
+            self._progress.update(self._task, completed=done, figures=self.figures())
+
+    def figures(self) -> str:
+        """Return the latest figures in words."""
+        last = self._history.training[-1]
+        words = [f"step {last.step}", f"loss {last.losses['loss']:.3f}"]
+        if self._history.validation:
+            words.append(f"held out {self._history.validation[-1].losses['loss']:.3f}")
+        return " · ".join([*words, f"{self._history.frames_per_second:,.0f} frames/s"])
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Leave the last state of the line standing."""
+        self._progress.stop()
+
+    def on_exception(
+        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
+    ) -> None:
+        """Give the terminal back."""
+        self._progress.stop()

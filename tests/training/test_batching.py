@@ -1,0 +1,75 @@
+import itertools
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from kokoro_plugins.training.batching import (
+    LengthBatches,
+    cut,
+    in_order_of_length,
+    padding_share,
+)
+
+lengths_of = st.lists(st.integers(1, 400), min_size=1, max_size=60)
+
+
+@given(lengths=lengths_of, frames=st.integers(1, 2500), seed=st.integers(0, 3))
+@example(lengths=[1], frames=1, seed=0)
+@example(lengths=[300, 1, 1, 300], frames=10, seed=0)
+@settings(deadline=None)
+def test_an_epoch_has_each_utterance_once_and_no_batch_too_large(lengths, frames, seed):
+    for batch in (epoch := LengthBatches(lengths, batch_frames=frames, seed=seed).epoch(0)):
+        assert len(batch) == 1 or len(batch) * max(lengths[i] for i in batch) <= frames
+    assert sorted(itertools.chain.from_iterable(epoch)) == list(range(len(lengths)))
+
+
+def test_seed_and_number_decide_an_epoch():
+    lengths = [100 + 7 * i % 90 for i in range(80)]
+    first = LengthBatches(lengths, batch_frames=900, seed=1)
+    again = LengthBatches(lengths, batch_frames=900, seed=1)
+    assert first.epoch(3) == again.epoch(3)
+    assert first.epoch(3) != first.epoch(4)
+    assert first.epoch(3) != LengthBatches(lengths, batch_frames=900, seed=2).epoch(3)
+
+
+def test_two_epochs_differ_in_what_is_together_and_not_only_in_order():
+    batches = LengthBatches([100 + i for i in range(80)], batch_frames=900)
+    together = [{frozenset(batch) for batch in batches.epoch(number)} for number in (0, 1)]
+    assert together[0] != together[1]
+
+
+def test_epochs_follow_each_other_without_end():
+    batches = LengthBatches([10, 20, 30], batch_frames=30)
+    expected = [*batches.epoch(0), *batches.epoch(1), *batches.epoch(2)]
+    assert list(itertools.islice(batches, len(expected))) == expected
+
+
+def test_similar_lengths_waste_little():
+    lengths = [150 + (i * 37) % 200 for i in range(300)]
+    sorted_share = padding_share(LengthBatches(lengths, batch_frames=2000).epoch(0), lengths)
+    mixed_share = padding_share(cut(range(300), lengths, 2000), lengths)
+    assert sorted_share < 0.06 < mixed_share
+
+
+def test_the_padding_share_is_counted_by_hand():
+    # two batches of 2 x 4 and 1 x 5 frames, of which 1 is padding
+    assert padding_share([[0, 1], [2]], [3, 4, 5]) == pytest.approx(1 / 13)
+
+
+def test_batches_in_order_are_cut_where_they_are_full():
+    assert in_order_of_length([5, 1, 4, 2], batch_frames=8) == [[1, 3], [2], [0]]
+
+
+def test_a_longer_utterance_is_a_batch_of_its_own():
+    assert in_order_of_length([9, 3, 3], batch_frames=6) == [[1, 2], [0]]
+
+
+def test_no_frames_are_refused():
+    with pytest.raises(ValueError, match="`batch_frames` must be 1 or more, not 0"):
+        cut([0], [1], 0)
+
+
+def test_no_utterances_are_refused():
+    with pytest.raises(ValueError, match="`lengths` must hold at least one"):
+        LengthBatches([], batch_frames=10)

@@ -1,0 +1,137 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from kokoro_core.outer_contracts import CorpusError
+from kokoro_core.spec.audio import AudioSettings
+from kokoro_plugins.training.data import check_utterances, collate, denormalise, normalise
+from kokoro_plugins.training.data_module import AlignedSpeech
+from kokoro_plugins.training.statistics import measure
+
+AUDIO = AudioSettings(mean=-4.0, std=2.0)
+
+
+def test_a_batch_holds_each_utterance_and_padding(utterance):
+    short, long = utterance("short", [2, 0, 1]), utterance("long", [1, 3, 2, 4], seed=1)
+    batch = collate([short, long], AUDIO, pad_id=0)
+    assert len(batch) == 2
+    assert batch.lengths.tolist() == [3, 10]
+    assert batch.phoneme_indices.tolist() == [
+        [*short.phoneme_indices.tolist(), 0],
+        long.phoneme_indices.tolist(),
+    ]
+    assert batch.durations.tolist() == [[2, 0, 1, 0], [1, 3, 2, 4]]
+    assert batch.padding_mask.tolist() == [[False, False, False, True], [False] * 4]
+    assert batch.mel_padding_mask.tolist() == [[False] * 3 + [True] * 7, [False] * 10]
+    expected = (short.mel.double().numpy() + 4.0) / 2.0
+    np.testing.assert_allclose(batch.mel_specs[0, :3].numpy(), expected, atol=1e-6)
+    assert batch.mel_specs[0, 3:].abs().max() == 0
+
+
+def test_the_padding_index_of_the_spec_fills_the_phonemes(utterance):
+    rows = [utterance("a", [1]), utterance("b", [1, 1])]
+    rows = [replace(u, phoneme_indices=torch.full_like(u.phoneme_indices, 5)) for u in rows]
+    batch = collate(rows, AUDIO, pad_id=7)
+    assert batch.phoneme_indices.tolist() == [[5, 7], [5, 5]]
+
+
+def test_normalising_can_be_undone():
+    mel = torch.randn(4, 80, dtype=torch.float64)
+    torch.testing.assert_close(denormalise(normalise(mel, AUDIO), AUDIO), mel)
+
+
+def test_a_batch_moves_whole(utterance):
+    moved = collate([utterance("a", [2])], AUDIO, pad_id=0).to("meta")
+    assert {each.device.type for each in vars(moved).values()} == {"meta"}
+
+
+def broken(utterance, what):
+    fine = utterance("odd", [2, 3])
+    return {
+        "sum": replace(fine, durations=torch.tensor([2, 4])),
+        "count": replace(fine, phoneme_indices=torch.tensor([4, 5, 6])),
+        "negative": replace(fine, durations=torch.tensor([-1, 6])),
+        "padding": replace(fine, phoneme_indices=torch.tensor([4, 0])),
+        "channels": replace(fine, mel=torch.zeros(5, 40)),
+        "nan": replace(fine, mel=torch.full((5, 80), float("nan"))),
+    }[what]
+
+
+@pytest.mark.parametrize(
+    ("what", "message"),
+    [
+        ("sum", "`odd` has durations of 6 frames in sum, but its mel has 5"),
+        ("count", "`odd` has 3 phonemes but 2 durations"),
+        ("negative", "`odd` has a duration of -1; durations are 0 or more"),
+        ("padding", "`odd` has the phoneme index 0, which means padding"),
+        ("channels", r"`odd` has a mel of shape \(5, 40\), which must be \(T, 80\)"),
+        ("nan", "`odd` has a mel with a NaN or an infinity"),
+    ],
+)
+def test_an_utterance_that_does_not_fit_is_refused_by_name(utterance, what, message):
+    with pytest.raises(CorpusError, match=message):
+        collate([utterance("fine", [1]), broken(utterance, what)], AUDIO, pad_id=0)
+
+
+def test_every_problem_is_in_one_message(utterance):
+    rows = [broken(utterance, "sum"), replace(broken(utterance, "padding"), name="other")]
+    with pytest.raises(CorpusError, match=r"`odd` has durations of.*\n`other` has the phoneme"):
+        check_utterances(rows, AUDIO, pad_id=0)
+
+
+def test_statistics_are_those_of_all_mels_joined(corpus):
+    figures = measure(corpus)
+    joined = np.concatenate([each.mel.double().numpy() for each in corpus])
+    assert figures.lengths == tuple(len(each.mel) for each in corpus)
+    assert figures.frames == len(joined)
+    assert figures.mean == pytest.approx(joined.mean(), rel=1e-9)
+    assert figures.std == pytest.approx(joined.std(), rel=1e-9)
+    np.testing.assert_allclose(figures.mean_frame.numpy(), joined.mean(0), rtol=1e-5)
+
+
+def test_statistics_of_nothing_are_refused():
+    with pytest.raises(ValueError, match="`utterances` must hold at least one"):
+        measure([])
+
+
+def data_of(corpus, **options):
+    return AlignedSpeech(corpus=corpus, audio=AUDIO, pad_id=0, **options)
+
+
+def test_the_last_utterances_are_held_out(corpus):
+    data = data_of(corpus, holdout=3)
+    assert [each.name for each in data.training] == [f"u{i}" for i in range(9)]
+    assert [each.name for each in data.held_out] == ["u9", "u10", "u11"]
+
+
+def test_validation_sees_each_held_out_utterance_once(corpus):
+    data = data_of(corpus, holdout=5, batch_frames=90)
+    for _ in range(2):
+        lengths = [length for batch in data.val_dataloader() for length in batch.lengths.tolist()]
+        assert sorted(lengths) == [len(each.mel) for each in data.held_out]
+
+
+def test_training_batches_keep_to_the_frames_and_see_everything(corpus):
+    data = data_of(corpus, holdout=0, batch_frames=100)
+    seen: list[int] = []
+    for batch in data.train_dataloader():
+        assert len(batch) * batch.mel_specs.shape[1] <= 100
+        seen += batch.lengths.tolist()
+        if len(seen) == len(corpus):
+            break
+    assert sorted(seen) == sorted(len(each.mel) for each in corpus)
+    assert 0 <= data.padding_share < 0.5
+
+
+@pytest.mark.parametrize("holdout", [-1, 12, 100])
+def test_holding_everything_out_is_refused(corpus, holdout):
+    with pytest.raises(ValueError, match=f"`holdout` must be from 0 to 11, not {holdout}"):
+        data_of(corpus, holdout=holdout)
+
+
+def test_a_corpus_is_checked_before_training(corpus, utterance):
+    corpus.utterances[4] = broken(utterance, "sum")
+    with pytest.raises(CorpusError, match="`odd` has durations of 6 frames"):
+        data_of(corpus, holdout=2)
