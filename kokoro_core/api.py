@@ -57,8 +57,9 @@ class ModelOutput:
 class KokoroModel(nn.Module):
     """A text-to-speech acoustic model: trains, generates, saves and loads.
 
-    The keywords are the seed's; they are settings of the named spec ``default``. Any other model
-    comes from `from_spec`.
+    The keywords are the seed's; they are settings of the named spec ``default``. With another
+    number of phonemes it has no frontend, with another number of mel channels no audio settings and
+    no vocoder. Any other model comes from `from_spec`.
 
     Args:
         vocab_size: Number of phoneme indices, padding included.
@@ -103,7 +104,6 @@ class KokoroModel(nn.Module):
         overrides: dict[str, Any] = {
             "vocab_size": vocab_size,
             "mel_dim": mel_dim,
-            "audio": None,
             "hidden_dim": hidden_dim,
             "duration_predictor.dropout": dropout,
             "gradient_checkpointing": (
@@ -116,9 +116,12 @@ class KokoroModel(nn.Module):
             overrides[f"{stack}.ff_dim"] = ff_dim
             overrides[f"{stack}.dropout"] = dropout
             overrides[f"{stack}.positional_encoding.max_len"] = max_len
-        if mel_dim == 80:
-            del overrides["audio"]
         plugins = installed_plugins()
+        usual = load_spec("default", plugins=plugins)
+        if mel_dim != usual.mel_dim:
+            overrides |= {"audio": None, "vocoder": None}
+        if vocab_size != usual.vocab_size:
+            overrides["frontend"] = None
         spec = load_spec("default", overrides=overrides, plugins=plugins)
         self._adopt(spec, assemble(spec), plugins)
 

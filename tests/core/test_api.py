@@ -65,6 +65,16 @@ def test_the_other_named_specs_have_the_parameters_that_their_first_lines_say(
     assert f"{parameters:,}" in text.split("format:")[0]
 
 
+def test_a_model_of_other_phonemes_or_mels_has_no_parts_around_it_that_do_not_fit() -> None:
+    small: dict[str, Any] = {"hidden_dim": 16, "n_encoder_layers": 1, "n_decoder_layers": 1}
+    usual = KokoroModel(**small).spec
+    assert usual.frontend is not None
+    assert usual.vocoder is not None
+    other = KokoroModel(vocab_size=100, mel_dim=20, **small).spec
+    assert (other.vocab_size, other.mel_dim) == (100, 20)
+    assert other.frontend is other.vocoder is other.audio is None
+
+
 def test_iterating_the_output_yields_the_seeds_three() -> None:
     output = tiny()(INDICES, torch.randn(2, 5, 80), DURATIONS)
     mel, duration_pred, stop_pred = output

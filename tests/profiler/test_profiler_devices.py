@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import resource
 import sys
 import time
@@ -26,7 +27,10 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 
 def touched(mebibytes):
-    return torch.ones(mebibytes * MEBIBYTE, dtype=torch.uint8)
+    """Return pages of the process that malloc cannot have kept from before."""
+    pages = mmap.mmap(-1, mebibytes * MEBIBYTE)
+    pages[:: mmap.PAGESIZE] = b"x" * (len(pages) // mmap.PAGESIZE)
+    return pages
 
 
 @linux
