@@ -27,8 +27,6 @@ class PlaceEmbedding(nn.Module):
         self.size = size
         self.since_start = nn.Embedding(size, hidden_dim)
         self.until_end = nn.Embedding(size, hidden_dim)
-        for table in (self.since_start, self.until_end):
-            nn.init.normal_(table.weight, std=hidden_dim**-0.5)
 
     def forward(self, durations: Tensor, num_frames: int) -> Tensor:
         """Embed the place of every frame.
