@@ -2,12 +2,13 @@
 
 from registry.components import ComponentRegistry, Registration
 from registry.discovery import NamedSpec, PluginRecord, Plugins, discover, installed_plugins
-from registry.hookspecs import Command, hookimpl
+from registry.hookspecs import Command, Migration, hookimpl
 from registry.slot import Slot
 
 __all__ = [
     "Command",
     "ComponentRegistry",
+    "Migration",
     "NamedSpec",
     "PluginRecord",
     "Plugins",

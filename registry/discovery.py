@@ -19,7 +19,7 @@ import pluggy
 from registry import hookspecs
 from registry.components import ComponentRegistry, Registration
 from registry.errors import InvalidPlugin, UnknownNamedSpec
-from registry.hookspecs import ENTRY_POINT_GROUP, PROJECT, Command
+from registry.hookspecs import ENTRY_POINT_GROUP, PROJECT, Command, Migration
 
 Status = Literal["loaded", "blocked", "broken"]
 
@@ -62,6 +62,7 @@ class Contribution:
     components: tuple[Registration, ...] = ()
     specs: tuple[NamedSpec, ...] = ()
     commands: tuple[Command, ...] = ()
+    migrations: tuple[Migration, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,7 @@ class Plugins:
     components: ComponentRegistry = field(default_factory=ComponentRegistry)
     specs: Mapping[str, NamedSpec] = field(default_factory=dict)
     commands: Mapping[str, Command] = field(default_factory=dict)
+    migrations: tuple[Migration, ...] = ()
 
     def named_spec(self, name: str) -> NamedSpec:
         """Return a named spec.
@@ -175,8 +177,14 @@ def _ask(plugin: Any, record: PluginRecord) -> Contribution:
     for command in commands:
         if not isinstance(command, Command):
             raise InvalidPlugin(f"`{record.name}` returned {command!r}, which is not a `Command`.")
+    migrations = [each for returned in manager.hook.kokoro_migrations() for each in returned]
+    for migration in migrations:
+        if not isinstance(migration, Migration):
+            raise InvalidPlugin(
+                f"`{record.name}` returned {migration!r}, which is not a `Migration`."
+            )
     named = tuple(NamedSpec(name, file, record.name) for name, file in specs.items())
-    return Contribution(registrations, named, tuple(commands))
+    return Contribution(registrations, named, tuple(commands), tuple(migrations))
 
 
 def _gather(loaded: list[tuple[PluginRecord, Contribution]], others: list[PluginRecord]) -> Plugins:
@@ -184,6 +192,7 @@ def _gather(loaded: list[tuple[PluginRecord, Contribution]], others: list[Plugin
     records, components = list(others), list[Registration]()
     specs: dict[str, NamedSpec] = {}
     commands: dict[str, Command] = {}
+    migrations = list[Migration]()
     for record, contribution in loaded:
         taken = [each.name for each in contribution.specs if each.name in specs]
         taken += [each.name for each in contribution.commands if each.name in commands]
@@ -195,5 +204,7 @@ def _gather(loaded: list[tuple[PluginRecord, Contribution]], others: list[Plugin
         components += contribution.components
         specs.update({each.name: each for each in contribution.specs})
         commands.update({each.name: each for each in contribution.commands})
+        migrations += contribution.migrations
     records.sort(key=lambda each: (each.name, each.distribution))
-    return Plugins(tuple(records), ComponentRegistry(components), specs, commands)
+    table = ComponentRegistry(components)
+    return Plugins(tuple(records), table, specs, commands, tuple(migrations))

@@ -7,8 +7,8 @@ leaves nothing behind. The module of the hooks must be cheap to import: no torch
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.resources.abc import Traversable
 from typing import Any
@@ -44,6 +44,34 @@ class Command:
         return getattr(import_module(module), function)
 
 
+def _as_it_is(settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    return settings
+
+
+@dataclass(frozen=True)
+class Migration:
+    """One step from the old settings of a component to the next ones.
+
+    A spec does not say for which version of a plugin it was written, so a migration recognises old
+    settings by their keys and leaves the new ones as they are. A change that keys do not show gets
+    a new name.
+
+    Attributes:
+        slot: The slot of the component.
+        name: Its registered name, or one that it had.
+        from_version: 1 for the first settings that there were, then 2 …; steps run in this order.
+        function: Old settings, ``type`` among them, to new ones; pure.
+        moves: Keys that have another place now, old dotted path to new; they are moved before
+            `function` is called, and the comments of a file move with them.
+    """
+
+    slot: str
+    name: str
+    from_version: int
+    function: Callable[[Mapping[str, Any]], Mapping[str, Any]] = _as_it_is
+    moves: Mapping[str, str] = field(default_factory=dict)
+
+
 @hookspec
 def kokoro_components() -> Iterable[ComponentClass]:
     """Return the params classes of the plugin's components."""
@@ -59,4 +87,10 @@ def kokoro_specs() -> Mapping[str, Traversable]:
 @hookspec
 def kokoro_commands() -> Iterable[Command]:
     """Return the plugin's commands."""
+    raise NotImplementedError
+
+
+@hookspec
+def kokoro_migrations() -> Iterable[Migration]:
+    """Return the steps that bring old settings of the plugin's components up to date."""
     raise NotImplementedError

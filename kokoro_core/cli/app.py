@@ -8,11 +8,12 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from kokoro_core.cli.checking import check, resolve
+from kokoro_core.cli.checking import check
 from kokoro_core.cli.describe import describe
 from kokoro_core.cli.errors import lines_of, wants_traceback
 from kokoro_core.cli.listing import components, plugins, specs
 from kokoro_core.cli.output import print_error
+from kokoro_core.cli.resolving import resolve
 from kokoro_core.cli.session import Session, session_of
 from kokoro_core.cli.synthesize import synthesize
 from registry import Command

@@ -1,4 +1,4 @@
-"""The commands that read specs: ``check`` and ``resolve``."""
+"""The command ``check``, and how commands read the specs that they are given."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kokoro_core.cli.output import print_error, print_json, print_yaml
+from kokoro_core.cli.output import print_error, print_json
 from kokoro_core.cli.session import Session, session_of
 
 if TYPE_CHECKING:
@@ -72,20 +72,3 @@ def load_with(source: str, settings: list[str] | None, session: Session) -> Mode
     from kokoro_core.spec.overrides import overrides_from_text
 
     return load(source, overrides_from_text(settings or []), session.plugins)
-
-
-def resolve(
-    ctx: typer.Context,
-    spec: SpecArgument,
-    override: SetOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Print a spec in full: every default, every inherited width, qualified names."""
-    from kokoro_core.spec.resolve import resolve as resolve_spec
-
-    session = session_of(ctx)
-    resolved = resolve_spec(load_with(spec, override, session), session.plugins)
-    if as_json:
-        print_json(resolved)
-    else:
-        print_yaml(resolved["spec"])
