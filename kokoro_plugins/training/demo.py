@@ -150,12 +150,12 @@ def _report(
         distortions=listener.distortions(sentences, batch),
         sentences=said,
         files={
-            str(out / "model.safetensors"): "the model with its spec",
-            str(out / "losses.png"): "the losses over the steps",
-            str(out / "losses.json"): "the same in figures",
-            str(out / "report.md"): "this report",
-            str(out / "report.json"): "this report for programs",
-            str(out / "corpus"): "the corpus",
+            "model.safetensors": "the model with its spec",
+            "losses.png": "the losses over the steps",
+            "losses.json": "the same in figures",
+            "report.md": "this report",
+            "report.json": "this report for programs",
+            "corpus": "the corpus",
         },
     )
     report.write(out)

@@ -68,4 +68,4 @@ def demo(
         settings=TrainingSettings(lr=lr, warmup_steps=warmup, precision=precision, device=device),
     )
     console = Console()
-    run_demo(checked, options, budget, plugins, console).print(console)
+    run_demo(checked, options, budget, plugins, console).print(console, out)

@@ -37,7 +37,7 @@ class Said:
         audio_seconds: How long the speech is.
         model_seconds: How long the model took.
         vocoder_seconds: How long the vocoder took.
-        files: Each file with what it is, the model's speech first.
+        files: Each file, from the demo's folder on, with what it is.
     """
 
     text: str
@@ -147,10 +147,10 @@ class Listener:
         }
         for name, (samples, _) in waves.items():
             write_wav(folder / name, samples, rate)
-        files = {str(folder / name): what for name, (_, what) in waves.items()}
+        files = {f"{folder.name}/{name}": what for name, (_, what) in waves.items()}
         if utterance.audio_path is not None:
             shutil.copyfile(utterance.audio_path, folder / "recording.wav")
-            files[str(folder / "recording.wav")] = "the recording"
+            files[f"{folder.name}/recording.wav"] = "the recording"
         return files
 
     def _draw(
@@ -167,13 +167,13 @@ class Listener:
             "model, own durations": spoken.mel[0],
         }
         draw_mels(folder / "mel.png", mels, utterance.text)
-        files = {str(folder / "mel.png"): "generated and true mel"}
+        files = {f"{folder.name}/mel.png": "generated and true mel"}
         symbols = [self._frontend.symbols[index] for index in utterance.phoneme_indices.tolist()]
         predicted = speak(self._model, batch).durations
         if predicted is not None:
             durations = {"recording": batch.durations[0].tolist(), "model": predicted[0].tolist()}
             draw_durations(folder / "durations.png", symbols, durations, utterance.text)
-            files[str(folder / "durations.png")] = "predicted and true durations"
+            files[f"{folder.name}/durations.png"] = "predicted and true durations"
         return files
 
     def distortions(self, utterances: Sequence[Utterance], batch: Batch) -> Distortions:

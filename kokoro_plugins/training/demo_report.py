@@ -105,7 +105,7 @@ class Report:
         mean_frame: Error of always saying the mean frame; what knowing nothing would reach.
         distortions: Mel cepstral distortions of the sentences held out.
         sentences: Those written to files.
-        files: Other files, each with what it is.
+        files: Other files, from the demo's folder on, each with what it is.
     """
 
     spec: str
@@ -220,8 +220,8 @@ class Report:
         lines += ["## Other files", "", *(f"- `{f}`: {what}" for f, what in self.files.items())]
         return "\n".join(lines) + "\n"
 
-    def print(self, console: Console) -> None:
-        """Print the figures and where each file is."""
+    def print(self, console: Console, folder: Path) -> None:
+        """Print the figures and where each file in the demo's folder is."""
         table = Table(box=None, pad_edge=False, title=f"{self.spec}, on sentences held out")
         for justify in ("left", "right", "left"):
             table.add_column(justify=justify)
@@ -231,6 +231,6 @@ class Report:
         for said in self.sentences:
             console.print(f"“{said.text}” ended by {said.stop_reason}")
             for file, what in said.files.items():
-                console.print(f"  {file}: {what}", soft_wrap=True)
+                console.print(f"  {folder / file}: {what}", soft_wrap=True)
         for file, what in self.files.items():
-            console.print(f"{file}: {what}", soft_wrap=True)
+            console.print(f"{folder / file}: {what}", soft_wrap=True)

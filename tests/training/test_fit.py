@@ -1,0 +1,139 @@
+import io
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+from rich.console import Console
+
+from kokoro_core import KokoroModel
+from kokoro_plugins.training.data_module import AlignedSpeech
+from kokoro_plugins.training.fit import TrainingSettings, fit, seed_everything, use_bf16
+from kokoro_plugins.training.schedule import StepBudget, TimeBudget
+
+CPU = TrainingSettings(device="cpu", precision="32", warmup_steps=2, validate_every=3)
+
+
+def train(spec, corpus, *, budget=None, settings=CPU, holdout=3, seed=0, console=None):
+    seed_everything(seed)
+    model = KokoroModel.from_spec(spec)
+    data = AlignedSpeech(
+        corpus=corpus, audio=spec.audio, pad_id=0, batch_frames=150, holdout=holdout, seed=seed
+    )
+    return model, fit(model, data, budget or StepBudget(7), settings, console=console)
+
+
+def test_a_training_has_as_many_steps_as_it_may_and_validates_between_and_at_its_end(
+    small_spec, corpus, tmp_path, monkeypatch, capfd
+):
+    monkeypatch.chdir(tmp_path)
+    model, history = train(small_spec, corpus)
+    assert [entry.step for entry in history.training] == [1, 2, 3, 4, 5, 6, 7]
+    assert [entry.step for entry in history.validation] == [3, 6, 7]
+    assert set(history.training[0].losses) == {"loss", "mel_l1", "duration", "stop"}
+    assert set(history.validation[0].losses) == {"loss", "mel_l1", "duration", "stop"}
+    assert history.frames_per_second == pytest.approx(history.frames / history.seconds)
+    assert not model.training
+    assert os.listdir(tmp_path) == []
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_training_makes_the_loss_smaller(small_spec, corpus):
+    settings = TrainingSettings(device="cpu", precision="32", lr=3e-3, warmup_steps=2)
+    _, history = train(small_spec, corpus, budget=StepBudget(40), settings=settings)
+    losses = [entry.losses["loss"] for entry in history.training]
+    assert sum(losses[-5:]) < 0.8 * sum(losses[:5])
+
+
+def test_the_same_seed_gives_the_same_training(small_spec, corpus):
+    runs = [train(small_spec, corpus, seed=seed) for seed in (5, 5, 6)]
+    losses = [[entry.losses["loss"] for entry in history.training] for _, history in runs]
+    assert losses[0] == losses[1] != losses[2]
+    weights = [torch.cat([p.flatten() for p in model.parameters()]) for model, _ in runs]
+    assert torch.equal(weights[0], weights[1])
+
+
+def test_time_ends_a_training(small_spec, corpus):
+    ticks = iter(range(10_000))
+    budget = TimeBudget(0.5, clock=lambda: float(next(ticks)))
+    _, history = train(small_spec, corpus, budget=budget)
+    assert 2 <= len(history.training) <= 30
+
+
+def test_the_frames_of_padding_are_not_counted(small_spec, corpus):
+    _, history = train(small_spec, corpus, holdout=0, budget=StepBudget(1))
+    data = AlignedSpeech(
+        corpus=corpus, audio=small_spec.audio, pad_id=0, batch_frames=150, holdout=0
+    )
+    first = next(iter(data.train_dataloader()))
+    assert history.frames == int((~first.mel_padding_mask).sum())
+    assert history.validation == []
+
+
+def test_bfloat16_trains_and_leaves_float32(small_spec, corpus):
+    settings = TrainingSettings(device="cpu", precision="bf16", warmup_steps=2)
+    model, history = train(small_spec, corpus, budget=StepBudget(2), settings=settings)
+    assert {each.dtype for each in model.parameters()} == {torch.float32}
+    assert history.training[-1].losses["loss"] > 0
+
+
+def test_a_model_that_was_in_evaluation_mode_trains_with_its_dropout(small_spec, corpus):
+    seed_everything(0)
+    model = KokoroModel.from_spec(small_spec).eval()
+    modes: list[bool] = []
+    model.acoustic.decoder.register_forward_hook(lambda module, *_: modes.append(module.training))
+    data = AlignedSpeech(corpus=corpus, audio=small_spec.audio, pad_id=0, holdout=3)
+    fit(model, data, StepBudget(3), CPU)
+    assert modes[:3] == [True] * 3
+    assert modes[-1] is False
+
+
+def test_the_line_says_step_losses_and_speed(small_spec, corpus):
+    console = Console(file=io.StringIO(), width=120)
+    train(small_spec, corpus, console=console)
+    lines = console.file.getvalue().strip().splitlines()
+    assert len(lines) == 1
+    for words in ("100 %", "step 7", "loss ", "held out ", "frames/s"):
+        assert words in lines[0]
+
+
+def test_the_history_is_values_that_json_has(small_spec, corpus):
+    _, history = train(small_spec, corpus)
+    read = json.loads(json.dumps(history.as_dict(), allow_nan=False))
+    assert [entry["step"] for entry in read["training"]] == [1, 2, 3, 4, 5, 6, 7]
+    assert read["frames"] == history.frames
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "wanted"),
+    [
+        ({"amx_bf16": True}, True),
+        ({"avx512_bf16": True, "amx_bf16": False}, True),
+        ({"avx512_f": True, "avx512_bf16": False}, False),
+        ({}, False),
+    ],
+)
+def test_bfloat16_is_chosen_where_the_processor_has_it(monkeypatch, capabilities, wanted):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
+    assert use_bf16("auto", "cpu") is wanted
+    assert use_bf16("32", "cpu") is False
+    assert use_bf16("bf16", "cpu") is True
+
+
+def test_the_hooks_import_no_torch():
+    code = (
+        "import sys, kokoro_plugins.training.plugin as p; names = [c.name for c in "
+        "p.kokoro_commands()]; assert names == ['train', 'demo'], names; "
+        "assert not {'torch', 'lightning', 'numpy', 'librosa', 'matplotlib'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_no_filter_of_warnings_is_left_behind(small_spec, corpus):
+    import warnings
+
+    before = list(warnings.filters)
+    train(small_spec, corpus, budget=StepBudget(1))
+    assert warnings.filters == before
