@@ -24,9 +24,12 @@ def describe(
         str | None, typer.Option(help="The slot of the component, where several have the name.")
     ] = None,
     override: SetOption = None,
+    rows: Annotated[int, typer.Option(min=1, help="Utterances of a training batch.")] = 16,
+    phonemes: Annotated[int, typer.Option(min=1, help="Phonemes of an utterance.")] = 100,
+    frames: Annotated[int, typer.Option(min=1, help="Mel frames of an utterance.")] = 600,
     as_json: JsonOption = False,
 ) -> None:
-    """Describe a component (its settings) or a spec (its parts, parameters and bytes)."""
+    """Describe a component (its settings) or a spec (its parts and what they cost)."""
     session = session_of(ctx)
     found = find_components(name, slot, session)
     if found:
@@ -37,7 +40,7 @@ def describe(
         for component in described:
             _print_component(component)
         return
-    spec = describe_spec(name, override, session)
+    spec = describe_spec(name, override, session, (rows, phonemes, frames))
     if as_json:
         print_json(spec)
     else:
@@ -75,16 +78,23 @@ def describe_component(registration: Registration) -> dict[str, Any]:
     }
 
 
-def describe_spec(source: str, settings: list[str] | None, session: Session) -> dict[str, Any]:
-    """Return a resolved spec with the parameters and bytes of each slot.
+def describe_spec(
+    source: str, settings: list[str] | None, session: Session, work: tuple[int, int, int]
+) -> dict[str, Any]:
+    """Return a resolved spec with what each slot costs.
 
-    The counts are exact: the model is built on the meta device, which takes no memory.
+    Parameters and bytes are exact: the model is built on the meta device, which takes no memory.
+    Multiply-adds and the memory of training are those of batches of (rows, phonemes, frames).
     """
-    from kokoro_core.spec.resolve import resolve
+    from kokoro_core.spec.resolve import resolve, spec_hash
 
     spec = load_with(source, settings, session)
-    resolved = resolve(spec, session.plugins)
-    return {**resolved, "size": sizes_of(spec, session.plugins)}
+    return {
+        **resolve(spec, session.plugins),
+        "hash": spec_hash(spec, session.plugins),
+        "size": sizes_of(spec, session.plugins),
+        "cost": cost_of(spec, work),
+    }
 
 
 def sizes_of(spec: ModelSpec, plugins: Plugins) -> dict[str, Any]:
@@ -98,6 +108,16 @@ def sizes_of(spec: ModelSpec, plugins: Plugins) -> dict[str, Any]:
         "bytes": info["bytes"],
         "slots": info["slots"],
     }
+
+
+def cost_of(spec: ModelSpec, work: tuple[int, int, int] | None = None) -> dict[str, Any]:
+    """Return multiply-adds and memory of training, or under ``unknown`` why they are not known."""
+    from kokoro_core.compute import CannotMeasure, Workload, cost
+
+    try:
+        return cost(spec, Workload(*work) if work else None)
+    except CannotMeasure as error:
+        return {"unknown": str(error)}
 
 
 def _print_component(component: dict[str, Any]) -> None:
@@ -115,13 +135,15 @@ def _print_component(component: dict[str, Any]) -> None:
 
 
 def _print_spec(spec: dict[str, Any]) -> None:
-    document, size = spec["spec"], spec["size"]
+    document, size, cost = spec["spec"], spec["size"], spec["cost"]
     shown = ("vocab_size", "pad_id", "mel_dim", "hidden_dim", "gradient_checkpointing")
-    print(f"{document['name']}: {', '.join(f'{key} {_cell(document[key])}' for key in shown)}\n")
-    slots = size["slots"]
+    print(f"{document['name']}: {', '.join(f'{key} {_cell(document[key])}' for key in shown)}")
+    print(f"sha256 {spec['hash']}\n")
+    products = cost.get("multiply_adds_per_frame", {"slots": {}})
+    saved = cost.get("training_memory", {}).get("activations", {"slots": {}})
     rows: list[tuple[Any, ...]] = []
     for each in spec["components"]:
-        counted = slots.get(each["path"], {})
+        counted = size["slots"].get(each["path"], {})
         rows.append(
             (
                 each["path"],
@@ -129,11 +151,45 @@ def _print_spec(spec: dict[str, Any]) -> None:
                 f"{each['distribution']} {each['version']}",
                 _count(counted.get("parameters")),
                 _count(counted.get("bytes")),
+                _count(products["slots"].get(each["path"])),
+                _count(saved["slots"].get(each["path"])),
                 _settings(document, each["path"]),
             )
         )
-    rows.append(("total", None, None, _count(size["parameters"]), _count(size["bytes"]), None))
-    print_table(("part", "component", "from", "parameters", "bytes", "settings"), rows)
+    if "losses" in saved["slots"]:
+        rows.append(("losses", *[None] * 5, _count(saved["slots"]["losses"]), None))
+    counts = (
+        *(size["parameters"], size["bytes"]),
+        *(products.get("total"), saved.get("total")),
+    )
+    rows.append(("total", None, None, *map(_count, counts), None))
+    print_table(
+        (
+            *("part", "component", "from", "parameters", "bytes"),
+            *("multiply-adds a frame", "saved bytes", "settings"),
+        ),
+        rows,
+    )
+    print()
+    for line in _cost_lines(cost):
+        print(line)
+
+
+def _cost_lines(cost: dict[str, Any]) -> list[str]:
+    """Return what the table cannot say: of which batch, and the memory of a training step."""
+    if "unknown" in cost:
+        return [f"multiply-adds and memory of training are not known: {cost['unknown']}"]
+    work, memory = cost["workload"], cost["training_memory"]
+    parts = ("weights", "gradients", "optimizer", "recomputed")
+    kept = {"saved": memory["activations"]["total"], **{each: memory[each] for each in parts}}
+    return [
+        "training memory, about {:,} MB: {} (float32, AdamW, attention not fused)".format(
+            round(memory["total"] / 1e6),
+            ", ".join(f"{name} {each / 1e6:,.1f}" for name, each in kept.items()),
+        ),
+        "a batch of {rows} rows of {phonemes} phonemes and {frames} frames; multiply-adds are of "
+        "one row".format(**work),
+    ]
 
 
 def _settings(document: dict[str, Any], path: str) -> str:

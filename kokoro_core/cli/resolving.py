@@ -1,26 +1,95 @@
-"""The command ``resolve``: a spec in full."""
+"""The command ``resolve``: a spec in full, and where each value comes from."""
 
 from __future__ import annotations
 
+import io
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
 import typer
 
-from kokoro_core.cli.checking import JsonOption, SetOption, SpecArgument, load_with
+from kokoro_core.cli.checking import JsonOption, SetOption, SpecArgument
 from kokoro_core.cli.output import print_json, print_yaml
-from kokoro_core.cli.session import session_of
+from kokoro_core.cli.session import Session, session_of
+
+if TYPE_CHECKING:
+    from kokoro_core.spec.document import Document
+    from kokoro_core.spec.model_spec import ModelSpec
+    from kokoro_core.spec.provenance import Origin
+
+_ONE_LINE = 40
 
 
 def resolve(
     ctx: typer.Context,
     spec: SpecArgument,
     override: SetOption = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Write behind each value where it comes from.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Print a spec in full: every default, every inherited width, qualified names."""
+    from kokoro_core.spec.provenance import provenance
     from kokoro_core.spec.resolve import resolve as resolve_spec
+    from kokoro_core.spec.resolve import spec_hash
 
     session = session_of(ctx)
-    resolved = resolve_spec(load_with(spec, override, session), session.plugins)
-    if as_json:
-        print_json(resolved)
-    else:
+    document, loaded = checked_document(spec, override, session)
+    resolved = resolve_spec(loaded, session.plugins)
+    digest = spec_hash(loaded, session.plugins)
+    if not (explain or as_json):
         print_yaml(resolved["spec"])
+        return
+    origins = provenance(document, loaded, resolved["spec"])
+    if as_json:
+        said = {path: each.as_dict() for path, each in origins.items()}
+        print_json({**resolved, "hash": digest, "provenance": said})
+    else:
+        print(f"# sha256 {digest}")
+        print(explained(resolved["spec"], origins), end="")
+
+
+def checked_document(
+    source: str, settings: list[str] | None, session: Session
+) -> tuple[Document, ModelSpec]:
+    """Return the document behind an argument, overrides in it, and the spec that it describes.
+
+    Raises:
+        SpecError: The spec or an override has problems.
+        FileNotFoundError: The path leads to no file.
+        UnknownNamedSpec: No plugin ships a spec of that name.
+    """
+    from kokoro_core.spec.check import check
+    from kokoro_core.spec.load import read_document
+    from kokoro_core.spec.overrides import apply_overrides, overrides_from_text
+
+    plugins = session.plugins
+    written = read_document(source, plugins)
+    overrides = overrides_from_text(settings or [])
+    document = apply_overrides(written, overrides, plugins.components)
+    return document, check(document, plugins)
+
+
+def explained(plain: Mapping[str, Any], origins: Mapping[str, Origin]) -> str:
+    """Return a resolved spec as YAML with the origin of each value as a comment behind it.
+
+    Behind a text that goes over several lines it would be part of it, so there it stands above.
+    """
+    from kokoro_core.spec.document import parse
+    from kokoro_core.spec.problems import dotted
+    from kokoro_core.spec.provenance import leaves
+
+    stream = io.StringIO()
+    print_yaml(plain, stream)
+    lines = stream.getvalue().splitlines()
+    keys = parse(stream.getvalue()).keys
+    for path, value in reversed(list(leaves(plain))):
+        origin = origins[dotted(path)]
+        owner = next(path[:end] for end in range(len(path), 0, -1) if path[:end] in keys)
+        at = keys[owner].line - 1
+        if (isinstance(value, str) and len(value) > _ONE_LINE) or "\n" in str(value):
+            lines.insert(at, f"{' ' * (keys[owner].column - 1)}# {origin}")
+        else:
+            lines[at] += f"  # {origin}"
+    return "".join(f"{line}\n" for line in lines)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from typing import Any
 
 from kokoro_core.spec.dimensions import solve_dimensions
@@ -34,6 +36,32 @@ def resolve(spec: ModelSpec, plugins: Plugins | None = None) -> dict[str, Any]:
     solved = solve_dimensions(spec)
     components = component_sources(solved, plugins)
     return {"spec": to_plain(solved, plugins.components), "components": components}
+
+
+def spec_hash(spec: ModelSpec, plugins: Plugins | None = None) -> str:
+    """Return the SHA-256 of a resolved spec as canonical JSON, in hexadecimal digits.
+
+    Specs that mean the same model have the same hash: in YAML and in JSON, whatever the order of
+    the keys, with defaults written or left out. The section ``plugins`` and the versions of the
+    components do not count.
+
+    Raises:
+        SpecError: Widths do not meet.
+        UnknownComponent: A component is of no plugin.
+    """
+    plain = dict(resolve(spec, plugins)["spec"])
+    del plain["plugins"]
+    text = json.dumps(_without_minus_zero(plain), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _without_minus_zero(value: Any) -> Any:
+    """Return plain values with 0.0 for -0.0, which is equal and written differently."""
+    if isinstance(value, dict):
+        return {key: _without_minus_zero(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_without_minus_zero(each) for each in value]
+    return value + 0.0 if isinstance(value, float) else value
 
 
 def component_sources(spec: ModelSpec, plugins: Plugins) -> list[dict[str, str]]:

@@ -1,0 +1,257 @@
+"""What a model costs: multiply-adds for a mel frame and memory of a training step, a slot each.
+
+The model is built on the meta device and run there, so that nothing is computed and no memory
+taken; torch counts what would have been. Attention is counted as its formula is written, with the
+weights in memory: a fused kernel keeps less, and skips what a causal mask hides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.graph import saved_tensors_hooks
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+from kokoro_core.assembly import MODEL_SLOTS, assemble, set_segments
+from kokoro_core.inputs import TrainingBatch
+from kokoro_core.losses import training_losses, weigh
+from kokoro_core.model import AcousticModel
+from kokoro_core.nn.stack import CheckpointedStack
+from kokoro_core.spec.model_spec import LossWeights, ModelSpec
+
+STATES_OF_ADAMW = 2
+"""AdamW keeps two numbers for each parameter (Loshchilov and Hutter, 2019)."""
+
+
+class CannotMeasure(ValueError):
+    """A model cannot be run without values; the message says why."""
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What a model is measured on: rows of equal length, without padding.
+
+    Attributes:
+        rows: Utterances of a training batch.
+        phonemes: Phonemes of each.
+        frames: Mel frames of each; six a phoneme is read speech, about.
+    """
+
+    rows: int = 16
+    phonemes: int = 100
+    frames: int = 600
+
+    def __post_init__(self) -> None:
+        for name in ("rows", "phonemes", "frames"):
+            value = getattr(self, name)
+            if value < 1:
+                raise ValueError(f"`{name}` must be at least 1, not {value}.")
+
+    def batch(self, spec: ModelSpec, device: str) -> TrainingBatch:
+        """Return a batch of this size; only its shapes mean anything.
+
+        Shape:
+            phoneme_indices, durations: (B, N). mel_specs: (B, T, M).
+        """
+        index = 1 if spec.pad_id == 0 else 0
+        share, left = divmod(self.frames, self.phonemes)
+        durations = torch.full((self.rows, self.phonemes), share, device=device)
+        durations[:, :left] += 1
+        return TrainingBatch(
+            torch.full((self.rows, self.phonemes), index, device=device),
+            torch.zeros(self.rows, self.phonemes, dtype=torch.bool, device=device),
+            torch.zeros(self.rows, self.frames, spec.mel_dim, device=device),
+            torch.zeros(self.rows, self.frames, dtype=torch.bool, device=device),
+            None if spec.regulator is None else durations,
+        )
+
+
+def cost(spec: ModelSpec, workload: Workload | None = None) -> dict[str, Any]:
+    """Return what a model costs, as values that JSON has.
+
+    Returns:
+        ``workload``; ``multiply_adds_per_frame``: in total and for each slot, of one utterance;
+        ``training_memory``: estimated bytes of a step with AdamW in float32.
+
+    Raises:
+        CannotMeasure: The model needs side inputs, or a part of it looks at values.
+    """
+    workload = workload or Workload()
+    model = assemble(spec, device="meta")
+    if model.extras:
+        names = ", ".join(f"`{name}`" for name in sorted(model.extras))
+        raise CannotMeasure(f"`{spec.name}` needs the side inputs {names}, which have no values.")
+    try:
+        counted = multiply_adds(model, spec, workload)
+        memory = training_memory(model, spec, workload)
+    except (NotImplementedError, RuntimeError) as error:
+        why = str(error).splitlines()[0]
+        raise CannotMeasure(f"`{spec.name}` cannot be run on the meta device: {why}") from error
+    per_frame = {slot: round(each / workload.frames) for slot, each in counted.items()}
+    return {
+        "workload": {
+            "rows": workload.rows,
+            "phonemes": workload.phonemes,
+            "frames": workload.frames,
+        },
+        "multiply_adds_per_frame": {"total": sum(per_frame.values()), "slots": per_frame},
+        "training_memory": memory,
+    }
+
+
+def multiply_adds(model: AcousticModel, spec: ModelSpec, workload: Workload) -> dict[str, int]:
+    """Return the multiply-adds of one utterance for each slot.
+
+    They are those of matrix products and convolutions, in one pass over all frames; a decoder that
+    speaks frame by frame does the same products with a cache. What no module's forward does is the
+    regulator's, which has none.
+    """
+    one = Workload(1, workload.phonemes, workload.frames).batch(spec, _device(model))
+    was_training = model.training
+    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH):
+        counter = FlopCounterMode(display=False)
+        with counter:
+            _predict(model.eval(), one)
+    model.train(was_training)
+    counts = {name: sum(each.values()) // 2 for name, each in counter.get_flop_counts().items()}
+    slots = {slot: counts.get(f"{type(model).__name__}.{slot}", 0) for slot in _parts(model)}
+    if "regulator" in slots:
+        slots["regulator"] = counts.get("Global", 0) - sum(slots.values())
+    return slots
+
+
+def training_memory(model: AcousticModel, spec: ModelSpec, workload: Workload) -> dict[str, Any]:
+    """Return the estimated bytes of a training step: what is kept until the backward pass is done.
+
+    Returns:
+        ``weights``, ``gradients`` and ``optimizer``; ``activations``: tensors saved for the
+        backward pass, by slot; ``recomputed``: the largest segment of a checkpointed stack, which
+        exists again while it is passed backwards; ``total``.
+    """
+    batch = workload.batch(spec, _device(model))
+    weights = sum(each.numel() * each.element_size() for each in model.parameters())
+    trained = sum(
+        each.numel() * each.element_size() for each in model.parameters() if each.requires_grad
+    )
+    checkpointing = spec.gradient_checkpointing
+    kept = saved_bytes(model, batch, spec.loss)
+    recomputed = 0
+    if checkpointing is not None:
+        largest = _largest_segments(model)
+        set_segments(model, None)
+        everything = saved_bytes(model, batch, spec.loss)
+        set_segments(model, checkpointing.segments)
+        recomputed = max(
+            round((everything[slot] - kept[slot]) * share) for slot, share in largest.items()
+        )
+    return {
+        "weights": weights,
+        "gradients": trained,
+        "optimizer": STATES_OF_ADAMW * trained,
+        "activations": {"total": sum(kept.values()), "slots": kept},
+        "recomputed": recomputed,
+        "total": weights + (1 + STATES_OF_ADAMW) * trained + sum(kept.values()) + recomputed,
+    }
+
+
+def saved_bytes(model: AcousticModel, batch: TrainingBatch, loss: LossWeights) -> dict[str, int]:
+    """Return the bytes that autograd saves in a training step, for each slot and the losses.
+
+    Parameters are not counted: they are there anyway. A storage that two operations save counts
+    once, for the first.
+    """
+    saved = _Saved({each.untyped_storage()._cdata for each in model.parameters()}, model)
+    was_training = model.training
+    model.train()
+    with saved.watch(), sdpa_kernel(SDPBackend.MATH):
+        prediction = _predict(model, batch)
+        saved.slot = "losses"
+        total = weigh(training_losses(prediction, batch, None, loss), loss)
+    model.train(was_training)
+    del total  # the graph lives until here, so that no storage is freed and its address used again
+    return saved.bytes
+
+
+class _Saved:
+    """Adds up what autograd saves, for the slot whose module runs."""
+
+    def __init__(self, known: set[int], model: AcousticModel) -> None:
+        self.known = known
+        self.model = model
+        self.slot = self.outside = "regulator"
+        self.bytes = dict.fromkeys([*_parts(model), "losses"], 0)
+        self.bytes.setdefault(self.outside, 0)
+
+    @contextmanager
+    def watch(self) -> Iterator[None]:
+        """Count within the context."""
+        handles = []
+        for slot, part in _parts(self.model).items():
+            handles.append(part.register_forward_pre_hook(self._entering(slot)))
+            handles.append(part.register_forward_hook(self._leaving))
+        try:
+            with saved_tensors_hooks(self._pack, lambda tensor: tensor):
+                yield
+        finally:
+            for each in handles:
+                each.remove()
+        if self.outside not in _parts(self.model) and not self.bytes[self.outside]:
+            del self.bytes[self.outside]
+
+    def _entering(self, slot: str) -> Any:
+        def enter(*_: Any) -> None:
+            self.slot = slot
+
+        return enter
+
+    def _leaving(self, *_: Any) -> None:
+        self.slot = self.outside
+
+    def _pack(self, tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage._cdata not in self.known:
+            self.known.add(storage._cdata)
+            self.bytes[self.slot] += storage.nbytes()
+        return tensor
+
+
+def _predict(model: AcousticModel, batch: TrainingBatch) -> Any:
+    return model(
+        batch.phoneme_indices,
+        batch.padding_mask,
+        batch.mel_specs,
+        batch.mel_padding_mask,
+        batch.durations,
+        {},
+    )
+
+
+def _parts(model: AcousticModel) -> dict[str, nn.Module]:
+    found = {slot: getattr(model, slot) for slot in MODEL_SLOTS}
+    return {slot: part for slot, part in found.items() if part is not None}
+
+
+def _device(model: AcousticModel) -> str:
+    return next(model.parameters()).device.type
+
+
+def _largest_segments(model: AcousticModel) -> dict[str, float]:
+    """Return for each slot the share of its layers that its largest segment has."""
+    shares = {}
+    for slot, part in _parts(model).items():
+        stacks = [each for each in part.modules() if isinstance(each, CheckpointedStack)]
+        shares[slot] = max(
+            (
+                max(last - first for first, last in each.bounds()) / len(each)
+                for each in stacks
+                if len(each)
+            ),
+            default=0.0,
+        )
+    return shares
