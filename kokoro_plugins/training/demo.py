@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 
 from rich.console import Console
 
@@ -17,34 +16,14 @@ from kokoro_plugins.training.data_module import AlignedSpeech
 from kokoro_plugins.training.demo_listening import Listener
 from kokoro_plugins.training.demo_report import CorpusFigures, Report, TrainingFigures
 from kokoro_plugins.training.evaluation import evaluate
-from kokoro_plugins.training.fit import TrainingSettings, fit, seed_everything
+from kokoro_plugins.training.fit import fit, seed_everything
 from kokoro_plugins.training.history import History
 from kokoro_plugins.training.metrics import copy_error, mean_frame_error
 from kokoro_plugins.training.output import write_json
 from kokoro_plugins.training.pictures import draw_losses
 from kokoro_plugins.training.schedule import Budget
+from kokoro_plugins.training.settings import DemoOptions
 from registry import Plugins
-
-
-@dataclass(frozen=True)
-class DemoOptions:
-    """What the demo does.
-
-    Attributes:
-        out: The folder that everything is written to.
-        sentences: Sentences of the corpus.
-        holdout: How many of them are not trained on.
-        batch_frames: The most frames of a batch.
-        seed: Of the corpus, the weights' start and the order of training.
-        settings: How to train.
-    """
-
-    out: Path
-    sentences: int = 315
-    holdout: int = 15
-    batch_frames: int = 2000
-    seed: int = 0
-    settings: TrainingSettings = field(default_factory=TrainingSettings)
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,6 @@ from rich.console import Console
 from kokoro_core.cli.session import session_of
 from kokoro_core.spec.load import load
 from kokoro_core.spec.overrides import overrides_from_text
-from kokoro_plugins.training.demo import DemoOptions, run_demo
-from kokoro_plugins.training.fit import TrainingSettings
 from kokoro_plugins.training.options import (
     BatchFramesOption,
     DeviceOption,
@@ -26,6 +24,7 @@ from kokoro_plugins.training.options import (
     make_budget,
     prepare_device,
 )
+from kokoro_plugins.training.settings import DemoOptions, TrainingSettings
 
 MINUTES = 5.0
 
@@ -67,5 +66,7 @@ def demo(
         seed=seed,
         settings=TrainingSettings(lr=lr, warmup_steps=warmup, precision=precision, device=device),
     )
+    from kokoro_plugins.training.demo import run_demo
+
     console = Console()
     run_demo(checked, options, budget, plugins, console).print(console, out)

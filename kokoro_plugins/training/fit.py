@@ -6,8 +6,7 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import lightning
 import torch
@@ -20,29 +19,9 @@ from kokoro_plugins.training.history import History
 from kokoro_plugins.training.module import TrainingModule
 from kokoro_plugins.training.progress_bar import ProgressLine
 from kokoro_plugins.training.schedule import Budget
+from kokoro_plugins.training.settings import Precision, TrainingSettings
 
-Precision = Literal["auto", "32", "bf16"]
 GRADIENT_CLIP = 1.0
-
-
-@dataclass(frozen=True)
-class TrainingSettings:
-    """How to train.
-
-    Attributes:
-        lr: Peak of the learning rate.
-        warmup_steps: Steps until the peak.
-        validate_every: Steps between two looks at what is held out.
-        precision: ``bf16`` computes in bfloat16 where that is safe, ``auto`` only if the processor
-            has instructions for it.
-        device: A name that Lightning knows: ``auto``, ``cpu``, ``cuda`` or ``mps``.
-    """
-
-    lr: float = 1e-3
-    warmup_steps: int = 100
-    validate_every: int = 50
-    precision: Precision = "auto"
-    device: str = "auto"
 
 
 def fit(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass, field
 from typing import Any, final
@@ -61,10 +62,14 @@ class History(Callback):
         batch: Batch,
         batch_idx: int,
     ) -> None:
-        """Note the losses of a step."""
+        """Note the losses of a step.
+
+        Raises:
+            ValueError: The loss is no number any more.
+        """
         self.seconds = time.monotonic() - self._started
         self.frames += int(batch.lengths.sum())
-        self.training.append(self._entry(trainer, outputs["terms"], "train/"))
+        self.training.append(_finite(self._entry(trainer, outputs["terms"], "train/")))
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Note the losses of a validation."""
@@ -87,3 +92,13 @@ class History(Callback):
             "training": [vars(each) for each in self.training],
             "validation": [vars(each) for each in self.validation],
         }
+
+
+def _finite(entry: Entry) -> Entry:
+    loss = entry.losses["loss"]
+    if not math.isfinite(loss):
+        raise ValueError(
+            f"The loss is {loss} at step {entry.step}, and training cannot recover from that; "
+            f"a lower `--lr` or a longer `--warmup` usually helps."
+        )
+    return entry

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import torch
 import typer
 
 from kokoro_core.cli.synthesize import check_device
-from kokoro_plugins.training.fit import Precision
 from kokoro_plugins.training.schedule import Budget, StepBudget, TimeBudget
+from kokoro_plugins.training.settings import Precision
 
 SetOption = Annotated[
     list[str] | None,
@@ -54,4 +53,6 @@ def prepare_device(device: str, threads: int | None) -> None:
     if device != "auto":
         check_device(device)
     if threads is not None:
+        import torch
+
         torch.set_num_threads(threads)

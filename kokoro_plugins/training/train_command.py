@@ -8,15 +8,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from kokoro_core.api import KokoroModel
 from kokoro_core.cli.session import session_of
-from kokoro_core.slots import CORPUS
 from kokoro_core.spec.load import load
-from kokoro_core.spec.model_spec import ModelSpec
 from kokoro_core.spec.overrides import overrides_from_text
-from kokoro_plugins.training.data_module import AlignedSpeech
-from kokoro_plugins.training.evaluation import evaluate
-from kokoro_plugins.training.fit import TrainingSettings, fit, seed_everything
 from kokoro_plugins.training.options import (
     BatchFramesOption,
     DeviceOption,
@@ -30,8 +24,7 @@ from kokoro_plugins.training.options import (
     make_budget,
     prepare_device,
 )
-from kokoro_plugins.training.output import write_json
-from registry import Plugins
+from kokoro_plugins.training.settings import TrainingSettings, TrainOptions
 
 
 def train(
@@ -64,72 +57,15 @@ def train(
     prepare_device(device, threads)
     plugins = session_of(ctx).plugins
     checked = load(spec, overrides_from_text(settings or ()), plugins)
-    speech = read_corpus(
-        checked, plugins, corpus, data, batch_frames=batch_frames, holdout=holdout, seed=seed
-    )
-    folder = out or Path("runs") / checked.name
-    folder.mkdir(parents=True, exist_ok=True)
-    console = Console()
-    console.print(describe_data(speech))
-    seed_everything(seed)
-    model = KokoroModel.from_spec(checked, plugins=plugins)
-    how = TrainingSettings(lr=lr, warmup_steps=warmup, precision=precision, device=device)
-    history = fit(model, speech, budget, how, console=console)
-    model.save(folder / "model.safetensors")
-    write_json(folder / "losses.json", history.as_dict())
-    if speech.held_out:
-        console.print(describe_model(model, speech))
-    console.print(f"{folder / 'model.safetensors'}: the model with its spec", soft_wrap=True)
-
-
-def read_corpus(
-    spec: ModelSpec,
-    plugins: Plugins,
-    kind: str,
-    path: Path,
-    *,
-    batch_frames: int,
-    holdout: int,
-    seed: int,
-) -> AlignedSpeech:
-    """Open a corpus for the model of a spec.
-
-    Raises:
-        CorpusError: The data is missing or does not fit; the message lists every problem.
-        ValueError: The spec has no audio or no frontend, or an option is out of range.
-    """
-    if spec.audio is None or spec.frontend is None:
-        raise ValueError(
-            f"The spec `{spec.name}` has no `audio` or no `frontend`; training reads recordings "
-            f"and phonemes, which needs both."
-        )
-    params = plugins.components.get(CORPUS, kind).model_validate({"path": str(path)})
-    return AlignedSpeech(
-        corpus=params.build(audio=spec.audio, frontend=spec.frontend.build(spec.sizes)),
-        audio=spec.audio,
-        pad_id=spec.pad_id,
-        batch_frames=batch_frames,
+    options = TrainOptions(
+        corpus=corpus,
+        data=data,
+        out=out or Path("runs") / checked.name,
         holdout=holdout,
+        batch_frames=batch_frames,
         seed=seed,
+        settings=TrainingSettings(lr=lr, warmup_steps=warmup, precision=precision, device=device),
     )
+    from kokoro_plugins.training.train import run_training
 
-
-def describe_data(data: AlignedSpeech) -> str:
-    """Return what is trained on, in words."""
-    figures = data.statistics
-    return (
-        f"{len(data.training)} utterances ({figures.frames:,} frames, padding adds "
-        f"{data.padding_share:.1%} to a batch), {len(data.held_out)} held out; log mel of mean "
-        f"{figures.mean:.2f} and std {figures.std:.2f} (the spec says {data.audio.mean:.2f} and "
-        f"{data.audio.std:.2f})"
-    )
-
-
-def describe_model(model: KokoroModel, data: AlignedSpeech) -> str:
-    """Return how a model does on what was held out, in words."""
-    figures = evaluate(model, data.val_dataloader())
-    return (
-        f"held out: mel error {figures.teacher_forced:.3f} with the true frames fed, "
-        f"{figures.free_running:.3f} with its own; {figures.ended_in_time} of "
-        f"{figures.utterances} ended by the stop token within 5 % of the true length"
-    )
+    run_training(checked, options, budget, plugins, Console())

@@ -10,8 +10,9 @@ from rich.console import Console
 
 from kokoro_core import KokoroModel
 from kokoro_plugins.training.data_module import AlignedSpeech
-from kokoro_plugins.training.fit import TrainingSettings, fit, seed_everything, use_bf16
+from kokoro_plugins.training.fit import fit, seed_everything, use_bf16
 from kokoro_plugins.training.schedule import StepBudget, TimeBudget
+from kokoro_plugins.training.settings import TrainingSettings
 
 CPU = TrainingSettings(device="cpu", precision="32", warmup_steps=2, validate_every=3)
 
@@ -104,6 +105,12 @@ def test_the_history_is_values_that_json_has(small_spec, corpus):
     read = json.loads(json.dumps(history.as_dict(), allow_nan=False))
     assert [entry["step"] for entry in read["training"]] == [1, 2, 3, 4, 5, 6, 7]
     assert read["frames"] == history.frames
+
+
+def test_a_loss_that_is_no_number_ends_training(small_spec, corpus):
+    settings = TrainingSettings(device="cpu", precision="32", lr=1e30, warmup_steps=0)
+    with pytest.raises(ValueError, match=r"The loss is (nan|inf) at step [2-9], .*lower `--lr`"):
+        train(small_spec, corpus, settings=settings, budget=StepBudget(9))
 
 
 @pytest.mark.parametrize(
