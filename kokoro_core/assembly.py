@@ -13,13 +13,18 @@ from torch.overrides import TorchFunctionMode
 from kokoro_core.model import AcousticModel
 from kokoro_core.nn.stack import CheckpointedStack
 from kokoro_core.spec.dimensions import component_sizes, solve_dimensions
+from kokoro_core.spec.limits import MAX_PARAMETERS, refuse_excess
 from kokoro_core.spec.model_spec import ModelSpec
 
 MODEL_SLOTS = ("encoder", "duration_predictor", "regulator", "decoder", "postnet")
 
 
 def assemble(
-    spec: ModelSpec, *, device: torch.device | str | None = None, initialise: bool = True
+    spec: ModelSpec,
+    *,
+    device: torch.device | str | None = None,
+    initialise: bool = True,
+    max_parameters: int = MAX_PARAMETERS,
 ) -> AcousticModel:
     """Build the model that a spec describes.
 
@@ -28,11 +33,13 @@ def assemble(
         device: Where the parameters are made; ``meta`` to compare names and shapes only.
         initialise: False leaves parameters unset, for a model that gets its weights from a file;
             buffers are computed either way.
+        max_parameters: A model with more is refused before anything is allocated.
 
     Raises:
-        SpecError: The spec's parts do not fit together.
+        SpecError: The spec's parts do not fit together, or it is too large.
     """
     spec = solve_dimensions(spec)
+    refuse_excess(spec, max_parameters)
     with torch.device(device or "cpu"), _initialisation(initialise):
         model = _build(spec)
     checkpointing = spec.gradient_checkpointing

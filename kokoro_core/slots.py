@@ -7,12 +7,12 @@ implements `build`, which imports the component's module inside the function and
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from kokoro_core.spec.audio import AudioSettings
 from kokoro_core.spec.params import ComponentParams
-from kokoro_core.spec.sizes import Sizes
+from kokoro_core.spec.sizes import Size, Sizes
 from registry import Slot
 
 if TYPE_CHECKING:
@@ -27,7 +27,19 @@ if TYPE_CHECKING:
     from kokoro_core.outer_contracts import Checkpointer, Corpus, Frontend, Profiler, Vocoder
 
 
-class EncoderParams(ComponentParams, slot="encoder"):
+class PartParams(ComponentParams):
+    """What the parts of a model have in common."""
+
+    def size(self, sizes: Sizes) -> Size | None:
+        """Return how large the part is, from the settings alone, or None if that is not known.
+
+        It is asked before anything is allocated, so it must not build the part; the check
+        `check_size` of `kokoro_core.testing` compares it with what is built.
+        """
+        return None
+
+
+class EncoderParams(PartParams, slot="encoder"):
     """Turns phoneme indices into hidden vectors."""
 
     gives: ClassVar[Mapping[str, str]] = {"hidden": "hidden_dim"}
@@ -37,7 +49,7 @@ class EncoderParams(ComponentParams, slot="encoder"):
         """Return the encoder."""
 
 
-class DurationPredictorParams(ComponentParams, slot="duration_predictor"):
+class DurationPredictorParams(PartParams, slot="duration_predictor"):
     """Predicts for how many frames each phoneme lasts."""
 
     takes: ClassVar[Mapping[str, str]] = {"hidden": "hidden_dim"}
@@ -47,7 +59,7 @@ class DurationPredictorParams(ComponentParams, slot="duration_predictor"):
         """Return the duration predictor."""
 
 
-class RegulatorParams(ComponentParams, slot="regulator"):
+class RegulatorParams(PartParams, slot="regulator"):
     """Expands hidden vectors, one a phoneme, to memory, one a frame."""
 
     takes: ClassVar[Mapping[str, str]] = {"hidden": "hidden_dim"}
@@ -58,18 +70,29 @@ class RegulatorParams(ComponentParams, slot="regulator"):
         """Return the regulator."""
 
 
-class DecoderParams(ComponentParams, slot="decoder"):
-    """Turns memory into a mel spectrogram."""
+class DecoderParams(PartParams, slot="decoder"):
+    """Turns memory into a mel spectrogram.
 
+    Attributes:
+        parallel: Whether it makes all frames at once, so that it needs one memory vector a frame
+            and has no stop head.
+    """
+
+    parallel: ClassVar[bool] = False
     takes: ClassVar[Mapping[str, str]] = {"memory": "hidden_dim"}
     gives: ClassVar[Mapping[str, str]] = {"mel": "mel_dim"}
+
+    @property
+    def frame_by_frame(self) -> tuple[str, ...]:
+        """Settings because of which the memory must have one vector a frame, from a regulator."""
+        return ("type",) if self.parallel else ()
 
     @abstractmethod
     def build(self, sizes: Sizes) -> Decoder:
         """Return the decoder."""
 
 
-class PostnetParams(ComponentParams, slot="postnet"):
+class PostnetParams(PartParams, slot="postnet"):
     """Refines a coarse mel."""
 
     takes: ClassVar[Mapping[str, str]] = {"mel": "mel_dim"}
@@ -81,7 +104,22 @@ class PostnetParams(ComponentParams, slot="postnet"):
 
 
 class PositionalEncodingParams(ComponentParams, slot="positional_encoding"):
-    """Tells attention where in the sequence a vector stands."""
+    """Tells attention where in the sequence a vector stands.
+
+    Attributes:
+        offsetable: Whether it can say where a vector stands without the ones before it, as an
+            autoregressive decoder asks it from the second step on.
+    """
+
+    offsetable: ClassVar[bool] = True
+
+    def check_stack(self, *, hidden_dim: int, num_heads: int) -> Iterable[tuple[str, str]]:
+        """Yield (field, message) for each rule that a stack of these sizes breaks."""
+        return ()
+
+    def size(self, *, hidden_dim: int, num_heads: int) -> Size | None:
+        """Return how large it is in a stack of these sizes, or None if that is not known."""
+        return None
 
     @abstractmethod
     def build(self, *, hidden_dim: int, num_heads: int) -> PositionalEncoding:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from types import new_class
 from typing import Any
 
 from pydantic import ValidationError
 
-from kokoro_core.spec.dimensions import Finding, fill_widths, find_conflicts
+from kokoro_core.spec.dimensions import fill_widths, find_conflicts
 from kokoro_core.spec.document import Document
 from kokoro_core.spec.fields import did_you_mean, field_problem
+from kokoro_core.spec.findings import Finding
+from kokoro_core.spec.limits import MAX_PARAMETERS, find_excess
 from kokoro_core.spec.model_spec import ModelSpec
 from kokoro_core.spec.needs import unmet_needs
 from kokoro_core.spec.params import ComponentParams
-from kokoro_core.spec.problems import Path, Problem, SpecError, dotted
+from kokoro_core.spec.problems import MAX_PROBLEMS, Path, Problem, SpecError, dotted
 from kokoro_core.spec.walk import slot_base
 from registry import ComponentRegistry, Plugins
 
@@ -31,8 +34,13 @@ _REQUIRED_SLOTS = ("encoder", "duration_predictor", "regulator", "decoder")
 _MAX_PRUNINGS = 8
 
 
-def check(document: Document, plugins: Plugins) -> ModelSpec:
+def check(document: Document, plugins: Plugins, max_parameters: int = MAX_PARAMETERS) -> ModelSpec:
     """Return the spec that a document describes, its widths solved.
+
+    Args:
+        document: The text of the spec, or the values of one made in Python.
+        plugins: Where its components come from.
+        max_parameters: How large a model may be.
 
     Raises:
         SpecError: It has problems: in the text, in a field, or between components.
@@ -43,6 +51,8 @@ def check(document: Document, plugins: Plugins) -> ModelSpec:
         raise SpecError([*document.problems, document.problem("wrong-type", (), message)])
     problems = [*document.problems]
     spec, errors = _validate(document.value, registry)
+    more = len(problems) + len(errors) - MAX_PROBLEMS
+    errors = errors[:MAX_PROBLEMS]
     said = {each.path for each in problems}
     problems += [
         _with_plugin_hint(field_problem(each, document, registry), each["input"], plugins)
@@ -50,15 +60,24 @@ def check(document: Document, plugins: Plugins) -> ModelSpec:
         if not _said_already(tuple(each["loc"]), said)
     ]
     bad = [tuple(each["loc"]) for each in errors]
-    if spec is None:
+    if spec is None and more <= 0:
         spec = _validate_without(document.value, bad, registry)
     if spec is not None:
-        findings = [each for each in find_conflicts(spec) if not _depends_on(each, bad)]
+        found = (*find_conflicts(spec), *find_excess(spec, max_parameters))
+        findings = [each for each in found if not _depends_on(each, bad)]
         problems += [_finding_problem(each, document) for each in findings]
     problems += unmet_needs(_needs(document.value), document, plugins)
     if problems or spec is None:
-        raise SpecError(sorted(problems, key=_in_order))
+        raise SpecError(_first(sorted(problems, key=_in_order), document, more))
     return fill_widths(spec)
+
+
+def _first(problems: list[Problem], document: Document, more: int) -> list[Problem]:
+    """Return as many problems as a reader can use, and how many there are beside them."""
+    if more <= 0:
+        return problems
+    message = f"there are {more} more problems, which are not listed; mend these first"
+    return [*problems[:MAX_PROBLEMS], document.problem("too-many-problems", (), message)]
 
 
 def _validate(value: Any, registry: ComponentRegistry) -> tuple[ModelSpec | None, list[Any]]:
@@ -145,7 +164,7 @@ def _with_plugin_hint(problem: Problem, got: Any, plugins: Plugins) -> Problem:
         return problem
     hint = missing[0] if len(missing) == 1 else f"{len(missing)} plugins are not loaded"
     message = f"{problem.message}; {hint}, see `kokoro-core plugins`"
-    return Problem(problem.code, problem.path, message, problem.source, problem.position)
+    return replace(problem, message=message)
 
 
 def _said_already(path: Path, said: set[str]) -> bool:

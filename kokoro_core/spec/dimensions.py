@@ -12,35 +12,17 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
+from kokoro_core.spec.findings import Finding, finding_problem
 from kokoro_core.spec.model_spec import ModelSpec
 from kokoro_core.spec.params import ComponentParams
-from kokoro_core.spec.problems import Path, Problem, SpecError, dotted
+from kokoro_core.spec.problems import Path, SpecError
 from kokoro_core.spec.sizes import Sizes
 from kokoro_core.spec.walk import components_in, parse_path
+from kokoro_core.spec.wiring import MODEL_SLOTS, connections, find_unmet
 
 Model = TypeVar("Model", bound=BaseModel)
 
 _SPEC_WIDTH = {"hidden": "hidden_dim", "memory": "hidden_dim", "mel": "mel_dim"}
-_MODEL_SLOTS = ("encoder", "duration_predictor", "regulator", "decoder", "postnet")
-
-
-@dataclass(frozen=True)
-class Finding:
-    """A rule between parts of a spec that is broken.
-
-    Attributes:
-        code: A stable name of the rule.
-        path: Where it shows.
-        message: What is wrong; ``{other}`` stands for the second place.
-        other: The second place.
-        parts: The components that take part, by their first path.
-    """
-
-    code: str
-    path: Path
-    message: str
-    other: Path | None = None
-    parts: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -64,13 +46,6 @@ def solve_dimensions(spec: ModelSpec) -> ModelSpec:
     return fill_widths(spec)
 
 
-def finding_problem(finding: Finding) -> Problem:
-    """Return the problem of a finding in a spec that has no text."""
-    other = f"`{dotted(finding.other)}`" if finding.other is not None else ""
-    message = finding.message.replace("{other}", other)
-    return Problem(finding.code, dotted(finding.path), message)
-
-
 def component_sizes(spec: ModelSpec, slot: str) -> Sizes:
     """Return the sizes that the component in a slot is built with.
 
@@ -88,7 +63,7 @@ def component_sizes(spec: ModelSpec, slot: str) -> Sizes:
 def fill_widths(spec: ModelSpec) -> ModelSpec:
     """Return the spec with every width that a component leaves out set to the spec's."""
     filled = {}
-    for slot in _MODEL_SLOTS:
+    for slot in MODEL_SLOTS:
         component = getattr(spec, slot)
         if component is not None:
             filled[slot] = _copy(component, _inherited(spec, component))
@@ -150,22 +125,6 @@ def _source_of(spec: ModelSpec, slot: str, port: str | None) -> tuple[str, str, 
     return None
 
 
-End = tuple[str, str]
-
-
-def connections(spec: ModelSpec) -> Iterator[tuple[End, End]]:
-    """Yield each connection of the model: (slot, port) that gives and (slot, port) that takes."""
-    if spec.duration_predictor is not None:
-        yield ("encoder", "hidden"), ("duration_predictor", "hidden")
-    if spec.regulator is not None:
-        yield ("encoder", "hidden"), ("regulator", "hidden")
-        yield ("regulator", "memory"), ("decoder", "memory")
-    else:
-        yield ("encoder", "hidden"), ("decoder", "memory")
-    if spec.postnet is not None:
-        yield ("decoder", "mel"), ("postnet", "mel")
-
-
 def find_conflicts(spec: ModelSpec) -> Iterator[Finding]:
     """Yield every rule between the parts of a spec that is broken."""
     checks: tuple[Callable[[ModelSpec], Iterator[Finding]], ...] = (
@@ -174,6 +133,7 @@ def find_conflicts(spec: ModelSpec) -> Iterator[Finding]:
         _widths_meet,
         _mel_is_right,
         _components_agree,
+        find_unmet,
     )
     for check in checks:
         yield from check(spec)
@@ -233,7 +193,7 @@ def _components_agree(spec: ModelSpec) -> Iterator[Finding]:
     filled = fill_widths(spec)
     for path, component in components_in(filled):
         slot = str(path[0])
-        sizes = component_sizes(spec, slot) if slot in _MODEL_SLOTS else spec.sizes
+        sizes = component_sizes(spec, slot) if slot in MODEL_SLOTS else spec.sizes
         for field, message in component.cross_check(sizes):
             where = (*path, *parse_path(field)) if field else path
             yield Finding("inconsistent", where, message, None, (path[:1],))

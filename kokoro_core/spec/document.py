@@ -7,7 +7,7 @@ keys, several documents, infinities. Size, depth and number of values are bounde
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -53,10 +53,19 @@ class Document:
                 return self.source, position
         return self.source, None
 
-    def problem(self, code: str, path: Path, message: str, *, at_key: bool = False) -> Problem:
+    def problem(
+        self,
+        code: str,
+        path: Path,
+        message: str,
+        *,
+        at_key: bool = False,
+        received: str | None = None,
+        expected: Iterable[str] = (),
+    ) -> Problem:
         """Return a problem of a path, with its place."""
         source, position = self.locate(path, at_key=at_key)
-        return Problem(code, dotted(path), message, source, position)
+        return Problem(code, dotted(path), message, source, position, received, tuple(expected))
 
     def place(self, path: Path) -> str:
         """Return a path with its place, for a message that names a second one."""

@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 
 from kokoro_core.spec.document import Document
 from kokoro_core.spec.model_spec import ModelSpec
-from kokoro_core.spec.problems import Path, Problem
+from kokoro_core.spec.problems import Path, Problem, shorten
 from kokoro_core.spec.walk import model_at
 from registry import ComponentRegistry
 
@@ -44,7 +44,9 @@ def field_problem(error: ErrorDetails, document: Document, registry: ComponentRe
     if kind == "missing":
         return _missing(path, document, registry)
     code, message = _explain(kind, error)
-    return document.problem(code, path, message)
+    return document.problem(
+        code, path, message, received=shown(error["input"]), expected=_expected(kind, error)
+    )
 
 
 def shown(value: Any) -> str:
@@ -53,7 +55,7 @@ def shown(value: Any) -> str:
         text = json.dumps(value, ensure_ascii=False)
     except (TypeError, ValueError):
         text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}…"
+    return shorten(text)
 
 
 def did_you_mean(name: object, available: list[str]) -> str:
@@ -66,7 +68,14 @@ def _unknown_field(path: Path, document: Document, registry: ComponentRegistry) 
     model = model_at(ModelSpec, document.value, path[:-1], registry)
     known = list(model.model_fields) if model is not None else []
     hint = did_you_mean(path[-1], known) or (f"; known: {', '.join(known)}" if known else "")
-    return document.problem("unknown-field", path, f"unknown field{hint}", at_key=True)
+    return document.problem(
+        "unknown-field",
+        path,
+        f"unknown field{hint}",
+        at_key=True,
+        received=shorten(str(path[-1])),
+        expected=known,
+    )
 
 
 def _missing(path: Path, document: Document, registry: ComponentRegistry) -> Problem:
@@ -74,7 +83,7 @@ def _missing(path: Path, document: Document, registry: ComponentRegistry) -> Pro
     fields = model.model_fields if model is not None else {}
     nullable = str(path[-1]) in fields and "None" in str(fields[str(path[-1])].annotation)
     message = f"the key '{path[-1]}' is missing{'; write null to leave it out' if nullable else ''}"
-    return document.problem("missing", path, message, at_key=True)
+    return document.problem("missing", path, message, at_key=True, expected=(str(path[-1]),))
 
 
 def _explain(kind: str, error: ErrorDetails) -> tuple[str, str]:
@@ -100,10 +109,28 @@ def _explain(kind: str, error: ErrorDetails) -> tuple[str, str]:
     return "wrong-value", f"{message}, got {got}"
 
 
+def _expected(kind: str, error: ErrorDetails) -> tuple[str, ...]:
+    """Return what would work, where it is a list of names, a kind of value or a bound."""
+    if kind in _EXPECTED:
+        return (_EXPECTED[kind],)
+    if kind in _BOUND:
+        word, key = _BOUND[kind]
+        return (f"{word} {error['ctx'][key]}",)
+    if kind == "literal_error":
+        return tuple(_choices(error))
+    if kind in ("unknown-type", "no-type", "ambiguous-type"):
+        return tuple(error["ctx"]["names"])
+    return ()
+
+
+def _choices(error: ErrorDetails) -> list[str]:
+    expected: str = error["ctx"]["expected"]
+    return [each.strip("'") for each in expected.replace(" or ", ", ").split(", ")]
+
+
 def _literal(error: ErrorDetails) -> tuple[str, str]:
     expected = error["ctx"]["expected"]
-    names = [each.strip("'") for each in expected.replace(" or ", ", ").split(", ")]
-    hint = did_you_mean(error["input"], names)
+    hint = did_you_mean(error["input"], _choices(error))
     return "wrong-value", f"expected {expected}, got {shown(error['input'])}{hint}"
 
 

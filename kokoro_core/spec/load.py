@@ -10,6 +10,7 @@ from typing import Any
 from kokoro_core.spec.check import check
 from kokoro_core.spec.dimensions import solve_dimensions
 from kokoro_core.spec.document import MAX_BYTES, Document, from_mapping, parse
+from kokoro_core.spec.limits import MAX_PARAMETERS, refuse_excess
 from kokoro_core.spec.model_spec import ModelSpec
 from kokoro_core.spec.overrides import Override, apply_overrides, overrides_from_mapping
 from kokoro_core.spec.plain import to_plain
@@ -25,6 +26,7 @@ def load_spec(
     *,
     overrides: Mapping[str, Any] | None = None,
     plugins: Plugins | None = None,
+    max_parameters: int = MAX_PARAMETERS,
 ) -> ModelSpec:
     """Return a checked spec with its widths solved.
 
@@ -33,24 +35,31 @@ def load_spec(
             exists), the name of a spec that a plugin ships, a mapping, or a `ModelSpec`.
         overrides: Dotted paths with new values, applied before anything is checked.
         plugins: Where components and named specs come from; None: the installed plugins.
+        max_parameters: A model with more parameters is refused, before anything is allocated.
 
     Raises:
         SpecError: The spec has problems; the error has all of them, each with its place.
         FileNotFoundError: The path leads to no file.
         UnknownNamedSpec: No plugin ships a spec of that name.
     """
-    return load(source, overrides_from_mapping(overrides or {}), plugins)
+    changes = overrides_from_mapping(overrides or {})
+    return load(source, changes, plugins, max_parameters)
 
 
 def load(
-    source: Source, overrides: Sequence[Override] = (), plugins: Plugins | None = None
+    source: Source,
+    overrides: Sequence[Override] = (),
+    plugins: Plugins | None = None,
+    max_parameters: int = MAX_PARAMETERS,
 ) -> ModelSpec:
     """Do what `load_spec` does, with overrides that know how the user wrote them."""
     plugins = installed_plugins() if plugins is None else plugins
     if isinstance(source, ModelSpec) and not overrides:
-        return solve_dimensions(source)
+        solved = solve_dimensions(source)
+        refuse_excess(solved, max_parameters)
+        return solved
     document = apply_overrides(read_document(source, plugins), overrides, plugins.components)
-    return check(document, plugins)
+    return check(document, plugins, max_parameters)
 
 
 def read_document(source: Source, plugins: Plugins) -> Document:

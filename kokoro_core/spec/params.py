@@ -23,6 +23,7 @@ from pydantic import (
 from pydantic_core import InitErrorDetails, PydanticCustomError
 from pydantic_core import core_schema as cs
 
+from kokoro_core.spec.problems import shorten
 from kokoro_core.spec.sizes import Sizes
 from registry import ComponentRegistry, Slot
 from registry.errors import AmbiguousComponent, UnknownComponent, suggestion
@@ -130,8 +131,12 @@ class ComponentParams(StrictModel):
         if "type" not in value:
             raise PydanticCustomError(
                 "no-type",
-                "the {slot} needs the key 'type'; available: {names}",
-                {"slot": cls.slot, "names": ", ".join(registry.names(cls.slot)) or "none"},
+                "the {slot} needs the key 'type'; available: {listed}",
+                {
+                    "slot": cls.slot,
+                    "listed": ", ".join(registry.names(cls.slot)) or "none",
+                    "names": registry.names(cls.slot),
+                },
             )
         try:
             return registry.get(Slot(cls.slot, cls), value["type"])
@@ -150,13 +155,14 @@ def _unknown_type(
     """Return the error of a ``type`` that names nothing, located at the key ``type``."""
     names = registry.names(cls.slot)
     hint = suggestion(got, names) or ";"
-    message = f"no {cls.slot} is named {got!r}{hint} available: {', '.join(names) or 'none'}"
+    shown = shorten(repr(got))
+    message = f"no {cls.slot} is named {shown}{hint} available: {', '.join(names) or 'none'}"
     if isinstance(error, AmbiguousComponent):
         message = str(error)
     problem = PydanticCustomError(
         "ambiguous-type" if isinstance(error, AmbiguousComponent) else "unknown-type",
         "{message}",
-        {"message": message},
+        {"message": message, "names": names},
     )
     detail = InitErrorDetails(type=problem, loc=("type",), input=got)
     return ValidationError.from_exception_data(cls.__name__, [detail])

@@ -10,12 +10,25 @@ Path = tuple[str | int, ...]
 """A place in a spec: the keys and indices that lead to it."""
 
 
+MAX_PROBLEMS = 100
+"""Problems of a file that are listed; a file with more is no spec, and each one costs time."""
+
+MAX_SHOWN = 60
+"""Characters of a key or a value that a problem shows; a hostile one may have a million."""
+
+
 def dotted(path: Path) -> str:
-    """Return a path as a user writes it: ``encoder.kernels[1]``."""
+    """Return a path as a user writes it, long keys shortened: ``encoder.kernels[1]``."""
     text = ""
     for part in path:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+        key = f"[{part}]" if isinstance(part, int) else shorten(str(part))
+        text += key if isinstance(part, int) or not text else f".{key}"
     return text
+
+
+def shorten(text: str) -> str:
+    """Return a text with its end left out if it is long."""
+    return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 3]}…"
 
 
 @dataclass(frozen=True)
@@ -36,6 +49,9 @@ class Problem:
         message: What is wrong, what was received and what would work.
         source: The file, the named spec or ``<spec>``.
         position: Where the value stands in the source, if it has a text.
+        received: The value as a spec would write it, shortened, where a value is wrong.
+        expected: What would work: names, a kind of value or a bound; empty where the message has
+            more to say than that.
     """
 
     code: str
@@ -43,6 +59,8 @@ class Problem:
     message: str
     source: str = "<spec>"
     position: Position | None = None
+    received: str | None = None
+    expected: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         where = self.source
@@ -53,7 +71,7 @@ class Problem:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the problem as values that JSON has."""
-        return asdict(self)
+        return {**asdict(self), "expected": list(self.expected)}
 
 
 class SpecError(ValueError):

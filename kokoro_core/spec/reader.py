@@ -25,18 +25,20 @@ from ruamel.yaml.events import (
 )
 from ruamel.yaml.reader import ReaderError
 
+from kokoro_core.spec.bounds import position_of, refuse_before_reading
 from kokoro_core.spec.document import MAX_DEPTH, MAX_VALUES, Document
-from kokoro_core.spec.problems import Path, Position, Problem, SpecError, dotted
+from kokoro_core.spec.problems import (
+    MAX_PROBLEMS,
+    Path,
+    Position,
+    Problem,
+    SpecError,
+    dotted,
+    shorten,
+)
+from kokoro_core.spec.scalars import MAX_DIGITS, NOT_FINITE, plain_value
 
-# YAML 1.2.2, section 10.3.2, "Tag Resolution" of the core schema
-_NULL = re.compile(r"null|Null|NULL|~|")
-_TRUE = re.compile(r"true|True|TRUE")
-_FALSE = re.compile(r"false|False|FALSE")
-_INT = re.compile(r"[-+]?[0-9]+")
-_BASED_INT = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-_NOT_FINITE = re.compile(r"[-+]?(\.inf|\.Inf|\.INF)|\.nan|\.NaN|\.NAN")
-_MAX_DIGITS = 40  # no setting is longer, and Python takes quadratic time to read one
+_DIRECTIVE = re.compile(r"^%", re.M)
 
 
 def read(text: str, source: str) -> Document:
@@ -45,6 +47,7 @@ def read(text: str, source: str) -> Document:
     Raises:
         SpecError: It is not YAML, or it goes past a limit.
     """
+    refuse_before_reading(text, source)
     return _Reader(text, source).read()
 
 
@@ -57,12 +60,13 @@ class _Reader:
         self.values: dict[Path, Position] = {}
         self.problems: list[Problem] = []
         self.num_values = 0
+        self.discarding = False
 
     def read(self) -> Document:
         try:
             value = self._document()
         except ReaderError as error:
-            at = _position_of(self.text, error.position)
+            at = position_of(self.text, error.position)
             message = f"character U+{_code_point(error):04X} must be escaped in double quotes"
             self.problems.append(Problem("syntax", "", message, self.source, at))
             raise SpecError(self.problems) from None
@@ -85,17 +89,25 @@ class _Reader:
                 if seen > 1:
                     self._note("several-documents", (), "a spec is one document", event.start_mark)
                     break
-                if event.version or event.tags:
-                    self._note("directive", (), "a spec has no % directives", event.start_mark)
+                self._refuse_directives(event)
             elif isinstance(
                 event, (ScalarEvent, AliasEvent, MappingStartEvent, SequenceStartEvent)
             ):
                 value = self._value(event, ())
         return value
 
+    def _refuse_directives(self, event: DocumentStartEvent) -> None:
+        """Refuse any directive, also one that the library does not know and passes over."""
+        found = _DIRECTIVE.search(self.text, 0, event.start_mark.index)
+        if found is not None:
+            at = position_of(self.text, found.start())
+            message = "a spec has no % directives"
+            self.problems.append(Problem("directive", "", message, self.source, at))
+
     def _value(self, event: Event, path: Path) -> Any:
         """Return the value that an event starts, and note what is wrong with it."""
-        self.values[path] = _position(event.start_mark)
+        if not self.discarding:
+            self.values[path] = _position(event.start_mark)
         self.num_values += 1
         if self.num_values > MAX_VALUES:
             message = f"the spec has more than {MAX_VALUES} values"
@@ -104,7 +116,9 @@ class _Reader:
             message = f"values are nested more than {MAX_DEPTH} deep"
             raise self._stop("too-deep", path[:1], message, event.start_mark)
         if isinstance(event, AliasEvent):
-            message = f"an alias (*{event.anchor}) has no place in a spec; write the value out"
+            message = (
+                f"an alias (*{shorten(event.anchor)}) has no place in a spec; write the value out"
+            )
             self._note("alias", path, message, event.start_mark)
             return None
         self._refuse_decoration(event, path)
@@ -116,25 +130,27 @@ class _Reader:
 
     def _refuse_decoration(self, event: Any, path: Path) -> None:
         if event.anchor is not None:
-            message = f"an anchor (&{event.anchor}) has no place in a spec; write values out"
+            message = (
+                f"an anchor (&{shorten(event.anchor)}) has no place in a spec; write values out"
+            )
             self._note("anchor", path, message, event.start_mark)
         tag = getattr(event, "tag", None)
         if tag is not None:
-            message = f"a tag ({tag}) has no place in a spec; write the plain value"
+            message = f"a tag ({shorten(str(tag))}) has no place in a spec; write the plain value"
             self._note("tag", path, message, event.start_mark)
 
     def _scalar(self, event: Any, path: Path) -> Any:
         text = self._text(event, path)
         if not event.implicit[0]:  # quoted, or a block of text
             return text
-        if _NOT_FINITE.fullmatch(text):
+        if NOT_FINITE.fullmatch(text):
             self._note("not-finite", path, f"{text} is not a finite number", event.start_mark)
             return None
-        value = _plain_value(text)
+        value = plain_value(text)
         if isinstance(value, float) and not math.isfinite(value):
             self._note("not-finite", path, f"{text} is too large a number", event.start_mark)
             return None
-        if value is None and len(text) > _MAX_DIGITS:
+        if value is None and len(text) > MAX_DIGITS:
             message = f"a number of {len(text)} characters is too long"
             self._note("not-finite", path, message, event.start_mark)
         return value
@@ -167,7 +183,8 @@ class _Reader:
             if key is None:
                 self._skip(path)
                 continue
-            self.keys[(*path, key)] = at
+            if not self.discarding:
+                self.keys[(*path, key)] = at
             items[key] = self._value(next(self.events), (*path, key))
         return items
 
@@ -186,32 +203,41 @@ class _Reader:
                 "merge-key",
                 "a merge key (<<) has no place in a spec; write the values out",
             )
-        elif event.implicit[0] and not isinstance(_plain_value(text), str):
-            code, message = "bad-key", f"a key must be a string, not {text or 'null'}"
+        elif event.implicit[0] and not isinstance(plain_value(text), str):
+            code, message = "bad-key", f"a key must be a string, not {shorten(text) or 'null'}"
         elif text in taken:
-            first = self.keys[(*path, text)]
-            place = f"line {first.line}, column {first.column}"
-            code, message = "duplicate-key", f"the key {text!r} stands already at {place}; keep one"
+            code, message = "duplicate-key", self._duplicate((*path, text))
         if code:
             self._note(code, (*path, text), message, event.start_mark)
             return None
         return text
+
+    def _duplicate(self, path: Path) -> str:
+        first = self.keys.get(path)
+        place = f" at line {first.line}, column {first.column}" if first is not None else ""
+        return f"the key '{shorten(str(path[-1]))}' stands already{place}; keep one"
 
     def _skip(self, path: Path) -> None:
         """Read past the value of a key that is refused."""
         self._discard(next(self.events), path)
 
     def _discard(self, event: Event, path: Path) -> None:
-        kept = dict(self.keys), dict(self.values), len(self.problems)
+        outer, self.discarding = self.discarding, True
         self._value(event, (*path, "<refused>"))
-        self.keys, self.values = kept[0], kept[1]
-        del self.problems[kept[2] :]
+        self.discarding = outer
 
     def _note(self, code: str, path: Path, message: str, mark: Any) -> None:
+        if self.discarding:
+            return
         place = _position(mark) if mark is not None else None
         self.problems.append(Problem(code, dotted(path), message, self.source, place))
+        if len(self.problems) >= MAX_PROBLEMS:
+            message = f"the text has {MAX_PROBLEMS} problems up to here; mend these first"
+            self.problems.append(Problem("too-many-problems", "", message, self.source, place))
+            raise SpecError(self.problems)
 
     def _stop(self, code: str, path: Path, message: str, mark: Any) -> SpecError:
+        self.discarding = False
         self._note(code, path, message, mark)
         return SpecError(self.problems)
 
@@ -221,26 +247,5 @@ def _code_point(error: ReaderError) -> int:
     return character if isinstance(character, int) else ord(character)
 
 
-def _position_of(text: str, index: int) -> Position:
-    before = text[:index]
-    return Position(before.count("\n") + 1, index - before.rfind("\n"))
-
-
 def _position(mark: Any) -> Position:
     return Position(mark.line + 1, mark.column + 1)
-
-
-def _plain_value(text: str) -> Any:
-    """Return what an unquoted scalar means in the core schema; None also for a number too long."""
-    if _NULL.fullmatch(text):
-        return None
-    if _TRUE.fullmatch(text) or _FALSE.fullmatch(text):
-        return text[0] in "tT"
-    is_int, is_based = _INT.fullmatch(text), _BASED_INT.fullmatch(text)
-    if not is_int and not is_based and not _FLOAT.fullmatch(text):
-        return text
-    if len(text) > _MAX_DIGITS:
-        return None
-    if is_based:
-        return int(text, 0)
-    return int(text) if is_int else float(text)

@@ -1,4 +1,4 @@
-"""The sizes of the model that a component is built into."""
+"""The sizes that a component is built with, and how large it becomes."""
 
 from __future__ import annotations
 
@@ -20,3 +20,65 @@ class Sizes:
     pad_id: int
     mel_dim: int
     hidden_dim: int
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large a component is, counted without building it.
+
+    Attributes:
+        parameters: Numbers that are trained.
+        buffer_bytes: Bytes of what is computed once and kept, at float32.
+        layers: Layers that it is stacked from.
+    """
+
+    parameters: int = 0
+    buffer_bytes: int = 0
+    layers: int = 0
+
+    def __add__(self, other: Size) -> Size:
+        return Size(
+            self.parameters + other.parameters,
+            self.buffer_bytes + other.buffer_bytes,
+            self.layers + other.layers,
+        )
+
+    def __mul__(self, times: int) -> Size:
+        return Size(self.parameters * times, self.buffer_bytes * times, self.layers * times)
+
+
+FLOAT_BYTES = 4
+"""Bytes of a float32."""
+
+LAYER = Size(layers=1)
+"""What a layer adds beside its parameters: itself."""
+
+
+def linear(inputs: int, outputs: int) -> Size:
+    """Return the size of a linear layer with a bias."""
+    return Size(inputs * outputs + outputs)
+
+
+def layer_norm(width: int) -> Size:
+    """Return the size of a LayerNorm with scale and bias."""
+    return Size(2 * width)
+
+
+def embedding(rows: int, width: int) -> Size:
+    """Return the size of an embedding."""
+    return Size(rows * width)
+
+
+def conv1d(in_channels: int, out_channels: int, kernel_size: int) -> Size:
+    """Return the size of a convolution over time with a bias."""
+    return Size(in_channels * out_channels * kernel_size + out_channels)
+
+
+def batch_norm(width: int) -> Size:
+    """Return the size of a batch normalisation: two running statistics and a counter of int64."""
+    return Size(2 * width, 2 * width * FLOAT_BYTES + 8)
+
+
+def table(rows: int, width: int) -> Size:
+    """Return the size of a table that is computed and not trained."""
+    return Size(buffer_bytes=rows * width * FLOAT_BYTES)

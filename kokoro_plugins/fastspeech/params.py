@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field, field_validator
 
 from kokoro_core.slots import DurationPredictorParams
-from kokoro_core.spec.sizes import Sizes
+from kokoro_core.spec.sizes import LAYER, Size, Sizes, conv1d, layer_norm, linear
 
 if TYPE_CHECKING:
     from kokoro_plugins.fastspeech.duration_predictor import ConvDurationPredictor
@@ -35,6 +35,13 @@ class ConvDurationPredictorParams(DurationPredictorParams):
         if kernel_size % 2 == 0:
             raise ValueError(f"must be odd to have a middle, not {kernel_size}; 3 is FastSpeech's")
         return kernel_size
+
+    def size(self, sizes: Sizes) -> Size:
+        """Return the size of the convolutions, their norms and the way out."""
+        layer = LAYER + conv1d(self.channels, self.channels, self.kernel_size)
+        first = LAYER + conv1d(sizes.hidden_dim, self.channels, self.kernel_size)
+        norms = layer_norm(self.channels) * self.num_layers
+        return first + layer * (self.num_layers - 1) + norms + linear(self.channels, 1)
 
     def build(self, sizes: Sizes) -> ConvDurationPredictor:
         """Return the duration predictor."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from kokoro_core.slots import RegulatorParams
-from kokoro_core.spec.sizes import Sizes
+from kokoro_core.spec.sizes import Size, Sizes
 
 if TYPE_CHECKING:
     from kokoro_plugins.gaussian.regulator import GaussianRegulator
@@ -26,6 +26,10 @@ class GaussianRegulatorParams(RegulatorParams):
     type: Literal["gaussian"] = "gaussian"
     delta: float = Field(0.1, gt=0)
     frame_time: Literal["start", "middle"] = "start"
+
+    def size(self, sizes: Sizes) -> Size:
+        """Return nothing: it has no parameters."""
+        return Size()
 
     def build(self, sizes: Sizes) -> GaussianRegulator:
         """Return the regulator, which serves any width."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
 from kokoro_core.slots import PositionalEncodingParams
+from kokoro_core.spec.sizes import Size, embedding, table
 
 if TYPE_CHECKING:
     from kokoro_plugins.positions.alibi import AlibiPositions
@@ -25,6 +27,10 @@ class LearnedParams(PositionalEncodingParams):
     type: Literal["learned"] = "learned"
     max_len: int = Field(5000, ge=1)
 
+    def size(self, *, hidden_dim: int, num_heads: int) -> Size:
+        """Return the size of the trained table."""
+        return embedding(self.max_len, hidden_dim)
+
     def build(self, *, hidden_dim: int, num_heads: int) -> LearnedPositions:
         """Return a table as wide as the stack; the number of heads does not matter."""
         from kokoro_plugins.positions.learned import LearnedPositions
@@ -42,6 +48,19 @@ class RotaryParams(PositionalEncodingParams):
     type: Literal["rotary"] = "rotary"
     base: float = Field(10000.0, gt=1)
 
+    def check_stack(self, *, hidden_dim: int, num_heads: int) -> Iterable[tuple[str, str]]:
+        """Yield the type if the channels of a head do not pair up."""
+        if hidden_dim // num_heads % 2:
+            yield (
+                "type",
+                f"'{self.type}' turns channels in pairs, but a head has "
+                f"{hidden_dim} / {num_heads} = {hidden_dim // num_heads}; make that even",
+            )
+
+    def size(self, *, hidden_dim: int, num_heads: int) -> Size:
+        """Return nothing: the angles are computed at each call."""
+        return Size()
+
     def build(self, *, hidden_dim: int, num_heads: int) -> RotaryPositions:
         """Return the encoding for heads of ``hidden_dim / num_heads`` channels."""
         from kokoro_plugins.positions.rotary import RotaryPositions
@@ -54,6 +73,10 @@ class AlibiParams(PositionalEncodingParams):
 
     type: Literal["alibi"] = "alibi"
 
+    def size(self, *, hidden_dim: int, num_heads: int) -> Size:
+        """Return the size of the slopes, one a head."""
+        return table(1, num_heads)
+
     def build(self, *, hidden_dim: int, num_heads: int) -> AlibiPositions:
         """Return the encoding for that number of heads; the width does not matter."""
         from kokoro_plugins.positions.alibi import AlibiPositions
@@ -65,6 +88,10 @@ class NoPositionsParams(PositionalEncodingParams):
     """Tells attention nothing of positions: for stacks that know them otherwise (convolutions)."""
 
     type: Literal["none"] = "none"
+
+    def size(self, *, hidden_dim: int, num_heads: int) -> Size:
+        """Return nothing: there is none."""
+        return Size()
 
     def build(self, *, hidden_dim: int, num_heads: int) -> NoPositions:
         """Return the neutral encoding."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field, field_validator
 
 from kokoro_core.slots import PostnetParams
-from kokoro_core.spec.sizes import Sizes
+from kokoro_core.spec.sizes import LAYER, Size, Sizes, batch_norm, conv1d
 
 if TYPE_CHECKING:
     from kokoro_plugins.tacotron.postnet import ConvPostnet
@@ -37,6 +37,14 @@ class ConvPostnetParams(PostnetParams):
         if kernel_size % 2 == 0:
             raise ValueError(f"must be odd to have a middle, not {kernel_size}; 5 is Tacotron 2's")
         return kernel_size
+
+    def size(self, sizes: Sizes) -> Size:
+        """Return the size of the convolutions and of the normalisation after each."""
+        mel_dim, channels = sizes.mel_dim, self.channels
+        inner = conv1d(channels, channels, self.kernel_size) + batch_norm(channels)
+        first = conv1d(mel_dim, channels, self.kernel_size) + batch_norm(channels)
+        last = conv1d(channels, mel_dim, self.kernel_size) + batch_norm(mel_dim)
+        return first + inner * (self.num_layers - 2) + last + LAYER * self.num_layers
 
     def build(self, sizes: Sizes) -> ConvPostnet:
         """Return the postnet."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
@@ -15,7 +15,7 @@ from kokoro_core.slots import (
     RegulatorParams,
 )
 from kokoro_core.spec.params import StrictModel
-from kokoro_core.spec.sizes import Sizes
+from kokoro_core.spec.sizes import LAYER, Size, Sizes, embedding, layer_norm, linear, table
 
 if TYPE_CHECKING:
     from kokoro_core.contracts import (
@@ -38,6 +38,10 @@ class SinusoidalParams(PositionalEncodingParams):
 
     type: Literal["sinusoidal"] = "sinusoidal"
     max_len: int = Field(5000, ge=1)
+
+    def size(self, *, hidden_dim: int, num_heads: int) -> Size:
+        """Return the size of the table."""
+        return table(self.max_len, hidden_dim)
 
     def build(self, *, hidden_dim: int, num_heads: int) -> PositionalEncoding:
         """Return the positional encoding."""
@@ -68,12 +72,36 @@ class StackParams(StrictModel):
     positional_encoding: PositionalEncodingParams = SinusoidalParams()
 
     def cross_check(self, sizes: Sizes) -> Iterable[tuple[str, str]]:
-        """Yield the number of heads if it does not divide the width."""
+        """Yield the number of heads if it does not divide the width, and what positions forbid."""
         if sizes.hidden_dim % self.num_heads:
             yield (
                 "num_heads",
                 f"{self.num_heads} heads do not divide the width {sizes.hidden_dim}",
             )
+            return
+        for field, message in self.positional_encoding.check_stack(
+            hidden_dim=sizes.hidden_dim, num_heads=self.num_heads
+        ):
+            yield f"positional_encoding.{field}", message
+
+    def attention_size(self, sizes: Sizes) -> Size:
+        """Return the size of an attention block: four square matrices with biases."""
+        return linear(sizes.hidden_dim, sizes.hidden_dim) * 4
+
+    def encoder_layer_size(self, sizes: Sizes) -> Size:
+        """Return the size of a layer of self-attention and feed-forward."""
+        width = sizes.hidden_dim
+        feed_forward = linear(width, self.ff_dim) + linear(self.ff_dim, width)
+        return LAYER + self.attention_size(sizes) + feed_forward + layer_norm(width) * 2
+
+    def stack_size(self, sizes: Sizes, layer: Size) -> Size | None:
+        """Return the size of the layers, the final norm and the positional encoding."""
+        width = sizes.hidden_dim
+        positions = self.positional_encoding.size(hidden_dim=width, num_heads=self.num_heads)
+        if positions is None:
+            return None
+        final_norm = layer_norm(width) if self.norm == "pre" else Size()
+        return layer * self.num_layers + final_norm + positions
 
     def layer_settings(self, sizes: Sizes) -> LayerSettings:
         """Return what each layer of the stack is made with."""
@@ -97,6 +125,11 @@ class TransformerEncoderParams(StackParams, EncoderParams):
 
     type: Literal["transformer"] = "transformer"
 
+    def size(self, sizes: Sizes) -> Size | None:
+        """Return the size of the embedding and the stack."""
+        stack = self.stack_size(sizes, self.encoder_layer_size(sizes))
+        return stack and stack + embedding(sizes.vocab_size, sizes.hidden_dim)
+
     def build(self, sizes: Sizes) -> Encoder:
         """Return the encoder."""
         from kokoro_plugins.transformer.encoder import TransformerEncoder
@@ -118,6 +151,10 @@ class PlaceParams(StrictModel):
     """
 
     size: int = Field(40, ge=1)
+
+    def embeddings_size(self, width: int) -> Size:
+        """Return the size of both tables."""
+        return embedding(self.size, width) * 2
 
 
 class TransformerDecoderParams(StackParams, DecoderParams):
@@ -142,6 +179,20 @@ class TransformerDecoderParams(StackParams, DecoderParams):
         """The plan, if the place inside the phoneme is wanted."""
         return frozenset({"plan"} if self.place else ())
 
+    @property
+    def frame_by_frame(self) -> tuple[str, ...]:
+        """``add_memory``, which adds the memory of each frame to that frame."""
+        return ("add_memory",) if self.add_memory else ()
+
+    def size(self, sizes: Sizes) -> Size | None:
+        """Return the size of the stack with cross-attention, the ways in and out, the place."""
+        width = sizes.hidden_dim
+        crossed = self.attention_size(sizes) + layer_norm(width)
+        stack = self.stack_size(sizes, self.encoder_layer_size(sizes) + crossed)
+        ends = linear(sizes.mel_dim, width) + linear(width, sizes.mel_dim) + linear(width, 1)
+        place = self.place.embeddings_size(width) if self.place else Size()
+        return stack and stack + ends + place
+
     def build(self, sizes: Sizes) -> AutoregressiveDecoder:
         """Return the decoder."""
         from kokoro_plugins.transformer.decoder import TransformerDecoder
@@ -165,6 +216,8 @@ class ParallelTransformerParams(StackParams, DecoderParams):
         place: Embeddings of the place inside the phoneme, or null.
     """
 
+    parallel: ClassVar[bool] = True
+
     type: Literal["parallel_transformer"] = "parallel_transformer"
     place: PlaceParams | None = None
 
@@ -172,6 +225,13 @@ class ParallelTransformerParams(StackParams, DecoderParams):
     def needs(self) -> frozenset[str]:
         """The plan, if the place inside the phoneme is wanted."""
         return frozenset({"plan"} if self.place else ())
+
+    def size(self, sizes: Sizes) -> Size | None:
+        """Return the size of the stack, the way out and the place."""
+        width = sizes.hidden_dim
+        stack = self.stack_size(sizes, self.encoder_layer_size(sizes))
+        place = self.place.embeddings_size(width) if self.place else Size()
+        return stack and stack + linear(width, sizes.mel_dim) + place
 
     def build(self, sizes: Sizes) -> ParallelDecoder:
         """Return the decoder."""
@@ -198,6 +258,11 @@ class MlpParams(DurationPredictorParams):
     hidden_dim: int | None = Field(None, ge=1)
     dropout: float = Field(0.1, ge=0, lt=1)
 
+    def size(self, sizes: Sizes) -> Size:
+        """Return the size of the three linear layers."""
+        width, half = sizes.hidden_dim, sizes.hidden_dim // 2
+        return linear(width, width) + linear(width, half) + linear(half, 1)
+
     def build(self, sizes: Sizes) -> DurationPredictor:
         """Return the duration predictor."""
         from kokoro_plugins.transformer.mlp import MlpDurationPredictor
@@ -209,6 +274,10 @@ class RepeatParams(RegulatorParams):
     """Repeats each phoneme for as many frames as it lasts (FastSpeech, Ren et al., 2019)."""
 
     type: Literal["repeat"] = "repeat"
+
+    def size(self, sizes: Sizes) -> Size:
+        """Return nothing: it has no parameters."""
+        return Size()
 
     def build(self, sizes: Sizes) -> Regulator:
         """Return the regulator."""

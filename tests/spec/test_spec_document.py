@@ -147,7 +147,8 @@ def test_scalars_mean_what_the_core_schema_of_yaml_1_2_says(text: str, value: ob
         ("null: a\n", "bad-key", 1, 1),
         ("? [a]\n: 1\n", "bad-key", 1, 3),
         ("a: 1\n---\nb: 2\n", "several-documents", 2, 1),
-        ("%YAML 1.1\n---\na: yes\n", "directive", 2, 1),
+        ("%YAML 1.1\n---\na: yes\n", "directive", 1, 1),
+        ("%UNKNOWN x\n---\na: yes\n", "directive", 1, 1),
         ('a: "\\ud800"\n', "not-utf8", 1, 4),
     ],
 )

@@ -152,6 +152,8 @@ def test_a_problem_reads_as_a_compiler_s() -> None:
         "message": "unknown field",
         "source": "m.yaml",
         "position": {"line": 7, "column": 5},
+        "received": None,
+        "expected": [],
     }
 
 

@@ -1,0 +1,69 @@
+"""How large a model may be, counted from its params alone: nothing is built to find out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kokoro_core.slots import PartParams
+from kokoro_core.spec.dimensions import component_sizes
+from kokoro_core.spec.findings import Finding, finding_problem
+from kokoro_core.spec.model_spec import ModelSpec
+from kokoro_core.spec.problems import SpecError
+from kokoro_core.spec.sizes import FLOAT_BYTES, Size
+from kokoro_core.spec.wiring import parts_of
+
+MAX_PARAMETERS = 10_000_000_000
+MAX_LAYERS = 10_000
+
+
+def count_parts(spec: ModelSpec) -> dict[str, Size | None]:
+    """Return how large each part of a model is, None for one that does not say."""
+    return {
+        slot: part.size(component_sizes(spec, slot)) if isinstance(part, PartParams) else None
+        for slot, part in parts_of(spec).items()
+    }
+
+
+def refuse_excess(spec: ModelSpec, max_parameters: int = MAX_PARAMETERS) -> None:
+    """Refuse a model that is over a limit.
+
+    Raises:
+        SpecError: It has too many parameters or layers, or its tables take too much memory.
+    """
+    found = list(find_excess(spec, max_parameters))
+    if found:
+        raise SpecError(finding_problem(each) for each in found)
+
+
+def find_excess(spec: ModelSpec, max_parameters: int = MAX_PARAMETERS) -> Iterator[Finding]:
+    """Yield each limit that the parts that say their size go over, at the largest of them.
+
+    What is computed once and kept (a table of positions) may take as many bytes as the parameters
+    may. Layers have a limit of their own: each costs a module, however narrow it is.
+    """
+    sizes = {slot: size for slot, size in count_parts(spec).items() if size is not None}
+    limits = (
+        ("too-many-parameters", "parameters", "parameters", max_parameters),
+        ("too-many-bytes", "buffer_bytes", "bytes of tables", max_parameters * FLOAT_BYTES),
+        ("too-many-layers", "layers", "layers", MAX_LAYERS),
+    )
+    for code, attribute, what, limit in limits:
+        counts = {slot: getattr(size, attribute) for slot, size in sizes.items()}
+        total = sum(counts.values())
+        if total > limit:
+            largest = max(counts, key=lambda slot: counts[slot])
+            message = (
+                f"{_written(counts[largest])} of the model's {_written(total)} {what} are here; "
+                f"at most {_written(limit)} are allowed{_remedy(code)}"
+            )
+            yield Finding(code, (largest,), message)
+
+
+def _written(count: int) -> str:
+    return f"{count:,}" if count < 10**15 else f"about 10^{int(count.bit_length() * 0.30103)}"
+
+
+def _remedy(code: str) -> str:
+    if code == "too-many-layers":
+        return ""
+    return "; `check --max-parameters` and `load_spec(max_parameters=…)` allow more"

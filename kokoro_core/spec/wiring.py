@@ -1,0 +1,137 @@
+"""Check that each part of a spec gets what it needs, from what the parts declare.
+
+The parts are the nodes of a graph, `connections` its edges. Nothing is built: what a component
+needs and gives stands on its params class, so a third party's declarations count like ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from kokoro_core.slots import PositionalEncodingParams
+from kokoro_core.spec.findings import Finding
+from kokoro_core.spec.model_spec import LossWeights, ModelSpec
+from kokoro_core.spec.params import ComponentParams
+from kokoro_core.spec.walk import components_in
+
+MODEL_SLOTS = ("encoder", "duration_predictor", "regulator", "decoder", "postnet")
+"""The parts of a model, in the order in which data flows through them."""
+
+End = tuple[str, str]
+
+_AFTER_THE_PLAN = ("decoder", "postnet")
+_STOP_SETTINGS = ("stop", "stop_positive_weight")
+
+
+def connections(spec: ModelSpec) -> Iterator[tuple[End, End]]:
+    """Yield each connection of the model: (slot, port) that gives and (slot, port) that takes."""
+    if spec.duration_predictor is not None:
+        yield ("encoder", "hidden"), ("duration_predictor", "hidden")
+    if spec.regulator is not None:
+        yield ("encoder", "hidden"), ("regulator", "hidden")
+        yield ("regulator", "memory"), ("decoder", "memory")
+    else:
+        yield ("encoder", "hidden"), ("decoder", "memory")
+    if spec.postnet is not None:
+        yield ("decoder", "mel"), ("postnet", "mel")
+
+
+def parts_of(spec: ModelSpec) -> Mapping[str, ComponentParams]:
+    """Return the parts of the model that the spec fills, by slot."""
+    parts = {slot: getattr(spec, slot) for slot in MODEL_SLOTS}
+    return {slot: part for slot, part in parts.items() if part is not None}
+
+
+def find_unmet(spec: ModelSpec) -> Iterator[Finding]:
+    """Yield every need of a part that no other part meets."""
+    yield from _outputs_are_given(spec)
+    yield from _inputs_are_fed(spec)
+    yield from _plans_are_made(spec)
+    yield from _frames_have_memory(spec)
+    yield from _stop_is_predicted(spec)
+    yield from _positions_can_be_offset(spec)
+
+
+def _outputs_are_given(spec: ModelSpec) -> Iterator[Finding]:
+    parts = parts_of(spec)
+    for (giver, port), (taker, _) in connections(spec):
+        if port not in parts[giver].gives:
+            message = (
+                f"the {taker} takes the `{port}` of the {giver}, which gives "
+                f"{_named(parts[giver].gives)}; choose another {giver}"
+            )
+            yield Finding("unmet-input", (giver, "type"), message, None, ((giver,), (taker,)))
+
+
+def _inputs_are_fed(spec: ModelSpec) -> Iterator[Finding]:
+    for slot, part in parts_of(spec).items():
+        fed = [port for _, (taker, port) in connections(spec) if taker == slot]
+        for port in part.takes:
+            if port not in fed:
+                message = (
+                    f"the {slot} takes `{port}`, which no component gives; a {slot} gets "
+                    f"{_named(fed)}"
+                )
+                yield Finding("unmet-input", (slot, "type"), message, None, ((slot,),))
+
+
+def _plans_are_made(spec: ModelSpec) -> Iterator[Finding]:
+    for slot, part in parts_of(spec).items():
+        if "plan" not in part.needs:
+            continue
+        if slot not in _AFTER_THE_PLAN:
+            message = f"the {slot} needs the plan, which is made after it, by the regulator"
+            yield Finding("unmet-need", (slot,), message, None, ((slot,),))
+        elif spec.regulator is None:
+            message = (
+                f"the {slot} needs the plan, which no component gives, since {{other}} is null; "
+                f"fill it, or leave out the settings that need the plan"
+            )
+            yield Finding("unmet-need", (slot,), message, ("regulator",), ((slot,),))
+
+
+def _frames_have_memory(spec: ModelSpec) -> Iterator[Finding]:
+    if spec.regulator is not None:
+        return
+    for field in spec.decoder.frame_by_frame:
+        message = (
+            "needs one memory vector a frame, which no component gives, since {other} is null; "
+            "fill it, or change this setting"
+        )
+        yield Finding("unmet-need", ("decoder", field), message, ("regulator",), (("decoder",),))
+
+
+def _stop_is_predicted(spec: ModelSpec) -> Iterator[Finding]:
+    """Find settings of the stop token for a decoder that has no stop head.
+
+    A default that is written out, as a resolved spec has it, asks for nothing.
+    """
+    if not spec.decoder.parallel:
+        return
+    for field in _STOP_SETTINGS:
+        value = getattr(spec.loss, field)
+        if value not in (0, LossWeights.model_fields[field].default):
+            message = (
+                f"{value} asks for a stop token, but the decoder at {{other}} makes all frames at "
+                f"once and has no stop head; leave the setting out"
+            )
+            yield Finding("no-stop-head", ("loss", field), message, ("decoder", "type"))
+
+
+def _positions_can_be_offset(spec: ModelSpec) -> Iterator[Finding]:
+    if spec.decoder.parallel:
+        return
+    for path, component in components_in(spec.decoder, ("decoder",)):
+        if isinstance(component, PositionalEncodingParams) and not component.offsetable:
+            message = (
+                f"the encoding '{component.type}' knows only whole sequences, but the "
+                f"autoregressive decoder at {{other}} makes frames from the middle on; choose a "
+                f"positional encoding that can be offset, or a parallel decoder"
+            )
+            yield Finding(
+                "not-offsetable", (*path, "type"), message, ("decoder", "type"), (("decoder",),)
+            )
+
+
+def _named(ports: Mapping[str, str] | list[str]) -> str:
+    return ", ".join(f"`{port}`" for port in ports) or "nothing"
