@@ -14,6 +14,7 @@ from kokoro_core.cli.errors import lines_of, wants_traceback
 from kokoro_core.cli.listing import components, plugins, specs
 from kokoro_core.cli.output import print_error
 from kokoro_core.cli.resolving import resolve
+from kokoro_core.cli.schema import schema
 from kokoro_core.cli.session import Session, session_of
 from kokoro_core.cli.synthesize import synthesize
 from registry import Command
@@ -67,7 +68,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for own in (check, components, describe, plugins, resolve, specs, synthesize):
+for own in (check, components, describe, plugins, resolve, schema, specs, synthesize):
     app.command()(own)
 
 

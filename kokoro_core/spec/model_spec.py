@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
+from pydantic_core import PydanticCustomError
 
 from kokoro_core.slots import (
     DecoderParams,
@@ -19,6 +20,13 @@ from kokoro_core.slots import (
 from kokoro_core.spec.audio import AudioSettings
 from kokoro_core.spec.params import StrictModel
 from kokoro_core.spec.sizes import Sizes
+
+
+def _integer(value: Any) -> Any:
+    """Return the value; a `Literal` takes what equals it, and `true` and 1.0 equal 1."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    raise PydanticCustomError("wrong-type", "expected an integer, got {got}", {"got": repr(value)})
 
 
 class GradientCheckpointing(StrictModel):
@@ -72,7 +80,7 @@ class ModelSpec(StrictModel):
         plugins: Distributions that the spec needs, each with a version specifier.
     """
 
-    format: Literal[1] = 1
+    format: Annotated[Literal[1], BeforeValidator(_integer)] = 1
     name: str = Field("model", min_length=1)
     vocab_size: int = Field(63, ge=2)
     pad_id: int = Field(0, ge=0)

@@ -35,7 +35,7 @@ def description_of(model: type[BaseModel]) -> str:
 
 def fields_of(model: type[BaseModel]) -> list[dict[str, Any]]:
     """Return name, type, default, constraints and description of each field of a model."""
-    described = _described(model)
+    described = descriptions_of_fields(model)
     return [
         {
             "name": name,
@@ -51,7 +51,7 @@ def fields_of(model: type[BaseModel]) -> list[dict[str, Any]]:
     ]
 
 
-def _described(model: type[BaseModel]) -> dict[str, str]:
+def descriptions_of_fields(model: type[BaseModel]) -> dict[str, str]:
     """Return the descriptions under ``Attributes:``, those of base classes too."""
     found: dict[str, str] = {}
     for cls in reversed(model.__mro__):
