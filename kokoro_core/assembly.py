@@ -13,8 +13,9 @@ from torch.overrides import TorchFunctionMode
 from kokoro_core.model import AcousticModel
 from kokoro_core.nn.stack import CheckpointedStack
 from kokoro_core.spec.dimensions import component_sizes, solve_dimensions
-from kokoro_core.spec.limits import MAX_PARAMETERS, refuse_excess
+from kokoro_core.spec.limits import refuse_excess
 from kokoro_core.spec.model_spec import ModelSpec
+from kokoro_core.spec.sizes import MAX_PARAMETERS
 
 MODEL_SLOTS = ("encoder", "duration_predictor", "regulator", "decoder", "postnet")
 

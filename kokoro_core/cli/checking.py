@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kokoro_core.cli.output import print_error, print_json
+from kokoro_core.cli.reporting import Format, report
 from kokoro_core.cli.session import Session, session_of
+from kokoro_core.spec.sizes import MAX_PARAMETERS
 
 if TYPE_CHECKING:
     from kokoro_core.spec.model_spec import ModelSpec
@@ -18,6 +19,12 @@ SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="PATH=VALUE", help="Override a setting; can be repeated."),
 ]
+FormatOption = Annotated[
+    Format, typer.Option("--format", help="How problems are printed; github: as annotations.")
+]
+LimitOption = Annotated[
+    int, typer.Option("--max-parameters", min=1, metavar="COUNT", help="Refuse larger models.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -27,32 +34,30 @@ def check(
         list[str], typer.Argument(metavar="SPEC...", help="Spec files and named specs.")
     ],
     override: SetOption = None,
+    max_parameters: LimitOption = MAX_PARAMETERS,
+    format: FormatOption = Format.TEXT,
     as_json: JsonOption = False,
 ) -> None:
     """Check specs and report every problem with its line and column; imports no torch."""
+    if as_json and format is Format.GITHUB:
+        raise typer.BadParameter("--json is --format json; leave one of the two out")
     session = session_of(ctx)
-    found = [(each, problems_of(each, override or [], session)) for each in spec]
-    if as_json:
-        print_json(
-            [{"spec": name, "problems": [p.as_dict() for p in each]} for name, each in found]
-        )
-    else:
-        for name, problems in found:
-            for problem in problems:
-                print_error(str(problem))
-            if not problems:
-                print(f"{name}: ok")
+    settings = override or []
+    found = [(each, problems_of(each, settings, session, max_parameters)) for each in spec]
+    report(found, Format.JSON if as_json else format)
     if any(problems for _, problems in found):
         raise typer.Exit(1)
 
 
-def problems_of(source: str, settings: list[str], session: Session) -> list[Problem]:
+def problems_of(
+    source: str, settings: list[str], session: Session, max_parameters: int = MAX_PARAMETERS
+) -> list[Problem]:
     """Return the problems of one spec."""
     from kokoro_core.spec.problems import Problem, SpecError
     from registry.errors import UnknownNamedSpec
 
     try:
-        load_with(source, settings, session)
+        load_with(source, settings, session, max_parameters)
     except SpecError as error:
         return list(error.problems)
     except (OSError, UnknownNamedSpec) as error:
@@ -60,7 +65,12 @@ def problems_of(source: str, settings: list[str], session: Session) -> list[Prob
     return []
 
 
-def load_with(source: str, settings: list[str] | None, session: Session) -> ModelSpec:
+def load_with(
+    source: str,
+    settings: list[str] | None,
+    session: Session,
+    max_parameters: int = MAX_PARAMETERS,
+) -> ModelSpec:
     """Return the spec behind an argument, with the overrides of ``--set``.
 
     Raises:
@@ -71,4 +81,5 @@ def load_with(source: str, settings: list[str] | None, session: Session) -> Mode
     from kokoro_core.spec.load import load
     from kokoro_core.spec.overrides import overrides_from_text
 
-    return load(source, overrides_from_text(settings or []), session.plugins)
+    overrides = overrides_from_text(settings or [])
+    return load(source, overrides, session.plugins, max_parameters)

@@ -29,8 +29,8 @@ def position_of(text: str, index: int) -> Position:
 def _refuse_too_many_marks(text: str, source: str) -> None:
     """Refuse a text that must have too many values before time is spent on reading it.
 
-    Of n values in lists and mappings, n are introduced by a comma, a colon or a dash, all but the
-    first one of each. What strings and comments hold is counted too: no spec has so much of it.
+    Nearly every value follows a comma, a colon or a dash, so a text with more of one of these has
+    more values. What strings and comments hold is counted too: no spec has so much of it.
     """
     marks = {
         "commas": text.count(","),

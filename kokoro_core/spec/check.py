@@ -13,11 +13,12 @@ from kokoro_core.spec.dimensions import fill_widths, find_conflicts
 from kokoro_core.spec.document import Document
 from kokoro_core.spec.fields import did_you_mean, field_problem
 from kokoro_core.spec.findings import Finding
-from kokoro_core.spec.limits import MAX_PARAMETERS, find_excess
+from kokoro_core.spec.limits import find_excess
 from kokoro_core.spec.model_spec import ModelSpec
 from kokoro_core.spec.needs import unmet_needs
 from kokoro_core.spec.params import ComponentParams
 from kokoro_core.spec.problems import MAX_PROBLEMS, Path, Problem, SpecError, dotted
+from kokoro_core.spec.sizes import MAX_PARAMETERS
 from kokoro_core.spec.walk import slot_base
 from registry import ComponentRegistry, Plugins
 
@@ -30,6 +31,8 @@ _SIZES = [
     "duration_predictor",
     "regulator",
 ]
+_ABOUT_WIDTHS = ("width-mismatch", "inconsistent", "out-of-range")
+_EXCESS = ("too-many-parameters", "too-many-bytes", "too-many-layers")
 _REQUIRED_SLOTS = ("encoder", "duration_predictor", "regulator", "decoder")
 _MAX_PRUNINGS = 8
 
@@ -132,17 +135,19 @@ def _without(value: Any, path: Path) -> Any:
 
 def _depends_on(finding: Finding, bad: Iterable[Path]) -> bool:
     """Return whether a finding may come from a value that was left out of the second check."""
-    for path in bad:
-        involved = (
-            finding.path[:1],
-            *finding.parts,
-            *([finding.other[:1]] if finding.other else []),
-        )
-        if path[:1] in involved:
-            return True
-        if len(path) == 1 and (path[0] in _SIZES or did_you_mean(path[0], _SIZES)):
-            return True
-    return False
+    if finding.code in _EXCESS:  # what was left out has its default, which is never that large
+        return False
+    if finding.code == "half-regulated":  # it matters whether the keys are there, not what is in
+        return any(path in (finding.path, finding.other) for path in bad)
+    others = [finding.other[:1]] if finding.other else []
+    involved = (finding.path[:1], *finding.parts, *others)
+    about_widths = finding.code in _ABOUT_WIDTHS
+    return any(path[:1] in involved or (about_widths and _may_be_a_width(path)) for path in bad)
+
+
+def _may_be_a_width(path: Path) -> bool:
+    """Return whether a bad value may be one of those that set widths, misspelt perhaps."""
+    return len(path) == 1 and (path[0] in _SIZES or bool(did_you_mean(path[0], _SIZES)))
 
 
 def _finding_problem(finding: Finding, document: Document) -> Problem:

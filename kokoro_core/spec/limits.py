@@ -9,10 +9,9 @@ from kokoro_core.spec.dimensions import component_sizes
 from kokoro_core.spec.findings import Finding, finding_problem
 from kokoro_core.spec.model_spec import ModelSpec
 from kokoro_core.spec.problems import SpecError
-from kokoro_core.spec.sizes import FLOAT_BYTES, Size
+from kokoro_core.spec.sizes import FLOAT_BYTES, MAX_PARAMETERS, Size
 from kokoro_core.spec.wiring import parts_of
 
-MAX_PARAMETERS = 10_000_000_000
 MAX_LAYERS = 10_000
 
 
@@ -39,12 +38,13 @@ def find_excess(spec: ModelSpec, max_parameters: int = MAX_PARAMETERS) -> Iterat
     """Yield each limit that the parts that say their size go over, at the largest of them.
 
     What is computed once and kept (a table of positions) may take as many bytes as the parameters
-    may. Layers have a limit of their own: each costs a module, however narrow it is.
+    may, but no fewer where they are allowed fewer than by default. Layers have a limit of their own: each costs a module, however narrow it is.
     """
     sizes = {slot: size for slot, size in count_parts(spec).items() if size is not None}
+    most_bytes = max(max_parameters, MAX_PARAMETERS) * FLOAT_BYTES
     limits = (
         ("too-many-parameters", "parameters", "parameters", max_parameters),
-        ("too-many-bytes", "buffer_bytes", "bytes of tables", max_parameters * FLOAT_BYTES),
+        ("too-many-bytes", "buffer_bytes", "bytes of tables", most_bytes),
         ("too-many-layers", "layers", "layers", MAX_LAYERS),
     )
     for code, attribute, what, limit in limits:

@@ -10,10 +10,11 @@ from typing import Any
 from kokoro_core.spec.check import check
 from kokoro_core.spec.dimensions import solve_dimensions
 from kokoro_core.spec.document import MAX_BYTES, Document, from_mapping, parse
-from kokoro_core.spec.limits import MAX_PARAMETERS, refuse_excess
+from kokoro_core.spec.limits import refuse_excess
 from kokoro_core.spec.model_spec import ModelSpec
 from kokoro_core.spec.overrides import Override, apply_overrides, overrides_from_mapping
 from kokoro_core.spec.plain import to_plain
+from kokoro_core.spec.sizes import MAX_PARAMETERS
 from registry import Plugins, installed_plugins
 
 Source = str | os.PathLike[str] | Mapping[str, Any] | ModelSpec

@@ -47,6 +47,9 @@ class Size:
         return Size(self.parameters * times, self.buffer_bytes * times, self.layers * times)
 
 
+MAX_PARAMETERS = 10_000_000_000
+"""A model with more parameters is refused unless the caller allows it."""
+
 FLOAT_BYTES = 4
 """Bytes of a float32."""
 
