@@ -7,6 +7,7 @@ weights in memory: a fused kernel keeps less, and skips what a causal mask hides
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -164,9 +165,9 @@ def saved_bytes(model: AcousticModel, batch: TrainingBatch, loss: LossWeights) -
     """Return the bytes that autograd saves in a training step, for each slot and the losses.
 
     Parameters are not counted: they are there anyway. A storage that two operations save counts
-    once, for the first.
+    once, for the first; one whose result nobody used is not kept.
     """
-    saved = _Saved({each.untyped_storage()._cdata for each in model.parameters()}, model)
+    saved = _Saved(model)
     was_training = model.training
     model.train()
     with saved.watch(), sdpa_kernel(SDPBackend.MATH):
@@ -174,19 +175,26 @@ def saved_bytes(model: AcousticModel, batch: TrainingBatch, loss: LossWeights) -
         saved.slot = "losses"
         total = weigh(training_losses(prediction, batch, None, loss), loss)
     model.train(was_training)
-    del total  # the graph lives until here, so that no storage is freed and its address used again
-    return saved.bytes
+    counted = saved.count()
+    del total  # the graph has lived until here, and with it what it saved
+    return counted
+
+
+@dataclass(eq=False)
+class _Packed:
+    """A tensor as autograd holds it: gone when the graph is."""
+
+    tensor: Tensor
+    slot: str
 
 
 class _Saved:
-    """Adds up what autograd saves, for the slot whose module runs."""
+    """Notes what autograd saves, and for the slot whose module runs."""
 
-    def __init__(self, known: set[int], model: AcousticModel) -> None:
-        self.known = known
+    def __init__(self, model: AcousticModel) -> None:
         self.model = model
         self.slot = self.outside = "regulator"
-        self.bytes = dict.fromkeys([*_parts(model), "losses"], 0)
-        self.bytes.setdefault(self.outside, 0)
+        self.packed: list[weakref.ref[_Packed]] = []
 
     @contextmanager
     def watch(self) -> Iterator[None]:
@@ -196,13 +204,22 @@ class _Saved:
             handles.append(part.register_forward_pre_hook(self._entering(slot)))
             handles.append(part.register_forward_hook(self._leaving))
         try:
-            with saved_tensors_hooks(self._pack, lambda tensor: tensor):
+            with saved_tensors_hooks(self._pack, lambda packed: packed.tensor):
                 yield
         finally:
             for each in handles:
                 each.remove()
-        if self.outside not in _parts(self.model) and not self.bytes[self.outside]:
-            del self.bytes[self.outside]
+
+    def count(self) -> dict[str, int]:
+        """Return the bytes of every storage that is still held, by slot."""
+        known = {each.untyped_storage()._cdata for each in self.model.parameters()}
+        counted = dict.fromkeys([*_parts(self.model), "losses"], 0)
+        for packed in filter(None, (each() for each in self.packed)):
+            storage = packed.tensor.untyped_storage()
+            if storage._cdata not in known:
+                known.add(storage._cdata)
+                counted[packed.slot] = counted.get(packed.slot, 0) + storage.nbytes()
+        return counted
 
     def _entering(self, slot: str) -> Any:
         def enter(*_: Any) -> None:
@@ -213,12 +230,10 @@ class _Saved:
     def _leaving(self, *_: Any) -> None:
         self.slot = self.outside
 
-    def _pack(self, tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        if storage._cdata not in self.known:
-            self.known.add(storage._cdata)
-            self.bytes[self.slot] += storage.nbytes()
-        return tensor
+    def _pack(self, tensor: Tensor) -> _Packed:
+        packed = _Packed(tensor, self.slot)
+        self.packed.append(weakref.ref(packed))
+        return packed
 
 
 def _predict(model: AcousticModel, batch: TrainingBatch) -> Any:
