@@ -12,6 +12,7 @@ from registry.errors import (
     InvalidComponent,
     UnknownComponent,
 )
+from registry.names import is_built_in
 from registry.slot import ComponentClass, Slot
 
 T = TypeVar("T")
@@ -44,12 +45,17 @@ class Registration:
         """The name that no other plugin can have: ``plugin/name``."""
         return f"{self.plugin}/{self.name}"
 
+    @property
+    def built_in(self) -> bool:
+        """Whether it comes with the framework."""
+        return is_built_in(self.distribution)
+
 
 class ComponentRegistry:
     """All components, by slot and name; nothing is added after it is made.
 
-    A short name that two plugins registered is ambiguous and refused; the qualified form
-    ``plugin/name`` always works.
+    A short name that two plugins registered is ambiguous and refused, but one of a built-in
+    component stays with it; the qualified form ``plugin/name`` always works.
 
     Raises:
         DuplicateComponent: One plugin registered one name of a slot twice.
@@ -84,12 +90,16 @@ class ComponentRegistry:
     def get(self, slot: Slot[T], name: str) -> type[T]:
         """Return the class registered under a name.
 
+        Where two plugins opened slots of one name, only the components of the given one count.
+
         Raises:
             UnknownComponent: The slot has no such component.
             AmbiguousComponent: More than one plugin has it; the error names them.
             InvalidComponent: It does not derive from the slot's base class.
         """
-        found = self.find(slot.name, name).component
+        candidates = self._candidates(slot.name, name)
+        fitting = [each for each in candidates if issubclass(each.component, slot.base)]
+        found = self._only(slot.name, name, fitting or candidates).component
         if not issubclass(found, slot.base):
             raise InvalidComponent(
                 f"`{name}` is registered as a {slot.name} but does not derive from "
@@ -104,15 +114,21 @@ class ComponentRegistry:
             UnknownComponent: The slot has no such component.
             AmbiguousComponent: More than one plugin has it; the error names them.
         """
+        return self._only(slot, name, self._candidates(slot, name))
+
+    def _candidates(self, slot: str, name: str) -> list[Registration]:
         if (slot, name) in self._by_qualified:
-            return self._by_qualified[slot, name]
-        found = self._by_short.get((slot, name), ())
+            return [self._by_qualified[slot, name]]
+        return list(self._by_short.get((slot, name), ()))
+
+    def _only(self, slot: str, name: str, found: list[Registration]) -> Registration:
         if not found:
             raise UnknownComponent(slot, name, self.names(slot))
-        if len(found) > 1:
+        preferred = _preferred(found)
+        if preferred is None:
             owners = [(f"{e.distribution} {e.version}", e.qualified_name) for e in found]
-            raise AmbiguousComponent(slot, name, owners)
-        return found[0]
+            raise AmbiguousComponent(slot, name, sorted(owners))
+        return preferred
 
     def registration(self, component: ComponentClass) -> Registration | None:
         """Return where a class comes from, or None for one that no plugin registered."""
@@ -124,11 +140,18 @@ class ComponentRegistry:
 
     def names(self, slot: str) -> tuple[str, ...]:
         """Return what a spec can write in a slot: short names, qualified where they clash."""
-        clear = {name: found for (where, name), found in self._by_short.items() if where == slot}
-        return tuple(
-            sorted(
-                name if len(found) == 1 else each.qualified_name
-                for name, found in clear.items()
-                for each in found
-            )
-        )
+        return tuple(sorted(self.name_of(each) for each in self if each.slot == slot))
+
+    def name_of(self, registration: Registration) -> str:
+        """Return the shortest name that leads to a registration."""
+        found = self._by_short[registration.slot, registration.name]
+        short = _preferred(list(found)) is registration
+        return registration.name if short else registration.qualified_name
+
+
+def _preferred(found: list[Registration]) -> Registration | None:
+    """Return the one that a short name means: the only one, or the only built-in one."""
+    if len(found) == 1:
+        return found[0]
+    built_in = [each for each in found if each.built_in]
+    return built_in[0] if len(built_in) == 1 else None

@@ -7,204 +7,162 @@ second distribution with a name that is taken.
 from __future__ import annotations
 
 import functools
-import time
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from importlib import metadata
-from importlib.resources.abc import Traversable
-from typing import Any, Literal
 
-import pluggy
-
-from registry import hookspecs
 from registry.components import ComponentRegistry, Registration
-from registry.errors import InvalidPlugin, UnknownNamedSpec
-from registry.hookspecs import ENTRY_POINT_GROUP, PROJECT, Command, Migration
+from registry.conflicts import Loaded, contested_plugin_names, settle
+from registry.hookspecs import ENTRY_POINT_GROUP
+from registry.loading import load
+from registry.names import canonical, is_name, printable
+from registry.policy import Policy
+from registry.records import Contribution, PluginRecord, Plugins, by_name
 
-Status = Literal["loaded", "blocked", "broken"]
-
-
-@dataclass(frozen=True)
-class PluginRecord:
-    """What became of one plugin.
-
-    Attributes:
-        name: The name of its entry point.
-        target: The object behind the entry point.
-        distribution: The distribution that brings it, with its `version`.
-        status: ``loaded``, ``blocked`` (asked not to be imported) or ``broken``.
-        cause: Why it is broken, or None.
-        import_seconds: How long importing it took.
-    """
-
-    name: str
-    target: str
-    distribution: str
-    version: str
-    status: Status = "loaded"
-    cause: str | None = None
-    import_seconds: float = 0.0
-
-
-@dataclass(frozen=True)
-class NamedSpec:
-    """A spec file that a plugin ships under a name."""
-
-    name: str
-    file: Traversable
-    plugin: str
-
-
-@dataclass(frozen=True)
-class Contribution:
-    """What one plugin's hooks returned, complete or not at all."""
-
-    components: tuple[Registration, ...] = ()
-    specs: tuple[NamedSpec, ...] = ()
-    commands: tuple[Command, ...] = ()
-    migrations: tuple[Migration, ...] = ()
-
-
-@dataclass(frozen=True)
-class Plugins:
-    """The result of a discovery: records of all plugins and what the loaded ones bring."""
-
-    records: tuple[PluginRecord, ...] = ()
-    components: ComponentRegistry = field(default_factory=ComponentRegistry)
-    specs: Mapping[str, NamedSpec] = field(default_factory=dict)
-    commands: Mapping[str, Command] = field(default_factory=dict)
-    migrations: tuple[Migration, ...] = ()
-
-    def named_spec(self, name: str) -> NamedSpec:
-        """Return a named spec.
-
-        Raises:
-            UnknownNamedSpec: No loaded plugin ships one of that name.
-        """
-        if name not in self.specs:
-            raise UnknownNamedSpec(name, sorted(self.specs))
-        return self.specs[name]
+UNKNOWN = "unknown"
 
 
 @functools.cache
 def installed_plugins() -> Plugins:
-    """Return the plugins of this environment, found once in a process and never changed."""
-    return discover()
+    """Return the plugins of this environment, found once in a process and never changed.
+
+    Raises:
+        InvalidPolicy: An environment variable that rules plugins has a wrong value.
+    """
+    return discover(Policy.from_environment())
 
 
 def discover(
-    *,
-    block: Iterable[str] = (),
-    entry_points: Iterable[metadata.EntryPoint] | None = None,
+    policy: Policy | None = None, *, entry_points: Iterable[metadata.EntryPoint] | None = None
 ) -> Plugins:
-    """Load every plugin but the blocked ones.
+    """Load every plugin that may be loaded.
 
     A plugin that raises is recorded as broken and leaves nothing behind; the others load all the
     same. The result does not depend on the order of the entry points.
 
     Args:
-        block: Names of plugins that are not to be imported.
+        policy: What may be imported; None: everything.
         entry_points: Where to look; None: the group ``kokoro.plugins`` of the environment.
     """
-    found = metadata.entry_points(group=ENTRY_POINT_GROUP) if entry_points is None else entry_points
-    ordered = sorted(found, key=lambda each: (each.name, each.dist.name if each.dist else ""))
-    blocked = frozenset(block)
-    loaded: dict[str, tuple[PluginRecord, Contribution]] = {}
-    others: list[PluginRecord] = []
-    for entry_point in ordered:
-        record = _record(entry_point)
-        if record.name in blocked:
-            others.append(replace(record, status="blocked"))
-        elif record.name in loaded:
-            others.append(_refuse_taken_name(record, loaded[record.name][0]))
-        else:
-            record, contribution = _load(entry_point, record)
-            loaded[record.name] = (record, contribution)
-    return _gather(list(loaded.values()), others)
+    policy = policy or Policy()
+    unreadable: list[PluginRecord] = []
+    if entry_points is None:
+        entry_points, unreadable = installed_entry_points()
+    found = sorted(((_record(each), each) for each in entry_points), key=_by_name_and_origin)
+    records = [record for record, _ in found]
+    kept, refused = _refuse_early(found, policy)
+    loaded = settle(load(entry_point, record) for record, entry_point in kept)
+    return _gather(loaded, [*refused, *unreadable], policy.unmatched([*records, *unreadable]))
+
+
+def installed_entry_points() -> tuple[list[metadata.EntryPoint], list[PluginRecord]]:
+    """Return the entry points of all distributions, and a record of each whose list is unreadable.
+
+    One list that cannot be read makes the standard library's look-up fail for all.
+    """
+    try:
+        return list(metadata.entry_points(group=ENTRY_POINT_GROUP)), []
+    except Exception:  # whatever a broken distribution makes of it
+        return _entry_points_one_by_one()
+
+
+def _entry_points_one_by_one() -> tuple[list[metadata.EntryPoint], list[PluginRecord]]:
+    entry_points: list[metadata.EntryPoint] = []
+    unreadable: list[PluginRecord] = []
+    seen: set[str] = set()
+    for dist in metadata.distributions():
+        name, version = _identity(dist)
+        if name != UNKNOWN and canonical(name) in seen:
+            continue  # a later folder of the path; the first one is what would be imported
+        seen.add(canonical(name))
+        try:
+            entry_points += dist.entry_points.select(group=ENTRY_POINT_GROUP)
+        except Exception as error:
+            if _mentions_us(dist):
+                cause = f"its entry points cannot be read: {printable(error)}"
+                remedy = f"install `{name}` anew or uninstall it"
+                unreadable.append(
+                    PluginRecord(name, "", name, version, "broken", cause, remedy=remedy)
+                )
+    return entry_points, unreadable
+
+
+def _mentions_us(dist: metadata.Distribution) -> bool:
+    """Return whether an unreadable list is about our group; one without a text may be."""
+    try:
+        return ENTRY_POINT_GROUP in (dist.read_text("entry_points.txt") or "")
+    except Exception:  # not even text
+        return True
+
+
+def _identity(dist: metadata.Distribution | None) -> tuple[str, str]:
+    """Return name and version of a distribution, as far as its metadata can be read."""
+    values = []
+    for attribute in ("name", "version"):
+        try:
+            value = getattr(dist, attribute)
+        except Exception:  # a file that is missing or no text
+            value = None
+        values.append(printable(value, 80) if value else UNKNOWN)
+    return values[0], values[1]
 
 
 def _record(entry_point: metadata.EntryPoint) -> PluginRecord:
-    dist = entry_point.dist
-    return PluginRecord(
-        name=entry_point.name,
-        target=entry_point.value,
-        distribution=dist.name if dist else "unknown",
-        version=dist.version if dist else "unknown",
+    name, version = _identity(entry_point.dist)
+    return PluginRecord(printable(entry_point.name, 80), entry_point.value, name, version)
+
+
+def _by_name_and_origin(found: tuple[PluginRecord, metadata.EntryPoint]) -> tuple[str, ...]:
+    record = found[0]
+    return record.name, record.distribution, record.version, record.target
+
+
+def _refuse_early(
+    found: Sequence[tuple[PluginRecord, metadata.EntryPoint]], policy: Policy
+) -> tuple[list[tuple[PluginRecord, metadata.EntryPoint]], list[PluginRecord]]:
+    """Part the plugins that are to be imported from those that are not, whatever they contain."""
+    refused: list[PluginRecord] = []
+    kept: list[tuple[PluginRecord, metadata.EntryPoint]] = []
+    for record, entry_point in found:
+        refusal = policy.refusal(record)
+        cause = _bad_metadata(entry_point, record)
+        if refusal is not None:
+            refused.append(replace(record, status="blocked", cause=refusal[0], remedy=refusal[1]))
+        elif cause is not None:
+            remedy = f"install {record.origin} anew, or another version of it"
+            refused.append(replace(record, status="broken", cause=cause, remedy=remedy))
+        else:
+            kept.append((record, entry_point))
+    contested = contested_plugin_names([record for record, _ in kept])
+    left = [each for index, each in enumerate(kept) if index not in contested]
+    return left, [*refused, *contested.values()]
+
+
+def _bad_metadata(entry_point: metadata.EntryPoint, record: PluginRecord) -> str | None:
+    if not is_name(entry_point.name):
+        return f"`{record.name}` is no name of a plugin; take the name of the distribution"
+    if entry_point.dist is not None and UNKNOWN in (record.distribution, record.version):
+        return "the metadata of its distribution has no readable name and version"
+    return None
+
+
+def _gather(
+    loaded: Sequence[Loaded], others: Sequence[PluginRecord], unmatched: tuple[str, ...]
+) -> Plugins:
+    """Join the contributions."""
+    contributions = [(record.name, contribution) for record, contribution in loaded]
+    records = [*(record for record, _ in loaded), *others]
+    records.sort(key=lambda each: (each.name, each.distribution, each.version, each.target))
+    every = [contribution for _, contribution in contributions]
+    return Plugins(
+        records=tuple(records),
+        components=ComponentRegistry(_registrations(every)),
+        specs=by_name((name, spec) for name, each in contributions for spec in each.specs),
+        commands=by_name((name, new) for name, each in contributions for new in each.commands),
+        migrations=tuple(step for each in every for step in each.migrations),
+        unmatched=unmatched,
     )
 
 
-def _refuse_taken_name(record: PluginRecord, owner: PluginRecord) -> PluginRecord:
-    cause = (
-        f"`{record.name}` is already the plugin of `{owner.distribution}` {owner.version}; "
-        f"the entry point of `{record.distribution}` {record.version} needs another name."
-    )
-    return replace(record, status="broken", cause=cause)
-
-
-def _load(
-    entry_point: metadata.EntryPoint, record: PluginRecord
-) -> tuple[PluginRecord, Contribution]:
-    """Import one plugin and ask its hooks; whatever it raises becomes its record."""
-    started = time.perf_counter()
-    try:
-        plugin = entry_point.load()
-        seconds = time.perf_counter() - started
-        contribution = _ask(plugin, record)
-    except (Exception, SystemExit) as error:
-        cause = f"{type(error).__name__}: {error}"
-        seconds = time.perf_counter() - started
-        return replace(record, status="broken", cause=cause, import_seconds=seconds), Contribution()
-    return replace(record, import_seconds=seconds), contribution
-
-
-def _ask(plugin: Any, record: PluginRecord) -> Contribution:
-    """Register one plugin with a manager of its own and collect what its hooks return."""
-    manager = pluggy.PluginManager(PROJECT)
-    manager.add_hookspecs(hookspecs)
-    manager.register(plugin, record.name)
-    try:
-        manager.check_pending()
-    except pluggy.PluginValidationError as error:
-        message = f"`{record.name}` implements a hook that does not exist: {error}"
-        raise InvalidPlugin(message) from None
-    components = [each for returned in manager.hook.kokoro_components() for each in returned]
-    specs = {name: file for each in manager.hook.kokoro_specs() for name, file in each.items()}
-    commands = [each for returned in manager.hook.kokoro_commands() for each in returned]
-    registrations = tuple(
-        Registration(each, record.name, record.distribution, record.version) for each in components
-    )
-    ComponentRegistry(registrations)  # a name registered twice is this plugin's fault alone
-    for command in commands:
-        if not isinstance(command, Command):
-            raise InvalidPlugin(f"`{record.name}` returned {command!r}, which is not a `Command`.")
-    migrations = [each for returned in manager.hook.kokoro_migrations() for each in returned]
-    for migration in migrations:
-        if not isinstance(migration, Migration):
-            raise InvalidPlugin(
-                f"`{record.name}` returned {migration!r}, which is not a `Migration`."
-            )
-    named = tuple(NamedSpec(name, file, record.name) for name, file in specs.items())
-    return Contribution(registrations, named, tuple(commands), tuple(migrations))
-
-
-def _gather(loaded: list[tuple[PluginRecord, Contribution]], others: list[PluginRecord]) -> Plugins:
-    """Join the contributions; a named spec or a command that is taken breaks the later plugin."""
-    records, components = list(others), list[Registration]()
-    specs: dict[str, NamedSpec] = {}
-    commands: dict[str, Command] = {}
-    migrations = list[Migration]()
-    for record, contribution in loaded:
-        taken = [each.name for each in contribution.specs if each.name in specs]
-        taken += [each.name for each in contribution.commands if each.name in commands]
-        if taken:
-            cause = f"`{taken[0]}` is already a spec or a command of another plugin."
-            records.append(replace(record, status="broken", cause=cause))
-            continue
-        records.append(record)
-        components += contribution.components
-        specs.update({each.name: each for each in contribution.specs})
-        commands.update({each.name: each for each in contribution.commands})
-        migrations += contribution.migrations
-    records.sort(key=lambda each: (each.name, each.distribution))
-    table = ComponentRegistry(components)
-    return Plugins(tuple(records), table, specs, commands, tuple(migrations))
+def _registrations(contributions: Iterable[Contribution]) -> list[Registration]:
+    return [new for each in contributions for new in each.components]

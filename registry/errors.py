@@ -45,6 +45,21 @@ class InvalidPlugin(RegistryError):
     """A plugin broke the contract of the hooks."""
 
 
+class InvalidPolicy(RegistryError):
+    """A setting that rules which plugins may be imported has a wrong value."""
+
+
+class AmbiguousName(RegistryError):
+    """Two plugins have a spec or a command of one name."""
+
+    def __init__(self, kind: str, name: str, qualified: Iterable[str]) -> None:
+        self.kind, self.name, self.qualified = kind, name, tuple(qualified)
+        which = " and ".join(f"`{each}`" for each in self.qualified)
+        super().__init__(
+            f"`{name}` is a {kind} of more than one plugin; write its qualified name: {which}."
+        )
+
+
 class UnknownNamedSpec(RegistryError):
     """No plugin ships a spec of that name."""
 

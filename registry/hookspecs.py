@@ -63,6 +63,7 @@ class Migration:
         function: Old settings, ``type`` among them, to new ones; pure.
         moves: Keys that have another place now, old dotted path to new; they are moved before
             `function` is called, and the comments of a file move with them.
+        plugin: The plugin that returned it, filled in when it is loaded.
     """
 
     slot: str
@@ -70,6 +71,7 @@ class Migration:
     from_version: int
     function: Callable[[Mapping[str, Any]], Mapping[str, Any]] = _as_it_is
     moves: Mapping[str, str] = field(default_factory=dict)
+    plugin: str = ""
 
 
 @hookspec

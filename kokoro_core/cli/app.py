@@ -34,7 +34,7 @@ class CommandsOfPlugins(TyperGroup):
         own = super().get_command(ctx, cmd_name)
         if own is not None:
             return own
-        command = session_of(ctx).plugins.commands.get(cmd_name)
+        command = session_of(ctx).plugins.command(cmd_name)
         return None if command is None else _forwarding(command)
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
 
 from kokoro_core.cli.checking import JsonOption
-from kokoro_core.cli.output import print_json, print_table
+from kokoro_core.cli.output import print_error, print_json, print_table
 from kokoro_core.cli.session import session_of
-from registry import Plugins
+from registry import PluginRecord, Plugins
 from registry.errors import RegistryError, suggestion
 
 
@@ -53,11 +54,10 @@ def component_rows(plugins: Plugins, slot: str | None) -> list[dict[str, Any]]:
     rows = []
     for each in sorted(plugins.components, key=lambda found: (found.slot, found.qualified_name)):
         if slot in (None, each.slot):
-            short = each.name if each.name in plugins.components.names(each.slot) else None
             rows.append(
                 {
                     "slot": each.slot,
-                    "type": short or each.qualified_name,
+                    "type": plugins.components.name_of(each),
                     "qualified_name": each.qualified_name,
                     "plugin": each.plugin,
                     "distribution": each.distribution,
@@ -77,8 +77,8 @@ def specs(ctx: typer.Context, as_json: JsonOption = False) -> None:
     """List the named specs."""
     found = session_of(ctx).plugins.specs
     rows = [
-        {"name": each.name, "plugin": each.plugin, "file": str(each.file)}
-        for each in sorted(found.values(), key=lambda each: each.name)
+        {"name": name, "plugin": each.plugin, "file": str(each.file)}
+        for name, each in sorted(found.items())
     ]
     if as_json:
         print_json(rows)
@@ -86,22 +86,43 @@ def specs(ctx: typer.Context, as_json: JsonOption = False) -> None:
         print_table(("name", "plugin", "file"), (tuple(each.values()) for each in rows))
 
 
-def plugins(ctx: typer.Context, as_json: JsonOption = False) -> None:
-    """List the plugins: loaded, blocked or broken and why, and how long each took to import."""
-    records = session_of(ctx).plugins.records
+def plugins(
+    ctx: typer.Context,
+    strict: Annotated[
+        bool,
+        typer.Option("--strict", help="End with 1 if a plugin is not loaded or has a flag."),
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """List the plugins: what each brings, its import time, and what is wrong with it."""
+    found = session_of(ctx).plugins
     if as_json:
-        print_json([asdict(each) for each in records])
-        return
-    print_table(
-        ("plugin", "distribution", "status", "import", "why"),
-        (
+        print_json([asdict(each) for each in found.records])
+    else:
+        print_table(
+            ("plugin", "distribution", "status", "import", "brings"),
             (
-                each.name,
-                f"{each.distribution} {each.version}",
-                each.status,
-                f"{1000 * each.import_seconds:.0f} ms",
-                each.cause,
-            )
-            for each in records
-        ),
-    )
+                (
+                    each.name,
+                    f"{each.distribution} {each.version}",
+                    each.status,
+                    f"{1000 * each.import_seconds:.0f} ms",
+                    ", ".join((*each.components, *each.specs, *each.commands)),
+                )
+                for each in found.records
+            ),
+        )
+        for record in found.records:
+            for line in complaints(record):
+                print(f"{record.name} ({record.distribution} {record.version}) {line}")
+    for name in found.unmatched:
+        print_error(f"`{name}` is to be blocked or allowed, but nothing has that name.")
+    if strict and (found.unmatched or any(list(complaints(each)) for each in found.records)):
+        raise typer.Exit(1)
+
+
+def complaints(record: PluginRecord) -> Iterator[str]:
+    """Yield a line for why a plugin is not loaded, and for each of its flags."""
+    if record.status != "loaded":
+        yield f"is {record.status}: {record.cause}. What to do: {record.remedy}."
+    yield from (f"{flag}." for flag in record.flags)

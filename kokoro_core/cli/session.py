@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from registry import Plugins, discover, installed_plugins
+from registry import Plugins, Policy, discover, installed_plugins
 from registry.errors import RegistryError, suggestion
 
 
@@ -29,12 +29,14 @@ class Session:
         Raises:
             RegistryError: A name that is to be blocked is of no plugin.
         """
+        import kokoro_core.slots  # noqa: F401  (every plugin imports it; no one's import pays)
+
         if not self.blocked:
             return installed_plugins()
-        found = discover(block=self.blocked)
+        found = discover(Policy.from_environment(self.blocked))
         names = [each.name for each in found.records]
         for name in self.blocked:
-            if name not in names:
+            if name in found.unmatched:
                 hint = suggestion(name, names) or ";"
                 raise RegistryError(
                     f"`--no-plugin {name}`: no such plugin{hint} installed: {', '.join(names)}."

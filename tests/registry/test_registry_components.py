@@ -118,3 +118,27 @@ def test_only_classes_with_a_slot_and_a_name_are_components(component: Any) -> N
 )
 def test_only_a_close_name_is_suggested(name: object, hint: str) -> None:
     assert suggestion(name, ["round", "square"]) == hint
+
+
+def test_a_short_name_stays_with_the_built_in_component_whatever_the_order() -> None:
+    class Other(Shape):
+        component_name = "round"
+
+    own = Registration(Round, "own", "kokoro-core", "1.0")
+    for order in itertools.permutations([made_by("a", Other), own, made_by("z", Ball)]):
+        registry = ComponentRegistry(order)
+        assert registry.get(SHAPE, "round") is Round
+        assert registry.find("shape", "a/round").component is Other
+        assert registry.names("shape") == ("a/round", "round", "z/round")
+
+
+def test_of_two_slots_of_one_name_each_has_the_components_of_its_own_base() -> None:
+    class OtherShape:
+        slot = "shape"
+
+    class Blob(OtherShape):
+        component_name = "round"
+
+    registry = ComponentRegistry([made_by("p", Round), made_by("q", Blob)])
+    assert registry.get(SHAPE, "round") is Round
+    assert registry.get(Slot("shape", OtherShape), "round") is Blob

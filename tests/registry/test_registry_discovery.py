@@ -11,44 +11,10 @@ from textwrap import dedent
 
 import pytest
 
-from registry import Command, PluginRecord, Plugins, discover, installed_plugins
-from registry.errors import UnknownNamedSpec
-
-GOOD = """
-from registry import Command, hookimpl
-
-class {name}Params:
-    slot, component_name = "encoder", "{name}"
-
-@hookimpl
-def kokoro_components():
-    return [{name}Params]
-"""
-
-
-class Site:
-    """A folder with distributions that bring plugins."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def add(self, plugin: str, source: str, distribution: str = "", version: str = "1.0") -> None:
-        distribution = distribution or f"dist-{plugin}"
-        module = f"{distribution}_{plugin}".replace("-", "_")
-        (self.folder / f"{module}.py").write_text(dedent(source))
-        info = self.folder / f"{distribution}-{version}.dist-info"
-        info.mkdir(exist_ok=True)
-        header = f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n"
-        (info / "METADATA").write_text(header)
-        entry_points = f"[kokoro.plugins]\n{plugin} = {module}\n"
-        (info / "entry_points.txt").write_text(entry_points)
-
-    def entry_points(self) -> list[metadata.EntryPoint]:
-        found = metadata.distributions(path=[str(self.folder)])
-        return [each for dist in found for each in dist.entry_points]
-
-    def discover(self, *block: str) -> Plugins:
-        return discover(block=block, entry_points=self.entry_points())
+from registry import Command, Plugins, Policy, discover, installed_plugins
+from registry.errors import AmbiguousComponent, AmbiguousName, InvalidPolicy, UnknownNamedSpec
+from registry.names import canonical, printable
+from tests.plugins_broken.site import GOOD, Site, record_of
 
 
 @pytest.fixture
@@ -57,11 +23,8 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     before = set(sys.modules)
     yield Site(tmp_path)
     for name in set(sys.modules) - before:
-        del sys.modules[name]
-
-
-def record_of(plugins: Plugins, name: str) -> PluginRecord:
-    return next(each for each in plugins.records if each.name == name)
+        if str(getattr(sys.modules[name], "__file__", "")).startswith(str(tmp_path)):
+            del sys.modules[name]
 
 
 def test_a_plugin_brings_components_specs_and_commands_with_its_origin(site: Site) -> None:
@@ -70,7 +33,7 @@ def test_a_plugin_brings_components_specs_and_commands_with_its_origin(site: Sit
 
     @hookimpl
     def kokoro_specs():
-        return {"tiny": Path("tiny.yaml")}
+        return {"tiny": Path(__file__)}
 
     @hookimpl
     def kokoro_commands():
@@ -80,132 +43,251 @@ def test_a_plugin_brings_components_specs_and_commands_with_its_origin(site: Sit
     plugins = site.discover()
     [record] = plugins.records
     assert (record.name, record.distribution, record.version) == ("acme", "dist-acme", "2.5")
-    assert (record.status, record.cause, record.target) == ("loaded", None, "dist_acme_acme")
+    assert (record.status, record.cause, record.remedy) == ("loaded", None, None)
+    assert (record.target, record.flags, record.built_in) == ("dist_acme_acme", (), False)
+    assert record.components == ("encoder/wave",)
+    assert (record.specs, record.commands) == (("tiny",), ("hum",))
     assert plugins.components.find("encoder", "wave").qualified_name == "acme/wave"
-    assert plugins.named_spec("tiny").plugin == "acme"
+    assert plugins.named_spec("tiny") is plugins.named_spec("acme/tiny")
+    assert plugins.command("hum") is plugins.commands["hum"]
     assert plugins.commands["hum"].load() is __import__("os").path.join
 
 
-BREAKERS = {
-    "raises on import": ("raise OSError('no disk')", "OSError: no disk"),
-    "exits on import": ("raise SystemExit(3)", "SystemExit: 3"),
-    "lacks a dependency": ("import not_there_at_all", "No module named 'not_there_at_all'"),
-    "is not Python": ("def", "SyntaxError"),
-    "raises in the hook": (
-        "from registry import hookimpl\n@hookimpl\ndef kokoro_components(): 1 / 0",
-        "ZeroDivisionError",
-    ),
-    "raises half-way": (
-        GOOD.format(name="half") + "\n@hookimpl\ndef kokoro_specs(): raise KeyError('x')",
-        "KeyError: 'x'",
-    ),
-    "misspells a hook": (
-        "from registry import hookimpl\n@hookimpl\ndef kokoro_component(): return []",
-        "implements a hook that does not exist",
-    ),
-    "has a wrong signature": (
-        "from registry import hookimpl\n@hookimpl\ndef kokoro_components(registry): return []",
-        "PluginValidationError",
-    ),
-    "returns no list": (
-        "from registry import hookimpl\n@hookimpl\ndef kokoro_components(): return 3",
-        "TypeError",
-    ),
-    "returns no components": (
-        "from registry import hookimpl\n@hookimpl\ndef kokoro_components(): return ['wave']",
-        "returned 'wave' from `kokoro_components`",
-    ),
-    "returns no commands": (
-        "from registry import hookimpl\n@hookimpl\ndef kokoro_commands(): return [print]",
-        "which is not a `Command`",
-    ),
-    "registers a name twice": (
-        GOOD.format(name="twice").replace("[twiceParams]", "[twiceParams, twiceParams]"),
-        "registers the encoder `twice` twice",
-    ),
-}
-
-
-@pytest.mark.parametrize("kind", BREAKERS)
-def test_a_broken_plugin_is_recorded_leaves_nothing_and_stops_no_other(
-    site: Site, kind: str
-) -> None:
-    source, cause = BREAKERS[kind]
+def test_a_broken_plugin_leaves_nothing_and_stops_no_other(site: Site) -> None:
     site.add("before", GOOD.format(name="a"))
-    site.add("broken", source)
+    site.add("broken", GOOD.format(name="half") + "\n@hookimpl\ndef kokoro_specs(): return 3")
     site.add("later", GOOD.format(name="z"))
     plugins = site.discover()
     record = record_of(plugins, "broken")
     assert record.status == "broken"
-    assert cause in (record.cause or "")
+    assert record.cause == (
+        "`kokoro_specs` of `broken` returned 3; it must return a mapping of names to files"
+    )
     assert plugins.components.names("encoder") == ("a", "z")
-    assert plugins.specs == {}
 
 
-def test_a_plugin_without_an_object_behind_it_is_broken(site: Site) -> None:
+def test_an_error_names_the_place_in_the_plugin(site: Site) -> None:
+    site.add("acme", "\n\ndef boil():\n    return 1 / 0\n\nboil()\n")
+    record = record_of(site.discover(), "acme")
+    assert record.cause == "ZeroDivisionError: division by zero (dist_acme_acme.py:4)"
+    assert record.remedy == (
+        "install another version of `dist-acme` 1.0 or tell its author; "
+        "`--no-plugin acme` runs without it"
+    )
+
+
+def test_a_missing_dependency_and_a_missing_plugin_have_remedies_of_their_own(site: Site) -> None:
+    site.add("needy", "import not_there_at_all")
     site.add("ghost", "")
     (site.folder / "dist_ghost_ghost.py").unlink()
-    assert "No module named" in (record_of(site.discover(), "ghost").cause or "")
+    plugins = site.discover()
+    assert "what brings the module `not_there_at_all`" in (record_of(plugins, "needy").remedy or "")
+    assert "its module is not installed" in (record_of(plugins, "ghost").remedy or "")
+
+
+def test_a_keyboard_interrupt_is_the_user_s_and_no_plugin_s(site: Site) -> None:
+    site.add("acme", "raise KeyboardInterrupt")
+    with pytest.raises(KeyboardInterrupt):
+        site.discover()
+
+
+# what may be imported
 
 
 def test_a_blocked_plugin_is_not_imported(site: Site) -> None:
     site.add("acme", "raise OSError('imported')")
-    record = record_of(site.discover("acme"), "acme")
-    assert (record.status, record.cause) == ("blocked", None)
+    record = record_of(site.discover(Policy(block=frozenset({"acme"}))), "acme")
+    assert (record.status, record.cause) == ("blocked", "`acme` is to be blocked")
+    assert "KOKORO_BLOCK_PLUGINS" in (record.remedy or "")
     assert "dist_acme_acme" not in sys.modules
 
 
-def test_of_two_distributions_with_one_plugin_name_the_second_is_broken_naming_both(
-    site: Site,
+def test_only_allowed_distributions_are_imported_and_the_built_in_one_always(site: Site) -> None:
+    for name in ("one", "two"):
+        site.add(name, GOOD.format(name=name))
+    plugins = site.discover(Policy(allow=frozenset({"Dist.One"})), with_built_in=True)
+    assert record_of(plugins, "one").status == "loaded"
+    two = record_of(plugins, "two")
+    assert (two.status, two.cause) == (
+        "blocked",
+        "`dist-two` is not among the allowed distributions",
+    )
+    assert "dist_two_two" not in sys.modules
+    assert {each.status for each in plugins.records if each.built_in} == {"loaded"}
+
+
+def test_third_parties_can_be_turned_off_and_the_built_in_plugins_stay(site: Site) -> None:
+    site.add("acme", "raise OSError('imported')")
+    plugins = site.discover(Policy(third_party=False), with_built_in=True)
+    record = record_of(plugins, "acme")
+    assert (record.status, record.cause) == ("blocked", "`KOKORO_DISABLE_PLUGINS` is 1")
+    assert {each.status for each in plugins.records if each.built_in} == {"loaded"}
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({}, Policy()),
+        ({"KOKORO_BLOCK_PLUGINS": " a, b:c ,,"}, Policy(block=frozenset({"a", "b:c"}))),
+        ({"KOKORO_ALLOW_PLUGINS": "x"}, Policy(allow=frozenset({"x"}))),
+        ({"KOKORO_ALLOW_PLUGINS": ""}, Policy(allow=frozenset())),
+        ({"KOKORO_DISABLE_PLUGINS": "1"}, Policy(third_party=False)),
+        ({"KOKORO_DISABLE_PLUGINS": "0"}, Policy()),
+    ],
+)
+def test_the_environment_says_what_may_be_imported(
+    variables: dict[str, str], expected: Policy
 ) -> None:
+    assert Policy.from_environment(environment=variables) == expected
+
+
+def test_what_the_environment_blocks_adds_to_what_the_command_line_blocks() -> None:
+    policy = Policy.from_environment(["a"], {"KOKORO_BLOCK_PLUGINS": "b"})
+    assert policy.block == {"a", "b"}
+
+
+def test_a_wrong_value_of_the_switch_is_refused() -> None:
+    with pytest.raises(InvalidPolicy, match=r"`KOKORO_DISABLE_PLUGINS` must be 1 .* not 'yes'"):
+        Policy.from_environment(environment={"KOKORO_DISABLE_PLUGINS": "yes"})
+
+
+def test_names_of_the_policy_that_nothing_has_are_told(site: Site) -> None:
+    site.add("acme", GOOD.format(name="x"))
+    policy = Policy(
+        block=frozenset({"acme", "acne", "dist-acme:acme", "other:acme"}), allow=frozenset({"gone"})
+    )
+    assert site.discover(policy).unmatched == ("acne", "gone", "other:acme")
+
+
+# versions of the hooks
+
+
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [("", "loaded"), ("KOKORO_API = 1", "loaded"), ("KOKORO_API = 2", "incompatible")],
+)
+def test_a_plugin_says_for_which_hooks_it_was_written(site: Site, line: str, status: str) -> None:
+    site.add("acme", f"{line}\n{GOOD.format(name='x')}")
+    record = record_of(site.discover(), "acme")
+    assert record.status == status
+    assert ("dist_acme_acme" in sys.modules) == (status == "loaded")
+    if status == "incompatible":
+        assert "python -m pip install --upgrade kokoro-core" in (record.remedy or "")
+        assert "than 1.0" in (record.remedy or "")
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "'1'", "True", "None", "1.0"])
+def test_a_version_of_the_hooks_that_is_none_is_refused(site: Site, value: str) -> None:
+    site.add("acme", f"KOKORO_API = {value}\n{GOOD.format(name='x')}")
+    record = record_of(site.discover(), "acme")
+    assert record.status in {"broken", "incompatible"}
+    assert record.components == ()
+
+
+# names that two have
+
+
+def test_two_distributions_with_one_plugin_name_are_both_refused_naming_both(site: Site) -> None:
     site.add("acme", GOOD.format(name="first"), "aaa")
     site.add("acme", GOOD.format(name="second"), "bbb")
     plugins = site.discover()
     assert [(each.distribution, each.status) for each in plugins.records] == [
-        ("aaa", "loaded"),
+        ("aaa", "broken"),
         ("bbb", "broken"),
     ]
-    cause = plugins.records[1].cause or ""
-    assert "already the plugin of `aaa` 1.0" in cause
-    assert "`bbb` 1.0 needs another name" in cause
-    assert plugins.components.names("encoder") == ("first",)
+    first, second = plugins.records
+    assert first.cause == "`acme` is also the name of a plugin of `bbb` 1.0"
+    assert second.cause == "`acme` is also the name of a plugin of `aaa` 1.0"
+    assert "block one: `--no-plugin aaa:acme`" in (first.remedy or "")
+    assert not {"aaa_acme", "bbb_acme"} & set(sys.modules)
 
 
-@pytest.mark.parametrize(
-    "hook",
-    [
-        "def kokoro_specs(): return {'tiny': __file__}",
-        "def kokoro_commands(): return [Command('tiny', '', 'os:sep')]",
-    ],
-)
-def test_a_named_spec_or_a_command_that_is_taken_breaks_the_later_plugin(
-    site: Site, hook: str
+def test_blocking_one_of_two_lets_the_other_load(site: Site) -> None:
+    site.add("acme", GOOD.format(name="first"), "aaa")
+    site.add("acme", GOOD.format(name="second"), "bbb")
+    plugins = site.discover(Policy(block=frozenset({"aaa:acme"})))
+    assert [each.status for each in plugins.records] == ["blocked", "loaded"]
+    assert plugins.components.names("encoder") == ("second",)
+
+
+def test_one_distribution_cannot_have_a_plugin_name_twice(site: Site) -> None:
+    entry_points = "[kokoro.plugins]\nacme = dist_acme_acme\nacme = os\n"
+    site.add("acme", GOOD.format(name="x"), entry_points=entry_points)
+    assert [each.status for each in site.discover().records] == ["broken", "broken"]
+
+
+@pytest.mark.parametrize("kind", ["spec", "command"])
+def test_a_spec_or_command_of_two_plugins_is_reached_by_its_qualified_name(
+    site: Site, kind: str
 ) -> None:
+    hook = {
+        "spec": "def kokoro_specs(): return {'tiny': __import__('pathlib').Path(__file__)}",
+        "command": "def kokoro_commands(): return [Command('tiny', '', 'os:getcwd')]",
+    }[kind]
     for plugin in ("one", "two"):
         site.add(plugin, GOOD.format(name=plugin) + f"\n@hookimpl\n{hook}\n")
     plugins = site.discover()
-    assert record_of(plugins, "one").status == "loaded"
-    assert record_of(plugins, "two").status == "broken"
-    assert "`tiny` is already a spec or a command" in (record_of(plugins, "two").cause or "")
-    assert plugins.components.names("encoder") == ("one",)
+    look_up = plugins.named_spec if kind == "spec" else plugins.command
+    assert look_up("one/tiny") is not look_up("two/tiny")
+    message = "`tiny` is a .* of more than one plugin; .*: `one/tiny` and `two/tiny`"
+    with pytest.raises(AmbiguousName, match=message):
+        look_up("tiny")
+    for name, other in (("one", "two"), ("two", "one")):
+        record = record_of(plugins, name)
+        assert (record.status, len(record.flags)) == ("loaded", 1)
+        assert f"that of the plugin `{other}` of `dist-{other}` 1.0" in record.flags[0]
+        assert f"write `{name}/tiny`" in record.flags[0]
+
+
+def test_a_component_s_short_name_stays_with_the_built_in_one(site: Site) -> None:
+    site.add("aaa", GOOD.format(name="transformer"))
+    plugins = site.discover(with_built_in=True)
+    assert plugins.components.find("encoder", "transformer").plugin == "transformer"
+    assert plugins.components.find("encoder", "aaa/transformer").plugin == "aaa"
+    assert plugins.components.names("encoder") == ("aaa/transformer", "transformer")
+    assert "write `aaa/transformer`" in record_of(plugins, "aaa").flags[0]
+    assert [each.flags for each in plugins.records if each.built_in] == [()] * 9
+
+
+def test_another_s_settings_cannot_be_rewritten(site: Site) -> None:
+    hook = "@hookimpl\ndef kokoro_migrations(): return [Migration('encoder', '{}', 1)]\n"
+    site.add("owner", GOOD.format(name="wave") + hook.format("wave"))
+    site.add("other", GOOD.format(name="x") + hook.format("wave"))
+    plugins = site.discover()
+    assert record_of(plugins, "owner").status == "loaded"
+    other = record_of(plugins, "other")
+    assert (other.status, other.components) == ("broken", ())
+    assert "migration of `encoder/wave` has a name that the plugin `owner`" in (other.cause or "")
+    assert len(plugins.migrations) == 1
 
 
 def test_the_order_of_the_entry_points_changes_nothing(site: Site) -> None:
-    site.add("a", GOOD.format(name="x"))
-    site.add("b", GOOD.format(name="x"))
+    spec = "\n@hookimpl\ndef kokoro_specs(): return {'t': __import__('pathlib').Path(__file__)}\n"
+    site.add("a", GOOD.format(name="x") + spec)
+    site.add("b", GOOD.format(name="x") + spec)
     site.add("c", "raise ValueError('c')")
-    results = [
-        discover(entry_points=order) for order in itertools.permutations(site.entry_points())
-    ]
+    site.add("d", GOOD.format(name="d"), "d1")
+    site.add("d", GOOD.format(name="d"), "d2")
+    orders = list(itertools.permutations(site.entry_points()))
+    results = [discover(entry_points=order) for order in orders]
     seen = {
         (
-            tuple((each.name, each.status, each.cause) for each in plugins.records),
+            tuple(
+                (each.name, each.distribution, each.status, each.cause, each.remedy, each.flags)
+                for each in plugins.records
+            ),
             plugins.components.names("encoder"),
+            tuple(plugins.specs),
         )
         for plugins in results
     }
-    assert len(results) == 6
+    assert len(results) == 120
     assert len(seen) == 1
+    [(records, _, specs)] = seen
+    assert [each[2] for each in records] == ["loaded", "loaded", "broken", "broken", "broken"]
+    assert specs == ("a/t", "b/t")
+    with pytest.raises(AmbiguousComponent):
+        results[0].components.find("encoder", "x")
 
 
 def test_an_unknown_named_spec_lists_the_known_ones() -> None:
@@ -225,3 +307,12 @@ def test_the_built_in_plugins_come_through_the_entry_points_and_load() -> None:
     assert {each.name for each in plugins.records} == declared
     assert [each.cause for each in plugins.records if each.status != "loaded"] == []
     assert {"encoder", "decoder", "positional_encoding"} <= set(plugins.components.slots())
+
+
+def test_names_of_distributions_have_one_spelling() -> None:
+    assert canonical("Kokoro__.Core") == canonical("kokoro-core") == "kokoro-core"
+
+
+def test_a_stranger_s_text_is_shown_on_one_line_without_control_codes() -> None:
+    assert printable("a\n b\x1b[31m") == "a b\\x1b[31m"
+    assert printable("x" * 500) == "x" * 399 + "…"

@@ -1,0 +1,80 @@
+"""The version of the hooks: what a plugin says that it was written for, and what there is."""
+
+from __future__ import annotations
+
+import ast
+from importlib import metadata
+from pathlib import Path
+
+from registry.errors import InvalidPlugin
+from registry.names import BUILT_IN_DISTRIBUTION
+from registry.records import PluginRecord
+
+API_VERSION = 1
+"""The version of the hooks and contracts that this installation has."""
+
+OLDEST_API = 1
+"""The oldest version that plugins may be written for."""
+
+ATTRIBUTE = "KOKORO_API"
+
+
+def api_in_source(entry_point: metadata.EntryPoint) -> int | None:
+    """Return the version that a plugin's file states, without running it; None if it is not seen.
+
+    A plugin for later hooks mostly fails on import, with an error that hides the reason. So the
+    line ``KOKORO_API = 2`` is read from its source, where the source lies with its distribution.
+    """
+    if entry_point.dist is None:
+        return None
+    module = entry_point.value.partition(":")[0].strip().replace(".", "/")
+    for file in (f"{module}.py", f"{module}/__init__.py"):
+        try:
+            source = Path(str(entry_point.dist.locate_file(file))).read_bytes()
+        except (OSError, ValueError):
+            continue
+        return _stated(source) if ATTRIBUTE.encode() in source else None
+    return None
+
+
+def _stated(source: bytes) -> int | None:
+    try:
+        body = ast.parse(source).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None  # the import says it better
+    for node in body:
+        targets = node.targets if isinstance(node, ast.Assign) else []
+        names = [each.id for each in targets if isinstance(each, ast.Name)]
+        if ATTRIBUTE in names and isinstance(node, ast.Assign):
+            value = node.value
+            if isinstance(value, ast.Constant) and type(value.value) is int:
+                return value.value
+    return None
+
+
+def api_of(plugin: object, record: PluginRecord) -> int:
+    """Return the version that an imported plugin states; the first one if it states none.
+
+    Raises:
+        InvalidPlugin: What it states is no version.
+    """
+    stated = getattr(plugin, ATTRIBUTE, 1)
+    if type(stated) is not int or stated < 1:
+        raise InvalidPlugin(
+            f"`{record.name}` states `{ATTRIBUTE} = {stated!r}`; a version of the hooks is a whole "
+            f"number from 1."
+        )
+    return stated
+
+
+def incompatibility(api: int, record: PluginRecord) -> tuple[str, str] | None:
+    """Return why a plugin for a version of the hooks cannot be used and what to install."""
+    cause = f"it was written for version {api} of the hooks, this installation has {API_VERSION}"
+    if api > API_VERSION:
+        return cause, (
+            f"python -m pip install --upgrade {BUILT_IN_DISTRIBUTION}, or an older version of "
+            f"`{record.distribution}` than {record.version}"
+        )
+    if api < OLDEST_API:
+        return cause, f"python -m pip install --upgrade {record.distribution}"
+    return None

@@ -1,0 +1,190 @@
+"""Ask one plugin's hooks what it brings, and refuse what does not keep their contract."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Mapping
+from itertools import islice
+from typing import Any
+
+import pluggy
+
+from registry import hookspecs
+from registry.components import ComponentRegistry, Registration
+from registry.errors import InvalidPlugin
+from registry.hookspecs import PROJECT, Command, Migration
+from registry.names import RESERVED_COMMANDS, is_name, is_target, printable
+from registry.records import Contribution, NamedSpec, PluginRecord
+
+MAX_ITEMS = 10_000
+"""The most that one hook may return; a generator without an end must end somewhere."""
+
+_HOOKS = [name for name in vars(hookspecs) if name.startswith("kokoro_")]
+
+
+def ask(plugin: Any, record: PluginRecord) -> Contribution:
+    """Register a plugin with a manager of its own and collect what its hooks return.
+
+    Raises:
+        InvalidPlugin: It has no hook, a misspelt one, or a hook that returns something else than
+            the contract says.
+    """
+    manager = _register(plugin, record)
+    contribution = Contribution(
+        components=_components(_returned(manager, "kokoro_components", record), record),
+        specs=_specs(manager, record),
+        commands=_commands(_returned(manager, "kokoro_commands", record), record),
+        migrations=_migrations(_returned(manager, "kokoro_migrations", record), record),
+    )
+    ComponentRegistry(contribution.components)  # a name twice is this plugin's fault alone
+    _refuse_twice("spec", [each.name for each in contribution.specs], record)
+    _refuse_twice("command", [each.name for each in contribution.commands], record)
+    return contribution
+
+
+def _register(plugin: Any, record: PluginRecord) -> pluggy.PluginManager:
+    manager = pluggy.PluginManager(PROJECT)
+    manager.add_hookspecs(hookspecs)
+    manager.register(plugin, record.name)
+    known = ", ".join(f"`{each}`" for each in _HOOKS)
+    try:
+        manager.check_pending()
+    except pluggy.PluginValidationError as error:
+        raise InvalidPlugin(
+            f"`{record.name}` implements a hook that does not exist: {error}; the hooks are {known}"
+        ) from None
+    if not manager.get_hookcallers(plugin):
+        raise InvalidPlugin(
+            f"`{record.name}` implements no hook; a plugin marks with `@hookimpl` functions named "
+            f"{known}"
+        )
+    return manager
+
+
+def _call(manager: pluggy.PluginManager, hook: str, record: PluginRecord) -> list[Any]:
+    """Return what each implementation of a hook returned; pluggy itself would drop a None."""
+    results = []
+    for each in getattr(manager.hook, hook).get_hookimpls():
+        if each.wrapper or each.hookwrapper:
+            raise InvalidPlugin(f"`{record.name}` wraps `{hook}`; a plugin has only its own hooks")
+        results.append(each.function())
+    return results
+
+
+def _returned(manager: pluggy.PluginManager, hook: str, record: PluginRecord) -> list[Any]:
+    """Return the items of a hook that returns a list or another iterable."""
+    items: list[Any] = []
+    for result in _call(manager, hook, record):
+        if not isinstance(result, Iterable) or isinstance(result, (str, bytes, Mapping)):
+            _close(result)
+            raise InvalidPlugin(
+                f"`{hook}` of `{record.name}` returned {_shown(result)}; it must return a list"
+            )
+        items += islice(result, MAX_ITEMS + 1)
+        if len(items) > MAX_ITEMS:
+            raise InvalidPlugin(
+                f"`{hook}` of `{record.name}` returned more than {MAX_ITEMS:,} things"
+            )
+    return items
+
+
+def _close(result: Any) -> None:
+    """Close what an ``async def`` returned, which would otherwise warn that nobody awaited it."""
+    if inspect.iscoroutine(result):
+        result.close()
+
+
+def _components(items: list[Any], record: PluginRecord) -> tuple[Registration, ...]:
+    registrations = []
+    for item in items:
+        new = Registration(item, record.name, record.distribution, record.version)
+        what = f"the {printable(new.slot, 60)} `{printable(new.name, 60)}` of `{record.name}`"
+        if not (is_name(new.slot) and is_name(new.name)):
+            raise InvalidPlugin(f"{what} has a name that no spec can hold; {_NAMES}")
+        if inspect.isabstract(item) or not callable(getattr(item, "build", None)):
+            raise InvalidPlugin(f"{what} implements no `build`, so nothing can be made of it")
+        missing = [each for each in ("model_fields", "model_validate") if not hasattr(item, each)]
+        if missing:
+            raise InvalidPlugin(
+                f"{what} has no `{missing[0]}`; a params class derives from the base of its slot"
+            )
+        registrations.append(new)
+    return tuple(registrations)
+
+
+def _specs(manager: pluggy.PluginManager, record: PluginRecord) -> tuple[NamedSpec, ...]:
+    named = []
+    for result in _call(manager, "kokoro_specs", record):
+        if not isinstance(result, Mapping):
+            raise InvalidPlugin(
+                f"`kokoro_specs` of `{record.name}` returned {_shown(result)}; it must return a "
+                f"mapping of names to files"
+            )
+        for name, file in result.items():
+            _check_name("spec", name, record)
+            if not callable(getattr(file, "read_bytes", None)):
+                raise InvalidPlugin(
+                    f"the spec `{name}` of `{record.name}` is {_shown(file)}, which is no file; "
+                    f"return `importlib.resources.files(…) / …`"
+                )
+            if not file.is_file():
+                raise InvalidPlugin(
+                    f"the spec `{name}` of `{record.name}` is a file that is not there: "
+                    f"{printable(file)}; is it in the package data?"
+                )
+            named.append(NamedSpec(name, file, record.name))
+    return tuple(named)
+
+
+def _commands(items: list[Any], record: PluginRecord) -> tuple[Command, ...]:
+    for item in items:
+        if not isinstance(item, Command):
+            raise InvalidPlugin(
+                f"`{record.name}` returned {_shown(item)}, which is not a `Command`"
+            )
+        _check_name("command", item.name, record)
+        if not (isinstance(item.target, str) and ":" in item.target and is_target(item.target)):
+            raise InvalidPlugin(
+                f"the command `{item.name}` of `{record.name}` has the target "
+                f"{_shown(item.target)}; write `package.module:function`"
+            )
+        if not isinstance(item.help, str):
+            raise InvalidPlugin(f"the command `{item.name}` of `{record.name}` has no text as help")
+        if item.name in RESERVED_COMMANDS and not record.built_in:
+            raise InvalidPlugin(
+                f"the command `{item.name}` of `{record.name}` is one of the command line's own; "
+                f"it needs another name"
+            )
+    return tuple(items)
+
+
+def _migrations(items: list[Any], record: PluginRecord) -> tuple[Migration, ...]:
+    for item in items:
+        if not isinstance(item, Migration):
+            raise InvalidPlugin(
+                f"`{record.name}` returned {_shown(item)}, which is not a `Migration`"
+            )
+    return tuple(replace(each, plugin=record.name) for each in items)
+
+
+_NAMES = "letters, digits, `_`, `-` and `.` make a name, a letter or digit first, 64 at most"
+
+
+def _check_name(kind: str, name: object, record: PluginRecord) -> None:
+    if not is_name(name):
+        raise InvalidPlugin(f"`{record.name}` has a {kind} with the name {_shown(name)}; {_NAMES}")
+
+
+def _refuse_twice(kind: str, names: list[str], record: PluginRecord) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise InvalidPlugin(
+                f"`{record.name}` returns the {kind} `{name}` twice; a name stands for one thing"
+            )
+
+
+def _shown(value: object) -> str:
+    try:
+        return printable(repr(value), 80)
+    except Exception:
+        return f"a {type(value).__name__}"

@@ -1,0 +1,119 @@
+"""Names that more than one plugin claims: refused alike, whatever the order of the plugins.
+
+A name of what is in the box stays with it. Among third parties nobody wins: a plugin's name, on
+which qualified names rest, is refused to all who claim it; any other name is reached in its
+qualified form, and those who have it are flagged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from registry.records import Contribution, PluginRecord
+
+Loaded = tuple[PluginRecord, Contribution]
+
+
+def contested_plugin_names(records: Sequence[PluginRecord]) -> dict[int, PluginRecord]:
+    """Return by index the records whose name another plugin has too, each with its cause.
+
+    Of several plugins of one name the built-in one, if there is one, is not among them.
+    """
+    refused = {}
+    for index, record in enumerate(records):
+        others = [each for i, each in enumerate(records) if i != index and each.name == record.name]
+        winner = record.built_in and not any(each.built_in for each in others)
+        if others and not winner:
+            who = " and ".join(sorted({each.origin for each in others}))
+            kept = any(each.built_in for each in others) and not record.built_in
+            refused[index] = replace(
+                record,
+                status="broken",
+                cause=f"`{record.name}` is also the name of a plugin of {who}",
+                remedy=(
+                    f"the entry point of {record.origin} needs another name"
+                    if kept
+                    else f"uninstall one of them, or block one: "
+                    f"`--no-plugin {record.distribution}:{record.name}`"
+                ),
+            )
+    return refused
+
+
+def settle(loaded: Iterable[Loaded]) -> list[Loaded]:
+    """Refuse plugins that take a built-in's name of a spec, a command or a migrated component.
+
+    The rest come back with flags for the names that they share.
+    """
+    found = list(loaded)
+    settled = [_break_takers(each, found) for each in found]
+    return [_flag_shared(each, settled) for each in settled]
+
+
+def _break_takers(one: Loaded, everyone: Sequence[Loaded]) -> Loaded:
+    record, contribution = one
+    if record.built_in:
+        return one
+    box = [each for each in everyone if each[0].built_in]
+    taken = [
+        *((owner, f"spec `{name}`") for owner, name in _shared(record.specs, box, "specs")),
+        *(
+            (owner, f"command `{name}`")
+            for owner, name in _shared(record.commands, box, "commands")
+        ),
+        *_foreign_migrations(contribution, record, everyone),
+    ]
+    if not taken:
+        return one
+    owner, what = taken[0]
+    broken = replace(
+        record,
+        status="broken",
+        cause=f"its {what} has a name that the plugin `{owner.name}` of {owner.origin} has",
+        remedy=f"{record.origin} must rename it; `--no-plugin {record.name}` runs without it",
+        components=(),
+        specs=(),
+        commands=(),
+    )
+    return broken, Contribution()
+
+
+def _foreign_migrations(
+    contribution: Contribution, record: PluginRecord, everyone: Sequence[Loaded]
+) -> list[tuple[PluginRecord, str]]:
+    """Return the components of others whose settings a plugin would rewrite, with their owners."""
+    wanted = {f"{each.slot}/{each.name}" for each in contribution.migrations}
+    foreign = wanted - set(record.components)
+    owners = sorted((owner for owner, _ in everyone), key=lambda each: not each.built_in)
+    return [
+        (owner, f"migration of `{name}`")
+        for owner in owners
+        for name in sorted(foreign & set(owner.components))
+    ]
+
+
+def _flag_shared(one: Loaded, everyone: Sequence[Loaded]) -> Loaded:
+    record, contribution = one
+    others = [each for each in everyone if each is not one]
+    flags = [
+        f"its {kind} `{name}` shares the name with that of the plugin `{owner.name}` of "
+        f"{owner.origin}; write `{record.name}/{name.rpartition('/')[2]}`"
+        for kind, names, field in (
+            ("component", record.components, "components"),
+            ("spec", record.specs, "specs"),
+            ("command", record.commands, "commands"),
+        )
+        for owner, name in _shared(names, others, field)
+        if not record.built_in
+    ]
+    return replace(record, flags=(*record.flags, *sorted(flags))), contribution
+
+
+def _shared(
+    names: Iterable[str], others: Iterable[Loaded], field: str
+) -> list[tuple[PluginRecord, str]]:
+    mine = set(names)
+    return [
+        (owner, name) for owner, _ in others for name in sorted(mine & set(getattr(owner, field)))
+    ]

@@ -1,0 +1,54 @@
+"""Names: which are well formed, and which are kept for what is in the box."""
+
+from __future__ import annotations
+
+import re
+
+BUILT_IN_DISTRIBUTION = "kokoro-core"
+
+RESERVED_COMMANDS = frozenset(
+    {
+        *("bench", "check", "checkpoint", "components", "conformance", "describe", "diff"),
+        *("graph", "new-plugin", "new-spec", "plugins", "resolve", "schema", "specs"),
+        *("synthesize", "upgrade"),
+    }
+)
+"""The command line's own commands; no plugin's command takes one of these names."""
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_TARGET = re.compile(r"[A-Za-z_][\w.]*(:[A-Za-z_][\w.]*)?(\s*\[.*\])?")
+_SEPARATORS = re.compile(r"[-_.]+")
+
+
+def is_name(value: object) -> bool:
+    """Return whether a value may name a plugin, a component, a spec or a command.
+
+    ``/`` is left to qualified names and ``:`` to the names of distributions, and what a terminal
+    would take for a control code is in no name.
+    """
+    return isinstance(value, str) and _NAME.fullmatch(value) is not None
+
+
+def is_target(value: str) -> bool:
+    """Return whether a text is ``package.module`` or ``package.module:object``."""
+    return _TARGET.fullmatch(value.strip()) is not None
+
+
+def canonical(distribution: str) -> str:
+    """Return the one spelling of a distribution's name (PEP 503)."""
+    return _SEPARATORS.sub("-", distribution).lower()
+
+
+def is_built_in(distribution: str) -> bool:
+    """Return whether a distribution is the framework's own."""
+    return canonical(distribution) == BUILT_IN_DISTRIBUTION
+
+
+def printable(text: object, limit: int = 400) -> str:
+    """Return a stranger's text on one line, without control codes, shortened."""
+    try:
+        line = " ".join(str(text).split())
+    except Exception as error:  # `__str__` is a stranger's code too
+        line = f"a {type(text).__name__} whose text raises {type(error).__name__}"
+    shown = "".join(each if each.isprintable() else f"\\x{ord(each):02x}" for each in line)
+    return shown if len(shown) <= limit else f"{shown[: limit - 1]}…"

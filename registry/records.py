@@ -1,0 +1,149 @@
+"""What discovery finds: a record of each plugin, and what all of them bring."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from importlib.resources.abc import Traversable
+from typing import Literal, Protocol, TypeVar
+
+from registry.components import ComponentRegistry, Registration
+from registry.errors import AmbiguousName, UnknownNamedSpec
+from registry.hookspecs import Command, Migration
+from registry.names import is_built_in
+
+Status = Literal["loaded", "blocked", "broken", "incompatible"]
+
+
+@dataclass(frozen=True)
+class PluginRecord:
+    """What became of one plugin.
+
+    Attributes:
+        name: The name of its entry point.
+        target: The object behind the entry point.
+        distribution: The distribution that brings it, with its `version`.
+        status: ``loaded``, ``blocked`` (asked not to be imported), ``broken``, or ``incompatible``
+            (written for another version of the hooks).
+        cause: Why it is not loaded, or None.
+        import_seconds: How long its import and its hooks took.
+        remedy: What to do about the cause, or None.
+        flags: What is wrong with a plugin that is loaded all the same, a sentence each.
+        components: ``slot/name`` of the components that it registered.
+        specs: Names of its specs.
+        commands: Names of its commands.
+    """
+
+    name: str
+    target: str
+    distribution: str
+    version: str
+    status: Status = "loaded"
+    cause: str | None = None
+    import_seconds: float = 0.0
+    remedy: str | None = None
+    flags: tuple[str, ...] = ()
+    components: tuple[str, ...] = ()
+    specs: tuple[str, ...] = ()
+    commands: tuple[str, ...] = ()
+
+    @property
+    def built_in(self) -> bool:
+        """Whether it comes with the framework."""
+        return is_built_in(self.distribution)
+
+    @property
+    def origin(self) -> str:
+        """Its distribution with the version, as messages name it."""
+        return f"`{self.distribution}` {self.version}"
+
+
+@dataclass(frozen=True)
+class NamedSpec:
+    """A spec file that a plugin ships under a name."""
+
+    name: str
+    file: Traversable
+    plugin: str
+
+
+@dataclass(frozen=True)
+class Contribution:
+    """What one plugin's hooks returned, complete or not at all."""
+
+    components: tuple[Registration, ...] = ()
+    specs: tuple[NamedSpec, ...] = ()
+    commands: tuple[Command, ...] = ()
+    migrations: tuple[Migration, ...] = ()
+
+
+@dataclass(frozen=True)
+class Plugins:
+    """The result of a discovery: records of all plugins and what the loaded ones bring.
+
+    Attributes:
+        records: All plugins, sorted by name and distribution.
+        components: What specs can name.
+        specs: By name; a name that two plugins have is ``plugin/name`` here.
+        commands: As `specs`.
+        migrations: Steps from old settings to new ones.
+        unmatched: Names that were to be blocked or allowed and that nothing has.
+    """
+
+    records: tuple[PluginRecord, ...] = ()
+    components: ComponentRegistry = field(default_factory=ComponentRegistry)
+    specs: Mapping[str, NamedSpec] = field(default_factory=dict)
+    commands: Mapping[str, Command] = field(default_factory=dict)
+    migrations: tuple[Migration, ...] = ()
+    unmatched: tuple[str, ...] = ()
+
+    def named_spec(self, name: str) -> NamedSpec:
+        """Return a named spec by its short or its qualified name.
+
+        Raises:
+            UnknownNamedSpec: No loaded plugin ships one of that name.
+            AmbiguousName: More than one does; the error names them.
+        """
+        if name in self.specs:
+            return self.specs[name]
+        for each in self.specs.values():
+            if name == f"{each.plugin}/{each.name}":
+                return each
+        _refuse_ambiguous("named spec", name, self.specs)
+        raise UnknownNamedSpec(name, sorted(self.specs))
+
+    def command(self, name: str) -> Command | None:
+        """Return a plugin's command, or None.
+
+        Raises:
+            AmbiguousName: More than one plugin has it; the error names them.
+        """
+        if name not in self.commands:
+            _refuse_ambiguous("command", name, self.commands)
+        return self.commands.get(name)
+
+
+class _Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+Item = TypeVar("Item", bound=_Named)
+
+
+def by_name(owned: Iterable[tuple[str, Item]]) -> dict[str, Item]:
+    """Return items by name, those whose name two plugins have as ``plugin/name``."""
+    pairs = list(owned)
+    counts: dict[str, int] = {}
+    for _, item in pairs:
+        counts[item.name] = counts.get(item.name, 0) + 1
+    return {
+        item.name if counts[item.name] == 1 else f"{plugin}/{item.name}": item
+        for plugin, item in pairs
+    }
+
+
+def _refuse_ambiguous(kind: str, name: str, items: Mapping[str, _Named]) -> None:
+    full = sorted(key for key, item in items.items() if item.name == name != key)
+    if full:
+        raise AmbiguousName(kind, name, full)
