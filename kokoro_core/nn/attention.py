@@ -136,12 +136,13 @@ class MultiheadAttention(nn.Module):
         queries = self._split_heads(self.query(x))
         queries, _ = encoding.rotate(queries, queries[:, :, :0], at, at[:0])
         content = encoding.content_bias(queries, at, of)
+        in_the_open = encoding.uses_weights or fused_is_slower(queries, keys)
         mask, is_causal = scope.mask, scope.is_causal
-        if is_causal and (content is not None or encoding.uses_weights):
+        if is_causal and (content is not None or in_the_open):
             mask, is_causal = causal_mask(at, of), False
         mask = add_bias(mask, content)
         dropout = self.dropout if self.training else 0.0
-        if encoding.uses_weights:
+        if in_the_open:
             result = self._weigh(queries, keys, values, mask, dropout, scope)
         else:
             result = F.scaled_dot_product_attention(
@@ -160,17 +161,38 @@ class MultiheadAttention(nn.Module):
         dropout: float,
         scope: AttentionScope,
     ) -> Tensor:
-        """Attend with the weights in the open, for an encoding that adds to the values."""
-        scores = queries @ keys.transpose(-2, -1) / math.sqrt(self.head_dim)
-        if mask is not None:
-            bias = torch.zeros((), dtype=scores.dtype, device=scores.device)
-            shown = add_bias(mask, bias) if mask.dtype is torch.bool else mask
-            scores = scores + (shown if shown is not None else bias)
-        weights = F.dropout(scores.softmax(-1), dropout, training=self.training)
-        extra = scope.positional_encoding.values(weights, scope.q_positions, scope.k_positions)
+        """Attend with the weights in the open, where an encoding or the processor asks for it."""
+        scores = (queries / math.sqrt(self.head_dim)) @ keys.transpose(-2, -1)
+        # As something to add, which costs nothing on the way back, the mask is still small here.
+        bias = add_bias(mask, queries.new_zeros(()))
+        if mask is not None and bias is not None:
+            scores = scores + bias
+        weights = F.dropout(scores.softmax(-1), dropout).to(values.dtype)
         result = weights @ values
-        return result if extra is None else result + extra
+        if scope.positional_encoding.uses_weights:
+            extra = scope.positional_encoding.values(weights, scope.q_positions, scope.k_positions)
+            result = result if extra is None else result + extra
+        return result
 
     def _split_heads(self, x: Tensor) -> Tensor:
         # (B, T, H) -> (B, heads, T, H/heads)
         return x.view(*x.shape[:2], self.num_heads, self.head_dim).transpose(1, 2)
+
+
+OPEN_WEIGHTS = 512 * 512
+"""Most scores a head for which weights may lie in memory instead of in a fused kernel."""
+
+
+def fused_is_slower(queries: Tensor, keys: Tensor) -> bool:
+    """Return whether the CPU's fused attention loses to two matrix products.
+
+    In bfloat16 its way back takes 2 to 10 times as long on sequences up to about 500 (torch 2.13 on
+    two cores; docs/decisions.md has the figures), and training on a CPU is spent there. Elsewhere,
+    and in float32, the fused kernel is at least as fast and needs less memory.
+
+    Shape:
+        queries: (B, heads, Tq, H/heads). keys: (B, heads, Tk, H/heads).
+    """
+    small = queries.shape[-2] * keys.shape[-2] <= OPEN_WEIGHTS
+    trains = torch.is_grad_enabled() and queries.requires_grad
+    return small and trains and queries.device.type == "cpu" and queries.dtype is torch.bfloat16

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from kokoro_core.contracts import PositionalEncoding
 from kokoro_core.masks import padding_mask_from_lengths
-from kokoro_core.nn.attention import MultiheadAttention, make_scope
+from kokoro_core.nn.attention import MultiheadAttention, fused_is_slower, make_scope
 from kokoro_core.nn.cache import KeyValueCache
 
 DIM, HEADS = 8, 2
@@ -158,3 +158,35 @@ def test_the_square_matrices_are_drawn_each_for_itself() -> None:
         assert weight.abs().max().item() <= bound
         assert weight.abs().max().item() > 0.95 * bound
     assert ours.query.bias.abs().max().item() == 0
+
+
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("encoding", [NONE, Biased()])
+def test_training_in_bfloat16_on_the_cpu_attends_as_the_fused_kernel_does(
+    causal: bool, encoding: PositionalEncoding
+) -> None:
+    ours = attention()
+    x = torch.randn(2, 6, DIM, dtype=torch.float64)
+    mask = padding_mask_from_lengths(torch.tensor([6, 4]), 6)
+    positions = torch.arange(6)
+    scope = make_scope(
+        encoding, positions, positions, key_padding_mask=None if causal else mask, causal=causal
+    )
+    expected = ours(x, x, scope)
+    ours.float()
+    with torch.autocast("cpu", torch.bfloat16):
+        queries = ours.query(x.float())
+        assert fused_is_slower(queries, queries)
+        found = ours(x.float(), x.float(), scope)
+    torch.testing.assert_close(found.double(), expected, atol=0.05, rtol=0.05)
+
+
+def test_the_fused_kernel_is_used_wherever_it_is_not_slower() -> None:
+    short, long = torch.zeros(1, 1, 4, 2), torch.zeros(1, 1, 600, 2)
+    half = short.bfloat16().requires_grad_()
+    assert fused_is_slower(half, half)
+    assert not fused_is_slower(short.requires_grad_(), short)
+    assert not fused_is_slower(half.detach(), half)
+    assert not fused_is_slower(long.bfloat16().requires_grad_(), long)
+    with torch.no_grad():
+        assert not fused_is_slower(half, half)
