@@ -66,7 +66,9 @@ class TrainingModule(LightningModule):
 
     def configure_optimizers(self) -> Any:
         """Return AdamW and its schedule, which moves each step."""
-        optimizer = torch.optim.AdamW(self.parameters(), lr=self._lr, betas=(0.9, 0.98))
+        optimizer = torch.optim.AdamW(
+            self.parameters(), lr=self._lr, betas=(0.9, 0.98), fused=True
+        )
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, self._rate_factor)
         return {
             "optimizer": optimizer,

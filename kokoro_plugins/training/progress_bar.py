@@ -27,8 +27,7 @@ class ProgressLine(Callback):
         self._budget = budget
         self._history = history
         self._progress = Progress(
-            TextColumn("training"),
-            BarColumn(bar_width=24),
+            BarColumn(bar_width=8),
             TextColumn("{task.percentage:3.0f} %"),
             TimeElapsedColumn(),
             TextColumn("{task.fields[figures]}"),
@@ -55,7 +54,7 @@ class ProgressLine(Callback):
             self._progress.update(self._task, completed=done, figures=self.figures())
 
     def figures(self) -> str:
-        """Return the latest figures in words."""
+        """Return the latest figures in words, few enough for a terminal of 80 columns."""
         last = self._history.training[-1]
         words = [f"step {last.step}", f"loss {last.losses['loss']:.3f}"]
         if self._history.validation:
