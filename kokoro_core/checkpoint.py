@@ -14,6 +14,7 @@ from kokoro_core.model import AcousticModel
 from kokoro_core.outer_contracts import Checkpointer, CheckpointError
 from kokoro_core.slots import CHECKPOINTER
 from kokoro_core.spec.load import load_spec
+from kokoro_core.spec.migrations import migrate
 from kokoro_core.spec.model_spec import ModelSpec
 from kokoro_core.spec.resolve import resolve
 from registry import Plugins
@@ -69,7 +70,7 @@ def load(path: Path, plugins: Plugins, device: str = "cpu") -> tuple[ModelSpec, 
         raise CheckpointError(
             f"`{path}` has checkpoint format {version!r}; this version reads {FORMAT_VERSION}."
         )
-    spec = load_spec(metadata["spec"], plugins=plugins)
+    spec = load_spec(migrate(metadata["spec"], plugins).value, plugins=plugins)
     model = assemble(spec, initialise=False)
     tensors = checkpointer.load(path, device)
     _check_tensors(path, model.state_dict(), tensors)

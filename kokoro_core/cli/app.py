@@ -12,11 +12,14 @@ from kokoro_core.cli.checking import check
 from kokoro_core.cli.describe import describe
 from kokoro_core.cli.errors import lines_of, wants_traceback
 from kokoro_core.cli.listing import components, plugins, specs
+from kokoro_core.cli.new_plugin import new_plugin
+from kokoro_core.cli.new_spec import new_spec
 from kokoro_core.cli.output import print_error
 from kokoro_core.cli.resolving import resolve
 from kokoro_core.cli.schema import schema
 from kokoro_core.cli.session import Session, session_of
 from kokoro_core.cli.synthesize import synthesize
+from kokoro_core.cli.upgrade import upgrade
 from registry import Command
 
 PROGRAM = "kokoro-core"
@@ -68,7 +71,19 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for own in (check, components, describe, plugins, resolve, schema, specs, synthesize):
+for own in (
+    check,
+    components,
+    describe,
+    new_plugin,
+    new_spec,
+    plugins,
+    resolve,
+    schema,
+    specs,
+    synthesize,
+    upgrade,
+):
     app.command()(own)
 
 

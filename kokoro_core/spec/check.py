@@ -14,6 +14,7 @@ from kokoro_core.spec.document import Document
 from kokoro_core.spec.fields import did_you_mean, field_problem
 from kokoro_core.spec.findings import Finding
 from kokoro_core.spec.limits import find_excess
+from kokoro_core.spec.migrations import old_spec_problems
 from kokoro_core.spec.model_spec import ModelSpec
 from kokoro_core.spec.needs import unmet_needs
 from kokoro_core.spec.params import ComponentParams
@@ -52,6 +53,8 @@ def check(document: Document, plugins: Plugins, max_parameters: int = MAX_PARAME
     if not isinstance(document.value, Mapping):
         message = "a spec is a mapping with keys such as 'encoder' and 'decoder'"
         raise SpecError([*document.problems, document.problem("wrong-type", (), message)])
+    if old := old_spec_problems(document, plugins):
+        raise SpecError([*document.problems, *old])
     problems = [*document.problems]
     spec, errors = _validate(document.value, registry)
     more = len(problems) + len(errors) - MAX_PROBLEMS

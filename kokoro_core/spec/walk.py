@@ -63,6 +63,15 @@ def model_at(
     return model
 
 
+def slot_at(value: Any, path: Path, registry: ComponentRegistry) -> str | None:
+    """Return the slot that the component at a path fills, or None where its owner is unknown."""
+    end = max((index for index, part in enumerate(path) if isinstance(part, str)), default=None)
+    owner = None if end is None else model_at(ModelSpec, value, path[:end], registry)
+    field = None if owner is None or end is None else owner.model_fields.get(str(path[end]))
+    base = None if field is None else _model_in(field.annotation)
+    return base.slot if base is not None and issubclass(base, ComponentParams) else None
+
+
 def _model_in(annotation: Any) -> type[BaseModel] | None:
     """Return the first model in an annotation such as ``tuple[EncoderParams, ...] | None``."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):

@@ -1,0 +1,85 @@
+"""The command ``upgrade``: rewrite spec files of an old format."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kokoro_core.cli.output import print_error
+from kokoro_core.cli.session import Session, session_of
+
+if TYPE_CHECKING:
+    from kokoro_core.spec.problems import Problem
+
+
+def upgrade(
+    ctx: typer.Context,
+    file: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Spec files.")],
+    write: Annotated[
+        bool, typer.Option("--write", help="Rewrite the files; without it the text is printed.")
+    ] = False,
+) -> None:
+    """Rewrite specs of an old format, comments kept, and check what came of them."""
+    session = session_of(ctx)
+    problems = [problem for each in file for problem in upgrade_file(each, session, write=write)]
+    if problems:
+        raise typer.Exit(1)
+
+
+def upgrade_file(path: Path, session: Session, *, write: bool) -> list[Problem]:
+    """Upgrade one file, say what was done on standard error and return what is still wrong.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+    """
+    from kokoro_core.spec.document import MAX_BYTES
+    from kokoro_core.spec.problems import SpecError
+    from kokoro_core.spec.upgrade import upgrade_text
+
+    with path.open("rb") as opened:
+        written = opened.read(MAX_BYTES + 1)
+    try:
+        upgraded = upgrade_text(written, str(path), session.plugins)
+    except SpecError as error:
+        return _told(error)
+    for step in upgraded.steps:
+        print_error(f"{path}: {step}")
+    if not write:
+        print(upgraded.text, end="")
+    elif upgraded.steps:
+        _replace(path, upgraded.text)
+    if not upgraded.steps:
+        print_error(f"{path}: is up to date")
+    return _problems(upgraded.text, path, session)
+
+
+def _problems(text: str, path: Path, session: Session) -> list[Problem]:
+    from kokoro_core.spec.check import check
+    from kokoro_core.spec.document import parse
+    from kokoro_core.spec.problems import SpecError
+
+    try:
+        check(parse(text, str(path)), session.plugins)
+    except SpecError as error:
+        return _told(error)
+    return []
+
+
+def _told(error: Exception) -> list[Problem]:
+    from kokoro_core.spec.problems import SpecError
+
+    problems = list(error.problems) if isinstance(error, SpecError) else []
+    for each in problems:
+        print_error(str(each))
+    return problems
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a file in one step: whoever reads it sees the old text or the new one."""
+    new = path.with_name(f".{path.name}.new")
+    new.write_text(text, encoding="utf-8", newline="\n")
+    new.chmod(path.stat().st_mode)
+    os.replace(new, path)
