@@ -7,6 +7,16 @@ import random
 from collections.abc import Iterator, Sequence
 from typing import final
 
+FRAME_GRID = 16
+"""Mels of a training batch are padded to a multiple of this, phonemes to `PHONEME_GRID`.
+
+Matrix products are prepared once for each new shape, which took a third of a training step on a CPU
+as long as almost every batch had a shape of its own.
+"""
+
+PHONEME_GRID = 8
+"""See `FRAME_GRID`."""
+
 JITTER = 0.05
 """How far lengths are blurred before sorting, so that no two epochs have the same batches."""
 
@@ -53,12 +63,17 @@ def cut(order: Sequence[int], lengths: Sequence[int], batch_frames: int) -> list
     batches: list[list[int]] = []
     longest = 0
     for index in order:
-        longest = max(longest, lengths[index])
+        longest = max(longest, round_up(lengths[index], FRAME_GRID))
         if not batches or (len(batches[-1]) + 1) * longest > batch_frames:
             batches.append([])
-            longest = lengths[index]
+            longest = round_up(lengths[index], FRAME_GRID)
         batches[-1].append(index)
     return batches
+
+
+def round_up(length: int, grid: int) -> int:
+    """Return the least multiple of a grid that is not below a length."""
+    return -(-length // grid) * grid
 
 
 def in_order_of_length(lengths: Sequence[int], batch_frames: int) -> list[list[int]]:
@@ -69,5 +84,8 @@ def in_order_of_length(lengths: Sequence[int], batch_frames: int) -> list[list[i
 
 def padding_share(batches: Sequence[Sequence[int]], lengths: Sequence[int]) -> float:
     """Return which share of the frames of these batches is padding."""
-    total = sum(len(batch) * max(lengths[index] for index in batch) for batch in batches)
+    total = sum(
+        len(batch) * round_up(max(lengths[index] for index in batch), FRAME_GRID)
+        for batch in batches
+    )
     return 1 - sum(lengths[index] for batch in batches for index in batch) / total

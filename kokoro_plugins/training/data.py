@@ -8,11 +8,11 @@ from typing import Any, Self
 
 import torch
 from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
 
 from kokoro_core.masks import padding_mask_from_lengths
 from kokoro_core.outer_contracts import CorpusError, Utterance
 from kokoro_core.spec.audio import AudioSettings
+from kokoro_plugins.training.batching import FRAME_GRID, PHONEME_GRID, round_up
 
 
 @dataclass(frozen=True)
@@ -47,13 +47,16 @@ class Batch:
         return replace(self, **moved)
 
 
-def collate(utterances: Sequence[Utterance], audio: AudioSettings, pad_id: int) -> Batch:
+def collate(
+    utterances: Sequence[Utterance], audio: AudioSettings, pad_id: int, *, on_grid: bool = False
+) -> Batch:
     """Join utterances to a batch.
 
     Args:
         utterances: At least one.
         audio: Its mean and std normalise the mels.
         pad_id: Stands for padding among the phoneme indices.
+        on_grid: Pad to lengths of a coarse grid, so that few shapes occur in a training.
 
     Raises:
         CorpusError: Utterances do not fit; the message lists every problem.
@@ -61,14 +64,14 @@ def collate(utterances: Sequence[Utterance], audio: AudioSettings, pad_id: int) 
     check_utterances(utterances, audio, pad_id)
     phonemes = [each.phoneme_indices for each in utterances]
     mels = [normalise(each.mel, audio) for each in utterances]
-    mel_specs = pad_sequence(mels, batch_first=True)
-    phoneme_indices = pad_sequence(phonemes, batch_first=True, padding_value=pad_id)
+    frames = round_up(max(map(len, mels)), FRAME_GRID if on_grid else 1)
+    symbols = round_up(max(map(len, phonemes)), PHONEME_GRID if on_grid else 1)
     return Batch(
-        phoneme_indices=phoneme_indices,
-        padding_mask=_padding(phonemes, phoneme_indices.shape[1]),
-        durations=pad_sequence([each.durations for each in utterances], batch_first=True),
-        mel_specs=mel_specs,
-        mel_padding_mask=_padding(mels, mel_specs.shape[1]),
+        phoneme_indices=_pad(phonemes, symbols, pad_id),
+        padding_mask=_padding(phonemes, symbols),
+        durations=_pad([each.durations for each in utterances], symbols, 0),
+        mel_specs=_pad(mels, frames, 0),
+        mel_padding_mask=_padding(mels, frames),
     )
 
 
@@ -116,6 +119,14 @@ def _problems(utterance: Utterance, audio: AudioSettings, pad_id: int) -> list[s
     if not bool(mel.isfinite().all()):
         problems.append("has a mel with a NaN or an infinity.")
     return problems
+
+
+def _pad(rows: Sequence[Tensor], num: int, value: int) -> Tensor:
+    """Return rows of any lengths as one tensor, filled up to `num` places."""
+    padded = rows[0].new_full((len(rows), num, *rows[0].shape[1:]), value)
+    for row, each in zip(padded, rows, strict=True):
+        row[: len(each)] = each
+    return padded
 
 
 def _padding(rows: Sequence[Tensor], num: int) -> Tensor:

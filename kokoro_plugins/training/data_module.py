@@ -36,7 +36,8 @@ class Batches:
 
     def __iter__(self) -> Iterator[Batch]:
         for batch in self._indices:
-            yield collate([self._utterances[index] for index in batch], self._audio, self._pad_id)
+            chosen = [self._utterances[index] for index in batch]
+            yield collate(chosen, self._audio, self._pad_id, on_grid=True)
 
 
 @final

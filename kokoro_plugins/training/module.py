@@ -64,11 +64,23 @@ class TrainingModule(LightningModule):
         )
         return output
 
+    def configure_gradient_clipping(
+        self,
+        optimizer: Any,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clip the norm of the gradients.
+
+        Lightning refuses to clip for a fused optimizer, since in float16 its gradients are still
+        scaled; here they are not, as nothing is trained in float16.
+        """
+        if gradient_clip_val:
+            torch.nn.utils.clip_grad_norm_(self.parameters(), gradient_clip_val)
+
     def configure_optimizers(self) -> Any:
         """Return AdamW and its schedule, which moves each step."""
-        optimizer = torch.optim.AdamW(
-            self.parameters(), lr=self._lr, betas=(0.9, 0.98), fused=True
-        )
+        optimizer = torch.optim.AdamW(self.parameters(), lr=self._lr, betas=(0.9, 0.98), fused=True)
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, self._rate_factor)
         return {
             "optimizer": optimizer,

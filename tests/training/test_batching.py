@@ -49,7 +49,7 @@ def test_similar_lengths_waste_little():
     lengths = [150 + (i * 37) % 200 for i in range(300)]
     sorted_share = padding_share(LengthBatches(lengths, batch_frames=2000).epoch(0), lengths)
     mixed_share = padding_share(cut(range(300), lengths, 2000), lengths)
-    assert sorted_share < 0.06 < mixed_share
+    assert sorted_share < 0.07 < mixed_share
 
 
 def test_the_padding_share_is_counted_by_hand():
