@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import cache
 from types import new_class
 from typing import Any
 
@@ -108,8 +109,12 @@ def _validate_without(
     return None
 
 
+@cache
 def _stand_in(slot: str) -> ComponentParams:
-    """Return a component that stands for one that is missing or wrong; it is never built."""
+    """Return a component that stands for one that is missing or wrong; it is never built.
+
+    Each slot's is made once, since pydantic evaluates annotations where a class is made.
+    """
     base = slot_base(slot)
     members = {"__module__": __name__, "build": _refuse_to_build}
     stand_in: type[ComponentParams] = new_class(

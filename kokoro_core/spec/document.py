@@ -98,9 +98,13 @@ def _decode(text: str | bytes, source: str) -> str:
         message = f"the text has {len(raw)} bytes; a spec has at most {MAX_BYTES}"
         raise SpecError([Problem("too-large", "", message, source)])
     try:
-        return raw.decode("utf-8").removeprefix("\ufeff")
+        decoded = raw.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         before = raw[: error.start]
         place = Position(before.count(b"\n") + 1, error.start - (before.rfind(b"\n") + 1) + 1)
         message = f"byte 0x{raw[error.start]:02x} is not UTF-8; save the file as UTF-8"
         raise SpecError([Problem("not-utf8", "", message, source, place)]) from None
+    if decoded.startswith("\ufeff"):
+        message = "the text starts with two byte order marks; save the file with one or none"
+        raise SpecError([Problem("syntax", "", message, source, Position(1, 1))])
+    return decoded

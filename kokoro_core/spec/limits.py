@@ -38,7 +38,8 @@ def find_excess(spec: ModelSpec, max_parameters: int = MAX_PARAMETERS) -> Iterat
     """Yield each limit that the parts that say their size go over, at the largest of them.
 
     What is computed once and kept (a table of positions) may take as many bytes as the parameters
-    may, but no fewer where they are allowed fewer than by default. Layers have a limit of their own: each costs a module, however narrow it is.
+    may, but no fewer where they are allowed fewer than by default. Layers have a limit of their
+    own: each costs a module, however narrow it is.
     """
     sizes = {slot: size for slot, size in count_parts(spec).items() if size is not None}
     most_bytes = max(max_parameters, MAX_PARAMETERS) * FLOAT_BYTES

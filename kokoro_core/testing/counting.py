@@ -7,12 +7,21 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from kokoro_core.slots import PartParams, PositionalEncodingParams
+from kokoro_core.slots import (
+    DecoderParams,
+    DurationPredictorParams,
+    EncoderParams,
+    PositionalEncodingParams,
+    PostnetParams,
+    RegulatorParams,
+)
 from kokoro_core.spec.sizes import Size, Sizes
+
+Part = EncoderParams | DurationPredictorParams | RegulatorParams | DecoderParams | PostnetParams
 
 
 def check_size(
-    params: PartParams | PositionalEncodingParams, sizes: Sizes, *, num_heads: int = 1
+    params: Part | PositionalEncodingParams, sizes: Sizes, *, num_heads: int = 1
 ) -> None:
     """A component counts its parameters and buffers right, without building anything.
 

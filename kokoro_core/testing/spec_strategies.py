@@ -37,6 +37,11 @@ def specs(plugins: Plugins | None = None, *, largest: int = 9) -> SearchStrategy
 
     registry = (installed_plugins() if plugins is None else plugins).components
 
+    # what YAML lets stand as it is
+    written = st.characters(
+        exclude_categories=("Cc", "Cs", "Zl", "Zp"), exclude_characters="\ufeff\ufffe\uffff"
+    )
+
     @st.composite
     def documents(draw: Any) -> dict[str, Any]:
         heads = draw(st.sampled_from([1, 2, 4]))
@@ -48,7 +53,7 @@ def specs(plugins: Plugins | None = None, *, largest: int = 9) -> SearchStrategy
         postnet = draw(st.none() | _any_of(registry, "postnet", heads, largest))
         checkpointing = st.none() | st.fixed_dictionaries({"segments": st.integers(1, 9)})
         return {
-            "name": draw(st.text(min_size=1, max_size=8)),
+            "name": draw(st.text(written, min_size=1, max_size=8)),
             "gradient_checkpointing": draw(checkpointing),
             "vocab_size": vocab_size,
             "pad_id": draw(st.integers(0, vocab_size - 1)),

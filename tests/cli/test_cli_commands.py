@@ -13,6 +13,8 @@ import pytest
 
 from kokoro_core.cli.app import main
 from kokoro_core.spec.load import load_spec
+from kokoro_core.spec.reference import fields_of
+from kokoro_plugins.transformer.params import TransformerEncoderParams
 from registry import installed_plugins
 
 BAD = """\
@@ -93,6 +95,8 @@ def test_check_as_json_has_codes_paths_and_positions(run: Run, bad: Path) -> Non
         "message": "unknown field, did you mean 'num_heads'?",
         "source": str(bad),
         "position": {"line": 1, "column": 30},
+        "received": "num_head",
+        "expected": [field["name"] for field in fields_of(TransformerEncoderParams)],
     }
 
 
