@@ -1,0 +1,54 @@
+"""The command ``new-plugin``: writes a package that installs, passes its tests and type checks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kokoro_core.cli.session import session_of
+
+
+def new_plugin(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Of the package, as acme-gated.")],
+    slot: Annotated[
+        str,
+        typer.Option(
+            help="encoder, duration_predictor, regulator, decoder, parallel_decoder, postnet or "
+            "positional_encoding."
+        ),
+    ],
+    component: Annotated[
+        str | None,
+        typer.Option("--type", help="The component's name in a spec; NAME with `_` if not given."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="A new folder; NAME if not given.")] = None,
+) -> None:
+    """Write a plugin with one working component, its tests and its packaging."""
+    from kokoro_core.scaffold.new_plugin import Names, check_names, plugin_files
+
+    names = Names(name, component or name.replace("-", "_"))
+    check_names(names, slot, session_of(ctx).plugins)
+    folder = out or Path(name)
+    write_new(folder, plugin_files(names, slot))
+    print(f"{folder}: a {slot} named `{names.distribution}/{names.component}`. Next:")
+    print(f"  python -m pip install -e '{folder}[test]' && python -m pytest {folder}")
+
+
+def write_new(folder: Path, texts: dict[str, str]) -> None:
+    """Write files into a folder that is not there yet.
+
+    Raises:
+        FileExistsError: The folder exists.
+        FileNotFoundError: The folder around it does not.
+    """
+    if folder.exists():
+        raise FileExistsError(f"`{folder}` exists; `--out` names a folder that does not.")
+    if not folder.absolute().parent.is_dir():
+        raise FileNotFoundError(f"`{folder}`: the folder `{folder.parent}` does not exist.")
+    for path, text in texts.items():
+        file = folder / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")

@@ -1,0 +1,114 @@
+"""The command ``new-spec``: writes a spec with every default and what each key means."""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from kokoro_core.cli.checking import SetOption
+from kokoro_core.cli.session import Session, session_of
+
+if TYPE_CHECKING:
+    from kokoro_core.spec.model_spec import ModelSpec
+
+SLOTS = ("encoder", "duration_predictor", "regulator", "decoder", "postnet")
+"""The slots that are asked for and have an option."""
+
+TypeOption = Annotated[str | None, typer.Option(metavar="TYPE", help="A component of the slot.")]
+
+
+def new_spec(
+    ctx: typer.Context,
+    like: Annotated[str, typer.Option(metavar="SPEC", help="What to start from.")] = "default",
+    name: Annotated[str | None, typer.Option(help="Your name for the model.")] = None,
+    encoder: TypeOption = None,
+    duration_predictor: TypeOption = None,
+    regulator: TypeOption = None,
+    decoder: TypeOption = None,
+    postnet: TypeOption = None,
+    override: SetOption = None,
+    out: Annotated[
+        Path | None, typer.Option(help="A new file; standard output if not given.")
+    ] = None,
+) -> None:
+    """Write a spec with every default and a comment a key; asks if it is given no option."""
+    from kokoro_core.scaffold.new_spec import commented
+
+    session = session_of(ctx)
+    given = dict(
+        zip(SLOTS, (encoder, duration_predictor, regulator, decoder, postnet), strict=True)
+    )
+    chosen = {slot: each for slot, each in given.items() if each is not None}
+    if not (chosen or name or override or like != "default") and sys.stdin.isatty():
+        name, chosen = ask(session, like)
+    spec = compose(session, like, name, chosen, override)
+    text = commented(spec, session.plugins.components)
+    if out is None:
+        print(text, end="")
+        return
+    if out.exists():
+        raise FileExistsError(f"`{out}` exists; `--out` names a file that does not.")
+    out.write_text(text, encoding="utf-8")
+
+
+def compose(
+    session: Session,
+    like: str,
+    name: str | None,
+    chosen: dict[str, str],
+    settings: list[str] | None,
+) -> ModelSpec:
+    """Return a spec like another one, with components of other types and other settings.
+
+    A slot whose type changes takes the defaults of the new one; `none` leaves a slot empty.
+
+    Raises:
+        SpecError: The parts do not fit together, or a setting is wrong.
+    """
+    from kokoro_core.spec.load import load
+    from kokoro_core.spec.overrides import overrides_from_mapping, overrides_from_text
+
+    base = load(like, [], session.plugins)
+    changes: dict[str, Any] = {} if name is None else {"name": name}
+    for slot, kind in chosen.items():
+        part = getattr(base, slot)
+        if kind == "none":
+            changes[slot] = None
+        elif part is None or session.plugins.components.find(slot, kind).component is not type(
+            part
+        ):
+            changes[slot] = {"type": kind}
+    wanted = [*overrides_from_mapping(changes), *overrides_from_text(settings or [])]
+    return load(like, wanted, session.plugins)
+
+
+def ask(session: Session, like: str) -> tuple[str, dict[str, str]]:
+    """Ask for the name and for the component of each slot that has a choice."""
+    from kokoro_core.spec.load import load
+
+    base = load(like, [], session.plugins)
+    components = session.plugins.components
+    name = typer.prompt("Name of the model", default="my-voice", err=True)
+    chosen = {}
+    for slot in SLOTS:
+        part = getattr(base, slot)
+        found = None if part is None else components.registration(type(part))
+        names = [*components.names(slot), *(["none"] if slot == "postnet" else [])]
+        if len(names) > 1:
+            chosen[slot] = typer.prompt(
+                f"{slot} ({', '.join(names)})",
+                default="none" if found is None else components.name_of(found),
+                value_proc=partial(_one_of, names=names),
+                err=True,
+            )
+    return name, chosen
+
+
+def _one_of(answer: str, names: list[str]) -> str:
+    if answer not in names:
+        raise typer.BadParameter(f"write one of {', '.join(names)}")
+    return answer

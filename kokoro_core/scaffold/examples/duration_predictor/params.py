@@ -1,0 +1,36 @@
+"""The settings of the component: what a spec may say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from kokoro_core.slots import DurationPredictorParams
+from kokoro_core.spec.sizes import Sizes
+
+if TYPE_CHECKING:
+    from kokoro_core.contracts import DurationPredictor
+
+
+class ExampleParams(DurationPredictorParams):
+    """A phoneme and its two neighbours say how long it lasts.
+
+    Attributes:
+        channels: Width between the convolution and the result.
+        dropout: Before the result, in training.
+    """
+
+    type: Literal["example"] = "example"
+    channels: int = Field(128, ge=1)
+    dropout: float = Field(0.1, ge=0, lt=1)
+
+    def build(self, sizes: Sizes) -> DurationPredictor:
+        """Return the duration predictor."""
+        from kokoro_core.scaffold.examples.duration_predictor.duration_predictor import (
+            ExampleDurationPredictor,
+        )
+
+        return ExampleDurationPredictor(
+            hidden_dim=sizes.hidden_dim, channels=self.channels, dropout=self.dropout
+        )

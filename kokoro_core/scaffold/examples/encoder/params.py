@@ -1,0 +1,46 @@
+"""The settings of the component: what a spec may say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from kokoro_core.slots import EncoderParams
+from kokoro_core.spec.sizes import Sizes
+
+if TYPE_CHECKING:
+    from kokoro_core.contracts import Encoder
+
+
+class ExampleParams(EncoderParams):
+    """Convolutions with residual connections, each phoneme sees its neighbours.
+
+    Attributes:
+        num_layers: Layers.
+        kernel_size: Phonemes that a layer sees, odd.
+        dropout: After each layer, in training.
+    """
+
+    type: Literal["example"] = "example"
+    num_layers: int = Field(3, ge=1)
+    kernel_size: int = Field(5, ge=1)
+    dropout: float = Field(0.1, ge=0, lt=1)
+
+    def cross_check(self, sizes: Sizes) -> Iterable[tuple[str, str]]:
+        """Yield the window if it has no middle."""
+        if self.kernel_size % 2 == 0:
+            yield "kernel_size", f"{self.kernel_size} is even; take {self.kernel_size + 1}"
+
+    def build(self, sizes: Sizes) -> Encoder:
+        """Return the encoder."""
+        from kokoro_core.scaffold.examples.encoder.encoder import ExampleEncoder
+
+        return ExampleEncoder(
+            vocab_size=sizes.vocab_size,
+            hidden_dim=sizes.hidden_dim,
+            num_layers=self.num_layers,
+            kernel_size=self.kernel_size,
+            dropout=self.dropout,
+        )

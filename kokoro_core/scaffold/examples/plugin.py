@@ -1,0 +1,15 @@
+"""What the plugin brings. It imports no torch, so that checking a spec stays fast."""
+
+from __future__ import annotations
+
+from kokoro_core import hookimpl
+from kokoro_core.scaffold.examples.encoder.params import ExampleParams
+from kokoro_core.spec.params import ComponentParams
+
+KOKORO_API = 1
+
+
+@hookimpl
+def kokoro_components() -> list[type[ComponentParams]]:
+    """Return the params classes."""
+    return [ExampleParams]

@@ -1,0 +1,40 @@
+"""The settings of the component: what a spec may say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from kokoro_core.slots import PostnetParams
+from kokoro_core.spec.sizes import Sizes
+
+if TYPE_CHECKING:
+    from kokoro_core.contracts import Postnet
+
+
+class ExampleParams(PostnetParams):
+    """Two convolutions that correct the finished mel.
+
+    Attributes:
+        channels: Width between the two.
+        kernel_size: Frames that each sees, odd.
+    """
+
+    type: Literal["example"] = "example"
+    channels: int = Field(128, ge=1)
+    kernel_size: int = Field(5, ge=1)
+
+    def cross_check(self, sizes: Sizes) -> Iterable[tuple[str, str]]:
+        """Yield the window if it has no middle."""
+        if self.kernel_size % 2 == 0:
+            yield "kernel_size", f"{self.kernel_size} is even; take {self.kernel_size + 1}"
+
+    def build(self, sizes: Sizes) -> Postnet:
+        """Return the postnet."""
+        from kokoro_core.scaffold.examples.postnet.postnet import ExamplePostnet
+
+        return ExamplePostnet(
+            mel_dim=sizes.mel_dim, channels=self.channels, kernel_size=self.kernel_size
+        )

@@ -1,0 +1,23 @@
+"""The settings of the component: what a spec may say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from kokoro_core.slots import RegulatorParams
+from kokoro_core.spec.sizes import Sizes
+
+if TYPE_CHECKING:
+    from kokoro_core.contracts import Regulator
+
+
+class ExampleParams(RegulatorParams):
+    """Repeats each phoneme for as many frames as it lasts."""
+
+    type: Literal["example"] = "example"
+
+    def build(self, sizes: Sizes) -> Regulator:
+        """Return the regulator."""
+        from kokoro_core.scaffold.examples.regulator.regulator import ExampleRegulator
+
+        return ExampleRegulator()

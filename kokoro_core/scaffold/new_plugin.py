@@ -1,0 +1,185 @@
+"""The files of a new plugin: a component of `examples` under the names of its author.
+
+The examples are code of this package, so they are formatted, typed and tested as it is; a copy
+differs in names and import paths alone.
+"""
+
+from __future__ import annotations
+
+import keyword
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from importlib.resources import files
+
+from registry import Plugins
+from registry.names import BUILT_IN_DISTRIBUTION
+
+_EXAMPLES = "kokoro_core.scaffold.examples"
+_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+_OWN_SPEC = 'OWN: dict[str, Any] = {"encoder": {"type": NAME}}'
+
+
+@dataclass(frozen=True)
+class Example:
+    """What there is to copy for a slot.
+
+    Attributes:
+        slot: As a spec writes it.
+        module: The file of the component, without its suffix.
+        tests: The test files that fit.
+        own: The Python text of the part of a spec that names the component.
+        setting: The same as an override of the command line.
+    """
+
+    slot: str
+    module: str
+    tests: tuple[str, ...] = ("test_rows",)
+    own: str = '{"SLOT": {"type": NAME}}'
+    setting: str = "SLOT.type=example-plugin/example"
+
+
+EXAMPLES: Mapping[str, Example] = {
+    "encoder": Example("encoder", "encoder"),
+    "duration_predictor": Example("duration_predictor", "duration_predictor"),
+    "regulator": Example("regulator", "regulator", ("test_rows", "test_durations")),
+    "decoder": Example("decoder", "decoder", ("test_rows", "test_steps")),
+    "parallel_decoder": Example("decoder", "decoder"),
+    "postnet": Example("postnet", "postnet", setting="postnet={type: example-plugin/example}"),
+    "positional_encoding": Example(
+        "positional_encoding",
+        "positional_encoding",
+        ("test_positions",),
+        '{"encoder": {**STACK, "SLOT": {"type": NAME}}}',
+        "encoder.positional_encoding.type=example-plugin/example",
+    ),
+}
+"""By what `--slot` takes: the slots of a model, a decoder of either kind."""
+
+
+@dataclass(frozen=True)
+class Names:
+    """The names of a new plugin.
+
+    Attributes:
+        distribution: As pip knows it, and the plugin's own name.
+        component: As a spec writes it.
+    """
+
+    distribution: str
+    component: str
+
+    @property
+    def package(self) -> str:
+        """As Python imports it."""
+        return self.distribution.replace("-", "_")
+
+    @property
+    def class_prefix(self) -> str:
+        """What the classes' names begin with."""
+        return "".join(part.capitalize() for part in re.split(r"[-_]", self.component))
+
+
+def check_names(names: Names, kind: str, plugins: Plugins) -> None:
+    """Refuse names that cannot be used or are taken.
+
+    Raises:
+        ValueError: A name is malformed, or of something that is installed; or no such kind.
+    """
+    if kind not in EXAMPLES:
+        raise ValueError(f"`--slot {kind}` has no example; there are {', '.join(EXAMPLES)}.")
+    if _NAME.fullmatch(names.distribution) is None:
+        raise ValueError(
+            f"`{names.distribution}` is no name for a plugin; write lower-case words with dashes, "
+            f"such as acme-{EXAMPLES[kind].module.replace('_', '-')}."
+        )
+    if re.fullmatch(r"[a-z][a-z0-9_]*", names.component) is None:
+        raise ValueError(
+            f"`--type {names.component}` is no name for a component; write lower-case letters, "
+            f"digits and `_`."
+        )
+    reserved = {*sys.stdlib_module_names, *keyword.kwlist, "kokoro_core", "kokoro_plugins"}
+    if names.package in {*reserved, "registry", "tests"}:
+        raise ValueError(f"`{names.package}` is a module of Python or of ours; take another name.")
+    taken = {each.name for each in plugins.records}
+    if names.distribution in taken:
+        raise ValueError(f"`{names.distribution}` is the name of an installed plugin.")
+
+
+def plugin_files(names: Names, kind: str) -> dict[str, str]:
+    """Return the text of each file of a new plugin by its path.
+
+    Args:
+        names: Checked before.
+        kind: A key of `EXAMPLES`.
+    """
+    example, folder = EXAMPLES[kind], f"{_EXAMPLES}.{kind}"
+    package = names.package
+    copied = {
+        f"{package}/plugin.py": _source(_EXAMPLES, "plugin"),
+        f"{package}/params.py": _source(folder, "params"),
+        f"{package}/{example.module}.py": _source(folder, example.module),
+        **{
+            f"tests/{test}.py": _source(f"{_EXAMPLES}.tests", test)
+            for test in (*example.tests, "test_plugin")
+        },
+    }
+    own = _OWN_SPEC.partition(" = ")[0] + " = " + example.own.replace("SLOT", example.slot)
+    return {
+        "pyproject.toml": _filled("pyproject", names, example),
+        "README.md": _filled("readme", names, example),
+        f"{package}/__init__.py": f'"""A {example.slot.replace("_", " ")} for Kokoro."""\n',
+        f"{package}/py.typed": "",
+        **{path: _renamed(text.replace(_OWN_SPEC, own), names) for path, text in copied.items()},
+    }
+
+
+def _source(package: str, module: str) -> str:
+    return (files(package) / f"{module}.py").read_text(encoding="utf-8")
+
+
+def _filled(template: str, names: Names, example: Example) -> str:
+    """Return a file that is not Python, its placeholders filled."""
+    text = (files("kokoro_core.scaffold") / f"{template}.txt").read_text(encoding="utf-8")
+    setting = example.setting.replace("SLOT", example.slot)
+    for placeholder, value in {
+        "{{setting}}": f"'{setting}'" if " " in setting else setting,
+        "{{slot}}": example.slot,
+        "{{module}}": example.module,
+        "{{framework}}": f"{BUILT_IN_DISTRIBUTION}>={version(BUILT_IN_DISTRIBUTION)}",
+        "{{package}}": names.package,
+    }.items():
+        text = text.replace(placeholder, value)
+    return _renamed(text, names)
+
+
+def _renamed(text: str, names: Names) -> str:
+    """Return a copied text under the author's names."""
+    text = re.sub(rf"{re.escape(_EXAMPLES)}\.\w+\.", f"{names.package}.", text)
+    text = text.replace("example-plugin", names.distribution)
+    text = text.replace("/example", f"/{names.component}")
+    text = text.replace('"example"', f'"{names.component}"')
+    text = re.sub(r"\bExample(?=[A-Z])", names.class_prefix, text)
+    return _sorted_imports(_joined_imports(text), names.package)
+
+
+def _joined_imports(text: str) -> str:
+    """Put an import of one name on one line where it fits into 100 columns."""
+
+    def joined(match: re.Match[str]) -> str:
+        line = f"{match[1]} import {match[2]}"
+        return line if len(line) <= 100 else match[0]
+
+    return re.sub(r"^( *from \S+) import \(\n\s+(\w+),\n\s*\)$", joined, text, flags=re.M)
+
+
+def _sorted_imports(text: str, package: str) -> str:
+    """Give the author's own package a block of imports after those of others."""
+    own = [line for line in text.splitlines() if line.startswith(f"from {package}.")]
+    if not own:
+        return text
+    lines = [line for line in text.splitlines() if line not in own]
+    last = max(index for index, line in enumerate(lines) if line.startswith(("from ", "import ")))
+    return "\n".join([*lines[: last + 1], "", *own, *lines[last + 1 :]]) + "\n"
