@@ -10,7 +10,9 @@ from typer.core import TyperGroup
 
 from kokoro_core.cli.checking import check
 from kokoro_core.cli.describe import describe
+from kokoro_core.cli.diff import diff
 from kokoro_core.cli.errors import lines_of, wants_traceback
+from kokoro_core.cli.graph import graph
 from kokoro_core.cli.listing import components, plugins, specs
 from kokoro_core.cli.new_plugin import new_plugin
 from kokoro_core.cli.new_spec import new_spec
@@ -75,6 +77,8 @@ for own in (
     check,
     components,
     describe,
+    diff,
+    graph,
     new_plugin,
     new_spec,
     plugins,

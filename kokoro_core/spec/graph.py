@@ -1,0 +1,148 @@
+"""A composed model as a graph: parts, what flows between them, and its shape."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from kokoro_core.spec.dimensions import component_sizes, solve_dimensions
+from kokoro_core.spec.model_spec import ModelSpec
+from kokoro_core.spec.params import ComponentParams
+from kokoro_core.spec.problems import dotted
+from kokoro_core.spec.walk import components_in
+from registry import ComponentRegistry
+
+Kind = Literal["input", "part", "output", "loss"]
+_FROM_THE_MODEL = {"plan", "noise"}
+
+
+@dataclass(frozen=True)
+class Node:
+    """A box: a part of the model, or what goes in or comes out.
+
+    Attributes:
+        name: Unique; of a part its slot.
+        kind: What it is.
+        lines: What is written in it: the title first, then the component and those inside it.
+    """
+
+    name: str
+    kind: Kind
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Edge:
+    """A flow from one node to another.
+
+    Attributes:
+        source: The name of the node that gives.
+        target: The name of the node that takes.
+        label: What flows, with its shape.
+        only_training: Whether it flows in training only.
+    """
+
+    source: str
+    target: str
+    label: str
+    only_training: bool = False
+
+
+@dataclass
+class Graph:
+    """Nodes and edges in the order of the data flow."""
+
+    nodes: list[Node] = field(default_factory=list)
+    edges: list[Edge] = field(default_factory=list)
+
+
+def model_graph(spec: ModelSpec, registry: ComponentRegistry) -> Graph:
+    """Return the graph of a model: B rows, N phonemes, T frames, widths as numbers.
+
+    Raises:
+        SpecError: The parts of the spec do not fit together.
+    """
+    spec = solve_dimensions(spec)
+    graph = Graph()
+    graph.nodes.append(Node("phoneme_indices", "input", ("phoneme_indices", _symbols(spec))))
+    graph.nodes += _side_inputs(spec)
+    if spec.regulator is not None:
+        graph.nodes.append(Node("durations", "input", ("durations", "given in training")))
+    graph.nodes.append(Node("mel_specs", "input", ("mel_specs", "teacher frames in training")))
+    for slot in ("encoder", "duration_predictor", "regulator", "decoder", "postnet"):
+        component = getattr(spec, slot)
+        if component is not None:
+            graph.nodes.append(Node(slot, "part", (slot, *_inside(component, registry))))
+    graph.nodes += [Node("mel", "output", ("mel",)), Node("losses", "loss", _losses(spec))]
+    graph.edges = list(_edges(spec))
+    return graph
+
+
+def _symbols(spec: ModelSpec) -> str:
+    return f"{spec.vocab_size} symbols, padding {spec.pad_id}"
+
+
+def _side_inputs(spec: ModelSpec) -> list[Node]:
+    names = sorted({name for _, each in _parts(spec) for name in each.needs} - _FROM_THE_MODEL)
+    return [Node(f"side_{name}", "input", (name, "side input")) for name in names]
+
+
+def _parts(spec: ModelSpec) -> list[tuple[str, ComponentParams]]:
+    slots = ("encoder", "duration_predictor", "regulator", "decoder", "postnet")
+    return [(slot, getattr(spec, slot)) for slot in slots if getattr(spec, slot) is not None]
+
+
+def _inside(component: ComponentParams, registry: ComponentRegistry) -> Iterator[str]:
+    """Yield the name of a component and of those nested in it."""
+    yield _name(component, registry)
+    for path, each in components_in(component):
+        yield f"{dotted(path)}: {_name(each, registry)}"
+
+
+def _name(component: ComponentParams, registry: ComponentRegistry) -> str:
+    found = registry.registration(type(component))
+    return component.type if found is None else found.qualified_name
+
+
+def _losses(spec: ModelSpec) -> tuple[str, ...]:
+    weights = {name: each for name, each in spec.loss if name != "stop_positive_weight"}
+    return "losses", *(f"{name} × {each:g}" for name, each in weights.items() if each)
+
+
+def _edges(spec: ModelSpec) -> Iterator[Edge]:
+    mel = f"mel (B, T, {spec.mel_dim})"
+    yield Edge("phoneme_indices", "encoder", "indices (B, N)")
+    reader = "decoder" if spec.regulator is None else "regulator"
+    if spec.duration_predictor is not None:
+        yield Edge("encoder", "duration_predictor", _hidden(spec, "duration_predictor"))
+    yield Edge("encoder", reader, _hidden(spec, reader))
+    if spec.regulator is not None:
+        yield Edge("duration_predictor", "regulator", "frames (B, N)")
+        yield Edge("durations", "regulator", "durations (B, N)", only_training=True)
+        width = component_sizes(spec, "decoder").hidden_dim
+        yield Edge("regulator", "decoder", f"memory (B, T, {width})")
+    yield Edge("mel_specs", "decoder", f"mel_specs (B, T, {spec.mel_dim})", only_training=True)
+    yield from _needs(spec)
+    last = "decoder"
+    if spec.postnet is not None:
+        yield Edge("decoder", "postnet", mel)
+        yield Edge("decoder", "losses", f"coarse {mel}", only_training=True)
+        last = "postnet"
+    yield Edge(last, "mel", mel)
+    yield Edge(last, "losses", mel, only_training=True)
+    if spec.duration_predictor is not None:
+        label = "duration_pred (B, N)"
+        yield Edge("duration_predictor", "losses", label, only_training=True)
+
+
+def _hidden(spec: ModelSpec, slot: str) -> str:
+    return f"hidden (B, N, {component_sizes(spec, slot).hidden_dim})"
+
+
+def _needs(spec: ModelSpec) -> Iterator[Edge]:
+    """Yield an edge for each side input: the plan comes from the regulator, noise from nowhere."""
+    for slot, component in _parts(spec):
+        for name in sorted(component.needs - {"noise"}):
+            source = "regulator" if name == "plan" else f"side_{name}"
+            yield Edge(source, slot, name)
