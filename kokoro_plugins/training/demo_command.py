@@ -41,7 +41,7 @@ def demo(
     out: Annotated[Path, typer.Option(help="The folder to write.")] = Path("kokoro-demo"),
     sentences: Annotated[int, typer.Option(min=3, help="Sentences of the corpus.")] = 315,
     holdout: Annotated[int, typer.Option(min=2, help="How many are not trained on.")] = 15,
-    batch_frames: BatchFramesOption = 600,
+    batch_frames: BatchFramesOption = 800,
     lr: LrOption = 1e-3,
     warmup: WarmupOption = 100,
     seed: SeedOption = 0,

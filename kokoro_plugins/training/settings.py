@@ -45,7 +45,7 @@ class DemoOptions:
     out: Path
     sentences: int = 315
     holdout: int = 15
-    batch_frames: int = 600
+    batch_frames: int = 800
     seed: int = 0
     settings: TrainingSettings = field(default_factory=TrainingSettings)
 

@@ -9,6 +9,7 @@ from kokoro_plugins.training.batching import (
     cut,
     in_order_of_length,
     padding_share,
+    round_up,
 )
 
 lengths_of = st.lists(st.integers(1, 400), min_size=1, max_size=60)
@@ -53,16 +54,21 @@ def test_similar_lengths_waste_little():
 
 
 def test_the_padding_share_is_counted_by_hand():
-    # two batches of 2 x 4 and 1 x 5 frames, of which 1 is padding
-    assert padding_share([[0, 1], [2]], [3, 4, 5]) == pytest.approx(1 / 13)
+    # two batches of 2 x 32 and 1 x 16 frames, of which 2, 12 and 5 are padding
+    assert padding_share([[0, 1], [2]], [30, 20, 11]) == pytest.approx(19 / 80)
+
+
+@pytest.mark.parametrize(("length", "rounded"), [(1, 16), (16, 16), (17, 32)])
+def test_lengths_are_rounded_up_to_the_grid(length: int, rounded: int):
+    assert round_up(length, 16) == rounded
 
 
 def test_batches_in_order_are_cut_where_they_are_full():
-    assert in_order_of_length([5, 1, 4, 2], batch_frames=8) == [[1, 3], [2], [0]]
+    assert in_order_of_length([50, 10, 40, 20], batch_frames=64) == [[1, 3], [2], [0]]
 
 
 def test_a_longer_utterance_is_a_batch_of_its_own():
-    assert in_order_of_length([9, 3, 3], batch_frames=6) == [[1, 2], [0]]
+    assert in_order_of_length([90, 13, 13], batch_frames=32) == [[1, 2], [0]]
 
 
 def test_no_frames_are_refused():

@@ -135,3 +135,16 @@ def test_a_corpus_is_checked_before_training(corpus, utterance):
     corpus.utterances[4] = broken(utterance, "sum")
     with pytest.raises(CorpusError, match="`odd` has durations of 6 frames"):
         data_of(corpus, holdout=2)
+
+
+def test_a_batch_on_the_grid_is_the_same_batch_padded_further(utterance):
+    rows = [utterance("short", [2, 3]), utterance("long", [9, 9])]
+    plain = collate(rows, AUDIO, pad_id=0)
+    grid = collate(rows, AUDIO, pad_id=0, on_grid=True)
+    assert grid.mel_specs.shape[:2] == (2, 32)
+    assert grid.phoneme_indices.shape == grid.durations.shape == (2, 8)
+    assert torch.equal(grid.mel_specs[:, :18], plain.mel_specs)
+    assert torch.equal(grid.durations[:, :2], plain.durations)
+    assert bool(grid.mel_padding_mask[:, 18:].all())
+    assert bool(grid.padding_mask[:, 2:].all())
+    assert (grid.mel_specs[:, 18:] == 0).all()
