@@ -82,7 +82,7 @@ def _plans_are_made(spec: ModelSpec) -> Iterator[Finding]:
         if slot not in _AFTER_THE_PLAN:
             message = f"the {slot} needs the plan, which is made after it, by the regulator"
             yield Finding("unmet-need", (slot,), message, None, ((slot,),))
-        elif spec.regulator is None:
+        elif _reads_phonemes(spec):
             message = (
                 f"the {slot} needs the plan, which no component gives, since {{other}} is null; "
                 f"fill it, or leave out the settings that need the plan"
@@ -91,7 +91,7 @@ def _plans_are_made(spec: ModelSpec) -> Iterator[Finding]:
 
 
 def _frames_have_memory(spec: ModelSpec) -> Iterator[Finding]:
-    if spec.regulator is not None:
+    if not _reads_phonemes(spec):
         return
     for field in spec.decoder.frame_by_frame:
         message = (
@@ -99,6 +99,14 @@ def _frames_have_memory(spec: ModelSpec) -> Iterator[Finding]:
             "fill it, or change this setting"
         )
         yield Finding("unmet-need", ("decoder", field), message, ("regulator",), (("decoder",),))
+
+
+def _reads_phonemes(spec: ModelSpec) -> bool:
+    """Return whether the decoder gets one vector a phoneme, as the author wants it.
+
+    With only one of the two slots null that is the mistake, and what follows from it is not said.
+    """
+    return spec.regulator is None and spec.duration_predictor is None
 
 
 def _stop_is_predicted(spec: ModelSpec) -> Iterator[Finding]:

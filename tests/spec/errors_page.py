@@ -1,0 +1,63 @@
+"""What the examples of `docs/errors.md` need beside the installed plugins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar, Literal
+
+from kokoro_core.slots import EncoderParams, PositionalEncodingParams, RegulatorParams
+from registry import ComponentRegistry, PluginRecord, Plugins, Registration, installed_plugins
+from tests.spec.spec_toys import Unbuildable
+
+
+class ConformerOfOne(Unbuildable, EncoderParams):
+    """Has the name of another plugin's encoder."""
+
+    type: Literal["conformer"] = "conformer"
+
+
+class ConformerOfTwo(Unbuildable, EncoderParams):
+    """Has the name of another plugin's encoder."""
+
+    type: Literal["conformer"] = "conformer"
+
+
+class AlignedRegulator(Unbuildable, RegulatorParams):
+    """Takes what no part gives."""
+
+    takes: ClassVar[Mapping[str, str]] = {"hidden": "hidden_dim", "alignment": ""}
+    type: Literal["aligned"] = "aligned"
+
+
+class WholePositions(Unbuildable, PositionalEncodingParams):
+    """Knows only whole sequences."""
+
+    offsetable: ClassVar[bool] = False
+    type: Literal["whole"] = "whole"
+
+
+_OURS = installed_plugins()
+_THEIRS = {
+    "acme-one": (ConformerOfOne, AlignedRegulator, WholePositions),
+    "acme-two": (ConformerOfTwo,),
+}
+PLUGINS = Plugins(
+    records=(
+        *_OURS.records,
+        PluginRecord("old", "x", "acme-old", "1.4"),
+        PluginRecord("cracked", "x", "acme-cracked", "0.1", "broken", "ImportError: no y"),
+        PluginRecord("unwanted", "x", "acme-unwanted", "1.0", "blocked"),
+        PluginRecord("future", "x", "acme-future", "3.0", "incompatible", "written for API 9"),
+    ),
+    components=ComponentRegistry(
+        [
+            *_OURS.components,
+            *(
+                Registration(each, name, name, "1.0")
+                for name, classes in _THEIRS.items()
+                for each in classes
+            ),
+        ]
+    ),
+    specs=_OURS.specs,
+)
