@@ -21,8 +21,8 @@ _COLOURS = {
     "output": ("#ddf3e0", "#2c7a3f"),
     "loss": ("#fdeadb", "#b0621b"),
 }
-_CHARACTER, _LINE, _PADDING = 6.8, 17, 12
-_LAYER_GAP, _GAP, _LANE = 64, 36, 120
+_CHARACTER, _SMALL_CHARACTER, _LINE, _PADDING = 6.8, 6.2, 17, 12
+_LAYER_GAP, _GAP = 72, 48
 _MARGIN = 24
 
 
@@ -63,11 +63,11 @@ def svg(graph: Graph, title: str) -> str:
         rows[layers[node.name]].append(node.name)
     routes = [_route(index, edge, layers, places, rows) for index, edge in enumerate(graph.edges)]
     _order(rows, routes)
-    width, height = _put(rows, places, routes)
+    width, height = _put(rows, places)
     nodes = [_draw_node(node, places[node.name]) for node in graph.nodes]
     pairs = list(zip(graph.edges, routes, strict=True))
     edges = [_draw_edge(edge, route, places) for edge, route in pairs]
-    labels = [_draw_label(edge, route, places) for edge, route in pairs]
+    labels = _draw_labels(pairs, places, width)
     return "\n".join([*_head(title, width, height), *edges, *nodes, *labels, "</svg>", ""])
 
 
@@ -95,7 +95,7 @@ def _route(
     route = [edge.source]
     for layer in range(layers[edge.source] + 1, layers[edge.target]):
         name = f"edge {index} layer {layer}"
-        places[name] = _Place(_LANE, 0)
+        places[name] = _Place(_label_width(edge), 0)
         rows[layer].append(name)
         route.append(name)
     return [*route, edge.target]
@@ -125,11 +125,7 @@ def _mean(values: Sequence[float], otherwise: float) -> float:
     return sum(values) / len(values) if values else otherwise
 
 
-def _put(
-    rows: Sequence[Sequence[str]],
-    places: Mapping[str, _Place],
-    routes: Sequence[Sequence[str]],
-) -> tuple[float, float]:
+def _put(rows: Sequence[Sequence[str]], places: Mapping[str, _Place]) -> tuple[float, float]:
     """Give every place its x and y, rows in the middle, and return the size of the drawing."""
     widths = [sum(places[name].width + _GAP for name in row) - _GAP for row in rows]
     width = max(widths) + 2 * _MARGIN
@@ -141,13 +137,16 @@ def _put(
             place = places[name]
             place.x, place.y = left + place.width / 2, top + (height - place.height) / 2
             left += place.width + _GAP
-        crowd = sum(any(a in row for a in route[:1]) for route in routes)
-        top += height + _LAYER_GAP + 6 * max(0, crowd - 2)
+        top += height + _LAYER_GAP
     return width, top - _LAYER_GAP + _MARGIN
 
 
 def _width(node: Node) -> float:
     return max(len(line) for line in node.lines) * _CHARACTER + 2 * _PADDING
+
+
+def _label_width(edge: Edge) -> float:
+    return len(edge.label) * _SMALL_CHARACTER + 6
 
 
 def _height(node: Node) -> float:
@@ -210,13 +209,62 @@ def _draw_edge(edge: Edge, route: Sequence[str], places: Mapping[str, _Place]) -
     return f'<path d="{path}" fill="none" stroke="#555"{dashes} marker-end="url(#tip)"/>'
 
 
-def _draw_label(edge: Edge, route: Sequence[str], places: Mapping[str, _Place]) -> str:
-    """Write a label on an edge: at its bend in the first layer that it passes, or half-way."""
-    points = _points(route, places)
-    x, y = points[1]
-    if len(points) == 2:
-        x, y = (points[0][0] + x) / 2, (points[0][1] + y) / 2
+def _draw_labels(
+    pairs: Sequence[tuple[Edge, Sequence[str]]], places: Mapping[str, _Place], total: float
+) -> list[str]:
+    """Write each label on its edge, where it covers none that is there already."""
+    taken: list[_Box] = []
+    drawn = []
+    for edge, route in pairs:
+        width = _label_width(edge)
+        boxes = [
+            _Box(min(max(x - width / 2, 2), total - width - 2), y - 8, width, 16)
+            for x, y in _spots(_points(route, places))
+        ]
+        box = next((each for each in boxes if not any(map(each.overlaps, taken))), boxes[0])
+        taken.append(box)
+        drawn.append(_draw_label(edge.label, box))
+    return drawn
+
+
+@dataclass(frozen=True)
+class _Box:
+    left: float
+    top: float
+    width: float
+    height: float
+
+    def overlaps(self, other: _Box) -> bool:
+        apart = self.left + self.width <= other.left or other.left + other.width <= self.left
+        return not (apart or self.top + 16 <= other.top or other.top + 16 <= self.top)
+
+
+def _spots(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return places on an edge for its label, the best first: its first bend, or half-way."""
+    spots = list(points[1:-1])
+    for share in (0.5, 0.2, 0.8):
+        for start, end in pairwise(points):
+            spots.append(_on_curve(start, end, share))
+    return spots
+
+
+def _on_curve(
+    start: tuple[float, float], end: tuple[float, float], share: float
+) -> tuple[float, float]:
+    """Return a point of the cubic curve that `_draw_edge` draws between two points."""
+    (x, y), (to_x, to_y) = start, end
+    half, rest = (y + to_y) / 2, 1 - share
+    one, two = 3 * rest**2 * share, 3 * rest * share**2
     return (
-        f'<text x="{x:.1f}" y="{y + 4:.1f}" text-anchor="middle" font-size="11" fill="#333" '
-        f'stroke="white" stroke-width="4" paint-order="stroke">{escape(edge.label)}</text>'
+        (rest**3 + one) * x + (two + share**3) * to_x,
+        rest**3 * y + (one + two) * half + share**3 * to_y,
+    )
+
+
+def _draw_label(label: str, box: _Box) -> str:
+    return (
+        f'<rect x="{box.left:.1f}" y="{box.top:.1f}" width="{box.width:.1f}" '
+        f'height="{box.height:.0f}" fill="white"/>'
+        f'<text x="{box.left + box.width / 2:.1f}" y="{box.top + 12:.1f}" text-anchor="middle" '
+        f'font-size="11" fill="#333">{escape(label)}</text>'
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -74,8 +74,11 @@ def model_graph(spec: ModelSpec, registry: ComponentRegistry) -> Graph:
         component = getattr(spec, slot)
         if component is not None:
             graph.nodes.append(Node(slot, "part", (slot, *_inside(component, registry))))
-    graph.nodes += [Node("mel", "output", ("mel",)), Node("losses", "loss", _losses(spec))]
-    graph.edges = list(_edges(spec))
+    graph.nodes.append(Node("mel", "output", ("mel",)))
+    if not spec.decoder.parallel:
+        graph.nodes.append(Node("stop", "output", ("stop", "ends an utterance")))
+    graph.nodes.append(Node("losses", "loss", _losses(spec)))
+    graph.edges = _joined(_edges(spec))
     return graph
 
 
@@ -106,8 +109,12 @@ def _name(component: ComponentParams, registry: ComponentRegistry) -> str:
 
 
 def _losses(spec: ModelSpec) -> tuple[str, ...]:
-    weights = {name: each for name, each in spec.loss if name != "stop_positive_weight"}
-    return "losses", *(f"{name} × {each:g}" for name, each in weights.items() if each)
+    """Return the terms that this model has, each with its weight."""
+    absent = {"stop_positive_weight"}
+    absent |= {"stop"} if spec.decoder.parallel else set()
+    absent |= {"duration"} if spec.duration_predictor is None else set()
+    weights = {name: each for name, each in spec.loss if name not in absent and each}
+    return "losses", *(f"{name} × {each:g}" for name, each in weights.items())
 
 
 def _edges(spec: ModelSpec) -> Iterator[Edge]:
@@ -131,9 +138,20 @@ def _edges(spec: ModelSpec) -> Iterator[Edge]:
         last = "postnet"
     yield Edge(last, "mel", mel)
     yield Edge(last, "losses", mel, only_training=True)
+    if not spec.decoder.parallel:
+        yield Edge("decoder", "stop", "stop_logits (B, T)")
+        yield Edge("decoder", "losses", "stop_logits (B, T)", only_training=True)
     if spec.duration_predictor is not None:
         label = "duration_pred (B, N)"
         yield Edge("duration_predictor", "losses", label, only_training=True)
+
+
+def _joined(edges: Iterable[Edge]) -> list[Edge]:
+    """Return the edges, those between the same two nodes as one."""
+    labels: dict[tuple[str, str, bool], list[str]] = {}
+    for each in edges:
+        labels.setdefault((each.source, each.target, each.only_training), []).append(each.label)
+    return [Edge(a, b, ", ".join(every), training) for (a, b, training), every in labels.items()]
 
 
 def _hidden(spec: ModelSpec, slot: str) -> str:

@@ -1,0 +1,180 @@
+"""The picture of a model: what is in it, and that it can be read."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from itertools import combinations
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+import torch
+
+from kokoro_core.api import KokoroModel
+from kokoro_core.spec.drawing import mermaid, svg
+from kokoro_core.spec.graph import Edge, Graph, Node, model_graph
+from kokoro_core.spec.load import load_spec
+from registry import installed_plugins
+from tests.spec.spec_toys import PLUGINS, WideEncoder, minimal
+
+GOLDEN = Path(__file__).parent / "golden"
+NAMES = ("small", "parallel")
+SVG = "{http://www.w3.org/2000/svg}"
+WITH_POSTNET = {"postnet": {"type": "conv"}}
+
+
+def graph_of(name: str, **overrides: object) -> Graph:
+    return model_graph(load_spec(name, overrides=overrides), installed_plugins().components)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_drawings_are_those_that_were_looked_at(name: str) -> None:
+    """`KOKORO_NEW_PICTURES=1` writes them anew; look at them before they are kept."""
+    made = {"mmd": mermaid(graph_of(name)), "svg": svg(graph_of(name), name)}
+    for suffix, text in made.items():
+        file = GOLDEN / f"{name}.{suffix}"
+        if os.environ.get("KOKORO_NEW_PICTURES"):
+            file.write_text(text, encoding="utf-8")
+        assert text == file.read_text(encoding="utf-8")
+
+
+def test_shapes_are_those_of_the_tensors() -> None:
+    spec = load_spec("mixed", overrides={"hidden_dim": 32, "mel_dim": 20, "audio": None})
+    model = KokoroModel.from_spec(spec).eval().acoustic
+    indices, durations = torch.ones(2, 3, dtype=torch.int64), torch.full((2, 3), 2)
+    mask = torch.zeros(2, 3, dtype=torch.bool)
+    hidden = model.encode(indices, mask, {})
+    memory = model.remember(hidden, durations, mask, 6, {})
+    labels = {
+        (each.source, each.target): each.label
+        for each in model_graph(spec, installed_plugins().components).edges
+    }
+
+    def shape(tensor: torch.Tensor, steps: str) -> str:
+        return f"(B, {steps}, {tensor.shape[2]})"
+
+    assert labels["encoder", "regulator"] == f"hidden {shape(hidden, 'N')}"
+    assert labels["regulator", "decoder"] == f"memory {shape(memory.memory, 'T')}, plan"
+    assert labels["mel_specs", "decoder"] == "mel_specs (B, T, 20)"
+    assert labels["duration_predictor", "losses"] == "duration_pred (B, N)"
+
+
+def test_parts_inputs_and_losses_are_those_of_the_spec() -> None:
+    full = graph_of("small", postnet={"type": "conv"}, loss={"mel_mse": 0.5, "stop": 0.0})
+    assert [each.name for each in full.nodes] == [
+        *("phoneme_indices", "durations", "mel_specs", "encoder", "duration_predictor"),
+        *("regulator", "decoder", "postnet", "mel", "stop", "losses"),
+    ]
+    losses = full.nodes[-1].lines
+    assert losses == ("losses", "mel_l1 × 1", "mel_mse × 0.5", "duration × 1")
+    edges = {(each.source, each.target): each for each in full.edges}
+    assert edges["decoder", "losses"].label == "coarse mel (B, T, 80), stop_logits (B, T)"
+    assert edges["decoder", "losses"].only_training
+    assert not edges["decoder", "postnet"].only_training
+    assert "stop" not in [each.name for each in graph_of("parallel").nodes]
+
+
+def test_a_decoder_that_reads_phonemes_has_no_regulator_before_it() -> None:
+    spec = load_spec(minimal(regulator=None, duration_predictor=None), plugins=PLUGINS)
+    found = model_graph(spec, PLUGINS.components)
+    assert Edge("encoder", "decoder", "hidden (B, N, 8)") in found.edges
+    assert {"regulator", "durations"}.isdisjoint(each.name for each in found.nodes)
+    assert "duration × 1" not in found.nodes[-1].lines
+
+
+class SpeakerEncoder(WideEncoder):
+    """Takes a speaker."""
+
+    @property
+    def needs(self) -> frozenset[str]:
+        return frozenset({"speaker", "noise"})
+
+
+def test_side_inputs_and_nested_components_are_drawn() -> None:
+    stack = {"type": "stack", "parts": [{"type": "wide", "norm": {"type": "rms"}}]}
+    found = model_graph(load_spec(minimal(encoder=stack), plugins=PLUGINS), PLUGINS.components)
+    encoder = next(each for each in found.nodes if each.name == "encoder")
+    assert encoder.lines[1:4] == (
+        "toys/stack",
+        "parts[0]: toys/wide",
+        "parts[0].norm: toys/rms",
+    )
+    spec = load_spec(minimal(), plugins=PLUGINS).model_copy(update={"encoder": SpeakerEncoder()})
+    found = model_graph(spec, PLUGINS.components)
+    assert Edge("side_speaker", "encoder", "speaker") in found.edges
+    assert Node("side_speaker", "input", ("speaker", "side input")) in found.nodes
+    assert "noise" not in mermaid(found)
+
+
+Box = tuple[float, float, float, float]
+
+
+def boxes(text: str) -> tuple[Box, list[Box], list[Box]]:
+    """Return the drawing's box, those of its nodes and those of its labels."""
+    root = ElementTree.fromstring(text)
+    keys = ("x", "y", "width", "height")
+
+    def box(element: ElementTree.Element) -> Box:
+        x, y, width, height = (float(element.attrib[key]) for key in keys)
+        return x, y, x + width, y + height
+
+    nodes = [box(each[0]) for each in root.findall(f"{SVG}g")]
+    labels = [box(each) for each in root.findall(f"{SVG}rect") if "x" in each.attrib]
+    return (0, 0, float(root.attrib["width"]), float(root.attrib["height"])), nodes, labels
+
+
+def apart(a: Box, b: Box) -> bool:
+    return a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1]
+
+
+@pytest.mark.parametrize("overrides", [{}, WITH_POSTNET])
+@pytest.mark.parametrize("name", sorted(installed_plugins().specs))
+def test_no_box_or_label_covers_another_or_leaves_the_drawing(
+    name: str, overrides: dict[str, object]
+) -> None:
+    found = graph_of(name, **overrides)
+    whole, nodes, labels = boxes(svg(found, name))
+    assert (len(nodes), len(labels)) == (len(found.nodes), len(found.edges))
+    for first, second in combinations([*nodes, *labels], 2):
+        assert apart(first, second), (first, second)
+    for each in [*nodes, *labels]:
+        assert whole[0] <= each[0] < each[2] <= whole[2]
+        assert whole[1] <= each[1] < each[3] <= whole[3]
+
+
+def test_texts_that_mean_something_in_xml_and_mermaid_are_escaped() -> None:
+    odd = Graph(
+        [Node("a", "part", ('<b> & "c"',)), Node("b", "output", ("#1;",))], [Edge("a", "b", "x<y")]
+    )
+    root = ElementTree.fromstring(svg(odd, "<&>"))
+    texts = [each.text for each in root.iter(f"{SVG}text")]
+    assert texts == ['<b> & "c"', "#1;", "x<y"]
+    assert root.find(f"{SVG}title").text == "<&>"  # type: ignore[union-attr]
+    assert mermaid(odd).splitlines() == [
+        "flowchart TD",
+        '    a["#lt;b#gt; & #quot;c#quot;"]',
+        '    b(["#35;1;"])',
+        '    a -->|"x#lt;y"| b',
+    ]
+
+
+def test_the_drawing_is_the_same_in_every_process_and_needs_no_torch(tmp_path: Path) -> None:
+    code = (
+        "import sys; sys.argv = ['kokoro-core', 'graph', 'small', '--out', sys.argv[1]]\n"
+        "from kokoro_core.cli.app import main\n"
+        "try:\n    main()\nfinally:\n    assert 'torch' not in sys.modules\n"
+    )
+    out = tmp_path / "small.svg"
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(out)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PYTHONHASHSEED": "7"},
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert out.read_text() == svg(graph_of("small"), "small")
+    assert not re.search(r"<script|href|<image", out.read_text())
