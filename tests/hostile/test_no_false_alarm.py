@@ -39,6 +39,7 @@ def hash_of(text: str) -> str:
     return spec_hash(load_spec(document.value), PLUGINS)
 
 
+@pytest.mark.slow
 @settings(max_examples=500, suppress_health_check=[HealthCheck.too_slow])
 @given(specs())
 def test_a_right_spec_of_any_parts_is_accepted(source: dict[str, Any]) -> None:

@@ -87,6 +87,7 @@ def benign(tmp_path: Path) -> list[Path]:
     ]
 
 
+@pytest.mark.slow
 def test_no_hostile_file_does_more_than_being_read(tmp_path: Path, benign: list[Path]) -> None:
     hostile = [write(tmp_path, name, text) for name, (text, _) in TEXTS.items()]
     for name, (changes, _) in VALUES.items():
