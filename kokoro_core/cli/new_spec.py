@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from functools import partial
 from pathlib import Path
@@ -44,7 +45,8 @@ def new_spec(
     )
     chosen = {slot: each for slot, each in given.items() if each is not None}
     if not (chosen or name or override or like != "default") and sys.stdin.isatty():
-        name, chosen = ask(session, like)
+        with contextlib.redirect_stdout(sys.stderr):  # a prompt leaves blanks on standard output
+            name, chosen = ask(session, like)
     spec = compose(session, like, name, chosen, override)
     text = commented(spec, session.plugins.components)
     if out is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from textwrap import wrap
 from typing import Any
 
 from pydantic import BaseModel
@@ -58,7 +59,7 @@ def _entry(name: str, value: str, comment: str, depth: int) -> Iterator[str]:
     elif len(line) + len(comment) + 4 <= WIDTH:
         yield f"{line}  # {comment}"
     else:
-        yield f"{indent}# {comment}"
+        yield from (f"{indent}# {part}" for part in wrap(comment, WIDTH - len(indent) - 2))
         yield line
 
 

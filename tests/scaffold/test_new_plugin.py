@@ -1,0 +1,152 @@
+"""`new-plugin`: what it writes installs, passes its own tests, type checks and composes."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import re
+import subprocess
+import sys
+import sysconfig
+import venv
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from kokoro_core.cli.new_plugin import write_new
+from kokoro_core.scaffold.new_plugin import EXAMPLES, Names, check_names, plugin_files
+from registry import PluginRecord, Plugins
+
+ROOT = Path(__file__).parents[2]
+NAMES = {kind: Names(f"acme-{kind.replace('_', '-')}", f"{kind[:4]}_x") for kind in EXAMPLES}
+
+
+@pytest.mark.parametrize("kind", EXAMPLES)
+def test_every_file_is_python_or_toml_under_the_author_s_names(kind: str) -> None:
+    names = NAMES[kind]
+    texts = plugin_files(names, kind)
+    assert {"pyproject.toml", "README.md", f"{names.package}/py.typed"} <= texts.keys()
+    for path, text in texts.items():
+        assert not re.search(r"Example|example[-/_\"]|\"example|examples\.", text), path
+        assert "scaffold" not in text
+        assert "{{" not in text
+        if path.endswith(".py"):
+            ast.parse(text)
+    assert f'type: Literal["{names.component}"]' in texts[f"{names.package}/params.py"]
+    assert texts == plugin_files(names, kind)
+
+
+@pytest.mark.parametrize(
+    ("names", "kind", "message"),
+    [
+        (Names("acme-x", "x"), "encodr", r"`--slot encodr` has no example; there are encoder, "),
+        (Names("Acme_X", "x"), "encoder", "`Acme_X` is no name for a plugin; .* as acme-encoder"),
+        (Names("../evil", "x"), "encoder", "is no name for a plugin"),
+        (Names("acme-x", "a/b"), "encoder", "`--type a/b` is no name for a component"),
+        (Names("json", "x"), "encoder", "`json` is a module of Python or of ours"),
+        (Names("kokoro-core", "x"), "encoder", "`kokoro_core` is a module of Python or of ours"),
+        (Names("taken", "x"), "encoder", "`taken` is the name of an installed plugin"),
+    ],
+)
+def test_names_that_cannot_be_used_are_refused(names: Names, kind: str, message: str) -> None:
+    plugins = Plugins((PluginRecord("taken", "x", "taken", "1"),))
+    with pytest.raises(ValueError, match=message):
+        check_names(names, kind, plugins)
+
+
+def test_nothing_that_exists_is_written_over(tmp_path: Path) -> None:
+    with pytest.raises(FileExistsError, match="exists; `--out` names a folder that does not"):
+        write_new(tmp_path, {"a": ""})
+    with pytest.raises(FileNotFoundError, match=r"the folder .* does not exist"):
+        write_new(tmp_path / "no" / "x", {"a": ""})
+    write_new(tmp_path / "x", {"b/a": "text"})
+    assert (tmp_path / "x" / "b" / "a").read_text() == "text"
+
+
+@dataclass(frozen=True)
+class Installed:
+    """A fresh environment with a package of every kind, and the folder of their sources."""
+
+    python: Path
+    sources: Path
+
+    def run(self, *arguments: str | Path) -> str:
+        ran = subprocess.run(
+            [str(self.python), *map(str, arguments)],
+            check=False,
+            cwd=self.sources,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+        )
+        assert ran.returncode == 0, f"{arguments}\n{ran.stdout}{ran.stderr}"
+        return ran.stdout
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    """Write a package of every kind, build wheels of them and install these."""
+    home, sources = tmp_path_factory.mktemp("environment"), tmp_path_factory.mktemp("sources")
+    here = Installed(Path(sys.executable), sources)
+    for kind, names in NAMES.items():
+        here.run(
+            *("-m", "kokoro_core", "new-plugin", names.distribution),
+            *("--slot", kind, "--type", names.component),
+        )
+    venv.create(home, with_pip=False)
+    python = home / ("Scripts" if os.name == "nt" else "bin") / "python"
+    base = {"base": str(home), "platbase": str(home)}
+    own = Path(sysconfig.get_path("purelib", scheme="venv", vars=base))
+    shared = sysconfig.get_path("purelib")
+    # The second line lets mypy, which knows no import hooks, find the framework as installed.
+    (own / "shared.pth").write_text(f"import site; site.addsitedir({shared!r})\n{ROOT}\n{shared}\n")
+    options = ("--no-deps", "--no-index", "--no-build-isolation", "--quiet")
+    quiet = ("--disable-pip-version-check", "--no-cache-dir")
+    folders = [sources / each.distribution for each in NAMES.values()]
+    here.run("-m", "pip", "--python", python, "install", *options, *quiet, *folders)
+    return Installed(python, sources)
+
+
+@pytest.mark.slow
+def test_all_are_installed_without_a_flag_and_compose(installed: Installed) -> None:
+    listed = json.loads(installed.run("-m", "kokoro_core", "plugins", "--strict", "--json"))
+    records = {each["name"]: each for each in listed}
+    for kind, names in NAMES.items():
+        record = records[names.distribution]
+        assert record["components"] == [f"{EXAMPLES[kind].slot}/{names.component}"]
+        readme = (installed.sources / names.distribution / "README.md").read_text()
+        [line] = [each for each in readme.splitlines() if " check small " in each]
+        setting = line.partition("--set ")[2].strip("'")
+        printed = installed.run("-m", "kokoro_core", "check", "small", "--set", setting)
+        assert printed == "small: ok\n"
+
+
+@pytest.mark.slow
+def test_their_own_tests_pass(installed: Installed) -> None:
+    folders = [f"{each.distribution}/tests" for each in NAMES.values()]
+    options = ("-q", "-p", "no:cacheprovider", "--import-mode=importlib", "-W", "error")
+    printed = installed.run("-m", "pytest", *options, *folders)
+    # 7 of rows in six packages, 1 of durations, 5 of steps, 4 of positions, 2 of each plugin
+    assert f"{6 * 7 + 1 + 5 + 4 + 7 * 2} passed" in printed.splitlines()[-1], printed
+
+
+@pytest.mark.slow
+def test_they_type_check_as_they_say(installed: Installed) -> None:
+    packages = [f"{each.distribution}/{each.package}" for each in NAMES.values()]
+    tests = [
+        f"{NAMES[kind].distribution}/tests/{test}.py"
+        for kind, test in (
+            ("encoder", "test_rows"),
+            ("encoder", "test_plugin"),
+            ("regulator", "test_durations"),
+            ("decoder", "test_steps"),
+            ("positional_encoding", "test_positions"),
+        )
+    ]
+    config = ("--config-file", f"{NAMES['encoder'].distribution}/pyproject.toml")
+    python = ("--python-executable", str(installed.python))
+    printed = installed.run("-m", "mypy", *config, *python, *packages, *tests)
+    assert "Success: no issues found in 33 source files" in printed
