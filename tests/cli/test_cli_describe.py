@@ -1,0 +1,70 @@
+"""``describe SPEC`` says what a model costs."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from kokoro_core.cli.app import main
+from kokoro_core.cli.describe import cost_of
+from kokoro_core.compute import Workload, cost
+from kokoro_core.spec.load import load_spec
+from kokoro_core.spec.resolve import spec_hash
+
+SMALLER = ("--rows", "2", "--phonemes", "10", "--frames", "60")
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Any:
+    def run_main(*arguments: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as caught:
+            main(["describe", *arguments])
+        printed = capsys.readouterr()
+        return int(caught.value.code or 0), printed.out, printed.err
+
+    return run_main
+
+
+def test_json_has_hash_size_and_cost_of_each_slot(run: Any) -> None:
+    status, out, err = run("small", *SMALLER, "--json")
+    found, spec = json.loads(out), load_spec("small")
+    assert (status, err) == (0, "")
+    assert found["hash"] == spec_hash(spec)
+    assert found["size"]["parameters"] == 5_687_122
+    assert found["size"]["bytes"] == 4 * 5_687_122
+    assert found["cost"] == cost(spec, Workload(2, 10, 60))
+    slots = found["cost"]["multiply_adds_per_frame"]["slots"]
+    assert set(slots) == {"encoder", "duration_predictor", "regulator", "decoder"}
+
+
+def test_the_table_has_the_same_figures(run: Any) -> None:
+    _, out, _ = run("small", *SMALLER)
+    expected = cost(load_spec("small"), Workload(2, 10, 60))
+    assert f"{expected['multiply_adds_per_frame']['total']:,}" in out
+    assert f"{expected['training_memory']['activations']['slots']['decoder']:,}" in out
+    assert f"about {round(expected['training_memory']['total'] / 1e6):,} MB" in out
+    assert "2 rows of 10 phonemes and 60 frames" in out
+
+
+def test_more_rows_need_more_memory_and_not_more_products_a_frame() -> None:
+    spec = load_spec("small")
+    two, four = (cost_of(spec, (rows, 10, 60)) for rows in (2, 4))
+    assert two["multiply_adds_per_frame"] == four["multiply_adds_per_frame"]
+    saved = [each["training_memory"]["activations"]["total"] for each in (two, four)]
+    assert saved[1] == pytest.approx(2 * saved[0], rel=0.02)
+
+
+def test_a_batch_of_nothing_is_wrong_usage(run: Any) -> None:
+    status, _, err = run("small", "--rows", "0")
+    assert status == 2
+    assert "--rows" in err
+
+
+def test_a_cost_that_cannot_be_known_is_said_to_be(run: Any) -> None:
+    spec = load_spec("small")
+    needy = type("Needy", (type(spec.encoder),), {"needs": property(lambda _: {"speaker"})})
+    encoder = needy.model_construct(**dict(spec.encoder))
+    found = cost_of(spec.model_copy(update={"encoder": encoder}))
+    assert found == {"unknown": "`small` needs the side inputs `speaker`, which have no values."}
