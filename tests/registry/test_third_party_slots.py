@@ -1,0 +1,240 @@
+"""A component of one plugin opens a slot of its own, and another plugin fills it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.plugins_broken.site import Site
+
+ROOT = Path(__file__).parents[2]
+
+OPENER = '''
+from abc import abstractmethod
+from typing import Literal
+from kokoro_core import hookimpl
+from kokoro_core.slots import EncoderParams
+from kokoro_core.spec.params import ComponentParams
+
+
+class NormParams(ComponentParams, slot="norm"):
+    """Normalises vectors."""
+
+    @abstractmethod
+    def build(self, width): ...
+
+
+class LayerNormParams(NormParams):
+    """torch's own."""
+
+    type: Literal["layer"] = "layer"
+
+    def build(self, width):
+        from torch import nn
+        return nn.LayerNorm(width)
+
+
+class NormedParams(EncoderParams):
+    """Looks phonemes up and normalises them."""
+
+    type: Literal["normed"] = "normed"
+    norm: NormParams = LayerNormParams()
+
+    def build(self, sizes):
+        from opener_module import make
+        return make(sizes, self.norm)
+
+
+@hookimpl
+def kokoro_components():
+    return [LayerNormParams, NormedParams]
+'''
+
+MODULE = """
+from torch import nn
+from kokoro_core.contracts import Encoder
+from kokoro_core.masks import zero_padding
+
+
+class Normed(Encoder):
+    def __init__(self, *, vocab_size, hidden_dim, norm):
+        super().__init__()
+        self.table, self.norm = nn.Embedding(vocab_size, hidden_dim), norm
+
+    def forward(self, phoneme_indices, padding_mask):
+        return zero_padding(self.norm(self.table(phoneme_indices)), padding_mask)
+
+
+def make(sizes, norm):
+    part = norm.build(sizes.hidden_dim)
+    return Normed(vocab_size=sizes.vocab_size, hidden_dim=sizes.hidden_dim, norm=part)
+"""
+
+FILLER = '''
+from typing import Literal
+from pydantic import Field
+from kokoro_core import hookimpl
+from dist_opener_opener import NormParams
+
+
+class RmsParams(NormParams):
+    """Root mean square (Zhang and Sennrich, 2019)."""
+
+    type: Literal["rms"] = "rms"
+    epsilon: float = Field(1e-6, gt=0)
+
+    def build(self, width):
+        from torch import nn
+        return nn.RMSNorm(width, eps=self.epsilon)
+
+
+@hookimpl
+def kokoro_components():
+    return [RmsParams]
+'''
+
+STRANGER = '''
+from typing import Literal
+from kokoro_core import hookimpl
+from kokoro_core.spec.params import ComponentParams
+
+
+class OtherNormParams(ComponentParams, slot="norm"):
+    """Another slot of the same name."""
+
+
+class GroupParams(OtherNormParams):
+    """Fills the other one."""
+
+    type: Literal["group"] = "group"
+
+    def build(self): ...
+
+
+@hookimpl
+def kokoro_components():
+    return [GroupParams]
+'''
+
+SPEC = """
+hidden_dim: 8
+encoder:
+  type: normed
+  norm: {type: NORM}
+duration_predictor: {type: mlp}
+regulator: {type: repeat}
+decoder: {type: transformer, num_layers: 1, num_heads: 2, ff_dim: 8}
+"""
+
+BUILD = """
+import sys
+from kokoro_core import KokoroModel
+print(type(KokoroModel.from_spec(sys.argv[1]).acoustic.encoder.norm).__name__)
+"""
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    made = Site(tmp_path_factory.mktemp("site"))
+    made.add("opener", OPENER)
+    (made.folder / "opener_module.py").write_text(MODULE)
+    made.add("filler", FILLER)
+    made.add("stranger", STRANGER)
+    for name in ("rms", "layer", "filler/rms", "rsm", "group"):
+        spec = SPEC.replace("NORM", name)
+        (made.folder / f"{name.replace('/', '-')}.yaml").write_text(spec)
+    return made
+
+
+def run(site: Site, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run Python where the plugins are installed."""
+    path = os.pathsep.join((str(site.folder), str(ROOT)))
+    return subprocess.run(
+        [sys.executable, *arguments],
+        env={**os.environ, "PYTHONPATH": path},
+        cwd=site.folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def kokoro(site: Site, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return run(site, "-m", "kokoro_core", *arguments)
+
+
+def test_check_takes_any_component_of_the_slot(site: Site) -> None:
+    ran = kokoro(site, "check", "rms.yaml", "layer.yaml", "filler-rms.yaml")
+    assert (ran.returncode, ran.stderr) == (0, "")
+
+
+def test_check_says_which_components_the_slot_has(site: Site) -> None:
+    ran = kokoro(site, "check", "rsm.yaml")
+    assert ran.returncode == 1
+    assert "rsm.yaml:5:16: encoder.norm.type: no norm is named 'rsm', did you mean 'rms'" in (
+        ran.stderr.replace("`", "'")
+    )
+
+
+def test_check_refuses_a_component_of_another_slot_of_the_same_name(site: Site) -> None:
+    ran = kokoro(site, "check", "group.yaml")
+    assert ran.returncode == 1
+    assert "`group` is registered as a norm but does not derive from `NormParams`" in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+def test_a_setting_of_a_filler_is_checked_like_any_other(site: Site) -> None:
+    ran = kokoro(site, "check", "rms.yaml", "--set", "encoder.norm.epsilon=0")
+    assert ran.returncode == 1
+    assert "encoder.norm.epsilon: must be above 0" in ran.stderr
+
+
+def test_resolve_names_the_filler_with_its_plugin(site: Site) -> None:
+    resolved = json.loads(kokoro(site, "resolve", "rms.yaml", "--json").stdout)
+    assert resolved["spec"]["encoder"]["norm"] == {"type": "filler/rms", "epsilon": 1e-6}
+    parts = {each["path"]: each for each in resolved["components"]}
+    assert parts["encoder.norm"]["distribution"] == "dist-filler"
+    assert parts["encoder.norm"]["slot"] == "norm"
+
+
+def test_components_and_describe_know_the_slot(site: Site) -> None:
+    rows = json.loads(kokoro(site, "components", "norm", "--json").stdout)
+    assert [(each["type"], each["plugin"]) for each in rows] == [
+        ("rms", "filler"),
+        ("layer", "opener"),
+        ("group", "stranger"),
+    ]
+    [described] = json.loads(kokoro(site, "describe", "rms", "--json").stdout)
+    assert {each["name"] for each in described["fields"]} >= {"type", "epsilon"}
+    [outer] = json.loads(kokoro(site, "describe", "normed", "--json").stdout)
+    assert {"norm": "norm"}.items() <= {e["name"]: e["type"] for e in outer["fields"]}.items()
+
+
+def test_the_schema_has_the_slot_with_its_fillers(site: Site) -> None:
+    printed = kokoro(site, "schema").stdout
+    assert json.loads(printed)
+    assert '"epsilon"' in printed
+    assert '"filler/rms"' in printed
+
+
+def test_new_spec_writes_the_filler_s_settings(site: Site) -> None:
+    printed = kokoro(site, "new-spec", "--like", "rms.yaml").stdout
+    assert "  norm:  # Normalises vectors\n" in printed or "  norm:\n" in printed
+    assert "    epsilon: 1e-06" in printed
+
+
+def test_the_model_is_built_with_the_filler(site: Site) -> None:
+    for spec, expected in (("rms.yaml", "RMSNorm"), ("layer.yaml", "LayerNorm")):
+        ran = run(site, "-c", BUILD, spec)
+        assert ran.stdout == f"{expected}\n", ran.stderr
+
+
+def test_without_the_filler_the_problem_names_it(site: Site) -> None:
+    ran = kokoro(site, "--no-plugin", "filler", "check", "filler-rms.yaml")
+    assert ran.returncode == 1
+    assert "the plugin 'filler' is blocked (`filler` is to be blocked)" in ran.stderr
