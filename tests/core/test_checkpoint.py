@@ -42,7 +42,7 @@ def test_equal_models_are_equal_bytes(saved: tuple[KokoroModel, Path], tmp_path:
 
 
 def test_the_file_says_which_components_made_it(saved: tuple[KokoroModel, Path]) -> None:
-    model, path = saved
+    _, path = saved
     from kokoro_core.checkpoint import checkpointer_for
 
     metadata = checkpointer_for(path, installed_plugins()).read_metadata(path)

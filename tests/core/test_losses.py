@@ -61,7 +61,7 @@ def test_the_stop_loss_weighs_the_last_frame(rows: list[int], weight: float) -> 
     each = []
     for row, length in enumerate(rows):
         probability = 1 / (1 + np.exp(-logits[row, :length].numpy()))
-        each += list(-np.log(1 - probability[:-1])) + [-weight * np.log(probability[-1])]
+        each += [*-np.log(1 - probability[:-1]), -weight * np.log(probability[-1])]
     found = stop_loss(logits, stop_targets(mask), mask, positive_weight=weight).item()
     assert np.isclose(found, np.mean(each), rtol=1e-5)
 

@@ -76,11 +76,7 @@ def as_json(text: str) -> str | None:
 
 
 ONLY_YAML = {"directive", "tag", "bad-key", "anchor", "merge-key"}
-BOTH = [
-    code
-    for code in WRITTEN
-    if code not in ONLY_YAML and as_json(BLOCKS[code][0][1])
-]
+BOTH = [code for code in WRITTEN if code not in ONLY_YAML and as_json(BLOCKS[code][0][1])]
 
 
 @pytest.mark.parametrize("code", BOTH)

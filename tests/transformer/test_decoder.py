@@ -103,7 +103,7 @@ def test_the_share_of_masked_teacher_frames_is_the_setting() -> None:
 
 
 def test_memory_and_frames_of_different_lengths_are_refused() -> None:
-    with pytest.raises(ValueError, match="`add_memory` needs one memory vector a frame.* 5 and 4"):
+    with pytest.raises(ValueError, match=r"`add_memory` needs one memory vector a frame.* 5 and 4"):
         decoder()(memory(), MASK, mel()[:, :4], MASK[:, :4])
 
 
