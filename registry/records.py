@@ -53,6 +53,13 @@ class PluginRecord:
         return is_built_in(self.distribution)
 
     @property
+    def why(self) -> str:
+        """What became of it, why, and what to do, as messages say it."""
+        cause = f" ({self.cause})" if self.cause else ""
+        remedy = f": {self.remedy.rstrip('.')}" if self.remedy else ""
+        return f"the plugin '{self.name}' is {self.status}{cause}{remedy}"
+
+    @property
     def origin(self) -> str:
         """Its distribution with the version, as messages name it."""
         return f"`{self.distribution}` {self.version}"

@@ -38,7 +38,7 @@ class AudioSettings(StrictModel):
     """
 
     sample_rate: int = Field(22050, ge=1)
-    n_fft: int = Field(1024, ge=2)
+    n_fft: int = Field(1024, ge=2, le=2**20)
     win_length: int = Field(1024, ge=2)
     hop_length: int = Field(256, ge=1)
     n_mels: int = Field(80, ge=1)

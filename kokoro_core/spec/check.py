@@ -22,7 +22,7 @@ from kokoro_core.spec.params import ComponentParams
 from kokoro_core.spec.problems import MAX_PROBLEMS, Path, Problem, SpecError, dotted
 from kokoro_core.spec.sizes import MAX_PARAMETERS
 from kokoro_core.spec.walk import slot_base
-from registry import ComponentRegistry, Plugins
+from registry import ComponentRegistry, PluginRecord, Plugins
 
 _SIZES = [
     "vocab_size",
@@ -169,15 +169,18 @@ def _with_plugin_hint(problem: Problem, got: Any, plugins: Plugins) -> Problem:
         return problem
     wanted = got.partition("/")[0] if isinstance(got, str) and "/" in got else None
     missing = [
-        f"the plugin '{each.name}' is {each.status}{f' ({each.cause})' if each.cause else ''}"
-        for each in plugins.records
-        if each.status != "loaded" and wanted in (None, each.name)
+        each for each in plugins.records if each.status != "loaded" and wanted in (None, each.name)
     ]
     if not missing:
         return problem
-    hint = missing[0] if len(missing) == 1 else f"{len(missing)} plugins are not loaded"
-    message = f"{problem.message}; {hint}, see `kokoro-core plugins`"
-    return replace(problem, message=message)
+    hint = missing[0].why if len(missing) == 1 else _not_loaded(missing)
+    return replace(problem, message=f"{problem.message}; {hint}, see `kokoro-core plugins`")
+
+
+def _not_loaded(records: list[PluginRecord]) -> str:
+    named = ", ".join(f"'{each.name}' ({each.status})" for each in records[:5])
+    more = f" and {len(records) - 5} more" if len(records) > 5 else ""
+    return f"these plugins are not loaded: {named}{more}"
 
 
 def _said_already(path: Path, said: set[str]) -> bool:

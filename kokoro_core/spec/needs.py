@@ -41,9 +41,5 @@ def _unmet(name: str, wanted: str, records: list[PluginRecord]) -> tuple[str, st
         return "plugin-version", f"needs '{name}' {wanted} but {version} is installed"
     for record in records:
         if record.status != "loaded":
-            why = record.cause or "its name was given to be left out"
-            return (
-                f"plugin-{record.status}",
-                f"the plugin '{record.name}' is {record.status}: {why}",
-            )
+            return f"plugin-{record.status}", record.why
     return None

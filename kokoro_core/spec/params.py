@@ -26,7 +26,7 @@ from pydantic_core import core_schema as cs
 from kokoro_core.spec.problems import shorten
 from kokoro_core.spec.sizes import Sizes
 from registry import ComponentRegistry, Slot
-from registry.errors import AmbiguousComponent, UnknownComponent, suggestion
+from registry.errors import AmbiguousComponent, InvalidComponent, UnknownComponent, suggestion
 
 T = TypeVar("T")
 
@@ -140,7 +140,7 @@ class ComponentParams(StrictModel):
             )
         try:
             return registry.get(Slot(cls.slot, cls), value["type"])
-        except (UnknownComponent, AmbiguousComponent, TypeError) as error:
+        except (UnknownComponent, AmbiguousComponent, InvalidComponent, TypeError) as error:
             raise _unknown_type(cls, value["type"], registry, error) from None
 
 
@@ -157,7 +157,7 @@ def _unknown_type(
     hint = suggestion(got, names) or ";"
     shown = shorten(repr(got))
     message = f"no {cls.slot} is named {shown}{hint} available: {', '.join(names) or 'none'}"
-    if isinstance(error, AmbiguousComponent):
+    if isinstance(error, (AmbiguousComponent, InvalidComponent)):
         message = str(error)
     problem = PydanticCustomError(
         "ambiguous-type" if isinstance(error, AmbiguousComponent) else "unknown-type",

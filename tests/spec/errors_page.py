@@ -46,7 +46,15 @@ PLUGINS = Plugins(
         *_OURS.records,
         PluginRecord("old", "x", "acme-old", "1.4"),
         PluginRecord("cracked", "x", "acme-cracked", "0.1", "broken", "ImportError: no y"),
-        PluginRecord("unwanted", "x", "acme-unwanted", "1.0", "blocked"),
+        PluginRecord(
+            "unwanted",
+            "x",
+            "acme-unwanted",
+            "1.0",
+            "blocked",
+            "`unwanted` is to be blocked",
+            remedy="Leave out --no-plugin unwanted.",
+        ),
         PluginRecord("future", "x", "acme-future", "3.0", "incompatible", "written for API 9"),
     ),
     components=ComponentRegistry(

@@ -269,14 +269,26 @@ def test_needs_that_are_met_change_nothing(needs: dict[str, str]) -> None:
         ({"acme-toys": ">=2"}, "plugin-version", "needs 'acme-toys' >=2 but 1.3.0 is installed"),
         ({"absent": ">=1"}, "plugin-missing", "python -m pip install 'absent>=1'"),
         ({"acme-toys": "new"}, "wrong-value", "'new' is no range of versions"),
-        ({"acme-cracked": ">=0"}, "plugin-broken", "is broken: ImportError: no y"),
-        ({"acme-shut": ""}, "plugin-blocked", "its name was given to be left out"),
+        ({"acme-cracked": ">=0"}, "plugin-broken", "is broken (ImportError: no y)"),
+        (
+            {"acme-shut": ""},
+            "plugin-blocked",
+            "is blocked (`shut` is to be blocked): Leave out --no-plugin",
+        ),
     ],
 )
 def test_needs_that_are_not_met_are_problems(
     needs: dict[str, str], code: str, message: str
 ) -> None:
-    shut = PluginRecord("shut", "x", "acme-shut", "1", "blocked")
+    shut = PluginRecord(
+        "shut",
+        "x",
+        "acme-shut",
+        "1",
+        "blocked",
+        "`shut` is to be blocked",
+        remedy="Leave out --no-plugin.",
+    )
     [problem] = problems_of(minimal(plugins=needs), plugins_with(records=(LOADED, BROKEN, shut)))
     assert (problem.code, problem.path) == (code, f"plugins.{next(iter(needs))}")
     assert message in problem.message
