@@ -41,7 +41,8 @@ class RowNoise:
         blocks = -(-num // BLOCK)
         rows = [self._row(seed, blocks, channels)[:num] for seed in self.seeds]
         self._calls += 1
-        return torch.stack(rows).to(dtype=like.dtype, device=like.device)
+        # The type first: not every device has float64.
+        return torch.stack(rows).to(like.dtype).to(like.device)
 
     def _row(self, seed: int, blocks: int, channels: int) -> Tensor:
         generator = torch.Generator().manual_seed((seed * 1_000_003 + self._calls) % 2**63)

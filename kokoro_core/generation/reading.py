@@ -94,4 +94,4 @@ def _own_limits(memory: Memory, options: GenerationOptions) -> Tensor:
     planned = lengths_from_padding_mask(memory.padding_mask)
     default = FRAMES_PER_PHONEME if memory.plan is None else 1.0
     ratio = default if options.length_ratio is None else options.length_ratio
-    return torch.floor(planned.double() * ratio + 0.5).to(torch.int64).clamp_min(1)
+    return torch.floor(planned.float() * ratio + 0.5).to(torch.int64).clamp_min(1)

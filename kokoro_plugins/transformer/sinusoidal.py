@@ -37,10 +37,11 @@ class SinusoidalEncoding(PositionalEncoding):
 
 
 def sinusoids(max_len: int, hidden_dim: int) -> Tensor:
-    """Return the table (max_len, hidden_dim), computed in float64."""
-    position = torch.arange(max_len, dtype=torch.float64).unsqueeze(1)
-    even = torch.arange(0, hidden_dim, 2, dtype=torch.float64)
+    """Return the table (max_len, hidden_dim), computed in float64, which only the CPU always has."""
+    with torch.device("cpu"):
+        position = torch.arange(max_len, dtype=torch.float64).unsqueeze(1)
+        even = torch.arange(0, hidden_dim, 2, dtype=torch.float64)
     angle = position * torch.exp(even * (-math.log(10000.0) / hidden_dim))
     # (max_len, H/2, 2) -> (max_len, H)
     table = torch.stack([angle.sin(), angle.cos()], dim=-1).flatten(1)[:, :hidden_dim]
-    return table.to(torch.get_default_dtype())
+    return table.to(torch.get_default_dtype()).to(torch.get_default_device())
