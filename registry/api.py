@@ -43,13 +43,19 @@ def _stated(source: bytes) -> int | None:
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None  # the import says it better
     for node in body:
-        targets = node.targets if isinstance(node, ast.Assign) else []
-        names = [each.id for each in targets if isinstance(each, ast.Name)]
-        if ATTRIBUTE in names and isinstance(node, ast.Assign):
+        names = [each.id for each in _targets(node) if isinstance(each, ast.Name)]
+        if ATTRIBUTE in names and isinstance(node, (ast.Assign, ast.AnnAssign)):
             value = node.value
             if isinstance(value, ast.Constant) and type(value.value) is int:
                 return value.value
     return None
+
+
+def _targets(node: ast.stmt) -> list[ast.expr]:
+    """Return what a statement assigns to: ``x = …`` or ``x: int = …``."""
+    if isinstance(node, ast.AnnAssign):
+        return [node.target]
+    return node.targets if isinstance(node, ast.Assign) else []
 
 
 def api_of(plugin: object, record: PluginRecord) -> int:

@@ -212,6 +212,11 @@ CASES: dict[str, Case] = {
         "it was written for version 2 of the hooks, this installation has 1",
         status="incompatible",
     ),
+    "annotates-a-later-api": Case(
+        "KOKORO_API: int = 2\nfrom kokoro_core.slots import NotYetThere",
+        "it was written for version 2 of the hooks, this installation has 1",
+        status="incompatible",
+    ),
     "computes-a-later-api": Case(
         importing("KOKORO_API = 1 + 1", "later"),
         "it was written for version 2 of the hooks",
