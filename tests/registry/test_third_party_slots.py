@@ -134,7 +134,8 @@ decoder: {type: transformer, num_layers: 1, num_heads: 2, ff_dim: 8}
 BUILD = """
 import sys
 from kokoro_core import KokoroModel
-print(type(KokoroModel.from_spec(sys.argv[1]).acoustic.encoder.norm).__name__)
+for spec in sys.argv[1:]:
+    print(type(KokoroModel.from_spec(spec).acoustic.encoder.norm).__name__)
 """
 
 
@@ -229,9 +230,8 @@ def test_new_spec_writes_the_filler_s_settings(site: Site) -> None:
 
 
 def test_the_model_is_built_with_the_filler(site: Site) -> None:
-    for spec, expected in (("rms.yaml", "RMSNorm"), ("layer.yaml", "LayerNorm")):
-        ran = run(site, "-c", BUILD, spec)
-        assert ran.stdout == f"{expected}\n", ran.stderr
+    ran = run(site, "-c", BUILD, "rms.yaml", "layer.yaml")
+    assert ran.stdout == "RMSNorm\nLayerNorm\n", ran.stderr
 
 
 def test_without_the_filler_the_problem_names_it(site: Site) -> None:
