@@ -6,7 +6,7 @@ import sys
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import DEFAULT_MARKUP_MODE, TyperGroup
 
 from kokoro_core.cli.checking import check
 from kokoro_core.cli.describe import describe
@@ -52,17 +52,29 @@ def _forwarding(command: Command) -> Any:
 
     def forward(ctx: typer.Context) -> None:
         inner = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-        inner.command(help=command.help)(command.load())
+        inner.command(help=_literal(command.help))(command.load())
         name = f"{PROGRAM} {command.name}"
         typer.main.get_command(inner).main(ctx.args, prog_name=name, obj=ctx.obj)
 
     outer.command(
         command.name,
-        help=command.help,
+        help=_literal(command.help),
         add_help_option=False,
         context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
     )(forward)
     return typer.main.get_command(outer)
+
+
+def _literal(text: str) -> str:
+    """Return a stranger's text that the list of commands shows as it is.
+
+    It would be read as markup, and a bracket in it would end ``--help`` for everyone.
+    """
+    if DEFAULT_MARKUP_MODE != "rich":
+        return text
+    from rich.markup import escape
+
+    return escape(text)
 
 
 app = typer.Typer(

@@ -152,6 +152,18 @@ def test_a_plugin_s_command_is_listed_without_being_imported(
         importlib.import_module("acme_commands")
 
 
+@pytest.mark.parametrize("help_", ["[/x] help", "a [red]bold[/red] \\[claim]"])
+def test_help_that_looks_like_markup_is_shown_as_it_is(
+    help_: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = Plugins(commands={"odd": Command("odd", help_, "os:getcwd")})
+    monkeypatch.setattr(session, "installed_plugins", lambda: found)
+    assert status_of("--help") == 0
+    assert help_ in capsys.readouterr().out
+    assert status_of("odd", "--help") == 0
+    assert help_ in capsys.readouterr().out
+
+
 @pytest.mark.usefixtures("commands")
 def test_an_exit_status_of_a_plugin_s_command_is_kept() -> None:
     assert status_of("stop") == 1
