@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from kokoro_core.spec.dimensions import fill_widths, find_conflicts
 from kokoro_core.spec.document import Document
-from kokoro_core.spec.fields import did_you_mean, field_problem
+from kokoro_core.spec.fields import closest, field_problem
 from kokoro_core.spec.findings import Finding
 from kokoro_core.spec.limits import find_excess
 from kokoro_core.spec.migrations import old_spec_problems
@@ -21,20 +21,9 @@ from kokoro_core.spec.needs import unmet_needs
 from kokoro_core.spec.params import ComponentParams
 from kokoro_core.spec.problems import MAX_PROBLEMS, Path, Problem, SpecError, dotted
 from kokoro_core.spec.sizes import MAX_PARAMETERS
-from kokoro_core.spec.walk import slot_base
+from kokoro_core.spec.walk import model_at, slot_base, value_at
 from registry import ComponentRegistry, PluginRecord, Plugins
 
-_SIZES = [
-    "vocab_size",
-    "pad_id",
-    "mel_dim",
-    "hidden_dim",
-    "audio",
-    "duration_predictor",
-    "regulator",
-]
-_ABOUT_WIDTHS = ("width-mismatch", "inconsistent", "out-of-range")
-_EXCESS = ("too-many-parameters", "too-many-bytes", "too-many-layers")
 _REQUIRED_SLOTS = ("encoder", "duration_predictor", "regulator", "decoder")
 _MAX_PRUNINGS = 8
 
@@ -71,7 +60,8 @@ def check(document: Document, plugins: Plugins, max_parameters: int = MAX_PARAME
         spec = _validate_without(document.value, bad, registry)
     if spec is not None:
         found = (*find_conflicts(spec), *find_excess(spec, max_parameters))
-        findings = [each for each in found if not _depends_on(each, bad)]
+        causes = _causes(errors, document, registry)
+        findings = [each for each in found if not _depends_on(each, causes)]
         problems += [_finding_problem(each, document) for each in findings]
     problems += unmet_needs(_needs(document.value), document, plugins)
     if problems or spec is None:
@@ -141,21 +131,42 @@ def _without(value: Any, path: Path) -> Any:
     return value
 
 
+def _causes(errors: Iterable[Any], document: Document, registry: ComponentRegistry) -> list[Path]:
+    """Return the places of bad values; an unknown key counts as the one that it misspells."""
+    causes = []
+    for error in errors:
+        path: Path = tuple(error["loc"])
+        if error["type"] == "extra_forbidden":
+            meant = _meant(path, document.value, registry)
+            if meant is not None:
+                causes.append((*path[:-1], meant))
+        else:
+            causes.append(path)
+    return causes
+
+
+def _meant(path: Path, value: Any, registry: ComponentRegistry) -> str | None:
+    """Return the field that an unknown key misspells, if the document does not have it as well."""
+    model = model_at(ModelSpec, value, path[:-1], registry)
+    meant = closest(path[-1], list(model.model_fields) if model is not None else [])
+    return None if meant is None or meant in value_at(value, path[:-1]) else meant
+
+
 def _depends_on(finding: Finding, bad: Iterable[Path]) -> bool:
-    """Return whether a finding may come from a value that was left out of the second check."""
-    if finding.code in _EXCESS:  # what was left out has its default, which is never that large
-        return False
+    """Return whether a finding may come from a value that was left out of the second check.
+
+    What was left out has its default there, which never makes a model too large.
+    """
     if finding.code == "half-regulated":  # it matters whether the keys are there, not what is in
-        return any(path in (finding.path, finding.other) for path in bad)
-    others = [finding.other[:1]] if finding.other else []
-    involved = (finding.path[:1], *finding.parts, *others)
-    about_widths = finding.code in _ABOUT_WIDTHS
-    return any(path[:1] in involved or (about_widths and _may_be_a_width(path)) for path in bad)
+        return any(path in finding.causes for path in bad)
+    return any(_decides(path, cause) for path in bad for cause in finding.causes)
 
 
-def _may_be_a_width(path: Path) -> bool:
-    """Return whether a bad value may be one of those that set widths, misspelt perhaps."""
-    return len(path) == 1 and (path[0] in _SIZES or bool(did_you_mean(path[0], _SIZES)))
+def _decides(bad: Path, cause: Path) -> bool:
+    """Return whether one path is inside the other; a bad ``type`` takes its component with it."""
+    bad = bad[:-1] if bad[-1:] == ("type",) else bad
+    shared = min(len(bad), len(cause))
+    return bad[:shared] == cause[:shared]
 
 
 def _finding_problem(finding: Finding, document: Document) -> Problem:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from operator import methodcaller
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
@@ -16,6 +17,7 @@ from kokoro_core.spec.findings import Finding, finding_problem
 from kokoro_core.spec.model_spec import ModelSpec
 from kokoro_core.spec.params import ComponentParams
 from kokoro_core.spec.problems import Path, SpecError
+from kokoro_core.spec.reads import fields_read
 from kokoro_core.spec.sizes import Sizes
 from kokoro_core.spec.walk import components_in, parse_path
 from kokoro_core.spec.wiring import MODEL_SLOTS, connections, find_unmet
@@ -125,6 +127,23 @@ def _source_of(spec: ModelSpec, slot: str, port: str | None) -> tuple[str, str, 
     return None
 
 
+def _causes_of_width(spec: ModelSpec, slot: str, side: str, port: str) -> Iterator[Path]:
+    """Yield the places that decide the width of a component at a port."""
+    component: ComponentParams = getattr(spec, slot)
+    field = getattr(component, side).get(port, "")
+    yield slot, "type"
+    if field in type(component).model_fields:
+        yield slot, field
+        if _leaves_out(component, field):
+            yield (_SPEC_WIDTH[port],)
+        return
+    source = _source_of(spec, slot, port if side == "takes" else _passed_on(component, port))
+    if source is None:
+        yield (_SPEC_WIDTH[port],)
+    else:
+        yield from _causes_of_width(spec, *source)
+
+
 def find_conflicts(spec: ModelSpec) -> Iterator[Finding]:
     """Yield every rule between the parts of a spec that is broken."""
     checks: tuple[Callable[[ModelSpec], Iterator[Finding]], ...] = (
@@ -145,10 +164,12 @@ def _sizes_fit(spec: ModelSpec) -> Iterator[Finding]:
             f"{spec.pad_id} is not one of the {spec.vocab_size} phoneme indices 0 to "
             f"{spec.vocab_size - 1} that {{other}} allows"
         )
-        yield Finding("out-of-range", ("pad_id",), message, ("vocab_size",))
+        causes: tuple[Path, ...] = (("pad_id",), ("vocab_size",))
+        yield Finding("out-of-range", ("pad_id",), message, ("vocab_size",), causes)
     if spec.audio is not None and spec.audio.n_mels != spec.mel_dim:
         message = f"{spec.audio.n_mels} mel channels do not meet the {spec.mel_dim} of {{other}}"
-        yield Finding("width-mismatch", ("audio", "n_mels"), message, ("mel_dim",))
+        causes = (("audio", "n_mels"), ("mel_dim",))
+        yield Finding("width-mismatch", ("audio", "n_mels"), message, ("mel_dim",), causes)
 
 
 def _slots_fit(spec: ModelSpec) -> Iterator[Finding]:
@@ -157,7 +178,7 @@ def _slots_fit(spec: ModelSpec) -> Iterator[Finding]:
         if spec.duration_predictor is None:
             null, other = other, null
         message = "is null but {other} is not; fill both, or set both to null"
-        yield Finding("half-regulated", (null,), message, (other,))
+        yield Finding("half-regulated", (null,), message, (other,), ((null,), (other,)))
 
 
 def _widths_meet(spec: ModelSpec) -> Iterator[Finding]:
@@ -171,7 +192,11 @@ def _widths_meet(spec: ModelSpec) -> Iterator[Finding]:
             f"{taken.value}, set by {{other}}; make the two equal"
         )
         at, other = (taken, given) if len(taken.path) > 1 else (given, taken)
-        yield Finding("width-mismatch", at.path, message, other.path, ((giver,), (taker,)))
+        causes = (
+            *_causes_of_width(spec, giver, "gives", gives),
+            *_causes_of_width(spec, taker, "takes", takes),
+        )
+        yield Finding("width-mismatch", at.path, message, other.path, causes)
 
 
 def _mel_is_right(spec: ModelSpec) -> Iterator[Finding]:
@@ -185,7 +210,8 @@ def _mel_is_right(spec: ModelSpec) -> Iterator[Finding]:
                 f"the {slot} gives a mel of {width.value} channels and the model has "
                 f"{spec.mel_dim}, set by {{other}}; make the two equal"
             )
-            yield Finding("width-mismatch", width.path, message, ("mel_dim",), ((slot,),))
+            causes = (*_causes_of_width(spec, slot, "gives", "mel"), ("mel_dim",))
+            yield Finding("width-mismatch", width.path, message, ("mel_dim",), causes)
 
 
 def _components_agree(spec: ModelSpec) -> Iterator[Finding]:
@@ -194,6 +220,23 @@ def _components_agree(spec: ModelSpec) -> Iterator[Finding]:
     for path, component in components_in(filled):
         slot = str(path[0])
         sizes = component_sizes(spec, slot) if slot in MODEL_SLOTS else spec.sizes
-        for field, message in component.cross_check(sizes):
+        found = list(component.cross_check(sizes))
+        if not found:
+            continue
+        read = fields_read(component, methodcaller("cross_check", sizes))
+        causes = (*_causes_of_sizes(spec, slot), *((*path, each) for each in sorted(read)))
+        for field, message in found:
             where = (*path, *parse_path(field)) if field else path
-            yield Finding("inconsistent", where, message, None, (path[:1],))
+            yield Finding("inconsistent", where, message, None, ((*path, "type"), *causes))
+
+
+def _causes_of_sizes(spec: ModelSpec, slot: str) -> Iterator[Path]:
+    """Yield the places that decide the sizes that the components in a slot are told."""
+    yield from (("vocab_size",), ("pad_id",), ("mel_dim",))
+    component = getattr(spec, slot)
+    for side in ("takes", "gives") if slot in MODEL_SLOTS else ():
+        for port in getattr(component, side):
+            if port in ("hidden", "memory"):
+                yield from _causes_of_width(spec, slot, side, port)
+                return
+    yield ("hidden_dim",)

@@ -60,8 +60,13 @@ def shown(value: Any) -> str:
 
 def did_you_mean(name: object, available: list[str]) -> str:
     """Return ", did you mean 'x'?" for the closest name, or nothing."""
-    close = difflib.get_close_matches(str(name), available, n=1, cutoff=0.65)
-    return f", did you mean '{close[0]}'?" if close else ""
+    close = closest(name, available)
+    return f", did you mean '{close}'?" if close else ""
+
+
+def closest(name: object, available: list[str]) -> str | None:
+    """Return the name that another one may misspell, or None."""
+    return next(iter(difflib.get_close_matches(str(name), available, n=1, cutoff=0.65)), None)
 
 
 def _unknown_field(path: Path, document: Document, registry: ComponentRegistry) -> Problem:

@@ -16,14 +16,14 @@ class Finding:
         path: Where it shows.
         message: What is wrong; ``{other}`` stands for the second place.
         other: The second place.
-        parts: The components that take part, by their first path.
+        causes: What it depends on; a bad value at one of these leaves it for the next run.
     """
 
     code: str
     path: Path
     message: str
     other: Path | None = None
-    parts: tuple[Path, ...] = ()
+    causes: tuple[Path, ...] = ()
 
 
 def finding_problem(finding: Finding) -> Problem:

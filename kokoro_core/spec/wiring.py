@@ -7,11 +7,14 @@ needs and gives stands on its params class, so a third party's declarations coun
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from operator import attrgetter
 
 from kokoro_core.slots import PositionalEncodingParams
 from kokoro_core.spec.findings import Finding
 from kokoro_core.spec.model_spec import LossWeights, ModelSpec
 from kokoro_core.spec.params import ComponentParams
+from kokoro_core.spec.problems import Path
+from kokoro_core.spec.reads import fields_read
 from kokoro_core.spec.walk import components_in
 
 MODEL_SLOTS = ("encoder", "duration_predictor", "regulator", "decoder", "postnet")
@@ -20,6 +23,7 @@ MODEL_SLOTS = ("encoder", "duration_predictor", "regulator", "decoder", "postnet
 End = tuple[str, str]
 
 _AFTER_THE_PLAN = ("decoder", "postnet")
+_NULL: tuple[Path, ...] = (("regulator",), ("duration_predictor",))
 _STOP_SETTINGS = ("stop", "stop_positive_weight")
 
 
@@ -60,7 +64,8 @@ def _outputs_are_given(spec: ModelSpec) -> Iterator[Finding]:
                 f"the {taker} takes the `{port}` of the {giver}, which gives "
                 f"{_named(parts[giver].gives)}; choose another {giver}"
             )
-            yield Finding("unmet-input", (giver, "type"), message, None, ((giver,), (taker,)))
+            causes = ((giver, "type"), (taker, "type"))
+            yield Finding("unmet-input", (giver, "type"), message, None, causes)
 
 
 def _inputs_are_fed(spec: ModelSpec) -> Iterator[Finding]:
@@ -72,22 +77,34 @@ def _inputs_are_fed(spec: ModelSpec) -> Iterator[Finding]:
                     f"the {slot} takes `{port}`, which no component gives; a {slot} gets "
                     f"{_named(fed)}"
                 )
-                yield Finding("unmet-input", (slot, "type"), message, None, ((slot,),))
+                yield Finding("unmet-input", (slot, "type"), message, None, ((slot, "type"),))
 
 
 def _plans_are_made(spec: ModelSpec) -> Iterator[Finding]:
+    """Find who needs a plan that it does not get: a part, or a component inside one."""
     for slot, part in parts_of(spec).items():
-        if "plan" not in part.needs:
-            continue
-        if slot not in _AFTER_THE_PLAN:
-            message = f"the {slot} needs the plan, which is made after it, by the regulator"
-            yield Finding("unmet-need", (slot,), message, None, ((slot,),))
-        elif _reads_phonemes(spec):
-            message = (
-                f"the {slot} needs the plan, which no component gives, since {{other}} is null; "
-                f"fill it, or leave out the settings that need the plan"
-            )
-            yield Finding("unmet-need", (slot,), message, ("regulator",), ((slot,),))
+        for path, component in (((slot,), part), *components_in(part, (slot,))):
+            if "plan" not in component.needs:
+                continue
+            who = f"the {component.slot}" + (f" in the {slot}" if len(path) > 1 else "")
+            read = fields_read(component, attrgetter("needs"))
+            causes = ((*path, "type"), *((*path, each) for each in sorted(read)))
+            if slot not in _AFTER_THE_PLAN:
+                message = f"{who} needs the plan, which is made after it, by the regulator"
+                yield Finding("unmet-need", path, message, None, causes)
+            elif _reads_phonemes(spec):
+                message = (
+                    f"{who} needs the plan, which no component gives, since {{other}} is null; "
+                    f"fill it, or leave out the settings that need the plan"
+                )
+                yield Finding("unmet-need", path, message, ("regulator",), (*causes, *_NULL))
+            elif "plan" not in part.needs:
+                message = (
+                    f"{who} needs the plan, which '{part.type}' at {{other}} does not take; "
+                    f"choose another {component.slot}, or a {slot} that needs the plan itself"
+                )
+                other = (slot, "type")
+                yield Finding("unmet-need", path, message, other, (*causes, other))
 
 
 def _frames_have_memory(spec: ModelSpec) -> Iterator[Finding]:
@@ -98,7 +115,8 @@ def _frames_have_memory(spec: ModelSpec) -> Iterator[Finding]:
             "needs one memory vector a frame, which no component gives, since {other} is null; "
             "fill it, or change this setting"
         )
-        yield Finding("unmet-need", ("decoder", field), message, ("regulator",), (("decoder",),))
+        causes: tuple[Path, ...] = (("decoder", "type"), ("decoder", field), *_NULL)
+        yield Finding("unmet-need", ("decoder", field), message, ("regulator",), causes)
 
 
 def _reads_phonemes(spec: ModelSpec) -> bool:
@@ -123,7 +141,8 @@ def _stop_is_predicted(spec: ModelSpec) -> Iterator[Finding]:
                 f"{value} asks for a stop token, but the decoder at {{other}} makes all frames at "
                 f"once and has no stop head; leave the setting out"
             )
-            yield Finding("no-stop-head", ("loss", field), message, ("decoder", "type"))
+            at, decoder = ("loss", field), ("decoder", "type")
+            yield Finding("no-stop-head", at, message, decoder, (at, decoder))
 
 
 def _positions_can_be_offset(spec: ModelSpec) -> Iterator[Finding]:
@@ -136,9 +155,8 @@ def _positions_can_be_offset(spec: ModelSpec) -> Iterator[Finding]:
                 f"autoregressive decoder at {{other}} makes frames from the middle on; choose a "
                 f"positional encoding that can be offset, or a parallel decoder"
             )
-            yield Finding(
-                "not-offsetable", (*path, "type"), message, ("decoder", "type"), (("decoder",),)
-            )
+            at, decoder = (*path, "type"), ("decoder", "type")
+            yield Finding("not-offsetable", at, message, decoder, (at, decoder))
 
 
 def _named(ports: Mapping[str, str] | list[str]) -> str:

@@ -203,13 +203,8 @@ def test_rules_between_the_others_are_checked_beside_a_component_that_is_wrong(
         pad_id=63,
         decoder=decoder,
     )
-    assert [each.path.partition(".")[0] for each in problems_of(source)] == [
-        "encoder",
-        "decoder",
-        "pad_id",
-    ]
-    source["encoder"] = {"type": "wide", "hidden_dim": 4}
     assert {each.path.removesuffix(".type") for each in problems_of(source)} == {
+        "encoder.positional_encoding",
         "decoder",
         "pad_id",
         "encoder.hidden_dim",  # against the duration predictor
@@ -218,11 +213,46 @@ def test_rules_between_the_others_are_checked_beside_a_component_that_is_wrong(
 
 
 @pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        ({"encoder": {"type": "wide", "heads": 3, "foo": 1}}, {"encoder.heads", "encoder.foo"}),
+        (
+            {"encoder": {"type": "wide", "heads": 3, "mode": "prre"}},
+            {"encoder.heads", "encoder.mode"},
+        ),
+        (
+            {"encoder": {"type": "wide", "heads": 3, "positional_encoding": {"type": "tabel"}}},
+            {"encoder.heads", "encoder.positional_encoding.type"},
+        ),
+        (
+            {"decoder": {"type": "rows", "hidden_dim": 128, "mel_dim": "x"}},
+            {"decoder.hidden_dim", "decoder.mel_dim"},
+        ),
+        (
+            {"decoder": {"type": "rows", "hidden_dim": 128}, "regulator": {"type": "copy", "x": 1}},
+            {"decoder.hidden_dim", "regulator.x"},
+        ),
+        ({"pad_id": 70, "hiden_dim": 8, "mel_dim": "x"}, {"pad_id", "hiden_dim", "mel_dim"}),
+    ],
+)
+def test_a_rule_is_checked_beside_a_bad_value_that_it_does_not_depend_on(
+    changes: dict[str, Any], found: set[str]
+) -> None:
+    assert {each.path for each in problems_of(minimal(**changes))} == found
+
+
+@pytest.mark.parametrize(
     "changes",
     [
         {"encoder": {"type": "wide", "heads": 3, "hidden_dim": "9"}},
         {"hidden_dim": "9", "encoder": {"type": "wide", "hidden_dim": 9}},
         {"hiden_dim": 9, "encoder": {"type": "wide", "hidden_dim": 9}},
+        {"encoder": {"type": "wide", "heads": 3}, "hidden_dim": "9"},
+        {
+            "encoder": {"type": "wide", "hiden_dim": 16},
+            "duration_predictor": {"type": "line", "hidden_dim": 16},
+            "regulator": {"type": "mix", "in_dim": 16},
+        },
     ],
 )
 def test_a_rule_that_a_bad_field_takes_part_in_is_left_for_the_next_run(

@@ -14,6 +14,7 @@ from kokoro_core.slots import (
     RegulatorParams,
 )
 from kokoro_core.spec.load import load_spec
+from kokoro_core.spec.params import ComponentParams, Seq
 from kokoro_core.spec.problems import Problem, SpecError
 from kokoro_core.spec.resolve import resolve
 from kokoro_core.spec.walk import slot_base
@@ -61,6 +62,35 @@ class OtherOutput(Unbuildable, RegulatorParams):
     type: Literal["spectral"] = "spectral"
 
 
+class GateParams(ComponentParams, slot="acme.gate"):
+    """A slot of a plugin."""
+
+
+class PlanGate(Unbuildable, GateParams):
+    """Looks at the plan, inside whatever it stands in."""
+
+    type: Literal["planned"] = "planned"
+    off: bool = False
+
+    @property
+    def needs(self) -> frozenset[str]:
+        return frozenset() if self.off else frozenset({"plan", "speaker"})
+
+
+class GatedEncoder(Unbuildable, EncoderParams):
+    """Has gates."""
+
+    type: Literal["gated"] = "gated"
+    gates: Seq[GateParams] = ()
+
+
+class GatedDecoder(StepDecoder):
+    """Has a gate."""
+
+    type: Literal["gated"] = "gated"  # type: ignore[assignment]
+    gate: GateParams | None = None
+
+
 class EarlyPlanner(Unbuildable, EncoderParams):
     """Needs the plan before there is one."""
 
@@ -81,6 +111,9 @@ PLUGINS = plugins_with(
             AlignedRegulator,
             OtherOutput,
             EarlyPlanner,
+            PlanGate,
+            GatedEncoder,
+            GatedDecoder,
         )
     )
 )
@@ -124,6 +157,24 @@ WHOLE = {"positional_encoding": {"type": "whole"}}
             "which is made after it, by the regulator",
         ),
         (
+            {"encoder": {"type": "gated", "gates": [{"type": "planned"}]}},
+            "encoder.gates[0]",
+            "unmet-need",
+            "the acme.gate in the encoder needs the plan, which is made after it",
+        ),
+        (
+            {"decoder": {"type": "gated", "gate": {"type": "planned"}}, **UNREGULATED},
+            "decoder.gate",
+            "unmet-need",
+            "the acme.gate in the decoder needs the plan, which no component gives",
+        ),
+        (
+            {"decoder": {"type": "gated", "gate": {"type": "planned"}}},
+            "decoder.gate",
+            "unmet-need",
+            "which 'gated' at `decoder.type` does not take",
+        ),
+        (
             {"regulator": {"type": "aligned"}},
             "regulator.type",
             "unmet-input",
@@ -165,6 +216,8 @@ def test_a_need_that_is_not_met_is_one_problem_where_it_arises(
         {"decoder": {"type": "steps"}, **UNREGULATED},
         {"decoder": {"type": "steps", "wants": "plan"}},
         {"decoder": {"type": "steps", "wants": "speaker"}, **UNREGULATED},
+        {"decoder": {"type": "gated", "gate": {"type": "planned"}, "wants": "plan"}},
+        {"encoder": {"type": "gated", "gates": [{"type": "planned", "off": True}]}},
         {"decoder": {"type": "flash"}, "loss": {"stop": 0.0}},
         {"decoder": {"type": "flash"}, "loss": {"stop": 1.0, "stop_positive_weight": 10.0}},
         {"decoder": {"type": "steps"}, "loss": {"stop": 2.0}},
