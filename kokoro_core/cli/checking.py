@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kokoro_core.cli.reporting import Format, report
+from kokoro_core.cli.reporting import Checked, Format, report
 from kokoro_core.cli.session import Session, session_of
 from kokoro_core.spec.sizes import MAX_PARAMETERS
 
 if TYPE_CHECKING:
     from kokoro_core.spec.model_spec import ModelSpec
-    from kokoro_core.spec.problems import Problem
 
 SpecArgument = Annotated[str, typer.Argument(metavar="SPEC", help="A spec file or a named spec.")]
 SetOption = Annotated[
@@ -43,26 +42,33 @@ def check(
         raise typer.BadParameter("--json is --format json; leave one of the two out")
     session = session_of(ctx)
     settings = override or []
-    found = [(each, problems_of(each, settings, session, max_parameters)) for each in spec]
+    found = [check_one(each, settings, session, max_parameters) for each in spec]
     report(found, Format.JSON if as_json else format)
-    if any(problems for _, problems in found):
+    if any(each.problems for each in found):
         raise typer.Exit(1)
 
 
-def problems_of(
+def check_one(
     source: str, settings: list[str], session: Session, max_parameters: int = MAX_PARAMETERS
-) -> list[Problem]:
-    """Return the problems of one spec."""
+) -> Checked:
+    """Return the problems of one spec, and what to know of it if it has none."""
     from kokoro_core.spec.problems import Problem, SpecError
     from registry.errors import UnknownNamedSpec
 
     try:
-        load_with(source, settings, session, max_parameters)
+        spec = load_with(source, settings, session, max_parameters)
     except SpecError as error:
-        return list(error.problems)
+        return Checked(source, error.problems)
     except (OSError, UnknownNamedSpec) as error:
-        return [Problem("no-such-spec", "", str(error), source)]
-    return []
+        return Checked(source, [Problem("no-such-spec", "", str(error), source)])
+    return Checked(source, (), size_notes(spec))
+
+
+def size_notes(spec: ModelSpec) -> list[str]:
+    """Return a line for each component of a model that no limit of size holds."""
+    from kokoro_core.spec.limits import uncounted
+
+    return [f"size of {path} unknown; not limited" for path in uncounted(spec)]
 
 
 def load_with(

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kokoro_core.cli.checking import JsonOption, SetOption, load_with
+from kokoro_core.cli.checking import JsonOption, SetOption, load_with, size_notes
 from kokoro_core.cli.output import print_json, print_table
 from kokoro_core.cli.session import Session, session_of
+from kokoro_core.spec.problems import printable
 from registry import Plugins, Registration
 
 if TYPE_CHECKING:
@@ -94,6 +95,7 @@ def describe_spec(
         "hash": spec_hash(spec, session.plugins),
         "size": sizes_of(spec, session.plugins),
         "cost": cost_of(spec, work),
+        "notes": size_notes(spec),
     }
 
 
@@ -123,7 +125,7 @@ def cost_of(spec: ModelSpec, work: tuple[int, int, int] | None = None) -> dict[s
 def _print_component(component: dict[str, Any]) -> None:
     origin = f"{component['distribution']} {component['version']}"
     print(f"{component['slot']} {component['qualified_name']} ({origin})")
-    print(f"{component['description']}\n")
+    print(printable(component["description"], keep="\n"), end="\n\n")
     print_table(
         ("setting", "type", "default", "must be", "what it is"),
         (
@@ -171,7 +173,7 @@ def _print_spec(spec: dict[str, Any]) -> None:
         rows,
     )
     print()
-    for line in _cost_lines(cost):
+    for line in (*_cost_lines(cost), *spec["notes"]):
         print(line)
 
 

@@ -4,15 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kokoro_core.cli.output import print_error, print_json
+from kokoro_core.spec.problems import printable
 
 if TYPE_CHECKING:
     from kokoro_core.spec.problems import Problem
 
-Found = Sequence[tuple[str, Sequence["Problem"]]]
-"""Each spec as the user named it, with its problems."""
+
+class Checked(NamedTuple):
+    """What was found in a spec.
+
+    Attributes:
+        spec: As the user named it.
+        problems: None if it is right.
+        notes: What the reader of a right one should know.
+    """
+
+    spec: str
+    problems: Sequence[Problem]
+    notes: Sequence[str] = ()
+
+
+Found = Sequence[Checked]
 
 
 class Format(StrEnum):
@@ -29,23 +44,34 @@ def report(found: Found, format: Format) -> None:
 
 
 def _text(found: Found) -> None:
-    for name, problems in found:
-        for problem in problems:
+    for each in found:
+        for problem in each.problems:
             print_error(str(problem))
-        if not problems:
-            print(f"{name}: ok")
+        for note in each.notes:
+            print_error(f"{each.spec}: note: {note}")
+        if not each.problems:
+            print(printable(f"{each.spec}: ok"))
 
 
 def _json(found: Found) -> None:
     print_json(
-        [{"spec": name, "problems": [each.as_dict() for each in found]} for name, found in found]
+        [
+            {
+                "spec": each.spec,
+                "problems": [problem.as_dict() for problem in each.problems],
+                "notes": list(each.notes),
+            }
+            for each in found
+        ]
     )
 
 
 def _github(found: Found) -> None:
-    for name, problems in found:
-        for problem in problems:
-            print(annotation(problem, name))
+    for each in found:
+        for problem in each.problems:
+            print(annotation(problem, each.spec))
+        for note in each.notes:
+            print(f"::notice title=note::{_escaped(f'{each.spec}: {note}')}")
 
 
 def annotation(problem: Problem, spec: str) -> str:
@@ -55,7 +81,9 @@ def annotation(problem: Problem, spec: str) -> str:
     does not stand in the file itself, an override for example, has no file.
     """
     properties = {"title": problem.code}
-    message = f"{problem.path}: {problem.message}" if problem.path else problem.message
+    message = problem.message
+    if problem.path:
+        message = f"{printable(problem.path)}: {message}"
     if problem.position is not None:
         place = {"line": str(problem.position.line), "col": str(problem.position.column)}
         properties = {"file": problem.source, **place, **properties}
@@ -68,6 +96,7 @@ def annotation(problem: Problem, spec: str) -> str:
 
 
 def _escaped(text: str, also: Iterable[str] = "") -> str:
+    text = printable(text, keep="\r\n")
     for each in ("%", "\r", "\n", *also):
         text = text.replace(each, f"%{ord(each):02X}")
     return text

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kokoro_core.slots import PartParams
+from kokoro_core.slots import PartParams, PositionalEncodingParams
 from kokoro_core.spec.dimensions import component_sizes
 from kokoro_core.spec.findings import Finding, finding_problem
 from kokoro_core.spec.model_spec import ModelSpec
-from kokoro_core.spec.problems import SpecError
+from kokoro_core.spec.params import ComponentParams
+from kokoro_core.spec.problems import Path, SpecError, dotted
 from kokoro_core.spec.sizes import FLOAT_BYTES, MAX_PARAMETERS, Size
+from kokoro_core.spec.walk import components_in
 from kokoro_core.spec.wiring import parts_of
 
 MAX_LAYERS = 10_000
@@ -21,6 +23,31 @@ def count_parts(spec: ModelSpec) -> dict[str, Size | None]:
         slot: part.size(component_sizes(spec, slot)) if isinstance(part, PartParams) else None
         for slot, part in parts_of(spec).items()
     }
+
+
+def uncounted(spec: ModelSpec) -> list[str]:
+    """Return the paths of the components of a model that do not say their size.
+
+    They are not limited: `find_excess` counts what is around them.
+    """
+    return [
+        dotted(path)
+        for slot, size in count_parts(spec).items()
+        if size is None or not size.complete
+        for path in _silent(parts_of(spec)[slot], (slot,), size)
+    ]
+
+
+def _silent(part: ComponentParams, path: Path, size: Size | None) -> list[Path]:
+    """Return what says no size in a part: itself, or components of it if those can be told."""
+    if size is None:
+        return [path]
+    neutral = (PartParams.size, PositionalEncodingParams.size)
+    return [
+        inner
+        for inner, each in components_in(part, path)
+        if getattr(type(each), "size", None) in neutral
+    ] or [path]
 
 
 def refuse_excess(spec: ModelSpec, max_parameters: int = MAX_PARAMETERS) -> None:
@@ -36,6 +63,8 @@ def refuse_excess(spec: ModelSpec, max_parameters: int = MAX_PARAMETERS) -> None
 
 def find_excess(spec: ModelSpec, max_parameters: int = MAX_PARAMETERS) -> Iterator[Finding]:
     """Yield each limit that the parts that say their size go over, at the largest of them.
+
+    A part that says the size of some of it counts with that: the model is at least so large.
 
     What is computed once and kept (a table of positions) may take as many bytes as the parameters
     may, but no fewer where they are allowed fewer than by default. Layers have a limit of their

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -30,21 +30,30 @@ class Size:
         parameters: Numbers that are trained.
         buffer_bytes: Bytes of what is computed once and kept, at float32.
         layers: Layers that it is stacked from.
+        complete: Whether this is all; a component with a part that does not say its size counts
+            the rest of itself, and is at least that large.
     """
 
     parameters: int = 0
     buffer_bytes: int = 0
     layers: int = 0
+    complete: bool = True
 
     def __add__(self, other: Size) -> Size:
         return Size(
             self.parameters + other.parameters,
             self.buffer_bytes + other.buffer_bytes,
             self.layers + other.layers,
+            self.complete and other.complete,
         )
 
     def __mul__(self, times: int) -> Size:
-        return Size(self.parameters * times, self.buffer_bytes * times, self.layers * times)
+        return replace(
+            self,
+            parameters=self.parameters * times,
+            buffer_bytes=self.buffer_bytes * times,
+            layers=self.layers * times,
+        )
 
 
 MAX_PARAMETERS = 10_000_000_000
@@ -55,6 +64,9 @@ FLOAT_BYTES = 4
 
 LAYER = Size(layers=1)
 """What a layer adds beside its parameters: itself."""
+
+UNKNOWN_PART = Size(complete=False)
+"""What a part adds that does not say its size: nothing, but the sum is no longer all."""
 
 
 def linear(inputs: int, outputs: int) -> Size:

@@ -15,7 +15,16 @@ from kokoro_core.slots import (
     RegulatorParams,
 )
 from kokoro_core.spec.params import StrictModel
-from kokoro_core.spec.sizes import LAYER, Size, Sizes, embedding, layer_norm, linear, table
+from kokoro_core.spec.sizes import (
+    LAYER,
+    UNKNOWN_PART,
+    Size,
+    Sizes,
+    embedding,
+    layer_norm,
+    linear,
+    table,
+)
 
 if TYPE_CHECKING:
     from kokoro_core.contracts import (
@@ -94,14 +103,12 @@ class StackParams(StrictModel):
         feed_forward = linear(width, self.ff_dim) + linear(self.ff_dim, width)
         return LAYER + self.attention_size(sizes) + feed_forward + layer_norm(width) * 2
 
-    def stack_size(self, sizes: Sizes, layer: Size) -> Size | None:
+    def stack_size(self, sizes: Sizes, layer: Size) -> Size:
         """Return the size of the layers, the final norm and the positional encoding."""
         width = sizes.hidden_dim
         positions = self.positional_encoding.size(hidden_dim=width, num_heads=self.num_heads)
-        if positions is None:
-            return None
         final_norm = layer_norm(width) if self.norm == "pre" else Size()
-        return layer * self.num_layers + final_norm + positions
+        return layer * self.num_layers + final_norm + (positions or UNKNOWN_PART)
 
     def layer_settings(self, sizes: Sizes) -> LayerSettings:
         """Return what each layer of the stack is made with."""
@@ -125,10 +132,10 @@ class TransformerEncoderParams(StackParams, EncoderParams):
 
     type: Literal["transformer"] = "transformer"
 
-    def size(self, sizes: Sizes) -> Size | None:
+    def size(self, sizes: Sizes) -> Size:
         """Return the size of the embedding and the stack."""
         stack = self.stack_size(sizes, self.encoder_layer_size(sizes))
-        return stack and stack + embedding(sizes.vocab_size, sizes.hidden_dim)
+        return stack + embedding(sizes.vocab_size, sizes.hidden_dim)
 
     def build(self, sizes: Sizes) -> Encoder:
         """Return the encoder."""
@@ -184,14 +191,14 @@ class TransformerDecoderParams(StackParams, DecoderParams):
         """``add_memory``, which adds the memory of each frame to that frame."""
         return ("add_memory",) if self.add_memory else ()
 
-    def size(self, sizes: Sizes) -> Size | None:
+    def size(self, sizes: Sizes) -> Size:
         """Return the size of the stack with cross-attention, the ways in and out, the place."""
         width = sizes.hidden_dim
         crossed = self.attention_size(sizes) + layer_norm(width)
         stack = self.stack_size(sizes, self.encoder_layer_size(sizes) + crossed)
         ends = linear(sizes.mel_dim, width) + linear(width, sizes.mel_dim) + linear(width, 1)
         place = self.place.embeddings_size(width) if self.place else Size()
-        return stack and stack + ends + place
+        return stack + ends + place
 
     def build(self, sizes: Sizes) -> AutoregressiveDecoder:
         """Return the decoder."""
@@ -226,12 +233,12 @@ class ParallelTransformerParams(StackParams, DecoderParams):
         """The plan, if the place inside the phoneme is wanted."""
         return frozenset({"plan"} if self.place else ())
 
-    def size(self, sizes: Sizes) -> Size | None:
+    def size(self, sizes: Sizes) -> Size:
         """Return the size of the stack, the way out and the place."""
         width = sizes.hidden_dim
         stack = self.stack_size(sizes, self.encoder_layer_size(sizes))
         place = self.place.embeddings_size(width) if self.place else Size()
-        return stack and stack + linear(width, sizes.mel_dim) + place
+        return stack + linear(width, sizes.mel_dim) + place
 
     def build(self, sizes: Sizes) -> ParallelDecoder:
         """Return the decoder."""

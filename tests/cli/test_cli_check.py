@@ -11,8 +11,11 @@ from urllib.parse import unquote
 import pytest
 
 from kokoro_core.cli.app import main
-from kokoro_core.cli.reporting import annotation
+from kokoro_core.cli.checking import check_one
+from kokoro_core.cli.reporting import Format, annotation, report
+from kokoro_core.cli.session import Session
 from kokoro_core.spec.problems import Position, Problem
+from tests.spec.spec_toys import PLUGINS, minimal
 
 SIX = """\
 hiden_dim: 8
@@ -152,3 +155,27 @@ def test_a_file_that_is_not_there_does_not_hide_the_others(run: Run, six: Path) 
     assert err.count("[no-such-spec]") == 2
     assert "did you mean `small`" in err
     assert "[half-regulated]" in err
+
+
+def test_a_component_that_no_limit_of_size_holds_is_noted(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "silent.json"
+    path.write_text(json.dumps(minimal(encoder={"type": "stack"})))
+    session = Session()
+    vars(session)["plugins"] = PLUGINS
+    checked = check_one(str(path), [], session)
+    report([checked], Format.TEXT)
+    captured = capsys.readouterr()
+    assert captured.out == f"{path}: ok\n"
+    assert captured.err.splitlines() == [
+        f"{path}: note: size of {slot} unknown; not limited"
+        for slot in ("encoder", "duration_predictor", "regulator", "decoder")
+    ]
+    report([checked], Format.GITHUB)
+    notices = capsys.readouterr().out.splitlines()
+    assert notices[0] == f"::notice title=note::{path}: size of encoder unknown; not limited"
+    report([checked], Format.JSON)
+    [listed] = json.loads(capsys.readouterr().out)
+    assert listed["notes"] == list(checked.notes)
+    assert len(listed["notes"]) == len(notices) == 4

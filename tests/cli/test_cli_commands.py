@@ -88,7 +88,7 @@ def test_check_as_json_has_codes_paths_and_positions(run: Run, bad: Path) -> Non
     ran = run("check", "small", bad, "--json")
     assert ran.status == 1
     fine, wrong = ran.json
-    assert fine == {"spec": "small", "problems": []}
+    assert fine == {"spec": "small", "problems": [], "notes": []}
     assert wrong["problems"][0] == {
         "code": "unknown-field",
         "path": "encoder.num_head",

@@ -178,7 +178,7 @@ def test_its_own_tests_pass(installed: Environment) -> None:
     tests = [each for each in PACKAGE if (each.title or "").startswith("tests/")]
     write(tests, installed.folder)
     ran = installed.run("-m", "pytest", "-q", "-p", "no:cacheprovider", "tests")
-    assert "6 passed" in ran.stdout
+    assert "7 passed" in ran.stdout
 
 
 def test_without_the_package_its_spec_is_refused_in_clear_lines(without: Environment) -> None:

@@ -13,11 +13,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kokoro_core.assembly import assemble
-from kokoro_core.spec.limits import MAX_LAYERS, count_parts, refuse_excess
+from kokoro_core.spec.limits import MAX_LAYERS, count_parts, refuse_excess, uncounted
 from kokoro_core.spec.load import load_spec
 from kokoro_core.spec.problems import Problem, SpecError
 from kokoro_core.spec.sizes import MAX_PARAMETERS
-from tests.spec.spec_toys import PLUGINS, minimal
+from kokoro_core.spec.wiring import MODEL_SLOTS
+from tests.spec.spec_toys import PLUGINS, TablePositions, minimal
 
 SMALL = {
     "hidden_dim": 8,
@@ -189,6 +190,21 @@ def test_as_many_layers_as_allowed_are_accepted() -> None:
 def test_a_part_that_does_not_say_its_size_is_not_refused() -> None:
     spec = load_spec(minimal(), plugins=PLUGINS, max_parameters=1)
     assert set(count_parts(spec).values()) == {None}
+    assert uncounted(spec) == [*MODEL_SLOTS[:4]]
+
+
+def test_what_is_around_a_part_that_does_not_say_its_size_is_limited_all_the_same() -> None:
+    spec = load_spec("small")
+    silent = {"positional_encoding": TablePositions()}
+    inside = spec.model_copy(update={"encoder": spec.encoder.model_copy(update=silent)})
+    counted, whole = count_parts(inside)["encoder"], count_parts(spec)["encoder"]
+    assert counted is not None
+    assert whole is not None
+    assert (counted.parameters, counted.layers) == (whole.parameters, whole.layers)
+    assert (counted.buffer_bytes, counted.complete, whole.complete) == (0, False, True)
+    assert (uncounted(inside), uncounted(spec)) == (["encoder.positional_encoding"], [])
+    with pytest.raises(SpecError, match="parameters are here; at most 1,000,000 are allowed"):
+        refuse_excess(inside, 10**6)
 
 
 @given(st.integers(1, 10**40), st.integers(1, 10**40))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from kokoro_core.slots import DecoderParams
-from kokoro_core.spec.sizes import Sizes
+from kokoro_core.spec.sizes import LAYER, Size, Sizes, linear
 
 if TYPE_CHECKING:
     from kokoro_core.contracts import AutoregressiveDecoder
@@ -22,6 +22,13 @@ class ExampleParams(DecoderParams):
 
     type: Literal["example"] = "example"
     dropout: float = Field(0.1, ge=0, lt=1)
+
+    def size(self, sizes: Sizes) -> Size:
+        """Return the size of the recurrent layer and the ways in and out."""
+        width = sizes.hidden_dim
+        recurrent = LAYER + linear(width, width) * 6  # two matrices for each of three gates
+        ends = linear(sizes.mel_dim, width) + linear(width, sizes.mel_dim) + linear(width, 1)
+        return recurrent + ends
 
     def build(self, sizes: Sizes) -> AutoregressiveDecoder:
         """Return the decoder."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from kokoro_core.slots import DurationPredictorParams
-from kokoro_core.spec.sizes import Sizes
+from kokoro_core.spec.sizes import Size, Sizes, conv1d, linear
 
 if TYPE_CHECKING:
     from kokoro_core.contracts import DurationPredictor
@@ -24,6 +24,10 @@ class ExampleParams(DurationPredictorParams):
     type: Literal["example"] = "example"
     channels: int = Field(128, ge=1)
     dropout: float = Field(0.1, ge=0, lt=1)
+
+    def size(self, sizes: Sizes) -> Size:
+        """Return the size of the convolution and the way out."""
+        return conv1d(sizes.hidden_dim, self.channels, 3) + linear(self.channels, 1)
 
     def build(self, sizes: Sizes) -> DurationPredictor:
         """Return the duration predictor."""

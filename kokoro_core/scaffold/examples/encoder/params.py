@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from kokoro_core.slots import EncoderParams
-from kokoro_core.spec.sizes import Sizes
+from kokoro_core.spec.sizes import LAYER, Size, Sizes, conv1d, embedding, layer_norm
 
 if TYPE_CHECKING:
     from kokoro_core.contracts import Encoder
@@ -32,6 +32,13 @@ class ExampleParams(EncoderParams):
         """Yield the window if it has no middle."""
         if self.kernel_size % 2 == 0:
             yield "kernel_size", f"{self.kernel_size} is even; take {self.kernel_size + 1}"
+
+    def size(self, sizes: Sizes) -> Size:
+        """Return the size of the layers, the embedding and the norm."""
+        width = sizes.hidden_dim
+        layer = LAYER + conv1d(width, width, self.kernel_size)
+        ends = embedding(sizes.vocab_size, width) + layer_norm(width)
+        return layer * self.num_layers + ends
 
     def build(self, sizes: Sizes) -> Encoder:
         """Return the encoder."""

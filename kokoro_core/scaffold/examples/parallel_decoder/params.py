@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from kokoro_core.slots import DecoderParams
-from kokoro_core.spec.sizes import Sizes
+from kokoro_core.spec.sizes import LAYER, Size, Sizes, conv1d, linear
 
 if TYPE_CHECKING:
     from kokoro_core.contracts import ParallelDecoder
@@ -32,6 +32,12 @@ class ExampleParams(DecoderParams):
         """Yield the window if it has no middle."""
         if self.kernel_size % 2 == 0:
             yield "kernel_size", f"{self.kernel_size} is even; take {self.kernel_size + 1}"
+
+    def size(self, sizes: Sizes) -> Size:
+        """Return the size of the layers and the way out."""
+        width = sizes.hidden_dim
+        layer = LAYER + conv1d(width, width, self.kernel_size)
+        return layer * self.num_layers + linear(width, sizes.mel_dim)
 
     def build(self, sizes: Sizes) -> ParallelDecoder:
         """Return the decoder."""

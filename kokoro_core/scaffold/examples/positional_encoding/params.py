@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from kokoro_core.slots import PositionalEncodingParams
+from kokoro_core.spec.sizes import Size, table
 
 if TYPE_CHECKING:
     from kokoro_core.contracts import PositionalEncoding
@@ -14,6 +15,10 @@ class ExampleParams(PositionalEncodingParams):
     """Sinusoids for any number of positions, with a learned scale (Li et al., 2019)."""
 
     type: Literal["example"] = "example"
+
+    def size(self, *, hidden_dim: int, num_heads: int) -> Size:
+        """Return the size of the scale and of the frequencies, one for each pair of channels."""
+        return Size(parameters=1) + table(1, (hidden_dim + 1) // 2)
 
     def build(self, *, hidden_dim: int, num_heads: int) -> PositionalEncoding:
         """Return the positional encoding."""

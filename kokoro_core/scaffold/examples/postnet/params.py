@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from kokoro_core.slots import PostnetParams
-from kokoro_core.spec.sizes import Sizes
+from kokoro_core.spec.sizes import Size, Sizes, conv1d
 
 if TYPE_CHECKING:
     from kokoro_core.contracts import Postnet
@@ -30,6 +30,11 @@ class ExampleParams(PostnetParams):
         """Yield the window if it has no middle."""
         if self.kernel_size % 2 == 0:
             yield "kernel_size", f"{self.kernel_size} is even; take {self.kernel_size + 1}"
+
+    def size(self, sizes: Sizes) -> Size:
+        """Return the size of both convolutions."""
+        inner = conv1d(sizes.mel_dim, self.channels, self.kernel_size)
+        return inner + conv1d(self.channels, sizes.mel_dim, self.kernel_size)
 
     def build(self, sizes: Sizes) -> Postnet:
         """Return the postnet."""

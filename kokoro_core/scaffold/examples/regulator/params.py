@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from kokoro_core.slots import RegulatorParams
-from kokoro_core.spec.sizes import Sizes
+from kokoro_core.spec.sizes import Size, Sizes
 
 if TYPE_CHECKING:
     from kokoro_core.contracts import Regulator
@@ -15,6 +15,10 @@ class ExampleParams(RegulatorParams):
     """Repeats each phoneme for as many frames as it lasts."""
 
     type: Literal["example"] = "example"
+
+    def size(self, sizes: Sizes) -> Size:
+        """Return nothing: it has no parameters."""
+        return Size()
 
     def build(self, sizes: Sizes) -> Regulator:
         """Return the regulator."""

@@ -11,6 +11,7 @@ from hypothesis import example, given, settings
 from kokoro_core.scaffold.examples.encoder.params import ExampleParams
 from kokoro_core.spec.sizes import Sizes
 from kokoro_core.testing import Probe, RaggedBatch, checks, make_probe
+from kokoro_core.testing.counting import check_size
 from kokoro_core.testing.strategies import ragged_batches
 
 SIZES = Sizes(vocab_size=11, pad_id=0, mel_dim=6, hidden_dim=16)
@@ -36,6 +37,10 @@ def test_the_component_keeps_its_promises(promise: Promise) -> None:
         promise(PROBE, batch)
 
     holds()
+
+
+def test_its_size_is_counted_right_without_building_it() -> None:
+    check_size(ExampleParams(), SIZES)
 
 
 def test_every_parameter_learns() -> None:
