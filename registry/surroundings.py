@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from registry import surroundings_torch as torch
+from registry.heavy import heavy_imports
 from registry.names import printable
 
 HEAVY = ("jax", "librosa", "lightning", "numpy", "scipy", "tensorflow", "torch", "transformers")
@@ -28,17 +30,20 @@ class Effects:
 
     Attributes:
         changed: What was changed and has been put back, in words.
+        stuck: What was changed and could not be put back, in words.
         printed: What went to the standard output; it was kept from it.
         imported: Heavy packages that were imported.
     """
 
     changed: list[str] = field(default_factory=list)
+    stuck: list[str] = field(default_factory=list)
     printed: str = ""
     imported: list[str] = field(default_factory=list)
 
     def flags(self) -> tuple[str, ...]:
         """Return a sentence for each effect."""
         said = [f"changes {each} when it is imported; that was put back" for each in self.changed]
+        said += [f"changes {each} when it is imported; that stays changed" for each in self.stuck]
         if self.printed:
             shown = printable(self.printed, 80)
             said.append(f"prints when it is imported; that was kept back: {shown!r}")
@@ -48,18 +53,22 @@ class Effects:
 
 @contextlib.contextmanager
 def watched() -> Iterator[Effects]:
-    """Run a stranger's code, note what it changes around itself and put that back."""
+    """Run a stranger's code, note what it changes around itself and put that back.
+
+    What the import of a heavy package changes by itself stays, and nobody is blamed for it.
+    """
     effects = Effects()
-    before = [(each, each.read()) for each in _WATCHED]
+    before = _read_all()
     heavy = {name for name in HEAVY if name in sys.modules}
     stdout = io.StringIO()
     try:
-        with contextlib.redirect_stdout(stdout):
+        with contextlib.redirect_stdout(stdout), heavy_imports(HEAVY, _excusing(before)):
             yield effects
     finally:
         effects.printed = stdout.getvalue()
         effects.imported = [each for each in HEAVY if each in sys.modules and each not in heavy]
-        effects.changed = [place.name for place, value in before if place.restore(value)]
+        for place in _WATCHED:
+            _restore(place, before[place.name], effects)
 
 
 @dataclass(frozen=True)
@@ -70,23 +79,47 @@ class _Place:
         name: In words.
         read: Returns what is there, or None.
         put_back: Sets what was there.
-        fresh: Returns what is there if nobody changes it, where that is known.
     """
 
     name: str
     read: Callable[[], Any]
     put_back: Callable[[Any], None]
-    fresh: Callable[[], Any] | None = None
 
-    def restore(self, before: Any) -> bool:
-        """Put back what was there before; return whether it was something else."""
-        now = self.read()
-        if before is None and now is not None and self.fresh is not None:
-            before = self.fresh()
-        if before is None or now == before:
-            return False
-        self.put_back(before)
-        return True
+    def value(self) -> Any:
+        """Return what is there, or None for what cannot be read."""
+        try:
+            return self.read()
+        except Exception:  # a stranger may have replaced what it asks
+            return None
+
+
+def _read_all() -> dict[str, Any]:
+    return {place.name: place.value() for place in _WATCHED}
+
+
+def _restore(place: _Place, before: Any, effects: Effects) -> None:
+    """Put back what was there before, if it is something else now."""
+    if before is None or place.value() == before:
+        return
+    with contextlib.suppress(Exception):  # what it left in place is looked at below
+        place.put_back(before)
+    (effects.changed if place.value() == before else effects.stuck).append(place.name)
+
+
+def _excusing(before: dict[str, Any]) -> Callable[[], contextlib.AbstractContextManager[None]]:
+    """Return a context that takes what changes within it for what was there before."""
+
+    @contextlib.contextmanager
+    def excused() -> Iterator[None]:
+        start = _read_all()
+        try:
+            yield
+        finally:
+            for name, value in _read_all().items():
+                if before[name] == start[name]:
+                    before[name] = value
+
+    return excused
 
 
 def _working_directory() -> str | None:
@@ -122,34 +155,17 @@ def _set_numpy_state(value: Any) -> None:
     sys.modules["numpy.random"].set_state(value)
 
 
-def _torch_state() -> list[int] | None:
-    torch = sys.modules.get("torch")
-    return None if torch is None else torch.get_rng_state().tolist()
-
-
-def _set_torch_state(value: list[int]) -> None:
-    torch = sys.modules["torch"]
-    torch.set_rng_state(torch.tensor(value, dtype=torch.uint8))
-
-
-def _torch_dtype() -> Any:
-    torch = sys.modules.get("torch")
-    return None if torch is None else torch.get_default_dtype()
-
-
-def _set_torch_dtype(value: Any) -> None:
-    sys.modules["torch"].set_default_dtype(value)
-
-
-def _fresh_torch_dtype() -> Any:
-    return sys.modules["torch"].float32
-
-
 _WATCHED = (
-    _Place("the state of `random`", random.getstate, random.setstate),
+    # the device first: what else is put back must not land on another one
+    _Place("torch's default device", torch.device, torch.set_device),
+    _Place("torch's default dtype", torch.dtype, torch.set_dtype),
+    _Place("torch's recording of gradients", torch.gradients, torch.set_gradients),
+    _Place("torch's float32 precision", torch.matmul_precision, torch.set_matmul_precision),
+    _Place("torch's number of threads", torch.threads, torch.set_threads),
+    _Place("torch's deterministic mode", torch.determinism, torch.set_determinism),
+    _Place("the random state of torch", torch.random_state, torch.set_random_state),
     _Place("the random state of numpy", _numpy_state, _set_numpy_state),
-    _Place("the random state of torch", _torch_state, _set_torch_state),
-    _Place("torch's default dtype", _torch_dtype, _set_torch_dtype, _fresh_torch_dtype),
+    _Place("the state of `random`", random.getstate, random.setstate),
     _Place("the working directory", _working_directory, os.chdir),
     _Place("the environment variables", lambda: dict(os.environ), _set_environment),
     _Place("`sys.path`", lambda: list(sys.path), _set_path),

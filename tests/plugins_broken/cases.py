@@ -287,6 +287,32 @@ CASES: dict[str, Case] = {
         "the warning filters",
         status="loaded",
     ),
+    # settings of torch; all after `imports-torch`, which is to be the first to import it
+    "leaves-the-device-meta": Case(
+        importing("import torch; torch.rand(2); torch.set_default_device('meta')", "meta"),
+        "changes torch's default device when it is imported; that was put back",
+        status="loaded",
+    ),
+    "leaves-gradients-off": Case(
+        importing("import torch; torch.set_grad_enabled(False)", "grad"),
+        "changes torch's recording of gradients when it is imported; that was put back",
+        status="loaded",
+    ),
+    "lowers-the-precision": Case(
+        importing("import torch; torch.set_float32_matmul_precision('medium')", "precise"),
+        "changes torch's float32 precision when it is imported; that was put back",
+        status="loaded",
+    ),
+    "takes-threads": Case(
+        importing("import torch; torch.set_num_threads(torch.get_num_threads() + 2)", "thread"),
+        "changes torch's number of threads when it is imported; that was put back",
+        status="loaded",
+    ),
+    "wants-determinism": Case(
+        importing("import torch; torch.use_deterministic_algorithms(True)", "determined"),
+        "changes torch's deterministic mode when it is imported; that was put back",
+        status="loaded",
+    ),
 }
 """By the name of the plugin."""
 

@@ -18,7 +18,7 @@ import torch
 from kokoro_core.assembly import assemble
 from kokoro_core.spec.load import load_spec
 from registry import Plugins
-from tests.plugins_broken.cases import CASES, TORCH, Case, install
+from tests.plugins_broken.cases import CASES, TORCH, Case, importing, install
 from tests.plugins_broken.site import GOOD, Site
 
 TINY = {"hidden_dim": 16, "encoder.num_layers": 1, "decoder.num_layers": 1}
@@ -90,10 +90,24 @@ def test_a_manifest_that_uses_torch_leaves_its_random_state_and_default_dtype(
     [record] = [each for each in plugins.records if each.name == "heavy"]
     assert torch.get_default_dtype() is torch.float32
     assert [each.partition(" when")[0] for each in record.flags] == [
-        "changes the random state of torch",
         "changes torch's default dtype",
+        "changes the random state of torch",
     ]
     assert weights(plugins) == expected
+
+
+def test_what_cannot_be_put_back_is_said_and_hurts_no_other_plugin(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "deleted"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    leaves = "import os; here = os.getcwd(); os.chdir('/'); os.rmdir(here)"
+    site.add("gone", importing(leaves, "gone"))
+    site.add("last", GOOD.format(name="last"))
+    gone, last = site.discover().records
+    assert gone.flags == ("changes the working directory when it is imported; that stays changed",)
+    assert (last.status, last.flags) == ("loaded", ())
 
 
 def test_a_manifest_that_draws_from_numpy_leaves_its_random_state(site: Site) -> None:
@@ -196,6 +210,16 @@ def test_among_all_the_others_it_is_listed_with_cause_and_remedy(
 ) -> None:
     case = {**CASES, "imports-torch": TORCH}[name]
     check_record(all_at_once.record(case.plugin or name), name, case)
+
+
+def test_the_first_to_import_torch_is_not_blamed_for_what_torch_does(all_at_once: Report) -> None:
+    said = [each.partition(";")[0] for each in all_at_once.record("imports-torch")["flags"]]
+    assert [each.partition(" when")[0] for each in said if "takes" not in each] == [
+        "changes torch's default dtype",
+        "changes the random state of torch",
+        "imports numpy",
+        "imports torch",
+    ]
 
 
 @pytest.mark.parametrize("name", UNREADABLE)
