@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, TextIO
 
+from kokoro_core.spec.problems import printable
+
+_UNPRINTABLE = re.compile("[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
+"""What JSON lets stand in a text although a terminal acts on it."""
+
 
 def print_json(value: Any) -> None:
-    """Print a value as JSON."""
-    print(json.dumps(value, indent=2, ensure_ascii=False))
+    """Print a value as JSON, on a terminal as harmless as in a file."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    print(_UNPRINTABLE.sub(lambda found: json.dumps(found[0])[1:-1], text))
 
 
 def print_error(line: str) -> None:
     """Print a line to standard error."""
-    print(line, file=sys.stderr)
+    print(printable(line), file=sys.stderr)
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
@@ -28,7 +35,9 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+        table.add_row(
+            *(Text("" if cell is None else printable(str(cell), keep="\n")) for cell in row)
+        )
     Console(width=None if sys.stdout.isatty() else 160).print(table)
 
 

@@ -77,7 +77,7 @@ def explained(plain: Mapping[str, Any], origins: Mapping[str, Origin]) -> str:
     Behind a text that goes over several lines it would be part of it, so there it stands above.
     """
     from kokoro_core.spec.document import parse
-    from kokoro_core.spec.problems import dotted
+    from kokoro_core.spec.problems import dotted, printable
     from kokoro_core.spec.provenance import leaves
 
     stream = io.StringIO()
@@ -85,7 +85,7 @@ def explained(plain: Mapping[str, Any], origins: Mapping[str, Origin]) -> str:
     lines = stream.getvalue().splitlines()
     keys = parse(stream.getvalue()).keys
     for path, value in reversed(list(leaves(plain))):
-        origin = origins[dotted(path)]
+        origin = printable(str(origins[dotted(path)]))
         owner = next(path[:end] for end in range(len(path), 0, -1) if path[:end] in keys)
         at = keys[owner].line - 1
         if (isinstance(value, str) and len(value) > _ONE_LINE) or "\n" in str(value):

@@ -31,6 +31,21 @@ def shorten(text: str) -> str:
     return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 3]}…"
 
 
+def printable(text: str, keep: str = "") -> str:
+    """Return a text with all that a terminal or a log could act on written as an escape.
+
+    A spec's keys and values are a stranger's: a newline begins a command of a CI, ESC one of the
+    terminal.
+    """
+    if text.isprintable():
+        return text
+    safe = (each.isprintable() or each in keep for each in text)
+    return "".join(
+        each if shown else each.encode("unicode_escape").decode()
+        for each, shown in zip(text, safe, strict=True)
+    )
+
+
 @dataclass(frozen=True)
 class Position:
     """A place in a text: line and column, both from 1."""
@@ -67,7 +82,7 @@ class Problem:
         if self.position is not None:
             where += f":{self.position.line}:{self.position.column}"
         what = f"{self.path}: {self.message}" if self.path else self.message
-        return f"{where}: {what} [{self.code}]"
+        return printable(f"{where}: {what} [{self.code}]")
 
     def as_dict(self) -> dict[str, Any]:
         """Return the problem as values that JSON has."""
