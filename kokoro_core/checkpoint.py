@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from kokoro_core.slots import CHECKPOINTER
 from kokoro_core.spec.load import load_spec
 from kokoro_core.spec.migrations import migrate
 from kokoro_core.spec.model_spec import ModelSpec
+from kokoro_core.spec.problems import SpecError
 from kokoro_core.spec.resolve import resolve
 from registry import Plugins
 
@@ -65,17 +67,46 @@ def load(path: Path, plugins: Plugins, device: str = "cpu") -> tuple[ModelSpec, 
     """
     checkpointer = checkpointer_for(path, plugins)
     metadata = checkpointer.read_metadata(path)
-    version = metadata.get("format_version")
-    if version != FORMAT_VERSION or "spec" not in metadata:
-        raise CheckpointError(
-            f"`{path}` has checkpoint format {version!r}; this version reads {FORMAT_VERSION}."
-        )
-    spec = load_spec(migrate(metadata["spec"], plugins).value, plugins=plugins)
+    spec = _spec_inside(path, metadata, plugins)
     model = assemble(spec, initialise=False)
     tensors = checkpointer.load(path, device)
     _check_tensors(path, model.state_dict(), tensors)
+    _check_dtypes(path, model.state_dict(), tensors)
     model.load_state_dict(dict(tensors), strict=True, assign=True)
     return spec, _on_device(path, model, device)
+
+
+def _spec_inside(path: Path, metadata: Mapping[str, Any], plugins: Plugins) -> ModelSpec:
+    """Return the spec that the file holds; it is a mapping and never the name of another file."""
+    version, spec = metadata.get("format_version"), metadata.get("spec")
+    if type(version) is not int or version != FORMAT_VERSION:
+        raise CheckpointError(
+            f"`{path}` has checkpoint format {version!r}; this version reads {FORMAT_VERSION}."
+        )
+    if not isinstance(spec, Mapping):
+        raise CheckpointError(
+            f"`{path}` must hold its spec as a mapping, not {type(spec).__name__}; "
+            f"it was not written by `KokoroModel.save`."
+        )
+    try:
+        return load_spec(migrate(dict(spec), plugins).value, plugins=plugins)
+    except SpecError as error:
+        raise SpecError(replace(each, source=str(path)) for each in error.problems) from None
+
+
+def _check_dtypes(path: Path, expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:
+    """Refuse tensors of another kind than the model's, and floating types that are mixed."""
+    for name, tensor in found.items():
+        if tensor.dtype.is_floating_point != expected[name].dtype.is_floating_point:
+            raise CheckpointError(
+                f"`{path}` does not fit the model that its spec describes: "
+                f"`{name}` is {tensor.dtype}, not {expected[name].dtype}."
+            )
+    dtypes = {str(each.dtype) for each in found.values() if each.dtype.is_floating_point}
+    if len(dtypes) > 1:
+        raise CheckpointError(
+            f"`{path}` mixes {' and '.join(sorted(dtypes))}; a model has one floating type."
+        )
 
 
 def _check_tensors(path: Path, expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:
@@ -96,8 +127,9 @@ def _check_tensors(path: Path, expected: Mapping[str, Tensor], found: Mapping[st
 
 
 def _on_device(path: Path, model: AcousticModel, device: str) -> AcousticModel:
-    """Move the buffers that no file holds and make sure that nothing is without a value."""
-    model.to(torch.device(device))
+    """Give the buffers that no file holds the weights' place and type; nothing is without value."""
+    floating = next((p.dtype for p in model.parameters() if p.dtype.is_floating_point), None)
+    model.to(device=torch.device(device), dtype=floating)
     tensors: dict[str, Any] = {**dict(model.named_parameters()), **dict(model.named_buffers())}
     unset = [name for name, tensor in tensors.items() if tensor.is_meta]
     if unset:

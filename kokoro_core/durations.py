@@ -5,6 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+MOST_FRAMES = 10_000_000
+"""No phoneme lasts as long (more than a day at the usual 86 frames a second)."""
+
 
 def log_durations(durations: Tensor, dtype: torch.dtype) -> Tensor:
     """Return what a duration predictor is trained on: the natural log of (frames + 1)."""
@@ -36,14 +39,42 @@ def round_durations(
         min_frames: The least that a phoneme lasts.
 
     Raises:
-        ValueError: `speed` is a number that is not above 0, or `min_frames` is negative.
+        ValueError: `speed` is not above 0 or does not fit the phonemes, `min_frames` is negative,
+            or a phoneme would last longer than `MOST_FRAMES` or for no number of frames.
     """
-    if isinstance(speed, (int, float)) and not 0 < speed < float("inf"):
-        raise ValueError(f"`speed` must be a number above 0, not {speed}; 1.0 is the normal pace.")
+    _check_speed(speed, tuple(frames.shape))
     if min_frames < 0:
         raise ValueError(f"`min_frames` must be 0 or more, not {min_frames}.")
-    whole = torch.floor(frames / speed + 0.5).to(torch.int64)
+    paced = (frames / speed).masked_fill(padding_mask, 0)
+    if not torch.compiler.is_compiling():
+        _check_frames(paced)
+    whole = torch.floor(paced + 0.5).to(torch.int64)
     return whole.clamp_min(min_frames).masked_fill(padding_mask, 0)
+
+
+def _check_speed(speed: float | Tensor, shape: tuple[int, ...]) -> None:
+    if not isinstance(speed, Tensor):
+        if not 0 < speed < float("inf"):
+            raise ValueError(
+                f"`speed` must be a number above 0, not {speed}; 1.0 is the normal pace."
+            )
+        return
+    if tuple(speed.shape) not in ((), (shape[0], 1), shape):
+        raise ValueError(
+            f"`speed` must be a number or of shape {(shape[0], 1)} or {shape}, "
+            f"not {tuple(speed.shape)}."
+        )
+    if not bool(((speed > 0) & speed.isfinite()).all()):
+        raise ValueError(f"`speed` must be above 0 everywhere, not {speed.flatten().tolist()[:8]}.")
+
+
+def _check_frames(frames: Tensor) -> None:
+    wrong = ~(frames < MOST_FRAMES)
+    for row, phoneme in wrong.nonzero().tolist():
+        raise ValueError(
+            f"`frames` must be numbers below {MOST_FRAMES:,}, but phoneme {phoneme} of row {row} "
+            f"is to last {float(frames[row, phoneme])}; the duration predictor (or `speed`) is off."
+        )
 
 
 def phoneme_of_frame(durations: Tensor, num_frames: int) -> Tensor:

@@ -93,6 +93,8 @@ def training_batch(
             f"`mel_specs` must be of shape ({rows}, T, {sizes.mel_dim}), "
             f"not {tuple(mel_specs.shape)}."
         )
+    if not mel_specs.dtype.is_floating_point:
+        raise ValueError(f"`mel_specs` must be floating point, not {mel_specs.dtype}.")
     if durations is not None:
         durations = check_durations(durations, mask)
     elif needs_durations:
@@ -104,7 +106,35 @@ def training_batch(
         check_padding_mask("mel_padding_mask", mel_padding_mask, (rows, frames))
         if durations is not None:
             _check_lengths(durations, lengths_from_padding_mask(mel_padding_mask))
+    _check_finite(mel_specs, mel_padding_mask)
     return TrainingBatch(phoneme_indices, mask, mel_specs, mel_padding_mask, durations)
+
+
+def _check_finite(mel_specs: Tensor, mel_padding_mask: Tensor) -> None:
+    """Refuse a NaN or an infinity in what is no padding; one would spoil every weight."""
+    if not can_look_inside(mel_specs):
+        return
+    wrong = ~mel_specs.isfinite().all(-1) & ~mel_padding_mask
+    for row, frame in wrong.nonzero().tolist():
+        raise ValueError(f"`mel_specs` must be finite, but frame {frame} of row {row} is not.")
+
+
+def check_stop_targets(targets: Tensor, mel_padding_mask: Tensor) -> Tensor:
+    """Return stop targets, refusing what are none.
+
+    Raises:
+        ValueError: They have another shape than the frames, or one is not from 0 to 1.
+    """
+    if targets.shape != mel_padding_mask.shape:
+        raise ValueError(
+            f"`stop_token_targets` must be of shape {tuple(mel_padding_mask.shape)}, "
+            f"not {tuple(targets.shape)}."
+        )
+    if can_look_inside(targets):
+        valid = targets[~mel_padding_mask]
+        if not bool(((valid >= 0) & (valid <= 1)).all()):
+            raise ValueError("`stop_token_targets` must be from 0 to 1 at every frame.")
+    return targets
 
 
 def check_durations(durations: Tensor, padding_mask: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from kokoro_core.durations import log_durations
-from kokoro_core.inputs import TrainingBatch
+from kokoro_core.inputs import TrainingBatch, check_stop_targets
 from kokoro_core.masks import zero_padding
 from kokoro_core.model import Prediction
 from kokoro_core.spec.model_spec import LossWeights
@@ -102,7 +102,11 @@ def training_losses(
         )
     if prediction.stop_logits is not None:
         mask = batch.mel_padding_mask
-        targets = stop_targets(mask) if stop_token_targets is None else stop_token_targets
+        targets = (
+            stop_targets(mask)
+            if stop_token_targets is None
+            else check_stop_targets(stop_token_targets, mask)
+        )
         losses["stop"] = stop_loss(
             prediction.stop_logits, targets, mask, positive_weight=weights.stop_positive_weight
         )

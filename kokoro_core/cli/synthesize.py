@@ -63,11 +63,14 @@ def read_text(text: str | None, file: Path | None) -> str:
 
 
 def check_folder(out: Path) -> None:
-    """Refuse a file in a folder that does not exist, before any work is done for it.
+    """Refuse a file that cannot be a wav in an existing folder, before any work is done for it.
 
     Raises:
         FileNotFoundError: The folder does not exist.
+        ValueError: The file is a folder, or its suffix says that it is no wav.
     """
+    if out.is_dir() or out.suffix.lower() != ".wav":
+        raise ValueError(f"`--out {out}` must be a file that ends in .wav.")
     if not out.absolute().parent.is_dir():
         raise FileNotFoundError(f"`--out {out}`: the folder `{out.parent}` does not exist.")
 
@@ -143,10 +146,11 @@ def speak(
         )
     indices = spec.frontend.build(spec.sizes).encode(text)
     vocoder = spec.vocoder.build(spec.audio)
+    vocoder.check_audio(spec.audio)
     phonemes = torch.tensor([indices], device=next(model.parameters()).device)
     started = time.perf_counter()
     result = model.generate(phonemes, speed=speed, max_mel_len=max_mel_len, seed=seed)
-    mel = result.mel * spec.audio.std + spec.audio.mean
+    mel = result.mel.float() * spec.audio.std + spec.audio.mean
     samples = vocoder.decode(mel.cpu(), result.lengths.cpu())[0]
     seconds = time.perf_counter() - started
     frames = int(result.lengths[0])
@@ -161,7 +165,7 @@ def write_wav(path: Path, samples: Tensor, sample_rate: int) -> None:
     import torch
 
     whole = torch.round(samples.clamp(-1, 1) * 32767).to(torch.int16)
-    with wave.open(str(path), "wb") as file:
+    with path.open("wb") as target, wave.open(target, "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(sample_rate)

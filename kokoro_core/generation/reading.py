@@ -58,7 +58,11 @@ def read(
     available = model.side_inputs(extras or {}, len(phoneme_indices), noise)
     hidden = model.encode(phoneme_indices, padding_mask, available)
     durations = _plan_durations(model, hidden, padding_mask, durations, options, available)
-    memory = model.remember(hidden, durations, padding_mask, None, available)
+    frames = None
+    if durations is not None:
+        # Nothing is made for frames that the caller does not want.
+        frames = min(int(durations.sum(1).max()), options.max_mel_len)
+    memory = model.remember(hidden, durations, padding_mask, frames, available)
     available["plan"] = memory.plan
     wanted = _own_limits(memory, options)
     limits = wanted.clamp_max(options.max_mel_len)
@@ -75,6 +79,11 @@ def _plan_durations(
 ) -> Tensor | None:
     """Return the durations given, else the predicted ones, rounded once."""
     if durations is not None:
+        if isinstance(options.speed, Tensor) or options.speed != 1.0:
+            raise ValueError(
+                "`speed` changes predicted durations, so it cannot be given with `durations`; "
+                "scale the durations instead."
+            )
         return check_durations(durations, padding_mask)
     frames = model.predict_frames(hidden, padding_mask, available)
     if frames is None:
@@ -91,7 +100,8 @@ def _own_limits(memory: Memory, options: GenerationOptions) -> Tensor:
     Shape:
         Returns: (B,) int64.
     """
-    planned = lengths_from_padding_mask(memory.padding_mask)
-    default = FRAMES_PER_PHONEME if memory.plan is None else 1.0
+    plan = memory.plan
+    planned = lengths_from_padding_mask(memory.padding_mask) if plan is None else plan.lengths
+    default = FRAMES_PER_PHONEME if plan is None else 1.0
     ratio = default if options.length_ratio is None else options.length_ratio
-    return torch.floor(planned.float() * ratio + 0.5).to(torch.int64).clamp_min(1)
+    return torch.floor(planned * ratio + 0.5).to(torch.int64).clamp_min(1)

@@ -58,6 +58,8 @@ class AudioSettings(StrictModel):
     def _fits(self) -> Self:
         if self.win_length > self.n_fft:
             raise ValueError(f"win_length {self.win_length} is larger than n_fft {self.n_fft}")
+        if self.hop_length > self.n_fft:
+            raise ValueError(f"hop_length {self.hop_length} is larger than n_fft {self.n_fft}")
         if not self.fmin < self.fmax <= self.sample_rate / 2:
             raise ValueError(
                 f"fmin {self.fmin} < fmax {self.fmax} <= sample_rate / 2 = {self.sample_rate / 2} "

@@ -144,6 +144,28 @@ class ComponentParams(StrictModel):
             raise _unknown_type(cls, value["type"], registry, error) from None
 
 
+Params = TypeVar("Params", bound=ComponentParams)
+
+
+def params_from(kind: type[Params], settings: Mapping[str, Any]) -> Params:
+    """Return the params of a component that is named outside a spec, by an option say.
+
+    Raises:
+        ValueError: A setting is wrong; the message has all of them in one line.
+    """
+    try:
+        return kind.model_validate(dict(settings))
+    except ValidationError as error:
+        wrong = [
+            f"`{'.'.join(map(str, each['loc']))}`: {each['msg']}, "
+            f"not {shorten(repr(each['input']))}"
+            for each in error.errors(include_url=False)
+        ]
+        raise ValueError(
+            f"The {kind.slot} `{kind.component_name}` refuses {'; '.join(wrong)}."
+        ) from None
+
+
 def _first_name(registry: ComponentRegistry | None, slot: str) -> str:
     names = registry.names(slot) if registry is not None else ()
     return names[0] if names else "…"

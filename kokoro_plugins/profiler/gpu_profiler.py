@@ -128,7 +128,8 @@ class GpuProfiler(Profiler):
             raise RuntimeError(
                 f"The trace was written to `{self._trace_path}`; copy it from there."
             )
-        Path(path).touch()  # torch reports a path that it cannot write to nobody
+        with Path(path).open("wb"):  # torch tells nobody of a path that it cannot write to
+            pass
         self._trace.export_chrome_trace(str(path))
         self._trace_path = Path(path)
 

@@ -16,6 +16,9 @@ from kokoro_plugins.speech.vocabulary import PAD_ID, SYMBOLS
 if TYPE_CHECKING:
     from kokoro_core.outer_contracts import Corpus, Frontend, Vocoder
 
+VOICE_PATTERN = r"^(en-us|en-us-nyc|en-gb|en-gb-x-rp)(\+\w+)?$"
+"""The voices whose sounds are all in the vocabulary, with a variant if wanted."""
+
 
 class EspeakFrontendParams(FrontendParams):
     """English text to IPA phonemes with espeak-ng, which the package espeakng-loader carries.
@@ -26,7 +29,7 @@ class EspeakFrontendParams(FrontendParams):
     """
 
     type: Literal["espeak"] = "espeak"
-    voice: str = Field("en-us", min_length=1)
+    voice: str = Field("en-us", pattern=VOICE_PATTERN)
 
     def cross_check(self, sizes: Sizes) -> Iterable[tuple[str, str]]:
         """Yield a problem if the model has other symbols than the frontend."""
@@ -123,7 +126,7 @@ class EspeakCorpusParams(CorpusParams):
     path: str = Field(min_length=1)
     sentences: int = Field(315, ge=1, le=20000)
     seed: int = Field(0, ge=0)
-    voice: str = Field("en-us", min_length=1)
+    voice: str = Field("en-us", pattern=VOICE_PATTERN)
 
     def build(self, *, audio: AudioSettings, frontend: Frontend) -> Corpus:
         """Return the corpus, made now if it does not exist yet.

@@ -14,6 +14,9 @@ from kokoro_core.outer_contracts import CorpusError, Utterance
 from kokoro_core.spec.audio import AudioSettings
 from kokoro_plugins.training.batching import FRAME_GRID, PHONEME_GRID, round_up
 
+Size = tuple[int, int]
+"""A number of frames and one of phonemes."""
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -48,7 +51,11 @@ class Batch:
 
 
 def collate(
-    utterances: Sequence[Utterance], audio: AudioSettings, pad_id: int, *, on_grid: bool = False
+    utterances: Sequence[Utterance],
+    audio: AudioSettings,
+    pad_id: int,
+    *,
+    grid_up_to: Size | None = None,
 ) -> Batch:
     """Join utterances to a batch.
 
@@ -56,7 +63,8 @@ def collate(
         utterances: At least one.
         audio: Its mean and std normalise the mels.
         pad_id: Stands for padding among the phoneme indices.
-        on_grid: Pad to lengths of a coarse grid, so that few shapes occur in a training.
+        grid_up_to: Pad to lengths of a coarse grid, so that few shapes occur in a training, but
+            never beyond these numbers of frames and phonemes; None: pad as little as can be.
 
     Raises:
         CorpusError: Utterances do not fit; the message lists every problem.
@@ -64,8 +72,10 @@ def collate(
     check_utterances(utterances, audio, pad_id)
     phonemes = [each.phoneme_indices for each in utterances]
     mels = [normalise(each.mel, audio) for each in utterances]
-    frames = round_up(max(map(len, mels)), FRAME_GRID if on_grid else 1)
-    symbols = round_up(max(map(len, phonemes)), PHONEME_GRID if on_grid else 1)
+    frames, symbols = max(map(len, mels)), max(map(len, phonemes))
+    if grid_up_to is not None:
+        frames = min(round_up(frames, FRAME_GRID), max(frames, grid_up_to[0]))
+        symbols = min(round_up(symbols, PHONEME_GRID), max(symbols, grid_up_to[1]))
     return Batch(
         phoneme_indices=_pad(phonemes, symbols, pad_id),
         padding_mask=_padding(phonemes, symbols),

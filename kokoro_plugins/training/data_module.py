@@ -33,11 +33,14 @@ class Batches:
         self._indices = indices
         self._audio = audio
         self._pad_id = pad_id
+        frames = (int(each.durations.sum()) for each in utterances)
+        phonemes = (len(each.phoneme_indices) for each in utterances)
+        self._longest = (max(frames, default=0), max(phonemes, default=0))
 
     def __iter__(self) -> Iterator[Batch]:
         for batch in self._indices:
             chosen = [self._utterances[index] for index in batch]
-            yield collate(chosen, self._audio, self._pad_id, on_grid=True)
+            yield collate(chosen, self._audio, self._pad_id, grid_up_to=self._longest)
 
 
 @final

@@ -11,6 +11,7 @@ from kokoro_core.outer_contracts import Corpus, Frontend, Vocoder
 from kokoro_core.slots import CORPUS
 from kokoro_core.spec.audio import AudioSettings
 from kokoro_core.spec.model_spec import ModelSpec
+from kokoro_core.spec.params import params_from
 from kokoro_plugins.training.data import collate, normalise
 from kokoro_plugins.training.data_module import AlignedSpeech
 from kokoro_plugins.training.demo_listening import Listener
@@ -42,9 +43,10 @@ def surroundings(spec: ModelSpec) -> Surroundings:
         ValueError: The spec lacks a part that speaking needs.
     """
     if spec.audio is None or spec.frontend is None or spec.vocoder is None:
+        absent = [f"`{n}`" for n in ("audio", "frontend", "vocoder") if getattr(spec, n) is None]
         raise ValueError(
-            f"The spec `{spec.name}` has no `audio`, `frontend` or `vocoder`; the demo turns text "
-            f"into sound, which needs all three."
+            f"The spec `{spec.name}` has no {' and no '.join(absent)}; the demo turns text into "
+            f"sound, which needs audio, frontend and vocoder."
         )
     return Surroundings(spec.audio, spec.frontend.build(spec.sizes), spec.vocoder.build(spec.audio))
 
@@ -89,13 +91,12 @@ def make_corpus(around: Surroundings, options: DemoOptions, plugins: Plugins) ->
     Raises:
         CorpusError: The folder holds another corpus.
     """
-    params = plugins.components.get(CORPUS, "espeak").model_validate(
-        {
-            "path": str(options.out / "corpus"),
-            "sentences": options.sentences,
-            "seed": options.seed,
-        }
-    )
+    settings = {
+        "path": str(options.out / "corpus"),
+        "sentences": options.sentences,
+        "seed": options.seed,
+    }
+    params = params_from(plugins.components.get(CORPUS, "espeak"), settings)
     return params.build(audio=around.audio, frontend=around.frontend)
 
 

@@ -87,6 +87,7 @@ class Listener:
     def __init__(
         self, model: KokoroModel, frontend: Frontend, vocoder: Vocoder, audio: AudioSettings
     ) -> None:
+        vocoder.check_audio(audio)
         self._model = model
         self._frontend = frontend
         self._vocoder = vocoder

@@ -7,6 +7,7 @@ from rich.console import Console
 from kokoro_core.api import KokoroModel
 from kokoro_core.slots import CORPUS
 from kokoro_core.spec.model_spec import ModelSpec
+from kokoro_core.spec.params import params_from
 from kokoro_plugins.training.data_module import AlignedSpeech
 from kokoro_plugins.training.evaluation import evaluate
 from kokoro_plugins.training.fit import fit, seed_everything
@@ -52,7 +53,7 @@ def read_corpus(spec: ModelSpec, options: TrainOptions, plugins: Plugins) -> Ali
             f"and phonemes, which needs both."
         )
     kind = plugins.components.get(CORPUS, options.corpus)
-    corpus = kind.model_validate({"path": str(options.data)})
+    corpus = params_from(kind, {"path": str(options.data)})
     return AlignedSpeech(
         corpus=corpus.build(audio=spec.audio, frontend=spec.frontend.build(spec.sizes)),
         audio=spec.audio,

@@ -37,7 +37,7 @@ class SinusoidalEncoding(PositionalEncoding):
 
 
 def sinusoids(max_len: int, hidden_dim: int) -> Tensor:
-    """Return the table (max_len, hidden_dim), computed in float64, which only the CPU always has."""
+    """Return the table (max_len, hidden_dim), computed in float64, which every CPU has."""
     with torch.device("cpu"):
         position = torch.arange(max_len, dtype=torch.float64).unsqueeze(1)
         even = torch.arange(0, hidden_dim, 2, dtype=torch.float64)

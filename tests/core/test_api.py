@@ -106,6 +106,14 @@ def test_the_loss_is_the_weighted_sum_of_its_terms() -> None:
     assert output.loss.item() == pytest.approx(expected, rel=1e-6)
 
 
+def test_the_coarse_mel_is_weighed_as_the_refined_one() -> None:
+    model = tiny(**{"postnet": {"type": "conv", "channels": 8}, "loss.mel_l1": 3.0}).eval()
+    output = model(INDICES, torch.randn(2, 5, 80), DURATIONS)
+    terms = {name: loss.item() for name, loss in output.losses.items()}
+    expected = 3 * (terms["mel_l1"] + terms["mel_l1_coarse"]) + terms["duration"] + terms["stop"]
+    assert output.loss.item() == pytest.approx(expected, rel=1e-6)
+
+
 def test_with_a_postnet_both_mels_are_in_the_output_and_in_the_loss() -> None:
     model = tiny(postnet={"type": "conv", "channels": 8}).double().eval()
     mel = torch.randn(2, 5, 80).double()
@@ -165,6 +173,10 @@ def test_padding_further_changes_nothing() -> None:
         ((INDICES, torch.zeros(2, 5, 80), None), "`phoneme_durations` is missing"),
         ((INDICES, torch.zeros(2, 5, 80), DURATIONS[:, :2]), r"frames of shape \(2, 3\)"),
         ((INDICES, torch.zeros(2, 5, 80), -DURATIONS), "0 or more, but row 0 has -2"),
+        ((INDICES, torch.zeros(2, 5, 80).long(), DURATIONS), "must be floating point"),
+        ((INDICES, torch.full((2, 5, 80), torch.nan), DURATIONS), "frame 0 of row 0 is not"),
+        ((INDICES, torch.zeros(2, 5, 80), DURATIONS, torch.zeros(1, 5)), r"be of shape \(2, 5\)"),
+        ((INDICES, torch.zeros(2, 5, 80), DURATIONS, torch.ones(2, 5) * 5), "from 0 to 1"),
     ],
 )
 def test_input_that_does_not_fit_is_refused(arguments: tuple[Any, ...], message: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from kokoro_core import KokoroModel
+from kokoro_core import KokoroModel, SpecError
 from kokoro_core.assembly import assemble
 from kokoro_core.outer_contracts import CheckpointError
 from registry import installed_plugins
@@ -143,3 +143,72 @@ def test_a_suffix_that_no_checkpointer_handles_is_refused(tmp_path: Path) -> Non
 def test_a_missing_file_is_one_clear_error(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="absent"):
         KokoroModel.load(tmp_path / "absent.safetensors")
+
+
+def rewrite(path: Path, **changes: object) -> None:
+    """Write a checkpoint again with other metadata."""
+    from kokoro_core.checkpoint import checkpointer_for
+
+    checkpointer = checkpointer_for(path, installed_plugins())
+    metadata = {**checkpointer.read_metadata(path), **changes}
+    checkpointer.save(path, load_file(path), metadata)
+
+
+@pytest.mark.parametrize("spec", ["voice", "/etc/passwd", [1], None])
+def test_the_spec_inside_is_a_mapping_and_never_the_name_of_another_file(
+    saved: tuple[KokoroModel, Path], spec: object
+) -> None:
+    rewrite(saved[1], spec=spec)
+    with pytest.raises(CheckpointError, match="must hold its spec as a mapping, not"):
+        KokoroModel.load(saved[1])
+
+
+def test_true_is_no_format_version(saved: tuple[KokoroModel, Path]) -> None:
+    rewrite(saved[1], format_version=True)
+    with pytest.raises(CheckpointError, match="has checkpoint format True"):
+        KokoroModel.load(saved[1])
+
+
+def test_a_problem_of_the_spec_inside_names_the_file(saved: tuple[KokoroModel, Path]) -> None:
+    rewrite(saved[1], spec={"encoder": {"type": "absent"}})
+    with pytest.raises(SpecError, match=f"{saved[1]}"):
+        KokoroModel.load(saved[1])
+
+
+@pytest.mark.parametrize(
+    ("dtype", "message"),
+    [
+        (torch.int64, r"`decoder.stop_out.bias` is torch.int64, not torch.float32"),
+        (torch.float64, "mixes torch.float32 and torch.float64"),
+    ],
+)
+def test_tensors_of_another_type_are_refused(
+    saved: tuple[KokoroModel, Path], dtype: torch.dtype, message: str
+) -> None:
+    from kokoro_core.checkpoint import checkpointer_for
+
+    _, path = saved
+    checkpointer = checkpointer_for(path, installed_plugins())
+    tensors = load_file(path)
+    tensors["decoder.stop_out.bias"] = tensors["decoder.stop_out.bias"].to(dtype)
+    checkpointer.save(path, tensors, checkpointer.read_metadata(path))
+    with pytest.raises(CheckpointError, match=message):
+        KokoroModel.load(path)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
+def test_a_model_of_another_precision_comes_back_in_it_and_speaks(
+    dtype: torch.dtype, tmp_path: Path
+) -> None:
+    model = tiny().eval().to(dtype)
+    model.save(tmp_path / "other.safetensors")
+    loaded = KokoroModel.load(tmp_path / "other.safetensors")
+    assert {each.dtype for each in (*loaded.parameters(), *loaded.buffers())} == {dtype}
+    expected = model.generate(INDICES, durations=DURATIONS).mel
+    assert torch.equal(loaded.generate(INDICES, durations=DURATIONS).mel, expected)
+
+
+def test_loading_draws_no_weight(saved: tuple[KokoroModel, Path]) -> None:
+    before = torch.get_rng_state()
+    KokoroModel.load(saved[1])
+    assert torch.equal(torch.get_rng_state(), before)

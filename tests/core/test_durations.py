@@ -112,3 +112,30 @@ def test_each_frame_knows_its_phoneme_and_its_place_in_it(row: list[int], extra:
 def test_rows_of_a_batch_have_places_of_their_own() -> None:
     durations = torch.tensor([[2, 1], [1, 2]])
     assert phoneme_of_frame(durations, 3).tolist() == [[0, 0, 1], [0, 1, 1]]
+
+
+@pytest.mark.parametrize("frames", [float("inf"), float("nan"), 1e30])
+def test_a_prediction_that_is_no_number_of_frames_is_refused_by_its_place(frames: float) -> None:
+    predicted = torch.tensor([[1.0, 2.0], [3.0, frames]])
+    mask = torch.zeros(2, 2, dtype=torch.bool)
+    with pytest.raises(ValueError, match="phoneme 1 of row 1 is to last"):
+        round_durations(predicted, mask)
+    mask[1, 1] = True
+    assert round_durations(predicted, mask).tolist() == [[1, 2], [3, 0]]
+
+
+def test_a_speed_that_makes_a_phoneme_last_for_ever_is_refused() -> None:
+    with pytest.raises(ValueError, match="must be numbers below 10,000,000"):
+        round_durations(torch.tensor([[5.0]]), no_padding, speed=1e-9)
+
+
+@pytest.mark.parametrize("wrong", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_speed_of_one_phoneme_that_is_no_pace_is_refused(wrong: float) -> None:
+    mask = torch.zeros(1, 2, dtype=torch.bool)
+    with pytest.raises(ValueError, match="`speed` must be above 0 everywhere"):
+        round_durations(torch.ones(1, 2), mask, speed=torch.tensor([[1.0, wrong]]))
+
+
+def test_speeds_that_do_not_fit_the_phonemes_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"or of shape \(2, 1\) or \(2, 3\), not \(2,\)"):
+        round_durations(torch.ones(2, 3), torch.zeros(2, 3, dtype=torch.bool), speed=torch.ones(2))

@@ -179,6 +179,27 @@ def test_the_callers_limit_cuts_and_says_so() -> None:
     assert parallel.mel.shape[1] == 6
 
 
+def test_nothing_is_made_of_a_plan_past_the_callers_limit() -> None:
+    decoder = {**SPEC["decoder"], "positional_encoding": {"type": "sinusoidal", "max_len": 8}}
+    spoken = make(decoder=decoder).generate(INDICES, durations=DURATIONS * 100, max_mel_len=8)
+    assert spoken.lengths.tolist() == [8, 8, 8]
+    assert spoken.stop_reasons == ["max_mel_len"] * 3
+    assert torch.equal(spoken.durations, DURATIONS * 100)
+
+
+def test_speed_with_given_durations_is_refused_since_it_would_change_nothing() -> None:
+    with pytest.raises(ValueError, match="`speed` changes predicted durations"):
+        make().generate(INDICES, durations=DURATIONS, speed=2.0)
+
+
+def test_a_predictor_that_runs_away_is_refused_and_not_rounded_to_one_frame() -> None:
+    model = make()
+    with torch.no_grad():
+        model.acoustic.duration_predictor.layers[-1].bias.fill_(100.0)  # type: ignore[union-attr, index]
+    with pytest.raises(ValueError, match="the duration predictor \\(or `speed`\\) is off"):
+        model.generate(INDICES)
+
+
 def test_a_row_may_go_past_its_planned_length_if_asked_to() -> None:
     spoken = make().generate(INDICES, durations=DURATIONS, length_ratio=1.5)
     assert spoken.lengths.tolist() == [11, 8, 9]

@@ -172,3 +172,14 @@ def test_audio_settings_differ_in_what_a_vocoder_hears() -> None:
         "hop_length: 256 against 128",
         "log: ln against log10",
     ]
+
+
+def test_params_from_settings_say_in_one_line_what_is_wrong() -> None:
+    from kokoro_core.spec.params import params_from
+    from kokoro_plugins.speech.params import EspeakCorpusParams
+
+    good = params_from(EspeakCorpusParams, {"path": "here", "sentences": 3})
+    assert good.sentences == 3
+    with pytest.raises(ValueError, match=r"`sentences`: .*not 0; `seed`: .*not -1") as caught:
+        params_from(EspeakCorpusParams, {"path": "here", "sentences": 0, "seed": -1})
+    assert "\n" not in str(caught.value)

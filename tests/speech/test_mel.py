@@ -148,4 +148,4 @@ def test_samples_of_another_shape_are_refused(audio: AudioSettings) -> None:
 
 def test_a_hop_longer_than_the_window_is_refused() -> None:
     with pytest.raises(ValueError, match=r"`hop_length` must be at most n_fft = 1024, not 2048"):
-        MelSpectrogram(audio=AudioSettings(hop_length=2048))
+        MelSpectrogram(audio=AudioSettings().model_copy(update={"hop_length": 2048}))

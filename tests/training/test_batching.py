@@ -79,3 +79,11 @@ def test_no_frames_are_refused():
 def test_no_utterances_are_refused():
     with pytest.raises(ValueError, match="`lengths` must hold at least one"):
         LengthBatches([], batch_frames=10)
+
+
+def test_batches_come_in_another_order_than_their_lengths():
+    lengths = list(range(20, 320, 4))
+    batches = LengthBatches(lengths, batch_frames=640).epoch(0)
+    shortest = [min(lengths[index] for index in batch) for batch in batches]
+    assert shortest != sorted(shortest)
+    assert shortest != sorted(shortest, reverse=True)

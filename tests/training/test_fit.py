@@ -7,8 +7,9 @@ import sys
 import pytest
 import torch
 from rich.console import Console
+from torch.optim.optimizer import register_optimizer_step_post_hook
 
-from kokoro_core import KokoroModel
+from kokoro_core import KokoroModel, load_spec
 from kokoro_plugins.training.data_module import AlignedSpeech
 from kokoro_plugins.training.fit import fit, seed_everything, use_bf16
 from kokoro_plugins.training.schedule import StepBudget, TimeBudget
@@ -39,6 +40,20 @@ def test_a_training_has_as_many_steps_as_it_may_and_validates_between_and_at_its
     assert not model.training
     assert os.listdir(tmp_path) == []
     assert capfd.readouterr() == ("", "")
+
+
+def test_gradients_are_clipped_to_a_norm_of_1(small_spec, corpus):
+    loud = load_spec(small_spec, overrides={"loss.mel_l1": 1e4})
+    norms = []
+
+    def note(optimizer, *_):
+        gradients = [each.grad for group in optimizer.param_groups for each in group["params"]]
+        norms.append(torch.cat([each.flatten() for each in gradients]).norm().item())
+
+    hook = register_optimizer_step_post_hook(note)
+    train(loud, corpus, budget=StepBudget(2))
+    hook.remove()
+    assert norms == pytest.approx([1.0, 1.0], rel=1e-3)
 
 
 def test_a_training_makes_the_loss_smaller(small_spec, corpus):

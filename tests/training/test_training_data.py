@@ -1,3 +1,4 @@
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -140,7 +141,7 @@ def test_a_corpus_is_checked_before_training(corpus, utterance):
 def test_a_batch_on_the_grid_is_the_same_batch_padded_further(utterance):
     rows = [utterance("short", [2, 3]), utterance("long", [9, 9])]
     plain = collate(rows, AUDIO, pad_id=0)
-    grid = collate(rows, AUDIO, pad_id=0, on_grid=True)
+    grid = collate(rows, AUDIO, pad_id=0, grid_up_to=(100, 100))
     assert grid.mel_specs.shape[:2] == (2, 32)
     assert grid.phoneme_indices.shape == grid.durations.shape == (2, 8)
     assert torch.equal(grid.mel_specs[:, :18], plain.mel_specs)
@@ -148,3 +149,13 @@ def test_a_batch_on_the_grid_is_the_same_batch_padded_further(utterance):
     assert bool(grid.mel_padding_mask[:, 18:].all())
     assert bool(grid.padding_mask[:, 2:].all())
     assert (grid.mel_specs[:, 18:] == 0).all()
+
+
+def test_the_grid_ends_at_the_longest_utterance_so_that_whatever_fits_goes_on_to_fit(utterance):
+    rows = [utterance("short", [2, 3]), utterance("long", [9, 9])]
+    capped = collate(rows, AUDIO, pad_id=0, grid_up_to=(18, 2))
+    assert capped.mel_specs.shape[:2] == (2, 18)
+    assert capped.phoneme_indices.shape == (2, 2)
+    data = AlignedSpeech(corpus=rows, audio=AUDIO, pad_id=0, holdout=0)
+    [batch] = itertools.islice(data.train_dataloader(), 1)
+    assert batch.mel_specs.shape[:2] == (2, 18)

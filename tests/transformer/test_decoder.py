@@ -71,6 +71,16 @@ def test_without_positions_on_the_memory_attention_cannot_tell_copies_apart() ->
     assert not torch.allclose(different[0], different[1])
 
 
+def test_positions_on_the_memory_alone_tell_its_vectors_apart() -> None:
+    swapped = memory()[:, [1, 0, 2, 3, 4]]
+    frames = torch.zeros_like(mel())
+    for positions, differs in ((True, True), (False, False)):
+        reader = decoder(add_memory=False, memory_positions=positions)
+        first = reader(memory(), MASK, frames, MASK).mel[0]
+        second = reader(swapped, MASK, frames, MASK).mel[0]
+        assert torch.allclose(first, second, atol=1e-9) != differs
+
+
 def test_the_place_in_the_phoneme_changes_every_frame_and_needs_the_plan() -> None:
     placed = decoder(place_size=3)
     first = placed(memory(), MASK, mel(), MASK, plan=PLAN).mel
