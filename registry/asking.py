@@ -20,6 +20,7 @@ from registry.records import Contribution, NamedSpec, PluginRecord
 MAX_ITEMS = 10_000
 """The most that one hook may return; a generator without an end must end somewhere."""
 
+_OF_A_MODEL = ("model_fields", "model_validate", "model_rebuild")
 _HOOKS = [name for name in vars(hookspecs) if name.startswith("kokoro_")]
 
 
@@ -104,13 +105,25 @@ def _components(items: list[Any], record: PluginRecord) -> tuple[Registration, .
             raise InvalidPlugin(f"{what} has a name that no spec can hold; {_NAMES}")
         if inspect.isabstract(item) or not callable(getattr(item, "build", None)):
             raise InvalidPlugin(f"{what} implements no `build`, so nothing can be made of it")
-        missing = [each for each in ("model_fields", "model_validate") if not hasattr(item, each)]
+        missing = [each for each in _OF_A_MODEL if not hasattr(item, each)]
         if missing:
             raise InvalidPlugin(
                 f"{what} has no `{missing[0]}`; a params class derives from the base of its slot"
             )
+        _resolve_types(item, what)
         registrations.append(new)
     return tuple(registrations)
+
+
+def _resolve_types(component: Any, what: str) -> None:
+    """Refuse a class whose settings have no known type, which else whoever uses it would find."""
+    try:
+        component.model_rebuild()
+    except Exception as error:
+        why = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InvalidPlugin(
+            f"{what} has a setting whose type is not understood: {printable(why)}"
+        ) from None
 
 
 def _specs(manager: pluggy.PluginManager, record: PluginRecord) -> tuple[NamedSpec, ...]:
@@ -156,7 +169,7 @@ def _commands(items: list[Any], record: PluginRecord) -> tuple[Command, ...]:
                 f"the command `{item.name}` of `{record.name}` is one of the command line's own; "
                 f"it needs another name"
             )
-    return tuple(items)
+    return tuple(replace(each, plugin=record.name) for each in items)
 
 
 def _migrations(items: list[Any], record: PluginRecord) -> tuple[Migration, ...]:

@@ -61,14 +61,14 @@ class AmbiguousName(RegistryError):
 
 
 class UnknownNamedSpec(RegistryError):
-    """No plugin ships a spec of that name."""
+    """No plugin ships a spec of that name; a hint may say which plugins are not loaded."""
 
-    def __init__(self, name: str, available: Iterable[str]) -> None:
+    def __init__(self, name: str, available: Iterable[str], hint: str = "") -> None:
         self.name, self.available = name, tuple(available)
         known = ", ".join(f"`{each}`" for each in self.available) or "none"
         super().__init__(
             f"`{name}` is not a named spec{suggestion(name, self.available) or ';'} "
-            f"available: {known}."
+            f"available: {known}{hint and f'; {hint}'}."
         )
 
 

@@ -11,10 +11,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.resources.abc import Traversable
+from operator import attrgetter
 from typing import Any
 
 import pluggy
 
+from registry.errors import InvalidPlugin
 from registry.slot import ComponentClass
 
 PROJECT = "kokoro"
@@ -32,16 +34,40 @@ class Command:
         name: What the user types.
         help: One line for the list of commands.
         target: The function that runs it, as ``package.module:function``.
+        plugin: The plugin that returned it, filled in when it is loaded.
     """
 
     name: str
     help: str
     target: str
+    plugin: str = ""
 
     def load(self) -> Any:
-        """Import the function that runs the command."""
+        """Import the function that runs the command.
+
+        Raises:
+            InvalidPlugin: There is no such module, or no such function in it.
+        """
         module, _, function = self.target.partition(":")
-        return getattr(import_module(module), function)
+        try:
+            found = import_module(module)
+        except ModuleNotFoundError as error:
+            if error.name is None or not f"{module}.".startswith(f"{error.name}."):
+                raise  # a module that the command's own module needs
+            raise self._leads_nowhere(f"there is no module `{error.name}`") from None
+        try:
+            run = attrgetter(function)(found)
+        except AttributeError:
+            raise self._leads_nowhere(f"`{module}` has no `{function}`") from None
+        if not callable(run):
+            raise self._leads_nowhere(f"`{function}` is no function")
+        return run
+
+    def _leads_nowhere(self, why: str) -> InvalidPlugin:
+        return InvalidPlugin(
+            f"the command `{self.name}` of the plugin `{self.plugin or 'unknown'}` leads to "
+            f"`{self.target}`, but {why}; install another version of the plugin or tell its author."
+        )
 
 
 def _as_it_is(settings: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -14,6 +14,9 @@ from registry.names import is_built_in
 
 Status = Literal["loaded", "blocked", "broken", "incompatible"]
 
+NAMED = 5
+"""How many plugins a message names before it counts the rest."""
+
 
 @dataclass(frozen=True)
 class PluginRecord:
@@ -117,7 +120,7 @@ class Plugins:
             if name == f"{each.plugin}/{each.name}":
                 return each
         _refuse_ambiguous("named spec", name, self.specs)
-        raise UnknownNamedSpec(name, sorted(self.specs))
+        raise UnknownNamedSpec(name, sorted(self.specs), self.not_loaded(name))
 
     def command(self, name: str) -> Command | None:
         """Return a plugin's command, or None.
@@ -128,6 +131,23 @@ class Plugins:
         if name not in self.commands:
             _refuse_ambiguous("command", name, self.commands)
         return self.commands.get(name)
+
+    def not_loaded(self, name: str) -> str:
+        """Return which plugins that may have a name are not loaded and why, or nothing.
+
+        A qualified name is of one plugin; any other may be of each that is not loaded.
+        """
+        owner, slash, _ = name.partition("/")
+        missing = [
+            each
+            for each in self.records
+            if each.status != "loaded" and (not slash or each.name == owner)
+        ]
+        if len(missing) < 2:
+            return "".join(f"{each.why}, see `kokoro-core plugins`" for each in missing)
+        named = ", ".join(f"'{each.name}' ({each.status})" for each in missing[:NAMED])
+        more = f" and {len(missing) - NAMED} more" if len(missing) > NAMED else ""
+        return f"these plugins are not loaded: {named}{more}, see `kokoro-core plugins`"
 
 
 class _Named(Protocol):

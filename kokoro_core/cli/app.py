@@ -35,12 +35,17 @@ class CommandsOfPlugins(TyperGroup):
         return [*super().list_commands(ctx), *sorted(session_of(ctx).plugins.commands)]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """Return a command, or None."""
+        """Return a command, or None; fail with a hint at plugins that are not loaded."""
         own = super().get_command(ctx, cmd_name)
         if own is not None:
             return own
-        command = session_of(ctx).plugins.command(cmd_name)
-        return None if command is None else _forwarding(command)
+        plugins = session_of(ctx).plugins
+        command = plugins.command(cmd_name)
+        if command is not None:
+            return _forwarding(command)
+        if hint := plugins.not_loaded(cmd_name):
+            ctx.fail(f"No such command {cmd_name!r}; {hint}.")
+        return None
 
 
 def _forwarding(command: Command) -> Any:

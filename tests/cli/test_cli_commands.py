@@ -181,6 +181,17 @@ def test_a_spec_that_needs_a_plugin_that_was_left_out_says_so(run: Run, bad: Pat
     assert "the plugin 'transformer' is blocked" in ran.err
 
 
+def test_a_named_spec_or_a_command_of_a_plugin_that_was_left_out_says_so(run: Run) -> None:
+    ran = run("--no-plugin", "transformer", "check", "small")
+    assert ran.status == 1
+    assert "`small` is not a named spec; available: none; the plugin 'transformer' is" in ran.err
+    ran = run("--no-plugin", "training", "train", "small")
+    said = " ".join(ran.err.replace("│", " ").split())
+    assert ran.status == 2
+    assert "No such command 'train'; the plugin 'training' is blocked" in said
+    assert "take it out of `--no-plugin`" in said
+
+
 # describe
 
 

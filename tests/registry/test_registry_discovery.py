@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import sys
 from collections.abc import Iterator
 from importlib import metadata
@@ -12,7 +13,13 @@ from textwrap import dedent
 import pytest
 
 from registry import Command, Plugins, Policy, discover, installed_plugins
-from registry.errors import AmbiguousComponent, AmbiguousName, InvalidPolicy, UnknownNamedSpec
+from registry.errors import (
+    AmbiguousComponent,
+    AmbiguousName,
+    InvalidPlugin,
+    InvalidPolicy,
+    UnknownNamedSpec,
+)
 from registry.names import canonical, printable
 from tests.plugins_broken.site import GOOD, Site, record_of
 
@@ -295,9 +302,55 @@ def test_an_unknown_named_spec_lists_the_known_ones() -> None:
         Plugins().named_spec("tiny")
 
 
-def test_a_command_is_imported_when_it_is_loaded() -> None:
-    with pytest.raises(ModuleNotFoundError):
-        Command("x", "", "not_there_at_all:run").load()
+def test_an_unknown_named_spec_hints_at_the_plugins_that_are_not_loaded(site: Site) -> None:
+    site.add("apart", "1 / 0")
+    one = site.discover()
+    hint = (
+        r"available: none; the plugin 'apart' is broken \(ZeroDivisionError.*`kokoro-core plugins`"
+    )
+    for name in ("tiny", "apart/tiny"):
+        with pytest.raises(UnknownNamedSpec, match=hint):
+            one.named_spec(name)
+    for number in range(6):
+        site.add(f"b{number}", "KOKORO_API = 2")
+    many = site.discover()
+    hint = r"not loaded: 'apart' \(broken\), 'b0' \(incompatible\), .* and 2 more, see"
+    with pytest.raises(UnknownNamedSpec, match=hint):
+        many.named_spec("tiny")
+    with pytest.raises(UnknownNamedSpec, match=r"available: none; the plugin 'b1' is incompatible"):
+        many.named_spec("b1/tiny")
+    with pytest.raises(UnknownNamedSpec, match=r"available: none\.$"):
+        many.named_spec("other/tiny")
+
+
+@pytest.mark.parametrize(
+    ("target", "why"),
+    [
+        ("not_there_at_all:run", "there is no module `not_there_at_all`"),
+        ("os.not_there:run", "there is no module `os.not_there`"),
+        ("os:not_there", "`os` has no `not_there`"),
+        ("os:path.not_there", "`os` has no `path.not_there`"),
+        ("os:sep", "`sep` is no function"),
+    ],
+)
+def test_a_command_that_leads_nowhere_names_its_plugin_and_its_target(
+    site: Site, target: str, why: str
+) -> None:
+    hook = f"\n@hookimpl\ndef kokoro_commands(): return [Command('hum', '', '{target}')]\n"
+    site.add("acme", GOOD.format(name="acme") + hook)
+    command = site.discover().command("hum")
+    assert command is not None
+    message = f"the command `hum` of the plugin `acme` leads to `{target}`, but {why}; "
+    with pytest.raises(InvalidPlugin, match=f"^{re.escape(message)}"):
+        command.load()
+
+
+def test_a_command_is_imported_when_it_is_loaded(site: Site) -> None:
+    site.add("acme", "import nowhere_to_be")
+    with pytest.raises(ModuleNotFoundError, match="nowhere_to_be"):
+        Command("x", "", "dist_acme_acme:run").load()
+    (site.folder / "later.py").write_text("def run(): return 3")
+    assert Command("x", "", "later:run").load()() == 3
 
 
 def test_the_built_in_plugins_come_through_the_entry_points_and_load() -> None:
