@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, get_args
 
 from pydantic import BaseModel
-from pydantic.errors import PydanticInvalidForJsonSchema
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 from pydantic_core import core_schema
 
@@ -89,8 +88,8 @@ def _refusal(registration: Registration) -> str | None:
     """Return why a component's settings cannot be described, or None."""
     try:
         models_json_schema([(registration.component, "validation")])
-    except PydanticInvalidForJsonSchema as error:
-        return str(error).splitlines()[0]
+    except Exception as error:  # a plugin's own methods take part
+        return (str(error).splitlines() or [type(error).__name__])[0]
     return None
 
 

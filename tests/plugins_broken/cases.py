@@ -163,6 +163,20 @@ CASES: dict[str, Case] = {
         + returning("kokoro_components", "[Params]"),
         "has no `model_fields`; a params class derives from the base of its slot",
     ),
+    "has-a-setting-of-a-type-that-is-not-there": Case(
+        PARAMS.format(name="undefined").replace(
+            "    def build", "    f: 'NotThere' = None\n    def build"
+        )
+        + returning("kokoro_components", "[Params]"),
+        "has a setting whose type is not understood: name 'NotThere' is not defined",
+    ),
+    "has-a-setting-of-a-type-that-no-spec-can-hold": Case(
+        PARAMS.format(name="peculiar").replace(
+            "    def build", "    f: __import__('io').StringIO = None\n    def build"
+        )
+        + returning("kokoro_components", "[Params]"),
+        "has a setting whose type is not understood: Unable to generate pydantic-core schema",
+    ),
     "returns-a-class-without-build": Case(
         PARAMS.format(name="abstract").replace("    def build(self, sizes): ...\n", "")
         + returning("kokoro_components", "[Params]"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import example, given, settings
@@ -221,6 +221,23 @@ class PeculiarEncoder(Unbuildable, EncoderParams, arbitrary_types_allowed=True):
 
 
 PeculiarEncoder.component_name = "peculiar"
+
+
+class RaisingEncoder(Unbuildable, EncoderParams):
+    """An encoder that fails when it is asked what its settings are."""
+
+    type: Literal["raising"] = "raising"
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> dict[str, Any]:
+        raise KeyError
+
+
+def test_a_component_that_raises_when_it_is_described_harms_no_other() -> None:
+    made = schema(plugins_with(Registration(RaisingEncoder, "odd", "acme-odd", "0.1")))
+    found = made["$defs"]["encoder.odd.raising"]
+    assert found["description"].endswith("Settings not described: KeyError")
+    assert errors_of(minimal(encoder={"type": "wide", "heads": 0}), made) != []
 
 
 def test_a_component_without_a_schema_is_named_and_harms_no_other() -> None:
