@@ -58,7 +58,7 @@ def _alignment(text: str) -> Alignment | str:
         return "has no phoneme; an utterance has at least one."
     if len(symbols) != len(frames):
         return f"has {len(symbols)} symbols but {len(frames)} frames; each symbol has one number."
-    wrong = [each for each in frames if not (each.isascii() and each.isdigit())]
+    wrong = [each for each in frames if not (each.isascii() and each.isdigit() and len(each) < 10)]
     if wrong:
-        return f"has the frames {wrong[0]!r}; frames are whole numbers, 0 or more."
+        return f"has the frames {wrong[0][:20]!r}; frames are whole numbers from 0 to 999,999,999."
     return Alignment(tuple(symbols), tuple(map(int, frames)))

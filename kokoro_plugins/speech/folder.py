@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar, final
+from typing import Any, TypeVar, final
 
 import soundfile
 import torch
@@ -158,12 +158,9 @@ def _entry(
 def _frames_of_recording(path: Path, mel: MelSpectrogram) -> int | str:
     """Return the mel frames of a recording, or what is wrong with it."""
     where = f"wavs/{path.name}"
-    if not path.is_file():
-        return f"has no recording; {where} is missing."
-    try:
-        info = soundfile.info(path)
-    except soundfile.LibsndfileError as error:
-        return f"has a recording that cannot be read, {where}: {error.error_string}"
+    info = _recording(path)
+    if isinstance(info, str):
+        return info
     if info.samplerate != mel.audio.sample_rate:
         return (
             f"has a recording of {info.samplerate} Hz, {where}, but `audio.sample_rate` is "
@@ -175,3 +172,14 @@ def _frames_of_recording(path: Path, mel: MelSpectrogram) -> int | str:
         return mel.num_frames(info.frames)
     except ValueError as error:
         return f"has a recording that is too short, {where}: {error}"
+
+
+def _recording(path: Path) -> Any:
+    """Return what soundfile says of a recording, or a text of what is wrong with it."""
+    where = f"wavs/{path.name}"
+    try:
+        return soundfile.info(path) if path.is_file() else f"has no recording; {where} is missing."
+    except OSError as error:  # a name that no file system takes, say
+        return f"has no recording that can be looked for: {error.strerror}."
+    except soundfile.LibsndfileError as error:
+        return f"has a recording that cannot be read, {where}: {error.error_string}"

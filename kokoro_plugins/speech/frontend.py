@@ -70,11 +70,11 @@ def check_text(text: str) -> str:
     plain = unicodedata.normalize("NFC", text)
     if not plain.strip():
         raise FrontendError(f"`text` is empty: {text!r}; write at least one word.")
-    controls = [each for each in plain if unicodedata.category(each) == "Cc" and not each.isspace()]
-    if controls:
+    unspoken = [each for each in plain if _is_unspoken(each)]
+    if unspoken:
         raise FrontendError(
-            f"`text` has the control characters {_listed(controls)}, which cannot be spoken; "
-            f"take them out."
+            f"`text` has {_listed(unspoken)}, control characters, pictures or signs that are read "
+            f"as no English word; take them out or write what is to be said."
         )
     foreign = [each for each in plain if _is_foreign(each)]
     if foreign:
@@ -83,6 +83,14 @@ def check_text(text: str) -> str:
             f"in Latin letters."
         )
     return plain
+
+
+def _is_unspoken(character: str) -> bool:
+    """Return whether espeak-ng would pass a character over or spell out its number or name."""
+    category = unicodedata.category(character)
+    if category == "So" and ord(character) < 0x100:
+        return False  # ° © ®, which it reads as words
+    return category in ("Cc", "Cs", "Co", "Cn", "Nl", "So") and not character.isspace()
 
 
 def _is_foreign(character: str) -> bool:

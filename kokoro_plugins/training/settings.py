@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -27,6 +28,10 @@ class TrainingSettings:
     validate_every: int = 50
     precision: Precision = "auto"
     device: str = "auto"
+
+    def __post_init__(self) -> None:
+        if not 0 < self.lr < math.inf:
+            raise ValueError(f"`lr` must be a number above 0, not {self.lr}; try 0.001.")
 
 
 @dataclass(frozen=True)

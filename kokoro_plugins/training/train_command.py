@@ -8,9 +8,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from kokoro_core.cli.checking import load_with
 from kokoro_core.cli.session import session_of
-from kokoro_core.spec.load import load
-from kokoro_core.spec.overrides import overrides_from_text
 from kokoro_plugins.training.options import (
     BatchFramesOption,
     DeviceOption,
@@ -55,8 +54,9 @@ def train(
     """
     budget = make_budget(minutes, steps)
     prepare_device(device, threads)
-    plugins = session_of(ctx).plugins
-    checked = load(spec, overrides_from_text(settings or ()), plugins)
+    session = session_of(ctx)
+    plugins = session.plugins
+    checked = load_with(spec, settings, session)
     options = TrainOptions(
         corpus=corpus,
         data=data,

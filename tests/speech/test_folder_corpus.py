@@ -164,7 +164,15 @@ FAULTS: list[tuple[Callable[[Path], None], str]] = [
     ),
     (
         lambda folder: _edit(folder / "durations.csv", "2 1 4 0", "2 1 -4 0"),
-        r"durations\.csv:3: `two` has the frames '-4'; frames are whole numbers, 0 or more\.",
+        r"durations\.csv:3: `two` has the frames '-4'; frames are whole numbers from 0 to 999,",
+    ),
+    (
+        lambda folder: _edit(folder / "durations.csv", "2 1 4 0", "2 1 4 " + "9" * 5000),
+        r"durations\.csv:3: `two` has the frames '9{20}'; frames are whole numbers",
+    ),
+    (
+        lambda folder: _edit(folder / "metadata.csv", "two|", "t" * 300 + "|"),
+        r"`t{300}` has no recording that can be looked for: File name too long",
     ),
     (
         lambda folder: _edit(folder / "durations.csv", "t ˈ uː !|2 1 4 0", "|"),

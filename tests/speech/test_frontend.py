@@ -124,9 +124,22 @@ def test_another_script_is_refused_and_named(
         frontend.encode(text)
 
 
-def test_control_characters_are_refused_and_named() -> None:
-    with pytest.raises(FrontendError, match=r"has the control characters '\\x00', '\\x1b', which"):
-        check_text("a\x00b\x1b")
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("a\x00b\x1b", r"'\\x00', '\\x1b', control"),
+        ("chapter \N{ROMAN NUMERAL EIGHT}", "'\N{ROMAN NUMERAL EIGHT}'"),
+        ("good \N{GRINNING FACE}", "'\N{GRINNING FACE}'"),
+        ("half \ud800", r"'\\ud800'"),
+    ],
+)
+def test_what_is_read_as_no_word_is_refused_and_named(text: str, named: str) -> None:
+    with pytest.raises(FrontendError, match=f"`text` has {named}"):
+        check_text(text)
+
+
+def test_signs_that_are_read_as_words_are_spoken() -> None:
+    assert check_text("20 °C, 5 % © 2026") == "20 °C, 5 % © 2026"
 
 
 def test_a_symbol_that_is_unknown_or_padding_has_no_index(frontend: EspeakFrontend) -> None:

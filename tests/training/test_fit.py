@@ -160,3 +160,9 @@ def test_no_filter_of_warnings_is_left_behind(small_spec, corpus):
     before = list(warnings.filters)
     train(small_spec, corpus, budget=StepBudget(1))
     assert warnings.filters == before
+
+
+@pytest.mark.parametrize("lr", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_learning_rate_that_is_none_is_refused(lr):
+    with pytest.raises(ValueError, match="`lr` must be a number above 0"):
+        TrainingSettings(lr=lr)
