@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -145,8 +146,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     made.add("opener", OPENER)
     (made.folder / "opener_module.py").write_text(MODULE)
     made.add("filler", FILLER)
-    made.add("stranger", STRANGER)
-    for name in ("rms", "layer", "filler/rms", "rsm", "group"):
+    for name in ("rms", "layer", "filler/rms", "rsm"):
         spec = SPEC.replace("NORM", name)
         (made.folder / f"{name.replace('/', '-')}.yaml").write_text(spec)
     return made
@@ -185,11 +185,51 @@ def test_check_says_which_components_the_slot_has(site: Site) -> None:
     )
 
 
-def test_check_refuses_a_component_of_another_slot_of_the_same_name(site: Site) -> None:
-    ran = kokoro(site, "check", "group.yaml")
-    assert ran.returncode == 1
-    assert "`group` is registered as a norm but does not derive from `NormParams`" in ran.stderr
-    assert "Traceback" not in ran.stderr
+@pytest.fixture
+def contested(tmp_path: Path) -> Site:
+    """Two plugins that open a slot of one name, and one that fills the first of them."""
+    made = Site(tmp_path)
+    for name, source in (("opener", OPENER), ("filler", FILLER), ("stranger", STRANGER)):
+        made.add(name, source)
+    return made
+
+
+def listed(site: Site, *arguments: str) -> dict[str, Any]:
+    """Return the records of the plugins in a site by name."""
+    found = json.loads(kokoro(site, *arguments, "plugins", "--json").stdout)
+    return {each["name"]: each for each in found if each["distribution"] != "kokoro-core"}
+
+
+def test_a_slot_that_two_plugins_open_is_refused_to_both_and_to_who_fills_it(
+    contested: Site,
+) -> None:
+    records = listed(contested)
+    assert [each["status"] for each in records.values()] == ["broken"] * 3
+    assert {each["cause"] for each in records.values()} == {
+        "the slot `norm` is opened more than once: by `dist_opener_opener.NormParams` of the "
+        "plugin `opener` of `dist-opener` 1.0 and `dist_stranger_stranger.OtherNormParams` of the "
+        "plugin `stranger` of `dist-stranger` 1.0"
+    }
+    assert all("block one with `--no-plugin`" in each["remedy"] for each in records.values())
+    statuses = {
+        name: each["status"] for name, each in listed(contested, "--no-plugin", "stranger").items()
+    }
+    assert statuses == {"filler": "loaded", "opener": "loaded", "stranger": "blocked"}
+
+
+@pytest.mark.parametrize("blocked", [(), ("--no-plugin", "tacotron")])
+def test_a_slot_of_the_box_is_not_opened_anew(tmp_path: Path, blocked: tuple[str, ...]) -> None:
+    site = Site(tmp_path)
+    site.add("stranger", STRANGER.replace('slot="norm"', 'slot="postnet"'))
+    record = listed(site, *blocked)["stranger"]
+    assert (record["status"], record["components"]) == ("broken", [])
+    assert record["cause"] == (
+        "its component `postnet/group` does not derive from `kokoro_core.slots.PostnetParams`, "
+        "which opened the slot `postnet`"
+    )
+    rows = json.loads(kokoro(site, *blocked, "components", "--json").stdout)
+    assert "group" not in {each["type"] for each in rows}
+    assert len(rows) > 10
 
 
 def test_a_setting_of_a_filler_is_checked_like_any_other(site: Site) -> None:
@@ -211,7 +251,6 @@ def test_components_and_describe_know_the_slot(site: Site) -> None:
     assert [(each["type"], each["plugin"]) for each in rows] == [
         ("rms", "filler"),
         ("layer", "opener"),
-        ("group", "stranger"),
     ]
     [described] = json.loads(kokoro(site, "describe", "rms", "--json").stdout)
     assert {each["name"] for each in described["fields"]} >= {"type", "epsilon"}
