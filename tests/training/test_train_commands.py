@@ -162,7 +162,7 @@ def test_the_demo_goes_again_into_its_own_folder_and_refuses_another_corpus(demo
 def test_a_spec_that_cannot_be_heard_is_refused(tmp_path, capsys):
     options = ["--out", tmp_path / "out", "--set", "vocoder=null"]
     assert run("demo", *options) == 1
-    assert "has no `audio`, `frontend` or `vocoder`; the demo" in capsys.readouterr().err
+    assert "The spec `voice` has no `vocoder`; the demo turns text" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
