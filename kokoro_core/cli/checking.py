@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kokoro_core.cli.output import print_note
 from kokoro_core.cli.reporting import Checked, Format, report
 from kokoro_core.cli.session import Session, session_of
 from kokoro_core.spec.sizes import MAX_PARAMETERS
@@ -51,17 +53,18 @@ def check(
 def check_one(
     source: str, settings: list[str], session: Session, max_parameters: int = MAX_PARAMETERS
 ) -> Checked:
-    """Return the problems of one spec, and what to know of it if it has none."""
+    """Return the problems of one spec, and what to know of it."""
     from kokoro_core.spec.problems import Problem, SpecError
     from registry.errors import UnknownNamedSpec
 
+    notes: list[str] = []
     try:
-        spec = load_with(source, settings, session, max_parameters)
+        spec = load_with(source, settings, session, max_parameters, notes.append)
     except SpecError as error:
-        return Checked(source, error.problems)
+        return Checked(source, error.problems, notes)
     except (OSError, UnknownNamedSpec) as error:
         return Checked(source, [Problem("no-such-spec", "", str(error), source)])
-    return Checked(source, (), size_notes(spec))
+    return Checked(source, (), [*notes, *size_notes(spec)])
 
 
 def size_notes(spec: ModelSpec) -> list[str]:
@@ -76,8 +79,11 @@ def load_with(
     settings: list[str] | None,
     session: Session,
     max_parameters: int = MAX_PARAMETERS,
+    note: Callable[[str], None] = print_note,
 ) -> ModelSpec:
     """Return the spec behind an argument, with the overrides of ``--set``.
+
+    What else an override changed is said on standard error, unless the caller says it.
 
     Raises:
         SpecError: The spec or an override has problems.
@@ -88,4 +94,4 @@ def load_with(
     from kokoro_core.spec.overrides import overrides_from_text
 
     overrides = overrides_from_text(settings or [])
-    return load(source, overrides, session.plugins, max_parameters)
+    return load(source, overrides, session.plugins, max_parameters, note)

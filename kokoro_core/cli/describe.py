@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kokoro_core.cli.checking import JsonOption, SetOption, load_with, size_notes
-from kokoro_core.cli.output import print_json, print_table
+from kokoro_core.cli.output import print_json, print_note, print_table
 from kokoro_core.cli.session import Session, session_of
 from kokoro_core.spec.problems import printable
 from registry import Plugins, Registration
@@ -89,13 +89,14 @@ def describe_spec(
     """
     from kokoro_core.spec.resolve import resolve, spec_hash
 
-    spec = load_with(source, settings, session)
+    notes: list[str] = []
+    spec = load_with(source, settings, session, note=notes.append)
     return {
         **resolve(spec, session.plugins),
         "hash": spec_hash(spec, session.plugins),
         "size": sizes_of(spec, session.plugins),
         "cost": cost_of(spec, work),
-        "notes": size_notes(spec),
+        "notes": [*notes, *size_notes(spec)],
     }
 
 
@@ -173,8 +174,10 @@ def _print_spec(spec: dict[str, Any]) -> None:
         rows,
     )
     print()
-    for line in (*_cost_lines(cost), *spec["notes"]):
+    for line in _cost_lines(cost):
         print(line)
+    for line in spec["notes"]:
+        print_note(line)
 
 
 def _cost_lines(cost: dict[str, Any]) -> list[str]:

@@ -25,6 +25,11 @@ def print_error(line: str) -> None:
     print(printable(line), file=sys.stderr)
 
 
+def print_note(line: str) -> None:
+    """Print what the user should know of a spec to standard error."""
+    print_error(f"note: {line}")
+
+
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Print rows under headings; what is None is left empty."""
     from rich.console import Console

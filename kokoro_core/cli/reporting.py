@@ -19,7 +19,7 @@ class Checked(NamedTuple):
     Attributes:
         spec: As the user named it.
         problems: None if it is right.
-        notes: What the reader of a right one should know.
+        notes: What its reader should know.
     """
 
     spec: str

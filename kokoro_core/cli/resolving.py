@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kokoro_core.cli.checking import JsonOption, SetOption, SpecArgument
-from kokoro_core.cli.output import print_json, print_yaml
+from kokoro_core.cli.output import print_json, print_note, print_yaml
 from kokoro_core.cli.session import Session, session_of
 
 if TYPE_CHECKING:
@@ -38,13 +38,15 @@ def resolve(
     document, loaded = checked_document(spec, override, session)
     resolved = resolve_spec(loaded, session.plugins)
     digest = spec_hash(loaded, session.plugins)
+    for line in () if as_json else document.notes:
+        print_note(line)
     if not (explain or as_json):
         print_yaml(resolved["spec"])
         return
     origins = provenance(document, loaded, resolved["spec"])
     if as_json:
         said = {path: each.as_dict() for path, each in origins.items()}
-        print_json({**resolved, "hash": digest, "provenance": said})
+        print_json({**resolved, "hash": digest, "provenance": said, "notes": document.notes})
     else:
         print(f"# sha256 {digest}")
         print(explained(resolved["spec"], origins), end="")

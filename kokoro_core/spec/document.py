@@ -29,6 +29,8 @@ class Document:
         values: Where the value of a path stands.
         problems: What is wrong with the text although it could be read.
         origins: For a path that an override set, how the user wrote it.
+        made: For a path that was missing or null until an override went into it, the same.
+        notes: What else overrides changed, a line each.
     """
 
     source: str
@@ -37,13 +39,15 @@ class Document:
     values: Mapping[Path, Position] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
     origins: Mapping[Path, str] = field(default_factory=dict)
+    made: Mapping[Path, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def locate(self, path: Path, *, at_key: bool = False) -> tuple[str, Position | None]:
         """Return the source and the position of a path, or of what it is missing from."""
         prefixes = [path[:end] for end in range(len(path), -1, -1)]
         for known in prefixes:
-            if known in self.origins:
-                return self.origins[known], None
+            if known in self.origins or known in self.made:
+                return self.origins.get(known) or self.made[known], None
         first = self.keys if at_key else self.values
         if path in first:
             return self.source, first[path]

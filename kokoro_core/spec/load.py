@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -52,14 +52,31 @@ def load(
     overrides: Sequence[Override] = (),
     plugins: Plugins | None = None,
     max_parameters: int = MAX_PARAMETERS,
+    note: Callable[[str], None] | None = None,
 ) -> ModelSpec:
-    """Do what `load_spec` does, with overrides that know how the user wrote them."""
+    """Do what `load_spec` does, with overrides that know how the user wrote them.
+
+    Args:
+        source: Like that of `load_spec`.
+        overrides: Applied before anything is checked.
+        plugins: Where components and named specs come from; None: the installed plugins.
+        max_parameters: A model with more parameters is refused.
+        note: Is told what else the overrides changed, a line a call; None: no one is.
+
+    Raises:
+        SpecError: The spec has problems.
+        FileNotFoundError: The path leads to no file.
+        UnknownNamedSpec: No plugin ships a spec of that name.
+    """
     plugins = installed_plugins() if plugins is None else plugins
     if isinstance(source, ModelSpec) and not overrides:
         solved = solve_dimensions(source)
         refuse_excess(solved, max_parameters)
         return solved
     document = apply_overrides(read_document(source, plugins), overrides, plugins.components)
+    if note is not None:
+        for line in document.notes:
+            note(line)
     return check(document, plugins, max_parameters)
 
 

@@ -10,7 +10,7 @@ from kokoro_core.spec.document import Document, parse
 from kokoro_core.spec.model_spec import ModelSpec
 from kokoro_core.spec.params import ComponentParams
 from kokoro_core.spec.plain import to_plain
-from kokoro_core.spec.problems import Path, Problem, SpecError, dotted
+from kokoro_core.spec.problems import Path, Problem, SpecError, dotted, shorten
 from kokoro_core.spec.walk import model_at, parse_path, value_at
 from registry import ComponentRegistry
 
@@ -75,11 +75,13 @@ def apply_overrides(
     """Return the document with the overrides in it; the given one stays as it is.
 
     Keys that are missing are made, a component that is missing from its default. A component whose
-    ``type`` changes loses its other keys, since they were the other component's. Types come first,
-    whatever the order, outer ones before inner.
+    ``type`` changes loses its other keys, since they were the other component's; a note says which.
+    Types come first, whatever the order, outer ones before inner.
     """
     value, origins, problems = document.value, dict(document.origins), list(document.problems)
+    notes, made = list(document.notes), dict(document.made)
     for each in sorted(overrides, key=_types_first):
+        before = value
         try:
             value = _with_defaults(value, each.path, registry)
             value, changed = _set(value, each.path, each.value)
@@ -87,7 +89,31 @@ def apply_overrides(
             problems.append(Problem("bad-override", dotted(each.path), str(error), each.origin))
             continue
         origins[changed] = each.origin
-    return replace(document, value=value, origins=origins, problems=tuple(problems))
+        made |= dict.fromkeys(_missing(before, each.path), each.origin)
+        if dropped := _dropped(before, value, each.path):
+            notes.append(f"{each.origin}: dropped {dropped} of the former component")
+    return replace(
+        document,
+        value=value,
+        origins=origins,
+        problems=tuple(problems),
+        made=made,
+        notes=tuple(notes),
+    )
+
+
+def _missing(value: Any, path: Path) -> list[Path]:
+    """Return the path of the outermost mapping that an override has to make, if there is one."""
+    outer = [path[:end] for end in range(1, len(path))]
+    return [each for each in outer if value_at(value, each) is None][:1]
+
+
+def _dropped(before: Any, after: Any, path: Path) -> str:
+    """Return the keys that a component lost because an override changed its ``type``."""
+    former, new = value_at(before, path[:-1]), value_at(after, path[:-1])
+    if path[-1] != "type" or not isinstance(former, Mapping):
+        return ""
+    return ", ".join(shorten(str(key)) for key in former if key not in new)
 
 
 def _types_first(override: Override) -> tuple[bool, int]:

@@ -7,11 +7,10 @@ from typing import Annotated
 
 import typer
 
+from kokoro_core.cli.checking import load_with
 from kokoro_core.cli.output import print_json
 from kokoro_core.cli.session import session_of
 from kokoro_core.cli.synthesize import check_device
-from kokoro_core.spec.load import load
-from kokoro_core.spec.overrides import overrides_from_text
 
 
 def profile(
@@ -40,8 +39,9 @@ def profile(
     The model of the spec, with random weights, takes one training step and speaks once, after one
     of each that is not measured. The batch is random, about six frames a phoneme.
     """
-    plugins = session_of(ctx).plugins
-    checked = load(spec, overrides_from_text(settings or ()), plugins)
+    session = session_of(ctx)
+    plugins = session.plugins
+    checked = load_with(spec, settings, session)
     check_device(device)
     if trace is not None and not trace.absolute().parent.is_dir():
         raise ValueError(f"`--trace {trace}`: the folder `{trace.parent}` does not exist.")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kokoro_core.spec.document import from_mapping
 from kokoro_core.spec.load import load, load_spec
-from kokoro_core.spec.overrides import overrides_from_text
+from kokoro_core.spec.overrides import apply_overrides, overrides_from_text
 from kokoro_core.spec.problems import Problem, SpecError
 from tests.spec.spec_toys import (
     PLUGINS,
@@ -99,6 +102,8 @@ def test_an_item_of_a_list_can_be_replaced_but_not_added() -> None:
         ("encoder.hads=3", "unknown-field", "unknown field, did you mean 'heads'?"),
         ("encoder.heads=x", "wrong-type", 'encoder.heads: expected an integer, got "x"'),
         ("encoder.type=wid", "unknown-type", "encoder.type: no encoder is named 'wid'"),
+        ("a.b.c.d=1", "unknown-field", "--set a.b.c.d=1: a: unknown field"),
+        ("postnet.mel_dim=9", "no-type", "--set postnet.mel_dim=9: postnet: the postnet needs"),
         ("hidden_dim", "bad-override", "`hidden_dim` has no `=`"),
         ("=3", "bad-override", "`` is not a dotted path"),
         ("a..b=3", "bad-override", "`a..b` is not a dotted path"),
@@ -125,6 +130,44 @@ def test_problems_of_the_file_and_of_an_override_come_together(tmp_path: Path) -
         ("encoder.mode", "--set encoder.mode=no"),
         ("encoder.heads.z", "--set encoder.heads.z=1"),
     }
+
+
+@pytest.mark.parametrize("postnet", [{}, {"postnet": None}])
+@pytest.mark.parametrize("setting", ["a.b.c.d=1", "postnet.mel_dim=9"])
+def test_a_key_that_an_option_made_is_not_blamed_on_the_file(
+    setting: str, postnet: dict[str, Any], tmp_path: Path
+) -> None:
+    path = tmp_path / "m.json"
+    path.write_text(json.dumps(minimal(**postnet)))
+    [problem] = problems(path, setting)
+    assert (problem.source, problem.position) == (f"--set {setting}", None)
+    [problem] = problems(path, "encoder.hads=1")
+    assert problem.source == "--set encoder.hads=1"
+
+
+@pytest.mark.parametrize(
+    ("setting", "note"),
+    [
+        ("encoder.type=stack", ["dropped heads, mode of the former component"]),
+        ("encoder.type=toys/wide", []),
+        ("encoder.heads=4", []),
+        ("decoder.type=rowz", []),
+        ("regulator.type=mix", []),
+        ("postnet.type=bare", []),
+        ("encoder.norm.type=rms", ["dropped eps of the former component"]),
+    ],
+)
+def test_a_note_says_which_settings_a_change_of_type_drops(setting: str, note: list[str]) -> None:
+    encoder = {"type": "wide", "heads": 2, "mode": "pre"}
+    if "norm" in setting:
+        encoder["norm"] = {"type": "other", "eps": 1.0}
+    source = from_mapping(minimal(encoder=encoder))
+    changed = apply_overrides(source, overrides_from_text([setting]), PLUGINS.components)
+    assert list(changed.notes) == [f"--set {setting}: {each}" for each in note]
+    told: list[str] = []
+    with contextlib.suppress(SpecError):
+        load(source.value, overrides_from_text([setting]), PLUGINS, note=told.append)
+    assert told == list(changed.notes)
 
 
 def test_every_bad_setting_of_a_command_line_is_reported() -> None:
