@@ -70,6 +70,8 @@ def type_name(annotation: Any) -> str:
         return _generic_name(get_origin(annotation), arguments, str(annotation))
     if isinstance(annotation, type) and issubclass(annotation, ComponentParams):
         return annotation.slot
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return "mapping"
     return str(_NAMES.get(annotation) or getattr(annotation, "__name__", annotation))
 
 
