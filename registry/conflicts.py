@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from registry.openers import Loaded, refuse_second_openers
 from registry.records import Contribution, PluginRecord
-
-Loaded = tuple[PluginRecord, Contribution]
 
 
 def contested_plugin_names(records: Sequence[PluginRecord]) -> dict[int, PluginRecord]:
@@ -42,11 +41,11 @@ def contested_plugin_names(records: Sequence[PluginRecord]) -> dict[int, PluginR
 
 
 def settle(loaded: Iterable[Loaded]) -> list[Loaded]:
-    """Refuse plugins that take a built-in's name of a spec, a command or a migrated component.
+    """Refuse plugins that take a built-in's name of a spec, a command, a slot or a migration.
 
     The rest come back with flags for the names that they share.
     """
-    found = list(loaded)
+    found = refuse_second_openers(list(loaded))
     settled = [_break_takers(each, found) for each in found]
     return [_flag_shared(each, settled) for each in settled]
 
@@ -67,14 +66,9 @@ def _break_takers(one: Loaded, everyone: Sequence[Loaded]) -> Loaded:
     if not taken:
         return one
     owner, what = taken[0]
-    broken = replace(
-        record,
-        status="broken",
-        cause=f"its {what} has a name that the plugin `{owner.name}` of {owner.origin} has",
-        remedy=f"{record.origin} must rename it; `--no-plugin {record.name}` runs without it",
-        components=(),
-        specs=(),
-        commands=(),
+    broken = record.broken(
+        f"its {what} has a name that the plugin `{owner.name}` of {owner.origin} has",
+        f"{record.origin} must rename it; `--no-plugin {record.name}` runs without it",
     )
     return broken, Contribution()
 

@@ -6,6 +6,8 @@ import re
 
 BUILT_IN_DISTRIBUTION = "kokoro-core"
 
+BUILT_IN_PACKAGES = frozenset({"kokoro_core", "kokoro_plugins"})
+
 RESERVED_COMMANDS = frozenset(
     {
         *("bench", "check", "checkpoint", "components", "conformance", "describe", "diff"),
@@ -42,6 +44,11 @@ def canonical(distribution: str) -> str:
 def is_built_in(distribution: str) -> bool:
     """Return whether a distribution is the framework's own."""
     return canonical(distribution) == BUILT_IN_DISTRIBUTION
+
+
+def is_built_in_module(module: str) -> bool:
+    """Return whether a module is the framework's own."""
+    return module.partition(".")[0] in BUILT_IN_PACKAGES
 
 
 def printable(text: object, limit: int = 400) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.resources.abc import Traversable
 from typing import Literal, Protocol, TypeVar
 
@@ -54,6 +54,18 @@ class PluginRecord:
     def built_in(self) -> bool:
         """Whether it comes with the framework."""
         return is_built_in(self.distribution)
+
+    def broken(self, cause: str, remedy: str) -> PluginRecord:
+        """Return the record of a plugin that is refused with all that it brings."""
+        return replace(
+            self,
+            status="broken",
+            cause=cause,
+            remedy=remedy,
+            components=(),
+            specs=(),
+            commands=(),
+        )
 
     @property
     def why(self) -> str:

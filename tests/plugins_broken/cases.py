@@ -262,6 +262,13 @@ CASES: dict[str, Case] = {
         returning("kokoro_migrations", "[Migration('encoder', 'transformer', 1)]"),
         "its migration of `encoder/transformer` has a name that the plugin `transformer`",
     ),
+    "opens-a-slot-of-the-box": Case(
+        "from kokoro_core.spec.params import ComponentParams\n"
+        "class EncoderParams(ComponentParams, slot='encoder'): ...\n"
+        + PARAMS.format(name="anew").replace("from kokoro_core.slots import EncoderParams\n", "")
+        + returning("kokoro_components", "[Params]"),
+        "`encoder/anew` does not derive from `kokoro_core.slots.EncoderParams`, which opened",
+    ),
     "has-a-built-in-component-s-name": Case(
         GOOD.format(name="transformer"),
         "its component `encoder/transformer` shares the name with that of the plugin `transformer` "
