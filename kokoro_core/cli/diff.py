@@ -35,6 +35,8 @@ def diff(
     as_json: JsonOption = False,
 ) -> None:
     """Say how two specs differ in what they mean, and how size and compute change."""
+    if as_json and markdown:
+        raise typer.BadParameter("--json and --markdown are two ways to print; leave one out")
     session = session_of(ctx)
     names = " ".join([a, *(set_a or ())]), " ".join([b, *(set_b or ())])
     specs = load_any(a, set_a, session), load_any(b, set_b, session)

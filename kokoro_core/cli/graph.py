@@ -19,6 +19,9 @@ class Format(StrEnum):
     svg = "svg"
 
 
+_SUFFIXES = {".mmd": Format.mermaid, ".mermaid": Format.mermaid, ".svg": Format.svg}
+
+
 def graph(
     ctx: typer.Context,
     spec: SpecArgument,
@@ -35,13 +38,28 @@ def graph(
     from kokoro_core.spec.drawing import mermaid, svg
     from kokoro_core.spec.graph import model_graph
 
+    form = form or _format_of(out)
     session = session_of(ctx)
     loaded = load_with(spec, override, session)
     made = model_graph(loaded, session.plugins.components)
-    if form is None:
-        form = Format.svg if out is not None and out.suffix == ".svg" else Format.mermaid
     text = svg(made, loaded.name) if form is Format.svg else mermaid(made)
     if out is None:
         print(text, end="")
     else:
         out.write_text(text, encoding="utf-8")
+
+
+def _format_of(out: Path | None) -> Format:
+    """Return how a graph is written to a file.
+
+    Raises:
+        BadParameter: Its suffix is that of something else.
+    """
+    if out is None:
+        return Format.mermaid
+    if out.suffix not in _SUFFIXES:
+        raise typer.BadParameter(
+            f"--out {out}: a graph can be written as {', '.join(_SUFFIXES)}; with another suffix "
+            f"--format says which"
+        )
+    return _SUFFIXES[out.suffix]

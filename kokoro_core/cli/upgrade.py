@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kokoro_core.cli.errors import lines_of
 from kokoro_core.cli.output import print_error
 from kokoro_core.cli.session import Session, session_of
 
@@ -24,9 +25,19 @@ def upgrade(
 ) -> None:
     """Rewrite specs of an old format, comments kept, and check what came of them."""
     session = session_of(ctx)
-    problems = [problem for each in file for problem in upgrade_file(each, session, write=write)]
-    if problems:
+    right = [_upgrade(each, session, write=write) for each in file]
+    if not all(right):
         raise typer.Exit(1)
+
+
+def _upgrade(path: Path, session: Session, *, write: bool) -> bool:
+    """Upgrade one file and return whether it is right now; others go on if it cannot be read."""
+    try:
+        return not upgrade_file(path, session, write=write)
+    except OSError as error:
+        for line in lines_of(error) or [str(error)]:
+            print_error(line)
+        return False
 
 
 def upgrade_file(path: Path, session: Session, *, write: bool) -> list[Problem]:
@@ -51,9 +62,10 @@ def upgrade_file(path: Path, session: Session, *, write: bool) -> list[Problem]:
         print(upgraded.text, end="")
     elif upgraded.steps:
         _replace(path, upgraded.text)
-    if not upgraded.steps:
+    problems = _problems(upgraded.text, path, session)
+    if not upgraded.steps and not any(each.path == "format" for each in problems):
         print_error(f"{path}: is up to date")
-    return _problems(upgraded.text, path, session)
+    return problems
 
 
 def _problems(text: str, path: Path, session: Session) -> list[Problem]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -30,7 +30,7 @@ class Upgraded:
 
 
 def upgrade_text(written: str | bytes, source: str, plugins: Plugins) -> Upgraded:
-    """Return the text of a spec in the current format; a JSON text stays JSON.
+    """Return the text of a spec in the current format; JSON stays JSON, and CRLF stays CRLF.
 
     Raises:
         SpecError: The text cannot be read, or has something that no spec may have.
@@ -43,6 +43,9 @@ def upgrade_text(written: str | bytes, source: str, plugins: Plugins) -> Upgrade
     migrated = migrate(document.value, plugins)
     if not migrated.steps:
         return Upgraded(text, ())
+    if "\r\n" in text:
+        upgraded = upgrade_text(text.replace("\r\n", "\n"), source, plugins)
+        return replace(upgraded, text=upgraded.text.replace("\n", "\r\n"))
     if text.lstrip().startswith("{"):
         new = json.dumps(migrated.value, indent=2, ensure_ascii=False) + "\n"
         return Upgraded(new, migrated.steps)

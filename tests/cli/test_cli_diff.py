@@ -100,3 +100,9 @@ def test_bad_arguments_are_lines_and_not_tracebacks(run: Any, tmp_path: Path) ->
     assert len(err.splitlines()) == 1
     status, _, err = run("small", "base", "--set-b", "encoder.num_layer=2")
     assert "did you mean 'num_layers'?" in err
+
+
+def test_two_ways_to_print_are_wrong_usage(run: Any) -> None:
+    status, out, err = run("small", "base", "--json", "--markdown")
+    assert (status, out) == (2, "")
+    assert "--markdown" in err

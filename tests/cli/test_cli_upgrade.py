@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,12 @@ from kokoro_core.spec.load import load_spec
 from kokoro_core.spec.upgrade import upgrade_text
 from registry import installed_plugins
 
+PARTS = {
+    "encoder": {"type": "transformer"},
+    "duration_predictor": {"type": "mlp"},
+    "regulator": {"type": "repeat"},
+    "decoder": {"type": "transformer"},
+}
 OLD = "# mine\nhidden_dim: 16\nn_heads: 2  # two\n"
 
 
@@ -74,3 +81,29 @@ def test_checking_an_old_file_names_the_command(
         main(["check", str(old)])
     assert caught.value.code == 1
     assert "`kokoro-core upgrade --write` rewrites the file [old-spec]" in capsys.readouterr().err
+
+
+def test_a_format_that_is_not_known_yet_is_a_problem_and_not_up_to_date(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "future.json"
+    path.write_text(json.dumps({**PARTS, "format": 7}))
+    assert run(path, "--write") == 1
+    error = capsys.readouterr().err
+    assert "format: expected 1, got 7 [wrong-value]" in error
+    assert "up to date" not in error
+
+
+def test_windows_line_ends_stay(old: Path) -> None:
+    expected = upgrade_text(OLD, "old.yaml", installed_plugins()).text
+    old.write_bytes(OLD.replace("\n", "\r\n").encode())
+    assert run(old, "--write") == 0
+    assert old.read_bytes() == expected.replace("\n", "\r\n").encode()
+
+
+def test_a_file_that_is_not_there_does_not_stop_the_others(
+    old: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(tmp_path / "none.yaml", old, "--write") == 1
+    assert "none.yaml`: No such file or directory." in capsys.readouterr().err
+    assert load_spec(old).hidden_dim == 16

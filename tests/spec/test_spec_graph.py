@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from kokoro_core.api import KokoroModel
+from kokoro_core.cli.app import main
 from kokoro_core.spec.drawing import mermaid, svg
 from kokoro_core.spec.graph import Edge, Graph, Node, model_graph
 from kokoro_core.spec.load import load_spec
@@ -178,3 +179,25 @@ def test_the_drawing_is_the_same_in_every_process_and_needs_no_torch(tmp_path: P
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert out.read_text() == svg(graph_of("small"), "small")
     assert not re.search(r"<script|href|<image", out.read_text())
+
+
+@pytest.mark.parametrize("out", ["x.png", "x", "x.yaml"])
+def test_a_file_of_something_else_is_refused_and_not_written(
+    out: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["graph", "small", "--out", str(tmp_path / out)])
+    assert caught.value.code == 2
+    assert ".svg" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("arguments", [("x.mmd",), ("x.txt", "--format", "mermaid")])
+def test_mermaid_is_written_where_the_suffix_or_the_format_says_so(
+    arguments: tuple[str, ...], tmp_path: Path
+) -> None:
+    out = tmp_path / arguments[0]
+    with pytest.raises(SystemExit) as caught:
+        main(["graph", "small", "--out", str(out), *arguments[1:]])
+    assert not caught.value.code
+    assert out.read_text() == mermaid(graph_of("small"))
