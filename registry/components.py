@@ -12,7 +12,7 @@ from registry.errors import (
     InvalidComponent,
     UnknownComponent,
 )
-from registry.names import is_built_in
+from registry.names import is_built_in, with_article
 from registry.slot import ComponentClass, Slot
 
 T = TypeVar("T")
@@ -102,7 +102,7 @@ class ComponentRegistry:
         found = self._only(slot.name, name, fitting or candidates).component
         if not issubclass(found, slot.base):
             raise InvalidComponent(
-                f"`{name}` is registered as a {slot.name} but does not derive from "
+                f"`{name}` is registered as {with_article(slot.name)} but does not derive from "
                 f"`{slot.base.__name__}`."
             )
         return found

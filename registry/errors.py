@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from registry.names import with_article
+
 
 class RegistryError(Exception):
     """The base of every error that the registry raises."""
@@ -29,7 +31,8 @@ class AmbiguousComponent(RegistryError):
         self.slot, self.name, self.owners = slot, name, tuple(owners)
         who = " and ".join(f"`{dist}` (as `{full}`)" for dist, full in self.owners)
         super().__init__(
-            f"`{name}` is a {slot} of more than one plugin: {who}; write the qualified name."
+            f"`{name}` is {with_article(slot)} of more than one plugin: {who}; write the "
+            f"qualified name."
         )
 
 

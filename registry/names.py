@@ -51,6 +51,11 @@ def is_built_in_module(module: str) -> bool:
     return module.partition(".")[0] in BUILT_IN_PACKAGES
 
 
+def with_article(noun: str) -> str:
+    """Return a noun with its article: ``an encoder``, ``a decoder``."""
+    return f"{'an' if noun[:1].lower() in tuple('aeiou') else 'a'} {noun}"
+
+
 def printable(text: object, limit: int = 400) -> str:
     """Return a stranger's text on one line, without control codes, shortened."""
     try:

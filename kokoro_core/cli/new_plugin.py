@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from kokoro_core.cli.session import session_of
+from registry.names import with_article
 
 
 def new_plugin(
@@ -33,7 +34,7 @@ def new_plugin(
     check_names(names, slot, session_of(ctx).plugins)
     folder = out or Path(name)
     write_new(folder, plugin_files(names, slot))
-    print(f"{folder}: a {slot} named `{names.distribution}/{names.component}`. Next:")
+    print(f"{folder}: {with_article(slot)} named `{names.distribution}/{names.component}`. Next:")
     print(f"  python -m pip install -e '{folder}[test]' && python -m pytest {folder}")
 
 

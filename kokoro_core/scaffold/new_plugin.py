@@ -11,11 +11,11 @@ import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import distributions, packages_distributions, version
 from importlib.resources import files
 
 from registry import Plugins
-from registry.names import BUILT_IN_DISTRIBUTION
+from registry.names import BUILT_IN_DISTRIBUTION, canonical, with_article
 
 _EXAMPLES = "kokoro_core.scaffold.examples"
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
@@ -106,6 +106,21 @@ def check_names(names: Names, kind: str, plugins: Plugins) -> None:
     taken = {each.name for each in plugins.records}
     if names.distribution in taken:
         raise ValueError(f"`{names.distribution}` is the name of an installed plugin.")
+    of = _installed(names)
+    if of is not None:
+        raise ValueError(
+            f"`{names.distribution}` is taken: `{of}` is installed and has that name or a module "
+            f"of it; take another name."
+        )
+
+
+def _installed(names: Names) -> str | None:
+    """Return the installed distribution that a package of these names would hide, if any."""
+    for each in distributions():
+        name = each.metadata["Name"] or ""
+        if canonical(name) == names.distribution:
+            return name
+    return next(iter(packages_distributions().get(names.package, ())), None)
 
 
 def plugin_files(names: Names, kind: str) -> dict[str, str]:
@@ -130,10 +145,14 @@ def plugin_files(names: Names, kind: str) -> dict[str, str]:
     return {
         "pyproject.toml": _filled("pyproject", names, example),
         "README.md": _filled("readme", names, example),
-        f"{package}/__init__.py": f'"""A {example.slot.replace("_", " ")} for Kokoro."""\n',
+        f"{package}/__init__.py": f'"""{_titled(example)} for Kokoro."""\n',
         f"{package}/py.typed": "",
         **{path: _renamed(text.replace(_OWN_SPEC, own), names) for path, text in copied.items()},
     }
+
+
+def _titled(example: Example) -> str:
+    return with_article(example.slot.replace("_", " ")).capitalize()
 
 
 def _source(package: str, module: str) -> str:
@@ -147,6 +166,7 @@ def _filled(template: str, names: Names, example: Example) -> str:
     for placeholder, value in {
         "{{setting}}": f"'{setting}'" if " " in setting else setting,
         "{{slot}}": example.slot,
+        "{{A slot}}": _titled(example),
         "{{module}}": example.module,
         "{{framework}}": f"{BUILT_IN_DISTRIBUTION}>={version(BUILT_IN_DISTRIBUTION)}",
         "{{package}}": names.package,

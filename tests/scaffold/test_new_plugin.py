@@ -47,6 +47,10 @@ def test_every_file_is_python_or_toml_under_the_author_s_names(kind: str) -> Non
         (Names("acme-x", "a/b"), "encoder", "`--type a/b` is no name for a component"),
         (Names("json", "x"), "encoder", "`json` is a module of Python or of ours"),
         (Names("kokoro-core", "x"), "encoder", "`kokoro_core` is a module of Python or of ours"),
+        (Names("torch", "x"), "encoder", "`torch` is taken: `torch` is installed"),
+        (Names("pytest", "x"), "encoder", "`pytest` is taken: `pytest` is installed"),
+        (Names("ruamel", "x"), "encoder", "`ruamel` is taken: `ruamel.yaml` is installed"),
+        (Names("typing-extensions", "x"), "encoder", "`typing_extensions` is installed"),
         (Names("taken", "x"), "encoder", "`taken` is the name of an installed plugin"),
     ],
 )
