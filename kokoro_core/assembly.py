@@ -10,14 +10,25 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from kokoro_core.contracts import Decoder, DurationPredictor, Encoder, Postnet, Regulator
 from kokoro_core.model import AcousticModel
 from kokoro_core.nn.stack import CheckpointedStack
 from kokoro_core.spec.dimensions import component_sizes, solve_dimensions
+from kokoro_core.spec.faults import Fault, asking, returned
 from kokoro_core.spec.limits import refuse_excess
 from kokoro_core.spec.model_spec import ModelSpec
-from kokoro_core.spec.sizes import MAX_PARAMETERS
+from kokoro_core.spec.params import owner_of
+from kokoro_core.spec.sizes import MAX_PARAMETERS, Sizes
+from kokoro_core.spec.wiring import parts_of
 
 MODEL_SLOTS = ("encoder", "duration_predictor", "regulator", "decoder", "postnet")
+CONTRACTS = {
+    "encoder": Encoder,
+    "duration_predictor": DurationPredictor,
+    "regulator": Regulator,
+    "decoder": Decoder,
+    "postnet": Postnet,
+}
 
 
 def assemble(
@@ -37,7 +48,7 @@ def assemble(
         max_parameters: A model with more is refused before anything is allocated.
 
     Raises:
-        SpecError: The spec's parts do not fit together, or it is too large.
+        SpecError: The spec's parts do not fit together, it is too large, or a part's plugin failed.
     """
     spec = solve_dimensions(spec)
     refuse_excess(spec, max_parameters)
@@ -49,18 +60,33 @@ def assemble(
 
 
 def _build(spec: ModelSpec) -> AcousticModel:
-    def sizes(slot: str) -> Any:
-        return component_sizes(spec, slot)
-
-    predictor, regulator, postnet = spec.duration_predictor, spec.regulator, spec.postnet
+    parts = parts_of(spec)
+    modules = {
+        slot: _built(part, slot, component_sizes(spec, slot)) for slot, part in parts.items()
+    }
     return AcousticModel(
-        encoder=spec.encoder.build(sizes("encoder")),
-        duration_predictor=predictor.build(sizes("duration_predictor")) if predictor else None,
-        regulator=regulator.build(sizes("regulator")) if regulator else None,
-        decoder=spec.decoder.build(sizes("decoder")),
-        postnet=postnet.build(sizes("postnet")) if postnet else None,
-        needs={slot: getattr(spec, slot).needs for slot in MODEL_SLOTS if getattr(spec, slot)},
+        encoder=modules["encoder"],
+        duration_predictor=modules.get("duration_predictor"),
+        regulator=modules.get("regulator"),
+        decoder=modules["decoder"],
+        postnet=modules.get("postnet"),
+        needs={slot: part.needs for slot, part in parts.items()},
     )
+
+
+def _built(part: Any, slot: str, sizes: Sizes) -> Any:
+    """Return the module of a part; what its plugin gets wrong is said at the part.
+
+    Raises:
+        Fault: `build` raised, or returned something else than a module of the contract.
+    """
+    contract = CONTRACTS[slot]
+    with asking(part, (slot,), "build"):
+        module = part.build(sizes)
+    if not isinstance(module, contract):
+        what = returned(module, f"a module that derives from `{contract.__name__}`, from `build`")
+        raise Fault((slot,), owner_of(type(part)), what)
+    return module
 
 
 def set_segments(model: nn.Module, segments: int | None) -> None:

@@ -18,10 +18,10 @@ from kokoro_core.spec.limits import find_excess
 from kokoro_core.spec.migrations import old_spec_problems
 from kokoro_core.spec.model_spec import ModelSpec
 from kokoro_core.spec.needs import unmet_needs
-from kokoro_core.spec.params import ComponentParams
+from kokoro_core.spec.params import ComponentParams, owner_of
 from kokoro_core.spec.problems import MAX_PROBLEMS, Path, Problem, SpecError, dotted
 from kokoro_core.spec.sizes import MAX_PARAMETERS
-from kokoro_core.spec.walk import model_at, slot_base, value_at
+from kokoro_core.spec.walk import components_in, model_at, slot_base, value_at
 from registry import ComponentRegistry, PluginRecord, Plugins
 
 _REQUIRED_SLOTS = ("encoder", "duration_predictor", "regulator", "decoder")
@@ -62,7 +62,9 @@ def check(document: Document, plugins: Plugins, max_parameters: int = MAX_PARAME
         found = (*find_conflicts(spec), *find_excess(spec, max_parameters))
         causes = _causes(errors, document, registry)
         findings = [each for each in found if not _depends_on(each, causes)]
-        problems += [_finding_problem(each, document) for each in findings]
+        problems += [
+            _finding_problem(_with_plugin(each, spec, registry), document) for each in findings
+        ]
     problems += unmet_needs(_needs(document.value), document, plugins)
     if problems or spec is None:
         raise SpecError(_first(sorted(problems, key=_in_order), document, more))
@@ -167,6 +169,15 @@ def _decides(bad: Path, cause: Path) -> bool:
     bad = bad[:-1] if bad[-1:] == ("type",) else bad
     shared = min(len(bad), len(cause))
     return bad[:shared] == cause[:shared]
+
+
+def _with_plugin(finding: Finding, spec: ModelSpec, registry: ComponentRegistry) -> Finding:
+    """Name the plugin and its version where a component failed; the rules know no registry."""
+    component = dict(components_in(spec)).get(finding.path)
+    if finding.code != "plugin-raised" or component is None:
+        return finding
+    owner, plugin = owner_of(type(component)), owner_of(type(component), registry)
+    return replace(finding, message=finding.message.replace(owner, plugin))
 
 
 def _finding_problem(finding: Finding, document: Document) -> Problem:

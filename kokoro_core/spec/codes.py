@@ -33,6 +33,7 @@ CODES = (
     "plugin-missing",
     "plugin-version",
     "plugin-broken",
+    "plugin-raised",
     "plugin-blocked",
     "plugin-incompatible",
     "width-mismatch",

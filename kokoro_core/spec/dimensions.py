@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
+from kokoro_core.spec.faults import Fault, asking
 from kokoro_core.spec.findings import Finding, finding_problem
 from kokoro_core.spec.model_spec import ModelSpec
 from kokoro_core.spec.params import ComponentParams
@@ -155,7 +156,10 @@ def find_conflicts(spec: ModelSpec) -> Iterator[Finding]:
         find_unmet,
     )
     for check in checks:
-        yield from check(spec)
+        try:
+            yield from check(spec)
+        except Fault as fault:
+            yield fault.finding
 
 
 def _sizes_fit(spec: ModelSpec) -> Iterator[Finding]:
@@ -220,7 +224,8 @@ def _components_agree(spec: ModelSpec) -> Iterator[Finding]:
     for path, component in components_in(filled):
         slot = str(path[0])
         sizes = component_sizes(spec, slot) if slot in MODEL_SLOTS else spec.sizes
-        found = list(component.cross_check(sizes))
+        with asking(component, path, "cross_check"):
+            found = [(field, message) for field, message in component.cross_check(sizes)]
         if not found:
             continue
         read = fields_read(component, methodcaller("cross_check", sizes))

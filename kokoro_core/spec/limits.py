@@ -6,11 +6,12 @@ from collections.abc import Iterator
 
 from kokoro_core.slots import PartParams, PositionalEncodingParams
 from kokoro_core.spec.dimensions import component_sizes
+from kokoro_core.spec.faults import Fault, asking, returned
 from kokoro_core.spec.findings import Finding, finding_problem
 from kokoro_core.spec.model_spec import ModelSpec
-from kokoro_core.spec.params import ComponentParams
+from kokoro_core.spec.params import ComponentParams, owner_of
 from kokoro_core.spec.problems import Path, SpecError, dotted
-from kokoro_core.spec.sizes import FLOAT_BYTES, MAX_PARAMETERS, Size
+from kokoro_core.spec.sizes import FLOAT_BYTES, MAX_PARAMETERS, Size, Sizes
 from kokoro_core.spec.walk import components_in
 from kokoro_core.spec.wiring import parts_of
 
@@ -20,9 +21,19 @@ MAX_LAYERS = 10_000
 def count_parts(spec: ModelSpec) -> dict[str, Size | None]:
     """Return how large each part of a model is, None for one that does not say."""
     return {
-        slot: part.size(component_sizes(spec, slot)) if isinstance(part, PartParams) else None
+        slot: _size(part, slot, component_sizes(spec, slot))
+        if isinstance(part, PartParams)
+        else None
         for slot, part in parts_of(spec).items()
     }
+
+
+def _size(part: PartParams, slot: str, sizes: Sizes) -> Size | None:
+    with asking(part, (slot,), "size"):
+        size = part.size(sizes)
+    if size is not None and not isinstance(size, Size):
+        raise Fault((slot,), owner_of(type(part)), returned(size, "a `Size`, from `size`"))
+    return size
 
 
 def uncounted(spec: ModelSpec) -> list[str]:
@@ -70,7 +81,11 @@ def find_excess(spec: ModelSpec, max_parameters: int = MAX_PARAMETERS) -> Iterat
     may, but no fewer where they are allowed fewer than by default. Layers have a limit of their
     own: each costs a module, however narrow it is.
     """
-    sizes = {slot: size for slot, size in count_parts(spec).items() if size is not None}
+    try:
+        sizes = {slot: size for slot, size in count_parts(spec).items() if size is not None}
+    except Fault as fault:
+        yield fault.finding
+        return
     most_bytes = max(max_parameters, MAX_PARAMETERS) * FLOAT_BYTES
     limits = (
         ("too-many-parameters", "parameters", "parameters", max_parameters),

@@ -10,6 +10,7 @@ from typing import Any
 from kokoro_core.spec.check import check
 from kokoro_core.spec.dimensions import solve_dimensions
 from kokoro_core.spec.document import MAX_BYTES, Document, from_mapping, parse
+from kokoro_core.spec.faults import Fault, raised
 from kokoro_core.spec.limits import refuse_excess
 from kokoro_core.spec.model_spec import ModelSpec
 from kokoro_core.spec.overrides import Override, apply_overrides, overrides_from_mapping
@@ -94,7 +95,14 @@ def read_document(source: Source, plugins: Plugins) -> Document:
         return from_mapping(source)
     if not isinstance(source, str) or _is_path(source):
         return _read_file(FilePath(source))
-    return parse(plugins.named_spec(source).file.read_bytes(), source)
+    named = plugins.named_spec(source)
+    try:
+        text = named.file.read_bytes()
+    except Exception as error:  # the file may be an object of the plugin's own
+        raise Fault(
+            (), f"the plugin '{named.plugin}'", f"{raised(error)} when '{named.name}' was read"
+        ) from error
+    return parse(text, source)
 
 
 def _is_path(source: str) -> bool:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kokoro_core.spec.document import Document
+from kokoro_core.spec.faults import Fault, raised
 from kokoro_core.spec.problems import Path, Problem, dotted
 from kokoro_core.spec.walk import parse_path, slot_at, value_at
 from registry import ComponentRegistry, Migration, Plugins
@@ -68,7 +69,10 @@ def migrate(value: Any, plugins: Plugins) -> Migrated:
     for migration in sorted(plugins.migrations, key=lambda each: each.from_version):
         for path in list(_components_of(value, migration, plugins.components)):
             old = value_at(value, path)
-            new, inner = _apply(old, migration)
+            try:
+                new, inner = _apply(old, migration)
+            except Exception as error:
+                raise Fault(path, _plugin(migration, plugins), _failed(error)) from error
             if new != old:
                 value = _replaced(value, path, new)
                 moves = _joined(moves, {path + a: path + b for a, b in inner.items()})
@@ -79,8 +83,22 @@ def migrate(value: Any, plugins: Plugins) -> Migrated:
     return Migrated(value, moves, tuple(steps))
 
 
+def _plugin(migration: Migration, plugins: Plugins) -> str:
+    records = [each for each in plugins.records if each.name == migration.plugin]
+    origin = f" ({records[0].distribution} {records[0].version})" if records else ""
+    return f"the plugin '{migration.plugin}'{origin}"
+
+
+def _failed(error: Exception) -> str:
+    return f"{raised(error)} in a migration of its settings"
+
+
 def old_spec_problems(document: Document, plugins: Plugins) -> list[Problem]:
     """Return a problem if a document is of an old format, or has old settings of a component."""
+    try:
+        steps = migrate(document.value, plugins).steps
+    except Fault as fault:
+        return [document.problem(fault.finding.code, fault.finding.path, fault.finding.message)]
     path: Path = ("format",) if _has(document.value, ("format",)) else ()
     return [
         document.problem(
@@ -88,7 +106,7 @@ def old_spec_problems(document: Document, plugins: Plugins) -> list[Problem]:
             path,
             f"written in an old form ({each}); `kokoro-core upgrade --write` rewrites the file",
         )
-        for each in migrate(document.value, plugins).steps
+        for each in steps
     ]
 
 

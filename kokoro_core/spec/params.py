@@ -27,6 +27,7 @@ from kokoro_core.spec.problems import shorten
 from kokoro_core.spec.sizes import Sizes
 from registry import ComponentRegistry, Slot
 from registry.errors import AmbiguousComponent, InvalidComponent, UnknownComponent, suggestion
+from registry.names import printable
 
 T = TypeVar("T")
 
@@ -124,7 +125,16 @@ class ComponentParams(StrictModel):
             )
         concrete = cls._find(value, registry)
         known = {**value, "type": concrete.model_fields["type"].default}
-        return concrete.model_validate(known, context=info.context)
+        try:
+            return concrete.model_validate(known, context=info.context)
+        except ValidationError:
+            raise
+        except Exception as error:  # a default factory or a validator is a stranger's code
+            said = (
+                f"{owner_of(concrete, registry)} raised {type(error).__name__}: {printable(error)}"
+            )
+            message = f"{said} when its settings were read"
+            raise PydanticCustomError("plugin-raised", "{message}", {"message": message}) from error
 
     @classmethod
     def _find(cls, value: Mapping[str, Any], registry: ComponentRegistry) -> builtins.type[Self]:
@@ -164,6 +174,14 @@ def params_from(kind: type[Params], settings: Mapping[str, Any]) -> Params:
         raise ValueError(
             f"The {kind.slot} `{kind.component_name}` refuses {'; '.join(wrong)}."
         ) from None
+
+
+def owner_of(cls: builtins.type[ComponentParams], registry: ComponentRegistry | None = None) -> str:
+    """Return a class as an error names it: its plugin if that is known, or its package."""
+    found = registry.registration(cls) if registry is not None else None
+    if found is not None:
+        return f"the plugin '{found.plugin}' ({found.distribution} {found.version})"
+    return f"the {cls.slot} '{cls.component_name}' of `{cls.__module__.partition('.')[0]}`"
 
 
 def _first_name(registry: ComponentRegistry | None, slot: str) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from operator import attrgetter
 
 from kokoro_core.slots import PositionalEncodingParams
+from kokoro_core.spec.faults import asking
 from kokoro_core.spec.findings import Finding
 from kokoro_core.spec.model_spec import LossWeights, ModelSpec
 from kokoro_core.spec.params import ComponentParams
@@ -84,7 +85,9 @@ def _plans_are_made(spec: ModelSpec) -> Iterator[Finding]:
     """Find who needs a plan that it does not get: a part, or a component inside one."""
     for slot, part in parts_of(spec).items():
         for path, component in (((slot,), part), *components_in(part, (slot,))):
-            if "plan" not in component.needs:
+            with asking(component, path, "needs"):
+                needs = frozenset(component.needs)
+            if "plan" not in needs:
                 continue
             who = f"the {component.slot}" + (f" in the {slot}" if len(path) > 1 else "")
             read = fields_read(component, attrgetter("needs"))
@@ -110,7 +113,9 @@ def _plans_are_made(spec: ModelSpec) -> Iterator[Finding]:
 def _frames_have_memory(spec: ModelSpec) -> Iterator[Finding]:
     if not _reads_phonemes(spec):
         return
-    for field in spec.decoder.frame_by_frame:
+    with asking(spec.decoder, ("decoder",), "frame_by_frame"):
+        fields = tuple(spec.decoder.frame_by_frame)
+    for field in fields:
         message = (
             "needs one memory vector a frame, which no component gives, since {other} is null; "
             "fill it, or change this setting"

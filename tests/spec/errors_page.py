@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import ClassVar, Literal
 
 from kokoro_core.slots import EncoderParams, PositionalEncodingParams, RegulatorParams
+from kokoro_core.spec.sizes import Sizes
 from registry import ComponentRegistry, PluginRecord, Plugins, Registration, installed_plugins
 from tests.spec.spec_toys import Unbuildable
 
@@ -20,6 +21,15 @@ class ConformerOfTwo(Unbuildable, EncoderParams):
     """Has the name of another plugin's encoder."""
 
     type: Literal["conformer"] = "conformer"
+
+
+class FaultyEncoder(Unbuildable, EncoderParams):
+    """Raises when it is checked."""
+
+    type: Literal["faulty"] = "faulty"
+
+    def cross_check(self, sizes: Sizes) -> Iterable[tuple[str, str]]:
+        raise KeyError("rows")
 
 
 class AlignedRegulator(Unbuildable, RegulatorParams):
@@ -38,7 +48,7 @@ class WholePositions(Unbuildable, PositionalEncodingParams):
 
 _OURS = installed_plugins()
 _THEIRS = {
-    "acme-one": (ConformerOfOne, AlignedRegulator, WholePositions),
+    "acme-one": (ConformerOfOne, FaultyEncoder, AlignedRegulator, WholePositions),
     "acme-two": (ConformerOfTwo,),
 }
 PLUGINS = Plugins(
