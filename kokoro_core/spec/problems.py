@@ -31,6 +31,9 @@ def shorten(text: str) -> str:
     return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 3]}…"
 
 
+_ESCAPES = (("x", 2), ("u", 4), ("U", 8))
+
+
 def printable(text: str, keep: str = "") -> str:
     """Return a text with all that a terminal or a log could act on written as an escape.
 
@@ -41,9 +44,14 @@ def printable(text: str, keep: str = "") -> str:
         return text
     safe = (each.isprintable() or each in keep for each in text)
     return "".join(
-        each if shown else each.encode("unicode_escape").decode()
-        for each, shown in zip(text, safe, strict=True)
+        each if shown else _escape(ord(each)) for each, shown in zip(text, safe, strict=True)
     )
+
+
+def _escape(code: int) -> str:
+    """Return a character as an escape of YAML; the codec for it would be an import."""
+    letter, digits = next(each for each in _ESCAPES if code < 16 ** each[1])
+    return f"\\{letter}{code:0{digits}x}"
 
 
 @dataclass(frozen=True)

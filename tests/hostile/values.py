@@ -177,7 +177,7 @@ VALUES: dict[str, tuple[dict[str, Any], str]] = {
     "version-range-broken": ({"plugins": {"acme": "latest"}}, "wrong-value"),
     "version-range-shell": ({"plugins": {"acme": "; rm -rf ~"}}, "wrong-value"),
     "plugin-not-there": ({"plugins": {"acme-that-nobody-has": ">=1"}}, "plugin-missing"),
-    "plugin-name-path": ({"plugins": {"../../etc": ">=1"}}, "plugin-missing"),
+    "plugin-name-path": ({"plugins": {"../../etc": ">=1"}}, "wrong-value"),
     "plugin-of-the-future": ({"plugins": {"kokoro-core": ">=999"}}, "plugin-version"),
     "kernel-even": (
         {"duration_predictor": {"type": "conv", "kernel_size": 4}},
