@@ -135,7 +135,7 @@ def test_a_description_ends_where_the_sections_begin() -> None:
         (Literal["a", 1], "'a' or 1"),
         (Mapping[str, float], "mapping of number"),
         (tuple[bool, ...], "list of true or false"),
-        (AudioSettings, "AudioSettings"),
+        (AudioSettings, "mapping"),
         (type[int], "type[int]"),
     ],
 )
