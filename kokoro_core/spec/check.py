@@ -22,7 +22,7 @@ from kokoro_core.spec.params import ComponentParams, owner_of
 from kokoro_core.spec.problems import MAX_PROBLEMS, Path, Problem, SpecError, dotted
 from kokoro_core.spec.sizes import MAX_PARAMETERS
 from kokoro_core.spec.walk import components_in, model_at, slot_base, value_at
-from registry import ComponentRegistry, PluginRecord, Plugins
+from registry import ComponentRegistry, Plugins
 
 _REQUIRED_SLOTS = ("encoder", "duration_predictor", "regulator", "decoder")
 _MAX_PRUNINGS = 8
@@ -189,20 +189,8 @@ def _with_plugin_hint(problem: Problem, got: Any, plugins: Plugins) -> Problem:
     """Add to an unknown type the plugin that would have brought it, if it is not loaded."""
     if problem.code != "unknown-type":
         return problem
-    wanted = got.partition("/")[0] if isinstance(got, str) and "/" in got else None
-    missing = [
-        each for each in plugins.records if each.status != "loaded" and wanted in (None, each.name)
-    ]
-    if not missing:
-        return problem
-    hint = missing[0].why if len(missing) == 1 else _not_loaded(missing)
-    return replace(problem, message=f"{problem.message}; {hint}, see `kokoro-core plugins`")
-
-
-def _not_loaded(records: list[PluginRecord]) -> str:
-    named = ", ".join(f"'{each.name}' ({each.status})" for each in records[:5])
-    more = f" and {len(records) - 5} more" if len(records) > 5 else ""
-    return f"these plugins are not loaded: {named}{more}"
+    hint = plugins.not_loaded(got if isinstance(got, str) else "")
+    return replace(problem, message=f"{problem.message}; {hint}") if hint else problem
 
 
 def _said_already(path: Path, said: set[str]) -> bool:
