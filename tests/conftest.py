@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -14,8 +15,18 @@ settings.register_profile("nightly", deadline=None, max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
+ADDRESS = re.compile(r" at 0x[0-9a-f]|object at ")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Start with the slow tests: one that starts last keeps all other workers waiting."""
+    """Refuse names that differ between workers, and start with the slow tests.
+
+    A name with an address in it makes the workers disagree on what there is to run, though seldom:
+    only where the addresses' first digits differ. A slow test that starts last keeps all other
+    workers waiting.
+    """
+    if unstable := [item.nodeid for item in items if ADDRESS.search(item.nodeid)]:
+        raise pytest.UsageError(f"These names hold an address, so give `ids`: {unstable}")
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 

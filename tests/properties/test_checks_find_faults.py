@@ -104,7 +104,7 @@ FAULTS = [
 ALL_CHECKS = {check for _, check, _ in FAULTS}
 
 
-@pytest.mark.parametrize(("fault", "check", "message"), FAULTS, ids=lambda value: str(value)[:30])
+@pytest.mark.parametrize(("fault", "check", "message"), FAULTS, ids=[fault for fault, *_ in FAULTS])
 def test_a_fault_is_found_and_named(fault, check, message):
     with pytest.raises(AssertionError, match=message):
         check(PostnetProbe(BrokenPostnet(fault), SIZES), BATCH)
