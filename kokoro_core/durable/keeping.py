@@ -1,0 +1,89 @@
+"""Which steps stay, and the way of the others: out of sight at once, then removed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from kokoro_core.durable.disk import open_folder
+from kokoro_core.durable.manifest import MANIFEST_NAME
+from kokoro_core.durable.step import Step
+from kokoro_core.durable.temporary import free_name, remove_folder
+from kokoro_core.outer_contracts import CheckpointError
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """How many steps stay.
+
+    Attributes:
+        last: The newest ones, at least 1.
+        best: Those with the best scores, besides; of equal scores the earlier is better.
+        lower_is_better: Whether the best score is the lowest.
+    """
+
+    last: int
+    best: int
+    lower_is_better: bool
+
+    def __post_init__(self) -> None:
+        _check_count("keep_last", self.last, 1)
+        _check_count("keep_best", self.best, 0)
+
+    def kept(self, scores: Sequence[tuple[int, float | None]]) -> set[int]:
+        """Return the numbers that stay, of steps with their scores."""
+        sign = 1 if self.lower_is_better else -1
+        scored = sorted((sign * score, number) for number, score in scores if score is not None)
+        newest = sorted(number for number, _ in scores)[-self.last :]
+        return {*newest, *(number for _, number in scored[: self.best])}
+
+
+def _check_count(name: str, value: int, least: int) -> None:
+    if type(value) is not int or value < least:
+        raise CheckpointError(
+            f"`{name}` must be a whole number of at least {least}, not {value!r}."
+        )
+
+
+def prune(steps: Sequence[Step], keeping: Keeping, folder: int) -> None:
+    """Remove the steps that need not stay.
+
+    A damaged one is left to be looked at, and counts for nothing; one in which somebody put a file
+    of their own is left whole.
+
+    Raises:
+        OSError: The file system refuses.
+    """
+    whole = [each for each in steps if _is_whole(each)]
+    kept = keeping.kept([(each.number, each.manifest.score) for each in whole])
+    for each in whole:
+        if each.number not in kept and not has_foreign_files(each, folder):
+            discard(each, folder)
+
+
+def _is_whole(step: Step) -> bool:
+    try:
+        step.check()
+    except CheckpointError:
+        return False
+    return True
+
+
+def has_foreign_files(step: Step, folder: int) -> bool:
+    """Tell whether a step directory holds something that was not saved with it."""
+    with open_folder(step.path.name, inside=folder) as descriptor:
+        return not set(os.listdir(descriptor)) <= {MANIFEST_NAME, *step.manifest.files}
+
+
+def discard(step: Step, folder: int) -> None:
+    """Take a step directory out of sight in one move and then remove it.
+
+    Raises:
+        OSError: The file system refuses the move; a failure after it is left to the next sweep.
+    """
+    name = free_name(folder, "old")
+    os.rename(step.path.name, name, src_dir_fd=folder, dst_dir_fd=folder)
+    with suppress(OSError):
+        remove_folder(name, folder)

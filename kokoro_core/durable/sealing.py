@@ -1,0 +1,64 @@
+"""From a folder of written files to one that verifies itself: hash, sync, manifest last."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from kokoro_core.durable.disk import (
+    check_plain_name,
+    open_regular,
+    sha256_of,
+    sync,
+    umask_mode,
+    write_new,
+)
+from kokoro_core.durable.manifest import MANIFEST_NAME, FileRecord, Manifest
+from kokoro_core.durable.step import verify_files
+from kokoro_core.outer_contracts import CheckpointError
+
+
+def seal(folder: int, step: int, facts: Mapping[str, Any], score: float | None) -> Manifest:
+    """Make the files in an open folder a step: afterwards all is on the disk and read back.
+
+    Raises:
+        CheckpointError: There is no file, one that is none or has no plain name, or what was
+            read back is not what was written.
+        OSError: The file system refuses.
+    """
+    names = sorted(os.listdir(folder))
+    if not names:
+        raise CheckpointError(
+            "`write` must leave at least one file in the folder that it is given."
+        )
+    if MANIFEST_NAME in names:
+        raise CheckpointError(f"`write` must not leave a `{MANIFEST_NAME}`; that is written here.")
+    manifest = Manifest(step, {name: _seal_file(name, folder) for name in names}, facts, score)
+    content = manifest.to_bytes()
+    write_new(MANIFEST_NAME, content, folder)
+    sync(folder)
+    _read_back(folder, manifest, content)
+    return manifest
+
+
+def _seal_file(name: str, folder: int) -> FileRecord:
+    """Give a file the umask's mode, hash it and bring it to the disk."""
+    check_plain_name(name)
+    with open_regular(name, folder) as descriptor:
+        os.fchmod(descriptor, umask_mode(folder))
+        record = FileRecord(os.fstat(descriptor).st_size, sha256_of(descriptor))
+        sync(descriptor)
+        if hasattr(os, "posix_fadvise"):  # so that reading back asks the disk, not the memory
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+    return record
+
+
+def _read_back(folder: int, manifest: Manifest, content: bytes) -> None:
+    with open_regular(MANIFEST_NAME, folder) as descriptor:
+        found = os.read(descriptor, len(content) + 1)
+    if found != content:
+        raise CheckpointError(
+            f"`{MANIFEST_NAME}` reads back as something else than was written; the disk is failing."
+        )
+    verify_files(folder, manifest)
