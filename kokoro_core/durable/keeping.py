@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain, count
 
 from kokoro_core.durable.disk import open_folder
 from kokoro_core.durable.manifest import MANIFEST_NAME
@@ -59,8 +60,22 @@ def prune(steps: Sequence[Step], keeping: Keeping, folder: int) -> None:
     whole = [each for each in steps if _is_whole(each)]
     kept = keeping.kept([(each.number, each.manifest.score) for each in whole])
     for each in whole:
-        if each.number not in kept and not has_foreign_files(each, folder):
-            discard(each, folder)
+        if each.number not in kept and not _has_foreign_files(each, folder):
+            _discard(each, folder)
+
+
+def clear(step: Step, folder: int) -> None:
+    """Take a step directory away by its name: remove what was saved, set aside all else.
+
+    A directory that is damaged, or in which somebody put a file of their own, is renamed.
+
+    Raises:
+        OSError: The file system refuses.
+    """
+    if _is_whole(step) and not _has_foreign_files(step, folder):
+        _discard(step, folder)
+    else:
+        _move(step.path.name, f"set-aside-{step.path.name}", folder)
 
 
 def _is_whole(step: Step) -> bool:
@@ -71,19 +86,23 @@ def _is_whole(step: Step) -> bool:
     return True
 
 
-def has_foreign_files(step: Step, folder: int) -> bool:
+def _has_foreign_files(step: Step, folder: int) -> bool:
     """Tell whether a step directory holds something that was not saved with it."""
     with open_folder(step.path.name, inside=folder) as descriptor:
         return not set(os.listdir(descriptor)) <= {MANIFEST_NAME, *step.manifest.files}
 
 
-def discard(step: Step, folder: int) -> None:
-    """Take a step directory out of sight in one move and then remove it.
-
-    Raises:
-        OSError: The file system refuses the move; a failure after it is left to the next sweep.
-    """
+def _discard(step: Step, folder: int) -> None:
+    """Remove a step: out of sight in one move, then file by file or by the next sweep."""
     name = free_name(folder, "old")
-    os.rename(step.path.name, name, src_dir_fd=folder, dst_dir_fd=folder)
+    _move(step.path.name, name, folder)
     with suppress(OSError):
         remove_folder(name, folder)
+
+
+def _move(name: str, to: str, folder: int) -> None:
+    """Rename to a name that is free, with a number behind it if need be."""
+    taken = set(os.listdir(folder))
+    names = chain([to], (f"{to}-{number}" for number in count(2)))
+    free = next(each for each in names if each not in taken)
+    os.rename(name, free, src_dir_fd=folder, dst_dir_fd=folder)

@@ -125,12 +125,21 @@ class Step:
         try:
             with open_folder(self.path.parent) as root, open_folder(self.path.name, root) as folder:
                 yield folder
+        except StepGone:
+            raise
         except (OSError, CheckpointError) as error:
-            if isinstance(error, StepGone):
-                raise
-            if not os.path.lexists(self.path):
+            if self._is_gone():
                 raise StepGone(f"`{self.path}` does not exist (any more).") from error
-            raise CheckpointError(f"`{self.path}` is not whole: {_said(error)}") from error
+            raise CheckpointError(f"`{self.path}` is not whole: {said(error)}") from error
+
+    def _is_gone(self) -> bool:
+        try:
+            self.path.lstat()
+        except FileNotFoundError:
+            return True
+        except OSError:  # there, but nobody may look at it
+            return False
+        return False
 
 
 def verify_files(folder: int, manifest: Manifest) -> None:
@@ -157,8 +166,9 @@ def _check_size(name: str, descriptor: int, record: FileRecord) -> None:
         raise CheckpointError(f"`{name}` has {size} bytes, not {record.size}.")
 
 
-def _said(error: Exception) -> str:
+def said(error: Exception) -> str:
     """Return what an error says as the end of a sentence."""
     if isinstance(error, OSError):
-        return f"`{error.filename or 'a file'}`: {error.strerror}."
+        where = f"`{error.filename}`: " if error.filename else ""
+        return f"{where}{error.strerror or error}."
     return str(error)

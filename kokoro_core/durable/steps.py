@@ -5,18 +5,18 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
 from kokoro_core.durable.canonical import canonical_json
 from kokoro_core.durable.disk import make_folders, open_folder, sync
-from kokoro_core.durable.keeping import Keeping, discard, prune
+from kokoro_core.durable.keeping import Keeping, clear, prune
 from kokoro_core.durable.lock import WriterLock
 from kokoro_core.durable.manifest import Manifest
 from kokoro_core.durable.sealing import seal
-from kokoro_core.durable.step import Step, StepGone, step_name, step_number
+from kokoro_core.durable.step import Step, StepGone, said, step_name, step_number
 from kokoro_core.durable.temporary import Temporary, sweep, temporary_folder
 from kokoro_core.outer_contracts import CheckpointError
 
@@ -123,28 +123,33 @@ class StepFolder:
         canonical_json(facts, "facts")
         _check_numbers(step, score)
         target = self._step(step)
-        with self._saving, self._writing() as folder, self._named(target):
-            self._check_order(step)
-            with temporary_folder(self.root, folder, "step") as temporary:
-                write(temporary.path)
-                manifest = seal(temporary.descriptor, step, facts, score)
-                self._place(temporary, target, manifest, folder)
-            target.check()
-            prune(self.steps(), self._keeping, folder)
+        with self._saving, self._writing() as folder:
+            with self._named(f"`{target.path}` could not be saved"):
+                self._check_order(step)
+                with temporary_folder(self.root, folder, "step") as temporary:
+                    write(temporary.path)
+                    manifest = seal(temporary.descriptor, step, facts, score)
+                    self._place(temporary, target, manifest, folder)
+                target.check()
+            with self._named(f"`{target.path}` is saved, but earlier steps could not be removed"):
+                prune(self.steps(), self._keeping, folder)
         return target
 
     def discard_after(self, step: int) -> list[Step]:
-        """Remove the steps after one that is whole, to go on from there; returns the removed.
+        """Remove the steps after one that is whole, to go on from there; return the removed.
+
+        One that is damaged, or in which somebody put a file of their own, is renamed instead.
 
         Raises:
             CheckpointError: The step is not there or damaged, or one could not be removed.
         """
         self._step(step).verify()
-        with self._saving, self._writing() as folder, self._named(self._step(step)):
+        with self._saving, self._writing() as folder:
             later = [each for each in self.steps() if each.number > step]
-            for each in reversed(later):
-                discard(each, folder)
-            sync(folder)
+            with self._named(f"the steps after `{self._step(step).path}` could not all be removed"):
+                for each in reversed(later):
+                    clear(each, folder)
+                sync(folder)
         return later
 
     def _step(self, number: int) -> Step:
@@ -153,35 +158,38 @@ class StepFolder:
     @contextmanager
     def _writing(self) -> Iterator[int]:
         """Give the folder, open, while this process is its writer; sweep it at the start."""
-        try:
-            make_folders(self.root)
-            with open_folder(self.root) as folder, self._lock.held(folder) as first:
-                if first:
+        with ExitStack() as stack:
+            try:
+                make_folders(self.root)
+                folder = stack.enter_context(open_folder(self.root))
+                if stack.enter_context(self._lock.held(folder)):
                     sweep(folder)
-                yield folder
-        except OSError as error:
-            raise CheckpointError(
-                f"`{self.root}` could not be written to: {error.strerror}."
-            ) from error
+            except OSError as error:
+                raise CheckpointError(
+                    f"`{self.root}` could not be written to: {error.strerror}."
+                ) from error
+            yield folder
 
     @contextmanager
-    def _named(self, target: Step) -> Iterator[None]:
-        """Say of every failure which step it was, and what there is still."""
+    def _named(self, what: str) -> Iterator[None]:
+        """Say of every failure what it stopped, and what there is."""
         try:
             yield
         except (OSError, CheckpointError) as error:
-            raise CheckpointError(
-                f"`{target.path}` could not be saved: {error} {self._remaining()}"
-            ) from error
+            raise CheckpointError(f"{what}: {said(error)} {self._remaining()}") from error
+        except Exception as error:
+            error.add_note(f"{what}. {self._remaining()}")
+            raise
 
     def _remaining(self) -> str:
-        steps = self.steps()
+        """Return what there is to go on from, or nothing if that cannot be told either."""
+        try:
+            steps, disk = self.steps(), os.statvfs(self.root)
+        except (OSError, CheckpointError):
+            return ""
         newest = f"; the newest is {steps[-1].number}" if steps else ""
-        free = os.statvfs(self.root)
-        return (
-            f"The {len(steps)} saved steps are as they were{newest}. "
-            f"The disk has {free.f_bavail * free.f_frsize:,} bytes free."
-        )
+        free = disk.f_bavail * disk.f_frsize
+        return f"The folder has {len(steps)} steps{newest}. The disk has {free:,} bytes free."
 
     def _check_order(self, step: int) -> None:
         """Refuse to save before a step that is whole: it would stay the newest."""
@@ -198,7 +206,7 @@ class StepFolder:
             if _verifies(target):
                 _check_equal(target, manifest)
                 return
-            discard(target, folder)
+            clear(target, folder)
         os.rename(new.name, target.path.name, src_dir_fd=folder, dst_dir_fd=folder)
         sync(folder)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -73,18 +74,13 @@ def _make(folder: int, label: str) -> str:
 
 
 def remove_folder(name: str, folder: int) -> None:
-    """Remove a folder of files, if it is there.
+    """Remove a folder with all that is in it, if it is there; no link is followed.
 
     Raises:
-        OSError: It holds folders, or the file system refuses.
+        OSError: The file system refuses.
     """
-    try:
-        with open_folder(name, inside=folder) as descriptor:
-            for each in os.listdir(descriptor):
-                os.unlink(each, dir_fd=descriptor)
-        os.rmdir(name, dir_fd=folder)
-    except FileNotFoundError:
-        return
+    with suppress(FileNotFoundError):
+        shutil.rmtree(name, dir_fd=folder)
 
 
 def sweep(folder: int) -> None:
