@@ -1,65 +1,109 @@
-"""The checkpointer: tensors and one metadata key in one safetensors file."""
+"""The checkpointer: tensors and metadata in one safetensors file, or in several with an index."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-from torch import Tensor
+from kokoro_core.durable import atomic_file
+from kokoro_core.outer_contracts import Checkpointer, CheckpointError, OpenCheckpoint
+from kokoro_plugins.safetensors.index import INDEX_SUFFIX
+from kokoro_plugins.safetensors.reading import open_file
+from kokoro_plugins.safetensors.sharded import index_path, open_sharded, save_sharded, split
 
-from kokoro_core.outer_contracts import Checkpointer, CheckpointError
-from kokoro_plugins.safetensors.atomic import replaced_whole
-from kokoro_plugins.safetensors.header import METADATA_KEY, canonical_json, read_metadata
-from kokoro_plugins.safetensors.storable import storable
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @final
 class SafetensorsCheckpointer(Checkpointer):
-    """Writes one safetensors file, whole or not at all; equal content gives equal bytes.
+    """Writes safetensors files, whole or not at all; equal content gives equal bytes.
 
-    The metadata is canonical JSON under one key, since the format keeps several in no fixed order.
+    Reading what a checkpoint says of itself imports no torch.
     """
 
-    def save(self, path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
-        """Write the file; one that is there already is replaced at the very end.
+    def save(
+        self,
+        path: Path,
+        tensors: Mapping[str, Tensor],
+        metadata: Mapping[str, Any],
+        *,
+        max_shard_bytes: int | None = None,
+    ) -> None:
+        """Write a checkpoint; one that is there already is replaced at the very end.
 
         Raises:
-            CheckpointError: A tensor or the metadata cannot be stored exactly, or the file cannot
-                be written; the path then holds the old file or the new one, whole.
+            CheckpointError: A tensor or the metadata cannot be stored exactly, or the files cannot
+                be written; the path then holds the old checkpoint or the new one, whole.
         """
-        header = {METADATA_KEY: canonical_json(metadata)}
-        ready = storable(tensors)
+        from kokoro_plugins.safetensors.storable import check_storable
+        from kokoro_plugins.safetensors.writing import write
+
+        path = Path(path)
+        check_storable(tensors)
+        shards = _shards(tensors, max_shard_bytes)
+        _check_form(path, len(shards))
         try:
-            with replaced_whole(Path(path)) as temporary:
-                save_file(ready, temporary, header)
-        except (OSError, SafetensorError) as error:
+            if len(shards) > 1:
+                save_sharded(path, tensors, metadata, shards)
+                return
+            with atomic_file(path) as temporary:
+                write(temporary, tensors, metadata)
+        except OSError as error:
             raise CheckpointError(
                 f"`{path}` could not be written: {error}; "
                 "the old file or the new one is there, whole."
             ) from error
 
-    def read_metadata(self, path: Path) -> dict[str, Any]:
-        """Return the metadata; only the header of the file is read.
+    @contextmanager
+    def open(self, path: Path) -> Iterator[OpenCheckpoint]:
+        """Open a file or an index; see `Checkpointer.open`.
 
         Raises:
-            CheckpointError: The file is missing or is not a checkpoint.
+            CheckpointError: It is missing or is not a checkpoint.
         """
-        return read_metadata(Path(path))
+        path = Path(path)
+        index = index_path(path)
+        if not path.name.endswith(INDEX_SUFFIX) and index.is_file():
+            if path.exists():
+                raise CheckpointError(
+                    f"`{path}` and `{index.name}` are both there, and each may be the newer "
+                    f"checkpoint; give the path of the index, or remove one of them."
+                )
+            path = index
+        opener = open_sharded if path.name.endswith(INDEX_SUFFIX) else open_file
+        with opener(path) as found:
+            yield found
 
-    def load(self, path: Path, device: str = "cpu") -> dict[str, Tensor]:
-        """Return the tensors, each in memory of its own.
 
-        safetensors maps the file into memory, so that its tensors would change (or the process die)
-        when another program overwrites the file in place; on the CPU they are therefore copied.
+def _shards(tensors: Mapping[str, Tensor], max_shard_bytes: int | None) -> list[list[str]]:
+    """Return the names of the tensors, by file."""
+    if max_shard_bytes is None:
+        return [list(tensors)]
+    if max_shard_bytes < 1:
+        raise CheckpointError(f"`max_shard_bytes` must be at least 1, not {max_shard_bytes}.")
+    sizes = {name: each.numel() * each.element_size() for name, each in tensors.items()}
+    return split(sizes, max_shard_bytes)
 
-        Raises:
-            CheckpointError: The file is missing or is not a checkpoint.
-        """
-        torch.device(device)  # a name that is no device is not the file's fault
-        read_metadata(Path(path))
-        mapped = load_file(path, device)
-        return {name: each.clone() if each.is_cpu else each for name, each in mapped.items()}
+
+def _check_form(path: Path, shards: int) -> None:
+    """Refuse to leave two checkpoints of one name, of which nobody could tell the newer.
+
+    Raises:
+        CheckpointError: There is one in the other form.
+    """
+    single, index = path.with_name(path.name.removesuffix(".index.json")), index_path(path)
+    other = single if shards > 1 else index
+    if other.exists():
+        forms = ("several files", "one file") if shards > 1 else ("one file", "several files")
+        raise CheckpointError(
+            f"`{path}` would be written as {forms[0]}, and `{other.name}` is a checkpoint of that "
+            f"name in {forms[1]}; remove that, choose another name, or another `max_shard_bytes`."
+        )
+    if shards == 1 and path.name.endswith(INDEX_SUFFIX):
+        raise CheckpointError(
+            f"`{path}` is the name of an index, and the tensors fit into one file; "
+            f"save to `{single.name}`, or give a lower `max_shard_bytes`."
+        )

@@ -1,95 +1,196 @@
-"""The metadata of a checkpoint: canonical JSON under one key of the safetensors header."""
+"""The header of a safetensors file, read more strictly than the format's own reader does.
+
+The format is eight bytes of length, JSON, and the tensors' bytes without a gap
+(https://github.com/huggingface/safetensors#format). The reference reader takes a name twice, any
+number of tensors, and headers of 100 MB; a file that means two things to two readers is refused
+here, and so is one that would take long or much memory to refuse.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from pathlib import Path
+import re
+import struct
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from math import prod
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
+from kokoro_core.outer_contracts import TensorInfo
+from kokoro_plugins.safetensors.dtypes import CODES
 
-from kokoro_core.outer_contracts import CheckpointError
+LENGTH = struct.Struct("<Q")
+METADATA = "__metadata__"
+MAX_HEADER_BYTES = 16 * 2**20
+MAX_TENSORS = 100_000
+MAX_NAME = 512
+MAX_DIMENSIONS = 16
+MAX_SIZE = 2**40
+_MAX_COMMAS = MAX_TENSORS * (MAX_DIMENSIONS + 4)
 
-METADATA_KEY = "kokoro"
+_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_OUTSIDE_STRINGS = re.compile(rb"[0-9,:{}\[\] ]*")
+_NESTED_IN_LIST = re.compile(rb"\[[^\]]*[\[{]")
 
 
-def canonical_json(metadata: Mapping[str, Any]) -> str:
-    """Return the one text that stands for these values: sorted keys, no spaces, ASCII.
+class HeaderFault(ValueError):
+    """What is wrong with a header, as the end of a sentence."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A tensor in the header: what it is, and its bytes as a range of the body."""
+
+    info: TensorInfo
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Header:
+    """A header that passed every check.
+
+    Attributes:
+        tensors: By name, in the order of their bytes.
+        metadata: Text by key.
+    """
+
+    tensors: Mapping[str, Entry]
+    metadata: Mapping[str, str]
+
+
+def header_length(start: bytes, file_size: int) -> int:
+    """Return the length of the JSON from the first eight bytes of a file.
 
     Raises:
-        CheckpointError: The values would not come back as they are.
+        HeaderFault: The file is too short, or the header too long.
     """
-    try:
-        text = json.dumps(dict(metadata), sort_keys=True, separators=(",", ":"), allow_nan=False)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise CheckpointError(
-            f"`metadata` must hold only values that JSON has, and this is not one: {error}."
-        ) from error
-    if json.loads(text) != dict(metadata):
-        raise CheckpointError(
-            "`metadata` must hold only values that JSON has: lists instead of tuples, and keys "
-            f"that are strings; {_first_change(metadata, json.loads(text))} would change."
-        )
-    return text
+    if len(start) < LENGTH.size:
+        raise HeaderFault(f"it has {file_size} bytes, and the first 8 must say a length")
+    (length,) = LENGTH.unpack(start)
+    if length > file_size - LENGTH.size:
+        raise HeaderFault(f"its first 8 bytes say a header of {length} bytes, more than there are")
+    if length > MAX_HEADER_BYTES:
+        raise HeaderFault(f"its header has {length} bytes, more than {MAX_HEADER_BYTES}")
+    return int(length)
 
 
-def _first_change(before: Any, after: Any, path: str = "metadata") -> str:
-    """Return where a value differs from what JSON makes of it."""
-    if isinstance(before, Mapping) and set(before) == set(after):
-        changed = (key for key in before if before[key] != after[key])
-        key = next(changed)
-        return _first_change(before[key], after[key], f"{path}.{key}")
-    if isinstance(before, list):
-        pairs = zip(before, after, strict=True)
-        index = next(index for index, (old, new) in enumerate(pairs) if old != new)
-        return _first_change(before[index], after[index], f"{path}[{index}]")
-    return f"`{path}` = {before!r}"
-
-
-def read_metadata(path: Path) -> dict[str, Any]:
-    """Return the metadata of a checkpoint without reading a tensor.
+def parse_header(text: bytes, body_size: int) -> Header:
+    """Return the header in a text, checked to the last byte of the body.
 
     Raises:
-        CheckpointError: The file is missing or is not a checkpoint.
+        HeaderFault: It breaks a rule; the first that it breaks is named.
     """
-    return _parse(path, _read_header(path).get(METADATA_KEY))
-
-
-def _read_header(path: Path) -> dict[str, str]:
+    _check_outline(text)
     try:
-        path.stat()
-        if not path.is_file():
-            raise CheckpointError(f"`{path}` is not a file; a checkpoint is one .safetensors file.")
-        with safe_open(path, framework="np") as file:  # numpy is lighter, and no tensor is read
-            return dict(file.metadata() or {})
-    except FileNotFoundError:
-        raise CheckpointError(
-            f"`{path}` does not exist; a checkpoint is a .safetensors file."
-        ) from None
-    except OSError as error:
-        raise CheckpointError(f"`{path}` could not be read: {error}.") from error
-    except SafetensorError as error:
-        raise CheckpointError(
-            f"`{path}` is not a safetensors file, or it is cut off or damaged: {error}."
-        ) from error
-
-
-def _parse(path: Path, text: str | None) -> dict[str, Any]:
-    if text is None:
-        raise CheckpointError(
-            f"`{path}` is a safetensors file but not a checkpoint of ours: its metadata has no key "
-            f"`{METADATA_KEY}`; such a file is written by `model.save(path)`."
-        )
-    try:
-        metadata = json.loads(text)
+        values = json.loads(text.decode("utf-8"), object_pairs_hook=_without_duplicates)
+    except HeaderFault:
+        raise
     except (ValueError, RecursionError) as error:
-        raise CheckpointError(
-            f"`{path}` has metadata under `{METADATA_KEY}` that is not JSON: {error}."
-        ) from error
-    if not isinstance(metadata, dict):
-        raise CheckpointError(
-            f"`{path}` must have a JSON object as metadata under `{METADATA_KEY}`, not "
-            f"{type(metadata).__name__} ({text[:40]})."
+        raise HeaderFault(f"its header is not JSON: {error}") from error
+    metadata = _metadata(values.pop(METADATA, {}))
+    if len(values) > MAX_TENSORS:
+        raise HeaderFault(f"it has {len(values)} tensors, more than {MAX_TENSORS}")
+    entries = {name: _entry(name, each) for name, each in values.items()}
+    return Header(_in_order(entries, body_size), metadata)
+
+
+def check_name(name: str) -> None:
+    """Refuse a name of a tensor that a reader could take for another, or for a path.
+
+    Raises:
+        HeaderFault: It is empty, long, has characters that do not show, or leads elsewhere.
+    """
+    if not 0 < len(name) <= MAX_NAME:
+        raise HeaderFault(f"a name of a tensor has {len(name)} characters, not 1 to {MAX_NAME}")
+    if not name.isprintable() or name != name.strip():
+        raise HeaderFault(f"the name {name!a} has characters that do not show")
+    if name != unicodedata.normalize("NFKC", name):
+        raise HeaderFault(f"the name {name!a} has characters that look like others")
+    if "\\" in name or name.startswith("/") or ".." in name:
+        raise HeaderFault(f"the name {name!a} could be taken for a path")
+
+
+def _check_outline(text: bytes) -> None:
+    """Refuse what needs no parser to be seen: it would take a parser much memory, or time."""
+    if not text.startswith(b"{"):
+        raise HeaderFault("its header does not start with a brace")
+    outline = _STRING.sub(b"", text)
+    if outline.count(b"{") > MAX_TENSORS + 2 or outline.count(b",") > _MAX_COMMAS:
+        raise HeaderFault(f"its header lists more than {MAX_TENSORS} tensors")
+    if not _OUTSIDE_STRINGS.fullmatch(outline):
+        raise HeaderFault("its header has more than objects, lists, texts and whole numbers")
+    if _NESTED_IN_LIST.search(outline):
+        raise HeaderFault("its header has a list of something else than whole numbers")
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        [(twice, _)] = Counter(key for key, _ in pairs).most_common(1)
+        raise HeaderFault(f"its header has {twice!a} twice")
+    return values
+
+
+def _metadata(values: Any) -> dict[str, str]:
+    if not isinstance(values, dict) or not all(isinstance(each, str) for each in values.values()):
+        raise HeaderFault(f"its `{METADATA}` is not texts by key")
+    if any("\ud800" <= char <= "\udfff" for pair in values.items() for char in "".join(pair)):
+        raise HeaderFault(f"its `{METADATA}` has half a character")
+    return values
+
+
+def _entry(name: str, values: Any) -> Entry:
+    check_name(name)
+    if not isinstance(values, dict) or set(values) != {"dtype", "shape", "data_offsets"}:
+        raise HeaderFault(f"`{name}` must have `dtype`, `shape` and `data_offsets`, and no more")
+    dtype, shape, offsets = (values[key] for key in ("dtype", "shape", "data_offsets"))
+    if not isinstance(dtype, str) or dtype not in CODES:
+        raise HeaderFault(f"`{name}` has the type {dtype!a}; known are {', '.join(CODES)}")
+    if not isinstance(shape, list) or len(shape) > MAX_DIMENSIONS or not _are_sizes(shape):
+        raise HeaderFault(
+            f"`{name}` must have as shape at most {MAX_DIMENSIONS} sizes below 2^40, "
+            f"not {_short(shape)}"
         )
-    return metadata
+    if not isinstance(offsets, list) or len(offsets) != 2 or offsets[0] > offsets[1]:
+        raise HeaderFault(f"`{name}` must have two offsets, the lower first, not {_short(offsets)}")
+    torch_name, size = CODES[dtype]
+    start, end = offsets
+    if end - start != prod(shape) * size:
+        raise HeaderFault(
+            f"`{name}` is {dtype} {_short(shape)}, {prod(shape) * size} bytes, "
+            f"and its offsets have {end - start}"
+        )
+    return Entry(TensorInfo(torch_name, tuple(shape)), start, end)
+
+
+def _are_sizes(shape: list[Any]) -> bool:
+    return all(each < MAX_SIZE for each in shape)  # the outline has left whole numbers from 0 on
+
+
+def _in_order(entries: Mapping[str, Entry], body_size: int) -> dict[str, Entry]:
+    """Return the tensors by their bytes, which must be all of the body, each of one tensor."""
+    ordered = sorted(entries.items(), key=lambda each: (each[1].start, each[1].end))
+    for name, start, expected in _starts(ordered):
+        if start != expected:
+            what = "leaves a hole before it" if start > expected else "overlaps what is before it"
+            raise HeaderFault(f"`{name}` starts at byte {start}, not {expected}, so it {what}")
+    end = ordered[-1][1].end if ordered else 0
+    if end != body_size:
+        raise HeaderFault(f"its tensors have {end} bytes, and {body_size} follow the header")
+    return dict(ordered)
+
+
+def _starts(ordered: list[tuple[str, Entry]]) -> Iterator[tuple[str, int, int]]:
+    """Yield each tensor's name, its start, and the end of the one before it."""
+    before = 0
+    for name, entry in ordered:
+        yield name, entry.start, before
+        before = entry.end
+
+
+def _short(values: Any) -> str:
+    text = ascii(values)
+    return text if len(text) <= 80 else f"{text[:80]}…"

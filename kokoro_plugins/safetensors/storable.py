@@ -6,14 +6,16 @@ from collections.abc import Mapping
 from itertools import pairwise
 
 import torch
-from safetensors.torch import save
 from torch import Tensor
 
 from kokoro_core.outer_contracts import CheckpointError
+from kokoro_plugins.safetensors.dtypes import NAMES
+from kokoro_plugins.safetensors.header import METADATA
+from kokoro_plugins.safetensors.memory import info_of
 
 
-def storable(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the tensors, copied where they are not contiguous.
+def check_storable(tensors: Mapping[str, Tensor]) -> None:
+    """Refuse tensors that would not come back as they are.
 
     Raises:
         CheckpointError: A tensor has no data, is sparse, has a type or name that the format has
@@ -21,20 +23,21 @@ def storable(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """
     for name, tensor in tensors.items():
         _check(name, tensor)
-    _check_types(tensors)
     _check_sharing(tensors)
-    return {name: _plain(tensor) for name, tensor in tensors.items()}
 
 
-def _plain(tensor: Tensor) -> Tensor:
-    """Return the numbers that the tensor shows: a lazy conjugate or negative is carried out."""
-    return tensor.detach().resolve_conj().resolve_neg().contiguous()
+def plain(tensor: Tensor) -> Tensor:
+    """Return the numbers that the tensor shows, contiguous on the CPU.
+
+    A lazy conjugate or negative is carried out; what is plain already is not copied.
+    """
+    return tensor.detach().resolve_conj().resolve_neg().cpu().contiguous()
 
 
 def _check(name: str, tensor: Tensor) -> None:
-    if name == "__metadata__":
+    if name == METADATA:
         raise CheckpointError(
-            "`__metadata__` is where safetensors keeps metadata, so no tensor can have that name."
+            f"`{METADATA}` is where safetensors keeps metadata, so no tensor can have that name."
         )
     if tensor.is_meta:
         raise CheckpointError(
@@ -44,18 +47,10 @@ def _check(name: str, tensor: Tensor) -> None:
         raise CheckpointError(
             f"`{name}` must be dense, not {tensor.layout}; call `.to_dense()` before saving."
         )
-
-
-def _check_types(tensors: Mapping[str, Tensor]) -> None:
-    """Try each element type on an empty tensor: the format's own list is not public."""
-    example = {tensor.dtype: name for name, tensor in tensors.items()}
-    for dtype, name in example.items():
-        try:
-            save({name: torch.empty(0, dtype=dtype)})
-        except (KeyError, ValueError) as error:
-            raise CheckpointError(
-                f"`{name}` is {dtype}, which safetensors cannot store; convert it before saving."
-            ) from error
+    if info_of(tensor).dtype not in NAMES:
+        raise CheckpointError(
+            f"`{name}` is {tensor.dtype}, which safetensors cannot store; convert it before saving."
+        )
 
 
 def _check_sharing(tensors: Mapping[str, Tensor]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import struct
@@ -42,6 +43,14 @@ def raw_header(path: Path) -> dict[str, dict[str, str]]:
     data = path.read_bytes()
     (length,) = struct.unpack("<Q", data[:8])
     return json.loads(data[8 : 8 + length])
+
+
+def content_hash(path: Path) -> str:
+    """The hash as docs/checkpoints.md says: of the file with zeros for the digits."""
+    data = bytearray(path.read_bytes())
+    assert data[8:].startswith(b'{"__metadata__":{"kokoro":"{\\"content_sha256\\":\\"')
+    data[57:121] = b"0" * 64
+    return hashlib.sha256(data).hexdigest()
 
 
 def some_tensors() -> dict[str, Tensor]:
@@ -91,8 +100,9 @@ def test_the_metadata_is_one_key_of_canonical_json(tmp_path):
     SafetensorsParams().build().save(path, {"w": torch.ones(1)}, METADATA)
     assert raw_header(path)["__metadata__"] == {
         "kokoro": (
+            f'{{"content_sha256":"{content_hash(path)}","metadata":'
             '{"format":1,"none":null,"ratio":0.1,'
-            '"spec":{"layers":[1,2],"name":"gr\\u00f6\\u00dfe"}}'
+            '"spec":{"layers":[1,2],"name":"gr\\u00f6\\u00dfe"}}}'
         )
     }
 
@@ -195,10 +205,10 @@ def test_reading_the_metadata_leaves_torch_unimported_and_the_body_unread(tmp_pa
     SafetensorsParams().build().save(path, {"w": torch.ones(5_000_000)}, {"a": 1})
     program = (
         "import sys, resource; from pathlib import Path\n"
-        "from kokoro_plugins.safetensors.header import read_metadata\n"
+        "from kokoro_plugins.safetensors.params import SafetensorsParams\n"
         "import numpy\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
-        f"assert read_metadata(Path({str(path)!r})) == {{'a': 1}}\n"
+        f"assert SafetensorsParams().build().read_metadata(Path({str(path)!r})) == {{'a': 1}}\n"
         "grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before\n"
         "assert 'torch' not in sys.modules\n"
         "assert grown < 5_000, grown  # KiB; the body has 20,000\n"
