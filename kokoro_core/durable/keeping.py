@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain, count
 
-from kokoro_core.durable.disk import open_folder
+from kokoro_core.durable.disk import open_folder, sync
 from kokoro_core.durable.manifest import MANIFEST_NAME
 from kokoro_core.durable.step import Step
 from kokoro_core.durable.temporary import free_name, remove_folder
@@ -59,9 +59,8 @@ def prune(steps: Sequence[Step], keeping: Keeping, folder: int) -> None:
     """
     whole = [each for each in steps if _is_whole(each)]
     kept = keeping.kept([(each.number, each.manifest.score) for each in whole])
-    for each in whole:
-        if each.number not in kept and not _has_foreign_files(each, folder):
-            _discard(each, folder)
+    others = [each for each in whole if each.number not in kept]
+    _discard([each for each in others if not _has_foreign_files(each, folder)], folder)
 
 
 def clear(step: Step, folder: int) -> None:
@@ -73,7 +72,7 @@ def clear(step: Step, folder: int) -> None:
         OSError: The file system refuses.
     """
     if _is_whole(step) and not _has_foreign_files(step, folder):
-        _discard(step, folder)
+        _discard([step], folder)
     else:
         _move(step.path.name, f"set-aside-{step.path.name}", folder)
 
@@ -92,17 +91,23 @@ def _has_foreign_files(step: Step, folder: int) -> bool:
         return not set(os.listdir(descriptor)) <= {MANIFEST_NAME, *step.manifest.files}
 
 
-def _discard(step: Step, folder: int) -> None:
-    """Remove a step: out of sight in one move, then file by file or by the next sweep."""
-    name = free_name(folder, "old")
-    _move(step.path.name, name, folder)
-    with suppress(OSError):
-        remove_folder(name, folder)
+def _discard(steps: Sequence[Step], folder: int) -> None:
+    """Remove steps: out of sight first, each in one move, then file by file or by a later sweep.
+
+    The moves are on the disk before a file goes, so that no power cut leaves a part of a step.
+    """
+    moved = [_move(each.path.name, free_name(folder, "old"), folder) for each in steps]
+    if moved:
+        sync(folder)
+    for name in moved:
+        with suppress(OSError):
+            remove_folder(name, folder)
 
 
-def _move(name: str, to: str, folder: int) -> None:
-    """Rename to a name that is free, with a number behind it if need be."""
+def _move(name: str, to: str, folder: int) -> str:
+    """Rename to a name that is free, with a number behind it if need be; return that name."""
     taken = set(os.listdir(folder))
     names = chain([to], (f"{to}-{number}" for number in count(2)))
     free = next(each for each in names if each not in taken)
     os.rename(name, free, src_dir_fd=folder, dst_dir_fd=folder)
+    return free
