@@ -23,6 +23,7 @@ from pydantic import (
 from pydantic_core import InitErrorDetails, PydanticCustomError
 from pydantic_core import core_schema as cs
 
+from kokoro_core.spec.capabilities import Capabilities
 from kokoro_core.spec.problems import shorten
 from kokoro_core.spec.sizes import Sizes
 from registry import ComponentRegistry, Slot
@@ -81,6 +82,20 @@ class ComponentParams(StrictModel):
     def needs(self) -> frozenset[str]:
         """Names of the side inputs that it takes by keyword (``speaker``, ``plan`` …)."""
         return frozenset()
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it can do, for the conformance kit: with these settings, so it may depend on them."""
+        return Capabilities()
+
+    @classmethod
+    def tiny(cls) -> Mapping[str, Mapping[str, Any]]:
+        """Return by variant the settings of small configurations that the conformance kit tries.
+
+        What a variant leaves out and has a usual name (``num_layers``, ``dropout`` …) is made small
+        by the kit.
+        """
+        return {"": {}}
 
     def cross_check(self, sizes: Sizes) -> Iterable[tuple[str, str]]:
         """Yield (field, message) for each rule between fields and sizes that is broken."""

@@ -1,11 +1,53 @@
-"""Checks of what a component promises, for anybody's components.
+"""The conformance kit: what every component of a slot must keep, for anybody's components.
 
-`make_probe` builds a component from its params and knows how to call it, the checks say what holds
-for every component of its slot, and the strategies, which need hypothesis, draw what to check it
-on.
+One list of checks has three doors: `conformance` for pytest, `check_component` without it, and the
+command ``kokoro-core conformance``. The strategies draw what others' own tests can be tried on.
+Importing this package imports neither torch nor hypothesis; what is used of it does.
 """
 
-from kokoro_core.testing.batches import RaggedBatch
-from kokoro_core.testing.probes import Outputs, Probe, make_probe
+from __future__ import annotations
 
-__all__ = ["Outputs", "Probe", "RaggedBatch", "make_probe"]
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kokoro_core.testing.batches import RaggedBatch
+    from kokoro_core.testing.component import check_component
+    from kokoro_core.testing.report import ConformanceError, Report, Result
+    from kokoro_core.testing.spec_strategies import specs
+    from kokoro_core.testing.strategies import chunkings, durations, padding, ragged_batches
+    from kokoro_core.testing.subject import Subject
+
+_HOMES = {
+    "ConformanceError": "report",
+    "RaggedBatch": "batches",
+    "Report": "report",
+    "Result": "report",
+    "Subject": "subject",
+    "check_component": "component",
+    "chunkings": "strategies",
+    "durations": "strategies",
+    "padding": "strategies",
+    "ragged_batches": "strategies",
+    "specs": "spec_strategies",
+}
+
+__all__ = [
+    "ConformanceError",
+    "RaggedBatch",
+    "Report",
+    "Result",
+    "Subject",
+    "check_component",
+    "chunkings",
+    "durations",
+    "padding",
+    "ragged_batches",
+    "specs",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module `kokoro_core.testing` has no attribute `{name}`")
+    return getattr(import_module(f"kokoro_core.testing.{_HOMES[name]}"), name)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from kokoro_core.masks import padding_mask_from_lengths
+from kokoro_core.spec.capabilities import SideInput
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,20 @@ class RaggedBatch:
         """Return integers (B, T) from `low` to `high` - 1."""
         shape = (len(self.lengths), self.width)
         return torch.randint(low, high, shape, generator=self._generator(stream))
+
+    def side_input(self, looks: SideInput, steps: int, *, stream: int) -> Tensor:
+        """Return a side input that looks as declared: (B, …) or (B, steps, …)."""
+        shape = (len(self.lengths),) if looks.per == "row" else (len(self.lengths), steps)
+        generator = self._generator(stream)
+        if looks.kind == "index":
+            return torch.randint(0, looks.width or 1, shape, generator=generator)
+        channels = () if looks.width is None else (looks.width,)
+        return torch.randn((*shape, *channels), generator=generator, dtype=torch.float64)
+
+    def of_other_lengths(self) -> RaggedBatch:
+        """Return a batch of as many rows whose lengths are others, and so is which is longest."""
+        lengths = tuple((3 * length + row) % 7 + 2 for row, length in enumerate(self.lengths))
+        return RaggedBatch(lengths, 1, self.seed)
 
     def _generator(self, stream: int) -> torch.Generator:
         return torch.Generator().manual_seed(self.seed * 1000 + stream)

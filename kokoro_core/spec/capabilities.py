@@ -1,0 +1,76 @@
+"""`Capabilities`: what a component says of itself, so that the conformance kit asks the right things.
+
+This file imports no torch: a params class declares capabilities, and ``describe`` shows them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Reach = int | tuple[int | None, int | None] | None
+
+
+@dataclass(frozen=True)
+class SideInput:
+    """What a side input looks like, so that the kit can make one.
+
+    Attributes:
+        kind: Normal numbers, or indices from 0 to `width` - 1.
+        per: One a row, or one a step of the component's first input.
+        width: Channels of a ``float``, or None for one number without a channel axis; the number
+            of indices of an ``index``.
+    """
+
+    kind: Literal["float", "index"] = "float"
+    per: Literal["row", "step"] = "row"
+    width: int | None = None
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What a component can do; what is not said is as most components of its slot are.
+
+    A "no" takes the checks away that a component cannot pass, and brings the check that it says no
+    clearly, or that the "no" is still true.
+
+    Attributes:
+        nan_safe_padding: Padding may hold NaN. No: a NaN there must raise or make the row NaN; it
+            must never change a number in silence.
+        empty_rows: A row may be padding alone. No: such a row must raise a ValueError.
+        float64: It computes in float64. No: it is checked in float32, with a wider tolerance, and
+            must refuse float64.
+        low_precision: It computes in bfloat16 and float16. No: it must refuse them.
+        compilable: ``torch.compile`` makes one graph of it. No: it must fail to.
+        exportable: ``torch.export`` takes it. None: nothing is said, and nothing checked.
+        receptive_field: Steps at each side that an output step depends on, or (before, after);
+            None in it is all of them.
+        position_free: The order of the steps of a row does not matter.
+        blends: (Regulators) A frame may be made of several phonemes. No: each frame is a copy.
+        chunked_steps: (Autoregressive decoders) `step` takes several groups of frames at once.
+        forkable: (Autoregressive decoders) Rows of a state can be selected.
+        shared_tensors: Parameters may be tied to each other.
+        side_inputs: How each side input of ``needs`` looks that the kit does not know (it knows
+            ``plan`` and ``noise``).
+    """
+
+    nan_safe_padding: bool = True
+    empty_rows: bool = True
+    float64: bool = True
+    low_precision: bool = True
+    compilable: bool = True
+    exportable: bool | None = None
+    receptive_field: Reach = None
+    position_free: bool = False
+    blends: bool = False
+    chunked_steps: bool = True
+    forkable: bool = True
+    shared_tensors: bool = False
+    side_inputs: Mapping[str, SideInput] = field(default_factory=dict)
+
+    @property
+    def reach(self) -> tuple[int | None, int | None]:
+        """Steps (before, after) that an output step depends on; None: all."""
+        field = self.receptive_field
+        return field if isinstance(field, tuple) else (field, field)

@@ -1,0 +1,65 @@
+"""`Check`: one property, what it is tried on, and for which components it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from kokoro_core.testing.cases import Cases
+from kokoro_core.testing.subject import Subject
+
+Data = TypeVar("Data")
+
+ROWS = ("encoder", "duration_predictor", "regulator", "decoder", "postnet")
+"""Slots whose components turn rows into rows."""
+
+PARTS = (*ROWS, "positional_encoding")
+
+
+@dataclass(frozen=True)
+class Check(Generic[Data]):
+    """A property of a component.
+
+    Attributes:
+        id: Its name, the same in all doors and all versions.
+        holds: Raises an AssertionError if the component breaks the property on some data.
+        cases: What data there is.
+        slots: Of the components that have it.
+        bug: A real bug that it stands for, by its public number.
+        since: Version of the list of checks that brought it.
+        skip: Returns why a component does not have the property, or None.
+        explicit: Whether it is tried on the corners alone, since drawing adds nothing or costs much.
+    """
+
+    id: str
+    holds: Callable[[Subject, Data], None]
+    cases: Cases[Data]
+    slots: tuple[str, ...]
+    bug: str
+    since: int = 1
+    skip: Callable[[Subject], str | None] = field(default=lambda _: None)
+    explicit: bool = False
+
+    @property
+    def meaning(self) -> str:
+        """What it says, in a sentence."""
+        return " ".join((self.holds.__doc__ or "").split("\n\n")[0].split())
+
+
+def check(
+    id: str,  # noqa: A002 - the name that the attribute has
+    *,
+    cases: Cases[Any],
+    slots: tuple[str, ...] = ROWS,
+    bug: str,
+    since: int = 1,
+    skip: Callable[[Subject], str | None] = lambda _: None,
+    explicit: bool = False,
+) -> Callable[[Callable[[Subject, Any], None]], Check[Any]]:
+    """Make a check of a function; it enters the list in `kokoro_core.testing.checks` by name."""
+
+    def made(function: Callable[[Subject, Any], None]) -> Check[Any]:
+        return Check(id, function, cases, slots, bug, since, skip, explicit)
+
+    return made

@@ -1,0 +1,104 @@
+"""Recomputing a stack in training changes neither results nor gradients."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from kokoro_core.nn.stack import CheckpointedStack
+from kokoro_core.testing.batches import RaggedBatch
+from kokoro_core.testing.cases import Cases
+from kokoro_core.testing.check import check
+from kokoro_core.testing.compare import assert_same, projection
+from kokoro_core.testing.inputs import Inputs, Outputs
+from kokoro_core.testing.probes import Probe
+from kokoro_core.testing.subject import Subject
+
+
+@dataclass(frozen=True)
+class Recomputing:
+    """How a stack is recomputed.
+
+    Attributes:
+        segments: Of each stack.
+        frozen: Whether what comes before the stack, and its first layer, are frozen.
+        seed: Of the numbers.
+    """
+
+    segments: int
+    frozen: bool = False
+    seed: int = 0
+
+
+RECOMPUTING = Cases(
+    Recomputing,
+    (Recomputing(1), Recomputing(2), Recomputing(4), Recomputing(2, frozen=True)),
+)
+BATCH = RaggedBatch((6, 3, 5), 1)
+
+
+def _no_stack(subject: Subject) -> str | None:
+    return None if _stacks(subject.component) else "it has no `CheckpointedStack`"
+
+
+def _stacks(component: Any) -> list[CheckpointedStack]:
+    return [each for each in component.modules() if isinstance(each, CheckpointedStack)]
+
+
+@check(
+    "checkpointing",
+    cases=RECOMPUTING,
+    skip=_no_stack,
+    bug="OLMo-core PR#828, transformers#21381, open_clip#573: other dropout, or no gradients at all",
+)
+def checkpointing(subject: Subject, data: Recomputing) -> None:
+    """Recomputing gives the same outputs and all gradients, with dropout and with a frozen start."""
+    dropping = subject.dropping() if subject.has_dropout else subject
+    component = dropping.build(seed=data.seed)
+    if data.frozen:
+        _freeze_start(component)
+    probe = dropping.probe_of(component)
+    inputs = probe.inputs(BATCH)
+    plain, plain_gradients = _train_once(probe, inputs, None)
+    again, gradients = _train_once(probe, inputs, data.segments)
+    for name, tensor in plain.tensors.items():
+        assert_same(again.tensors[name], tensor, f"`{name}` must be the same when recomputed")
+    missing = plain_gradients.keys() - gradients.keys()
+    assert not missing, f"{sorted(missing)} must get a gradient when recomputed"
+    for name, gradient in plain_gradients.items():
+        promise = f"the gradient of `{name}` must be the same when recomputed"
+        assert_same(gradients[name], gradient, promise)
+
+
+def _freeze_start(component: Any) -> None:
+    inside = {id(each) for stack in _stacks(component) for each in stack.parameters()}
+    first = {id(each) for stack in _stacks(component) for each in stack[0].parameters()}
+    for parameter in component.parameters():
+        if id(parameter) not in inside or id(parameter) in first:
+            parameter.requires_grad_(False)
+    for stack in _stacks(component):
+        for parameter in stack[-1].parameters():
+            parameter.requires_grad_(True)
+
+
+def _train_once(
+    probe: Probe, inputs: Inputs, segments: int | None
+) -> tuple[Outputs, dict[str, Tensor]]:
+    """Return outputs and gradients in training; the random state differs on the way back."""
+    component = probe.component.train()
+    component.zero_grad()
+    for stack in _stacks(component):
+        stack.segments = segments
+    torch.manual_seed(11)
+    outputs = probe.run(inputs)
+    torch.manual_seed(12)
+    projection(outputs).backward()  # type: ignore[no-untyped-call]
+    gradients = {
+        name: each.grad.clone()
+        for name, each in component.named_parameters()
+        if each.grad is not None
+    }
+    return outputs, gradients

@@ -1,0 +1,164 @@
+"""One graph for every length."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from kokoro_core.testing.batches import RaggedBatch
+from kokoro_core.testing.cases import Cases
+from kokoro_core.testing.check import check
+from kokoro_core.testing.compare import assert_same_outputs
+from kokoro_core.testing.inputs import Inputs, Outputs
+from kokoro_core.testing.probes import Probe
+from kokoro_core.testing.probes.parts import RegulatorProbe
+from kokoro_core.testing.subject import Subject
+
+TWO_LENGTHS = Cases(RaggedBatch, (RaggedBatch((5, 9, 4), 1, 3),))
+OTHER = RaggedBatch((7, 3, 12), 2, 4)
+
+
+def _no_compile(subject: Subject) -> str | None:
+    return None if subject.capabilities.compilable else "declares `compilable=False`"
+
+
+@check(
+    "compile",
+    cases=TWO_LENGTHS,
+    skip=_no_compile,
+    bug="pytorch#178677, pytorch#39067: code that no graph can hold",
+)
+def compiled(subject: Subject, batch: RaggedBatch) -> None:
+    """`torch.compile` makes one graph that serves another length and gives the same."""
+    torch._dynamo.reset()
+    try:
+        _assert_compiles(subject, batch)
+    finally:
+        torch._dynamo.reset()
+
+
+def _assert_compiles(subject: Subject, batch: RaggedBatch) -> None:
+    graphs: list[Any] = []
+
+    def count(graph: Any, _: Any) -> Any:
+        graphs.append(graph)
+        return graph.forward
+
+    probe = _with_room(subject.probe)
+    compiled = _compiled(probe, count)
+    for each in (batch, OTHER):
+        inputs = probe.inputs(each)
+        expected = probe.run(inputs)
+        with torch.no_grad():
+            assert_same_outputs(compiled(inputs), expected, "must be the same when compiled")
+        made = len(graphs)
+        if each is batch:
+            first = made
+    assert made == first, "another length must not need another graph"
+
+
+def _with_room(probe: Probe) -> Probe:
+    """Return a probe that asks nothing of the device: a plan's width is given."""
+    return replace(probe, num_frames=50) if isinstance(probe, RegulatorProbe) else probe
+
+
+def _compiled(probe: Probe, backend: Any) -> Any:
+    """Return the probe's call with the component's entry points compiled."""
+    component = _EntryPoints(probe.component, backend)
+    return probe.on(component).run
+
+
+class _EntryPoints:
+    """A component of which every entry point is compiled."""
+
+    def __init__(self, component: Any, backend: Any) -> None:
+        self._component = component
+        self._compiled = {
+            name: torch.compile(
+                getattr(component, name), backend=backend, fullgraph=True, dynamic=True
+            )
+            for name in type(component).entry_points
+        }
+
+    @property
+    def __class__(self) -> Any:  # what a probe asks with isinstance
+        return type(self._component)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._compiled["forward"](*args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        compiled = self.__dict__["_compiled"]
+        return compiled[name] if name in compiled else getattr(self.__dict__["_component"], name)
+
+
+@check(
+    "compile-is-refused",
+    cases=TWO_LENGTHS,
+    skip=lambda subject: None if _no_compile(subject) else "it compiles",
+    bug="pytorch#178677",
+)
+def compile_is_refused(subject: Subject, batch: RaggedBatch) -> None:
+    """A component that declares `compilable=False` does not compile to one graph."""
+    try:
+        compiled.holds(subject, batch)
+    except Exception:
+        return
+    raise AssertionError("it compiles, so it must not declare `compilable=False`")
+
+
+class _Exported(torch.nn.Module):
+    """A component's call with tensors alone, as `torch.export` wants it."""
+
+    def __init__(self, probe: Probe) -> None:
+        super().__init__()
+        self.component = probe.component
+        self.call = probe
+
+    def forward(self, tensors: dict[str, Any], padding: dict[str, Any]) -> dict[str, Any]:
+        outputs: Outputs = self.call.on(self.component).run(Inputs(tensors, padding))
+        return dict(outputs.tensors)
+
+
+def _says(subject: Subject, said: bool) -> str | None:
+    exportable = subject.capabilities.exportable
+    if exportable is said:
+        return None
+    return "says nothing of `exportable`" if exportable is None else f"`exportable={exportable}`"
+
+
+@check(
+    "export",
+    cases=TWO_LENGTHS,
+    skip=lambda subject: _says(subject, True),
+    bug="pytorch#87550, pytorch#156873: repeat_interleave cannot be exported",
+)
+def exported(subject: Subject, batch: RaggedBatch) -> None:
+    """`torch.export` takes it, and the program gives the same."""
+    probe = _with_room(subject.probe)
+    inputs = probe.inputs(batch)
+    arguments = (dict(inputs.tensors), dict(inputs.padding))
+    program = torch.export.export(_Exported(probe), arguments, strict=False)
+    got = program.module()(*arguments)
+    expected = probe.run(inputs)
+    result = Outputs({name: got[name] for name in expected.tensors}, expected.padding_mask)
+    assert_same_outputs(
+        result, Outputs(expected.tensors, expected.padding_mask), "must be exported"
+    )
+
+
+@check(
+    "export-is-refused",
+    cases=TWO_LENGTHS,
+    skip=lambda subject: _says(subject, False),
+    bug="pytorch#87550",
+)
+def export_is_refused(subject: Subject, batch: RaggedBatch) -> None:
+    """A component that declares `exportable=False` cannot be exported."""
+    try:
+        exported.holds(subject, batch)
+    except Exception:
+        return
+    raise AssertionError("it can be exported, so it must not declare `exportable=False`")

@@ -1,0 +1,196 @@
+"""What an autoregressive decoder promises: causality, and that a step equals one parallel pass."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from kokoro_core.contracts import AutoregressiveDecoder
+from kokoro_core.masks import zero_padding
+from kokoro_core.nn.shift import shift_right
+from kokoro_core.testing.batches import RaggedBatch
+from kokoro_core.testing.cases import BATCHES, ONCE, Nothing
+from kokoro_core.testing.check import check
+from kokoro_core.testing.compare import assert_same, tolerance_of
+from kokoro_core.testing.scripts import DECODINGS, STEPS
+from kokoro_core.testing.subject import Subject
+from kokoro_core.testing.walk import Decoding, walk
+
+SLOT = ("decoder",)
+
+
+def _parallel(subject: Subject) -> str | None:
+    made_in_steps = isinstance(subject.component, AutoregressiveDecoder)
+    return None if made_in_steps else "it makes all frames at once"
+
+
+@check(
+    "causality",
+    cases=BATCHES,
+    slots=SLOT,
+    skip=_parallel,
+    bug="magvit2-pytorch PR#27, nanochat#844: a frame that knows itself",
+)
+def causality(subject: Subject, batch: RaggedBatch) -> None:
+    """A frame is made without itself and later ones, and with the group before it."""
+    probe = subject.probe
+    group = probe.component.reduction_factor
+    inputs = probe.inputs(RaggedBatch(batch.lengths[:2], batch.extra, batch.seed))
+    before = probe.run(inputs)
+    for frame in range(before.padding_mask.shape[1]):
+        changed = inputs.tensors["mel_specs"].clone()
+        changed[:, frame] += 1
+        after = probe.run(inputs.changed(mel_specs=changed))
+        first = (frame // group + 1) * group
+        for name, tensor in before.tensors.items():
+            promise = f"`{name}` must not know frame {frame} before step {first}"
+            assert_same(after.tensors[name][:, :first], tensor[:, :first], promise)
+        if (frame + 1) % group == 0:
+            told = (after.tensors["mel"] - before.tensors["mel"])[:, first : first + group]
+            heard = told.detach().abs().amax(2)[~before.padding_mask[:, first : first + group]]
+            limit = tolerance_of(before.tensors["mel"])
+            assert bool((heard > limit).all()), f"step {first} must know frame {frame}"
+
+
+@check(
+    "step-equals-forward",
+    cases=STEPS,
+    slots=SLOT,
+    skip=_parallel,
+    bug="transformers#18104, fla#766, onnxruntime-genai PR#2354: positions or caches one off",
+)
+def step_equals_forward(subject: Subject, data: Decoding) -> None:
+    """Frames made one group at a time are those of one parallel pass, beginning with a zero frame."""
+    walk(subject.probe, data)
+
+
+@check(
+    "chunks-and-forks",
+    cases=DECODINGS,
+    slots=SLOT,
+    skip=lambda subject: _parallel(subject) or _limited(subject),
+    bug="fairseq#3908, unsloth#3699, transformers#37574: right for one step, wrong for a chunk",
+)
+def chunks_and_forks(subject: Subject, data: Decoding) -> None:
+    """Steps of any number of groups, and rows forked, reordered and dropped on the way, change nothing."""
+    walk(subject.probe, data)
+
+
+def _limited(subject: Subject) -> str | None:
+    declared = subject.capabilities
+    for name in ("chunked_steps", "forkable"):
+        if not getattr(declared, name):
+            return f"declares `{name}=False`"
+    return None
+
+
+@check(
+    "limits-are-said",
+    cases=ONCE,
+    slots=SLOT,
+    skip=lambda subject: _parallel(subject) or (None if _limited(subject) else "it has no limits"),
+    bug="fairseq#1686: incremental state that is not used, and nobody is told",
+)
+def limits_are_said(subject: Subject, data: Nothing) -> None:
+    """A decoder that declares `chunked_steps=False` or `forkable=False` raises when asked."""
+    from kokoro_core.testing.walk import Move, Walk
+
+    asked = {"chunked_steps": Move("step", 2), "forkable": Move("fork", rows=(0,))}
+    for name, move in asked.items():
+        if getattr(subject.capabilities, name):
+            continue
+        try:
+            Walk(subject.probe, RaggedBatch((6, 4))).move(move)
+        except (ValueError, NotImplementedError):
+            continue
+        raise AssertionError(f"it must raise, or not declare `{name}=False`")
+
+
+@check(
+    "step-cost",
+    cases=ONCE,
+    slots=SLOT,
+    skip=_parallel,
+    bug="the whole past computed again for every frame: 40 ms a frame at 100 frames, 184 at 400",
+)
+def step_cost(subject: Subject, data: Nothing) -> None:
+    """A late step puts no more rows through its weights than an early one, and computes little more."""
+    counts = []
+    state, frames = _begun(subject, RaggedBatch((48,)))
+    for piece in frames:
+        with _Counting() as counting, torch.no_grad():
+            subject.component.step(piece, state)
+        counts.append((counting.rows, counting.numbers))
+    (early_rows, early), (late_rows, late) = counts[1], counts[-1]
+    assert late_rows <= early_rows, (
+        f"step {len(counts)} must put as many rows through its weights as step 2: "
+        f"{late_rows}, not {early_rows}"
+    )
+    assert late <= 12 * early, (
+        f"step {len(counts)} must cost little more than step 2: it makes {late:,} numbers, {early:,}"
+    )
+
+
+def _begun(subject: Subject, batch: RaggedBatch) -> tuple[Any, list[torch.Tensor]]:
+    probe = subject.probe
+    inputs = probe.inputs(batch)
+    side = probe.side_inputs(inputs, inputs.padding["mel_specs"])
+    group = probe.component.reduction_factor
+    fed = shift_right(zero_padding(inputs.tensors["mel_specs"], inputs.padding["mel_specs"]), group)
+    memory = inputs.tensors["memory"], inputs.padding["memory"]
+    state = probe.component.init_state(*memory, fed.shape[1], **side)
+    return state, list(fed.split(group, 1))
+
+
+class _Counting(TorchDispatchMode):
+    """Counts rows that enter products with weights, and numbers that are made."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows = 0
+        self.numbers = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        name = func.overloadpacket.__name__
+        if name in ("mm", "addmm"):
+            self.rows += args[-2].shape[0]
+        if isinstance(result, torch.Tensor) and not _is_view(result, args):
+            self.numbers += result.numel()
+        return result
+
+
+def _is_view(result: torch.Tensor, args: Any) -> bool:
+    place = result.untyped_storage().data_ptr()
+    tensors = [each for each in args if isinstance(each, torch.Tensor)]
+    return any(each.untyped_storage().data_ptr() == place for each in tensors)
+
+
+@check(
+    "room",
+    cases=ONCE,
+    slots=SLOT,
+    skip=_parallel,
+    bug="transformers#37574, ming024/FastSpeech2#147: a full cache that wraps, or frames cut off",
+)
+def room(subject: Subject, data: Nothing) -> None:
+    """A step beyond the room that was asked for raises, or is as right as any other."""
+    probe = subject.probe
+    inputs = probe.inputs(RaggedBatch((8,)))
+    group = probe.component.reduction_factor
+    side = probe.side_inputs(inputs, inputs.padding["mel_specs"])
+    fed = shift_right(inputs.tensors["mel_specs"], group)
+    memory = inputs.tensors["memory"], inputs.padding["memory"]
+    state = probe.component.init_state(*memory, 2 * group, **side)
+    expected = probe.run(inputs).tensors["mel"]
+    for number, piece in enumerate(fed.split(group, 1)[:4]):
+        try:
+            mel, _ = probe.component.step(piece, state)
+        except (ValueError, IndexError, RuntimeError):
+            assert number >= 2, "there must be room for as many frames as were asked for"
+            return
+        first = number * group
+        promise = f"frame {first} must be right, or refused for lack of room"
+        assert_same(mel, expected[:, first : first + group], promise)

@@ -1,0 +1,128 @@
+"""How a component begins: from the seed alone, no two parts the same, all of it able to learn."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from kokoro_core.testing.batches import RaggedBatch
+from kokoro_core.testing.cases import ONCE, ONE_BATCH, Nothing
+from kokoro_core.testing.check import PARTS, check
+from kokoro_core.testing.compare import assert_identical, projection
+from kokoro_core.testing.subject import Subject
+
+
+@check(
+    "seeded",
+    cases=ONCE,
+    slots=PARTS,
+    bug="fairseq2#1038: weights that do not follow the seed",
+)
+def seeded(subject: Subject, data: Nothing) -> None:
+    """The same seed builds the same weights, and another seed builds others."""
+    first, again, other = (
+        dict(subject.build(seed=seed, jitter=0).named_parameters()) for seed in (1, 1, 2)
+    )
+    assert first.keys() == again.keys(), "the same settings must build the same parameters"
+    for name, parameter in first.items():
+        assert_identical(
+            again[name].detach(), parameter.detach(), f"`{name}` must follow the seed alone"
+        )
+    drawn = [name for name, parameter in first.items() if _is_drawn(parameter)]
+    same = [name for name in drawn if torch.equal(first[name], other[name])]
+    assert not same, f"{same} must be others with another seed"
+
+
+@check(
+    "twins-differ",
+    cases=ONCE,
+    slots=PARTS,
+    bug="torchtune#2270: deep-copied layers that begin the same",
+)
+def twins_differ(subject: Subject, data: Nothing) -> None:
+    """No two parameters that are drawn at random begin with the same numbers."""
+    by_shape: dict[tuple[int, ...], list[tuple[str, Tensor]]] = defaultdict(list)
+    for name, parameter in subject.build(jitter=0).named_parameters():
+        if _is_drawn(parameter):
+            by_shape[tuple(parameter.shape)].append((name, parameter))
+    for alike in by_shape.values():
+        for number, (name, parameter) in enumerate(alike):
+            for other, twin in alike[:number]:
+                same = parameter is not twin and torch.equal(parameter, twin)
+                assert not same, f"`{name}` and `{other}` must not begin with the same numbers"
+
+
+def _is_drawn(parameter: Tensor) -> bool:
+    """Return whether the numbers of a parameter come from a generator: no two are the same."""
+    return parameter.numel() > 1 and len(parameter.detach().unique()) > 1
+
+
+@check(
+    "parameters-learn",
+    cases=ONE_BATCH,
+    slots=("encoder", "duration_predictor", "regulator", "decoder", "postnet"),
+    bug="transformers#23170: parameters that never get a gradient",
+)
+def parameters_learn(subject: Subject, batch: RaggedBatch) -> None:
+    """Every parameter gets a gradient that is finite and not 0 everywhere."""
+    component = subject.build()
+    probe = subject.probe_of(component)
+    for seed in range(3):
+        inputs = probe.inputs(RaggedBatch((9, 5, 7), 1, batch.seed + seed))
+        total = projection(_training_outputs(probe, inputs))
+        if total.requires_grad:
+            total.backward()  # type: ignore[no-untyped-call]
+    for name, parameter in component.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        assert parameter.grad is not None, f"the parameter `{name}` must get a gradient"
+        assert bool(parameter.grad.isfinite().all()), f"the gradient of `{name}` must be finite"
+        assert bool((parameter.grad != 0).any()), f"the gradient of `{name}` must not be all 0"
+
+
+def _training_outputs(probe: Any, inputs: Any) -> Any:
+    return probe.run(inputs)
+
+
+@check(
+    "untied",
+    cases=ONCE,
+    slots=PARTS,
+    skip=lambda subject: (
+        "declares `shared_tensors`" if subject.capabilities.shared_tensors else None
+    ),
+    bug="safetensors#98, accelerate PR#2875: tied tensors that are not saved, or not tied again",
+)
+def untied(subject: Subject, data: Nothing) -> None:
+    """No two names of the state share memory, and no module stands at two places."""
+    component = subject.build()
+    owners: dict[int, str] = {}
+    for name, tensor in component.state_dict().items():
+        place = tensor.untyped_storage().data_ptr()
+        if tensor.numel() == 0:
+            continue
+        assert place not in owners, (
+            f"`{name}` and `{owners[place]}` must not share memory, or the component must declare "
+            f"`shared_tensors`"
+        )
+        owners[place] = name
+
+
+@check(
+    "tied",
+    cases=ONCE,
+    slots=PARTS,
+    skip=lambda subject: (
+        None if subject.capabilities.shared_tensors else "does not declare `shared_tensors`"
+    ),
+    bug="safetensors#98",
+)
+def tied(subject: Subject, data: Nothing) -> None:
+    """A component that declares `shared_tensors` does share some."""
+    places = [each.untyped_storage().data_ptr() for each in subject.build().state_dict().values()]
+    assert len(set(places)) < len(places), (
+        "no tensors are shared, so the component must not declare `shared_tensors`"
+    )

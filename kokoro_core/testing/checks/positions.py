@@ -1,0 +1,236 @@
+"""What a positional encoding promises."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from kokoro_core.testing.cases import ONCE, POSITIONS, Nothing, PositionCase
+from kokoro_core.testing.check import check
+from kokoro_core.testing.compare import assert_same
+from kokoro_core.testing.subject import NUM_HEADS, Subject
+
+SLOT = ("positional_encoding",)
+
+
+def vectors(subject: Subject, data: PositionCase, rows: int = 2) -> tuple[Tensor, Tensor, Tensor]:
+    """Return x (B, T, H), queries and keys (B, heads, T, H/heads)."""
+    generator = torch.Generator().manual_seed(data.seed)
+    width = subject.sizes.hidden_dim
+    x = torch.randn(rows, data.length, width, generator=generator, dtype=subject.dtype)
+    # (B, T, H) -> (B, heads, T, H/heads)
+    q = x.reshape(rows, data.length, NUM_HEADS, width // NUM_HEADS).transpose(1, 2)
+    return x, q, q.flip(2)
+
+
+@check(
+    "position-offset",
+    cases=POSITIONS,
+    slots=SLOT,
+    bug="transformers#18104, espnet#4940: positions that begin at 0 again in each step",
+)
+def position_offset(subject: Subject, data: PositionCase) -> None:
+    """What stands at later positions is encoded as it is in the whole sequence."""
+    encoding, start = subject.component, data.start
+    x, q, k = vectors(subject, data)
+    weights = (q @ k.transpose(2, 3)).softmax(3)
+    every = torch.arange(data.length)
+    late = every[start:]
+    assert_same(
+        encoding.add(x[:, start:], late),
+        encoding.add(x, every)[:, start:],
+        "`add` must know positions",
+    )
+    turned_q, turned_k = encoding.rotate(q, k, every, every)
+    late_q, late_k = encoding.rotate(q[:, :, start:], k, late, every)
+    assert_same(late_q, turned_q[:, :, start:], "`rotate` must know the queries' positions")
+    assert_same(late_k, turned_k, "`rotate` must know the keys' positions")
+    few, _ = encoding.rotate(k[:, :, start:], q[:, :, start:], late, late)
+    whole, _ = encoding.rotate(k, q, every, every)
+    assert_same(few, whole[:, :, start:], "`rotate` must know the keys' positions")
+    late_bias, bias = encoding.bias(late, every), encoding.bias(every, every)
+    _assert_slice("bias", late_bias, bias, start)
+    _assert_slice(
+        "content_bias",
+        encoding.content_bias(q[:, :, start:], late, every),
+        encoding.content_bias(q, every, every),
+        start,
+    )
+    _assert_slice(
+        "values",
+        encoding.values(weights[:, :, start:], late, every),
+        encoding.values(weights, every, every),
+        start,
+    )
+
+
+def _assert_slice(name: str, got: Tensor | None, whole: Tensor | None, start: int) -> None:
+    assert (got is None) == (whole is None), f"`{name}` must not come and go with positions"
+    if got is not None and whole is not None:
+        assert_same(got, whole[..., start:, :], f"`{name}` must know the queries' positions")
+
+
+@check(
+    "positions-of-rows",
+    cases=POSITIONS,
+    slots=SLOT,
+    bug="unsloth#3699, nnsight PR#673: positions that are not of the row",
+)
+def positions_of_rows(subject: Subject, data: PositionCase) -> None:
+    """Positions (B, T) give each row what its own positions (T,) give it."""
+    encoding = subject.component
+    x, q, k = vectors(subject, data)
+    every = torch.arange(data.length)
+    positions = torch.stack([every, every.flip(0)])
+    added, (turned, turned_k) = (
+        encoding.add(x, positions),
+        encoding.rotate(q, k, positions, positions),
+    )
+    bias = encoding.bias(positions, positions)
+    for row, own in enumerate(positions):
+        one = slice(row, row + 1)
+        assert_same(added[row], encoding.add(x[one], own)[0], "`add` must follow the row")
+        alone, alone_k = encoding.rotate(q[one], k[one], own, own)
+        assert_same(turned[row], alone[0], "`rotate` must follow the row")
+        assert_same(turned_k[row], alone_k[0], "`rotate` must follow the row")
+        expected = encoding.bias(own, own)
+        assert (bias is None) == (expected is None), "a bias must not come and go with positions"
+        if bias is not None and expected is not None:
+            assert_same(bias[row], expected, "`bias` must follow the row")
+
+
+@check(
+    "position-limit",
+    cases=ONCE,
+    slots=SLOT,
+    bug="ming024/FastSpeech2#147, TensorFlowTTS#142: cut off, or read beside the table",
+)
+def position_limit(subject: Subject, data: Nothing) -> None:
+    """It refuses a sequence longer than `max_len`; without an end it knows any."""
+    encoding = subject.component
+    if encoding.max_len is None:
+        encoding.check_length(10**6)
+        return
+    encoding.check_length(encoding.max_len)
+    try:
+        encoding.check_length(encoding.max_len + 1)
+    except ValueError as error:
+        assert str(encoding.max_len) in str(error), f"the error must name {encoding.max_len}"
+        return
+    raise AssertionError(f"{encoding.max_len + 1} positions must be refused")
+
+
+def fingerprints(encoding: Any, width: int, positions: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return for each position what it adds to a vector and how it turns one (T, ·)."""
+    count = len(positions)
+    added = encoding.add(torch.zeros(1, count, width, dtype=dtype), positions)[0]
+    ones = torch.ones(1, NUM_HEADS, count, width // NUM_HEADS, dtype=dtype)
+    turned_q, turned_k = encoding.rotate(ones, ones, positions, positions)
+    # (1, heads, T, D) -> (T, heads · D)
+    flat = [each[0].transpose(0, 1).reshape(count, -1) for each in (turned_q, turned_k)]
+    return torch.cat([added, *flat], 1).detach()
+
+
+def _reach(encoding: Any, most: int) -> int:
+    return most if encoding.max_len is None else min(most, encoding.max_len)
+
+
+def _known_by_bias(encoding: Any, width: int, count: int, dtype: torch.dtype) -> bool:
+    positions = torch.arange(count)
+    q = torch.ones(1, NUM_HEADS, count, width // NUM_HEADS, dtype=dtype)
+    found = [encoding.bias(positions, positions), encoding.content_bias(q, positions, positions)]
+    rows = [each.detach().reshape(-1, count)[-1] for each in found if each is not None]
+    return any(len(row.unique()) > 2 for row in rows)
+
+
+@check(
+    "positions-distinct",
+    cases=ONCE,
+    slots=SLOT,
+    bug="speedyspeech#23, coqui pos_encoding: a formula in which many positions are the same",
+)
+def positions_distinct(subject: Subject, data: Nothing) -> None:
+    """No two positions are the same to it, unless it declares `position_free`: then all are."""
+    encoding, width = subject.component, subject.sizes.hidden_dim
+    count = _reach(encoding, 300)
+    prints = fingerprints(encoding, width, torch.arange(count), subject.dtype)
+    apart = torch.cdist(prints, prints) + torch.eye(count, dtype=subject.dtype)
+    by_bias = _known_by_bias(encoding, width, min(count, 40), subject.dtype)
+    if subject.capabilities.position_free:
+        same = float(apart.triu(1).max()) < 1e-9 and not by_bias
+        assert same, "an encoding that declares `position_free` must not tell positions apart"
+    elif not by_bias:
+        first, second = divmod(int(apart.argmin()), count)
+        assert float(apart.min()) > 1e-6, f"positions {first} and {second} must not be the same"
+
+
+@check(
+    "positions-smooth",
+    cases=ONCE,
+    slots=SLOT,
+    skip=lambda subject: (
+        "its positions are learned" if list(subject.component.parameters()) else None
+    ),
+    bug="coqui pos_encoding: a position multiplied where it should be divided",
+)
+def positions_smooth(subject: Subject, data: Nothing) -> None:
+    """Computed positions that are next to each other are more alike than distant ones."""
+    encoding, width = subject.component, subject.sizes.hidden_dim
+    count = _reach(encoding, 200)
+    prints = fingerprints(encoding, width, torch.arange(count), subject.dtype)
+    near = float((prints[1:] - prints[:-1]).norm(dim=1).mean())
+    far = float((prints[count // 2 :] - prints[: count - count // 2]).norm(dim=1).mean())
+    assert near <= 0.8 * far or far < 1e-9, (
+        f"neighbours must be more alike than distant positions: they are {near:.3g} and {far:.3g} apart"
+    )
+
+
+@check(
+    "position-accuracy",
+    cases=ONCE,
+    slots=SLOT,
+    bug="gpt-neox#1003, transformers#25681, transformers#29496: angles computed in half precision",
+)
+def position_accuracy(subject: Subject, data: Nothing) -> None:
+    """In float32 far positions are as in float64, also after a stay in bfloat16."""
+    encoding, width = subject.build(), subject.sizes.hidden_dim
+    positions = torch.arange(_reach(encoding, 4000))[-50:]
+    expected = fingerprints(encoding, width, positions, torch.float64)
+    moved = subject.build().float()
+    weights = {name: each.clone() for name, each in moved.state_dict().items()}
+    for promise in ("as exact in float32", "as exact after bfloat16 and back"):
+        got = fingerprints(moved, width, positions, torch.float32).double()
+        off = float((got - expected).abs().max())
+        assert off < 2e-3, f"far positions must be {promise}, not off {off:.3g}"
+        moved = moved.to(torch.bfloat16).float()
+        moved.load_state_dict(weights)
+
+
+@check(
+    "position-neutral",
+    cases=POSITIONS,
+    slots=SLOT,
+    bug="transformers#47741: writing into the caller's tensors",
+)
+def position_neutral(subject: Subject, data: PositionCase) -> None:
+    """It writes to nothing it is given, draws nothing, keeps shapes and dtypes, and repeats itself."""
+    encoding = subject.component
+    x, q, k = vectors(subject, data)
+    every = torch.arange(data.length)
+    given = {"x": x, "q": q, "k": k, "positions": every}
+    kept = {name: each.clone() for name, each in given.items()}
+    before = torch.get_rng_state()
+    first = (encoding.add(x, every), *encoding.rotate(q, k, every, every))
+    second = (encoding.add(x, every), *encoding.rotate(q, k, every, every))
+    assert torch.equal(before, torch.get_rng_state()), "no random number must be drawn"
+    for name, tensor in given.items():
+        assert torch.equal(tensor, kept[name]), f"`{name}` must not be written to"
+    for name, got, again, source in zip(("add", "q", "k"), first, second, (x, q, k), strict=True):
+        assert got.shape == source.shape, f"`{name}` must keep the shape"
+        assert got.dtype == source.dtype, f"`{name}` must keep the dtype {source.dtype}"
+        assert torch.equal(got, again), f"`{name}` must be the same each time"
+    norms = [each.norm(dim=3) for each in (q, k)]
+    for turned, norm in zip(first[1:], norms, strict=True):
+        assert_same(turned.norm(dim=3), norm, "`rotate` must keep lengths")

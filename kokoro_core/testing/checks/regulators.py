@@ -1,0 +1,159 @@
+"""What a regulator promises, against an oracle that repeats each vector."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from kokoro_core.contracts import Plan
+from kokoro_core.testing.batches import RaggedBatch
+from kokoro_core.testing.cases import DURATIONS, DurationRows
+from kokoro_core.testing.check import check
+from kokoro_core.testing.compare import assert_identical, assert_same
+from kokoro_core.testing.subject import Subject
+
+SLOT = ("regulator",)
+
+
+def planned(subject: Subject, data: DurationRows, channels: int) -> tuple[Tensor, Tensor, Plan]:
+    """Return vectors (B, N, channels), the durations (B, N), and a plan for them."""
+    batch = RaggedBatch(tuple(len(row) for row in data.rows), 1, data.seed)
+    durations = torch.zeros(len(data.rows), batch.width, dtype=torch.int64)
+    for row, frames in enumerate(data.rows):
+        durations[row, : len(frames)] = torch.tensor(frames)
+    longest = max(sum(row) for row in data.rows)
+    num_frames = None if data.extra is None else longest + data.extra
+    hidden = batch.floats(subject.sizes.hidden_dim).to(subject.dtype)
+    inputs = subject.probe.with_side_inputs(
+        batch, type(subject.probe.inputs(batch))({"hidden": hidden}, {"hidden": batch.padding_mask})
+    )
+    side = subject.probe.side_inputs(inputs)
+    plan = subject.component.plan(hidden, durations, batch.padding_mask, num_frames, **side)
+    return batch.floats(channels, stream=5).to(subject.dtype), durations, plan
+
+
+@check(
+    "plan",
+    cases=DURATIONS,
+    slots=SLOT,
+    bug="TensorFlowTTS#107, espnet#3318, Muskits#126: a sum of durations that is not the length",
+)
+def plan(subject: Subject, data: DurationRows) -> None:
+    """A plan has as many frames as the durations sum to, row for row, and keeps the durations."""
+    _, durations, made = planned(subject, data, 1)
+    sums = [sum(row) for row in data.rows]
+    assert made.lengths.tolist() == sums, f"`lengths` must be {sums}, not {made.lengths.tolist()}"
+    assert_identical(made.durations, durations, "the plan must keep the durations")
+    width = max(sums) + (data.extra or 0)
+    expected = torch.arange(width) >= torch.tensor(sums).unsqueeze(1)
+    assert_identical(made.padding_mask, expected, "the padding mask must cover what is beyond")
+
+
+@check(
+    "repeats",
+    cases=DURATIONS,
+    slots=SLOT,
+    skip=lambda subject: "declares `blends`" if subject.capabilities.blends else None,
+    bug="ming024/FastSpeech2#55, TensorFlowTTS#256: frames of the wrong phoneme, zeros that last",
+)
+def repeats(subject: Subject, data: DurationRows) -> None:
+    """Each phoneme's vector is repeated for exactly as many frames as it lasts, to the bit."""
+    for channels in (1, 3):
+        x, _, made = planned(subject, data, channels)
+        memory = subject.component.expand(made, x)
+        for row, frames in enumerate(data.rows):
+            oracle = [x[row, place] for place, count in enumerate(frames) for _ in range(count)]
+            expected = torch.stack(oracle) if oracle else x.new_zeros(0, channels)
+            promise = f"row {row} must repeat each vector as often as its phoneme lasts"
+            assert_identical(memory[row, : len(oracle)], expected, promise)
+            assert bool((memory[row, len(oracle) :] == 0).all()), f"row {row} must be 0 at padding"
+
+
+@check(
+    "weights",
+    cases=DURATIONS,
+    slots=SLOT,
+    bug="a blend whose weights do not sum to 1, or that is a frame late",
+)
+def weights(subject: Subject, data: DurationRows) -> None:
+    """A frame is a mean of its row's phonemes: weights from 0 to 1 that sum to 1, in order."""
+    _, durations, made = planned(subject, data, 1)
+    identity = torch.eye(durations.shape[1], dtype=subject.dtype)
+    blend = subject.component.expand(made, identity.expand(len(durations), -1, -1))
+    valid = ~made.padding_mask
+    assert bool((blend >= 0).all()), "weights must not be negative"
+    assert_same(blend.sum(2), valid.to(blend.dtype), "weights must sum to 1, and to 0 at padding")
+    absent = (durations == 0).unsqueeze(1).expand_as(blend)
+    assert bool((blend[absent] == 0).all()), "a phoneme of 0 frames must have no part in a frame"
+    x, _, again = planned(subject, data, 3)
+    assert_same(subject.component.expand(again, x), blend @ x, "`expand` must be this blend")
+    places = torch.arange(durations.shape[1], dtype=subject.dtype)
+    mean = blend @ places
+    back = (mean.diff(dim=1) < -1e-9) & valid[:, 1:]
+    assert not bool(back.any()), "frames must not go back to earlier phonemes"
+
+
+LONG = DurationRows(((12, 12, 12), (8, 20, 8), (30, 6, 30)))
+
+
+@check(
+    "in-time",
+    cases=DURATIONS.of(LONG, DurationRows(((40,), (1, 39)))),
+    slots=SLOT,
+    bug="PaddleSpeech: memory that is frames late against the mel",
+)
+def in_time(subject: Subject, data: DurationRows) -> None:
+    """In the middle of its time a long phoneme has the most weight, and it ends within a frame."""
+    _, durations, made = planned(subject, data, 1)
+    identity = torch.eye(durations.shape[1], dtype=subject.dtype)
+    blend = subject.component.expand(made, identity.expand(len(durations), -1, -1))
+    for row, frames in enumerate(data.rows):
+        start = 0
+        for place, count in enumerate(frames):
+            if count >= 6:
+                own = blend[row, :, place]
+                others = blend[row].clone()
+                others[:, place] = -1
+                leads = (own > others.amax(1)).nonzero().flatten()
+                assert abs(int(leads.min()) - start) <= 1, f"phoneme {place} must begin in time"
+                ends = int(leads.max()) + 1
+                assert abs(ends - start - count) <= 1, f"phoneme {place} must end in time"
+            start += count
+
+
+@check(
+    "plan-gradient",
+    cases=DURATIONS,
+    slots=SLOT,
+    bug="PaddleSpeech#3032: a regulator that is cut off from the encoder",
+)
+def plan_gradient(subject: Subject, data: DurationRows) -> None:
+    """The gradient reaches the vectors: each frame passes on exactly 1 to the phonemes it is of."""
+    x, durations, made = planned(subject, data, 2)
+    x.requires_grad_()
+    memory = subject.component.expand(made, x)
+    valid = (~made.padding_mask).unsqueeze(2).expand_as(memory)
+    memory[valid].sum().backward()  # type: ignore[no-untyped-call]
+    assert x.grad is not None, "the gradient must reach the vectors"
+    frames = made.lengths.to(x.dtype)
+    assert_same(x.grad.sum(1)[:, 0], frames, "all frames together must pass on their number")
+    if not subject.capabilities.blends:
+        expected = durations.unsqueeze(2).expand_as(x).to(x.dtype)
+        assert_same(x.grad, expected, "the gradient of a phoneme must be its duration")
+
+
+@check(
+    "blends",
+    cases=DURATIONS.of(DurationRows(((3, 2, 4),))),
+    slots=SLOT,
+    skip=lambda subject: None if subject.capabilities.blends else "does not declare `blends`",
+    bug="a declaration that is no longer true",
+)
+def blends(subject: Subject, data: DurationRows) -> None:
+    """A regulator that declares `blends` makes some frame of more than one phoneme."""
+    _, durations, made = planned(subject, data, 1)
+    identity = torch.eye(durations.shape[1], dtype=subject.dtype)
+    blend = subject.component.expand(made, identity.expand(len(durations), -1, -1))
+    assert bool(((blend > 1e-9) & (blend < 1 - 1e-9)).any()), (
+        "each frame is of one phoneme, so the regulator must not declare `blends`"
+    )

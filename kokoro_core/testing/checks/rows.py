@@ -1,0 +1,137 @@
+"""A batch is the sum of its rows: shapes, zeros at padding, each row as if alone."""
+
+from __future__ import annotations
+
+from kokoro_core.testing.batches import RaggedBatch
+from kokoro_core.testing.cases import BATCHES
+from kokoro_core.testing.check import check
+from kokoro_core.testing.compare import assert_same, tolerance_of
+from kokoro_core.testing.probes import Probe
+from kokoro_core.testing.subject import Subject
+
+
+@check("shapes", cases=BATCHES, bug="tacotron2 PR#303, espnet#3318: a squeeze, a step too many")
+def shapes(subject: Subject, batch: RaggedBatch) -> None:
+    """Every output has the shape that its slot says, the inputs' dtype, and finite numbers."""
+    probe = subject.probe
+    outputs = probe.run(probe.inputs(batch))
+    rows, steps = outputs.padding_mask.shape
+    assert rows == len(batch.lengths), (
+        f"the output must have {len(batch.lengths)} rows as the input has, not {rows}"
+    )
+    assert steps >= max(outputs.lengths), "the padding mask must cover the longest row"
+    for name, tensor in outputs.tensors.items():
+        width = probe.widths()[name]
+        expected = (rows, steps) if width is None else (rows, steps, width)
+        assert tuple(tensor.shape) == expected, (
+            f"`{name}` must have the shape {expected}, not {tuple(tensor.shape)}"
+        )
+        assert tensor.dtype == probe.dtype, f"`{name}` must keep {probe.dtype}, not {tensor.dtype}"
+        assert bool(tensor.isfinite().all()), f"`{name}` must be finite"
+
+
+@check(
+    "padding-is-zero",
+    cases=BATCHES,
+    bug="jaywalnut310/vits#190, PaddleSpeech#3032: noise in the padded part",
+)
+def padding_is_zero(subject: Subject, batch: RaggedBatch) -> None:
+    """Every output is exactly 0 at padding."""
+    outputs = subject.probe.run(subject.probe.inputs(batch))
+    for name, tensor in outputs.tensors.items():
+        rest = tensor[outputs.padding_mask]
+        assert bool((rest == 0).all()), f"`{name}` must be 0 at padding, not {rest.abs().max()}"
+
+
+@check(
+    "row-alone",
+    cases=BATCHES,
+    bug="pytorch/audio#4205, espnet#6660, NeMo#3229: results change with the batch",
+)
+def row_alone(subject: Subject, batch: RaggedBatch) -> None:
+    """Each row gives alone, without padding, what it gives in a batch, and is as long."""
+    _assert_rows_alone(subject.probe, batch, "the same alone and in a batch")
+
+
+def _couples(subject: Subject) -> str | None:
+    return "its rows depend on each other in training" if _couples_rows(subject) else None
+
+
+def _couples_rows(subject: Subject) -> bool:
+    return bool(subject.component.couples_rows)
+
+
+@check(
+    "row-alone-in-training",
+    cases=BATCHES,
+    skip=_couples,
+    bug="pytorch#81985, mozilla/TTS#163: statistics of a batch with its padding",
+)
+def row_alone_in_training(subject: Subject, batch: RaggedBatch) -> None:
+    """In training without dropout each row gives what it gives alone, and what evaluation gives."""
+    probe = subject.probe_of(subject.build().train())
+    promise = "the same alone and in a batch, in training as well"
+    _assert_rows_alone(probe, batch, promise)
+    inputs = probe.inputs(batch)
+    trained, evaluated = probe.run(inputs), subject.probe.run(inputs)
+    for name, tensor in evaluated.tensors.items():
+        assert_same(
+            trained.tensors[name], tensor, f"`{name}` must be the same in training without dropout"
+        )
+
+
+@check(
+    "rows-are-coupled",
+    cases=BATCHES,
+    skip=lambda subject: None if _couples_rows(subject) else "its rows do not depend on each other",
+    bug="pytorch#70529: a batch norm nobody knew of",
+    explicit=True,
+)
+def rows_are_coupled(subject: Subject, batch: RaggedBatch) -> None:
+    """A component that declares `couples_rows` does couple its valid rows, and only in training."""
+    if len(batch.lengths) < 2:
+        return
+    probe = subject.probe_of(subject.build().train())
+    inputs = probe.inputs(batch)
+    together, alone = (
+        probe.run(inputs),
+        subject.probe_of(subject.build().train()).run(inputs.row(0)),
+    )
+    steps = alone.lengths[0]
+    differences = [
+        float((together.tensors[name][0, :steps] - tensor[0, :steps]).detach().abs().max())
+        for name, tensor in alone.tensors.items()
+    ]
+    assert max(differences) > tolerance_of(next(iter(alone.tensors.values()))), (
+        "a component whose rows are the same alone must not declare `couples_rows`"
+    )
+
+
+def _assert_rows_alone(probe: Probe, batch: RaggedBatch, promise: str) -> None:
+    inputs = probe.inputs(batch)
+    together = probe.run(inputs)
+    for row, steps in enumerate(together.lengths):
+        alone = probe.run(inputs.row(row))
+        assert alone.lengths[0] == steps, (
+            f"row {row} must have as many steps alone as in a batch: {alone.lengths[0]}, {steps}"
+        )
+        for name, tensor in alone.tensors.items():
+            assert_same(
+                together.tensors[name][row, :steps],
+                tensor[0, :steps],
+                f"`{name}` of row {row} must be {promise}",
+            )
+
+
+@check(
+    "permutation",
+    cases=BATCHES,
+    bug="ming024/FastSpeech2#55: a reshape that mixes rows of different lengths",
+)
+def permutation(subject: Subject, batch: RaggedBatch) -> None:
+    """Rows in another order give their results in that order."""
+    order = [*range(1, len(batch.lengths)), 0]
+    inputs = subject.probe.inputs(batch)
+    straight, turned = subject.probe.run(inputs), subject.probe.run(inputs.select(order))
+    for name, tensor in straight.tensors.items():
+        assert_same(turned.tensors[name], tensor[order], f"`{name}` must follow its row")

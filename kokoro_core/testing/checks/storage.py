@@ -1,0 +1,87 @@
+"""What is saved comes back: every weight, under names that stay."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from safetensors.torch import load, save
+
+from kokoro_core.testing.batches import RaggedBatch
+from kokoro_core.testing.cases import ONCE, ONE_BATCH, Nothing
+from kokoro_core.testing.check import PARTS, check
+from kokoro_core.testing.compare import assert_identical
+from kokoro_core.testing.counting import check_size
+from kokoro_core.testing.subject import NUM_HEADS, Subject
+
+
+@check(
+    "round-trip",
+    cases=ONE_BATCH,
+    slots=PARTS,
+    bug="safetensors PR#17, safetensors#98, transformers#34759: weights that do not come back",
+)
+def round_trip(subject: Subject, batch: RaggedBatch) -> None:
+    """Saved as safetensors and loaded strictly into another instance, it gives the same to the bit."""
+    original, other = subject.build(seed=1), subject.build(seed=2)
+    state = original.state_dict()
+    if not subject.capabilities.shared_tensors:
+        state = load(save(dict(state)))
+    other.load_state_dict(state, strict=True)
+    now = other.state_dict()
+    for name, tensor in original.state_dict().items():
+        assert_identical(now[name], tensor, f"`{name}` must come back as it was saved")
+    if subject.slot == "positional_encoding":
+        return
+    inputs = subject.probe.inputs(batch)
+    expected, got = (subject.probe_of(each).run(inputs) for each in (original, other))
+    for name, tensor in expected.tensors.items():
+        promise = f"`{name}` must be the same after saving and loading"
+        assert_identical(got.tensors[name], tensor, promise)
+
+
+def layout(component: Any) -> dict[str, list[Any]]:
+    """Return name, shape and dtype of everything in a component's state, as JSON has it."""
+    return {
+        name: [list(tensor.shape), str(tensor.dtype).removeprefix("torch.")]
+        for name, tensor in component.state_dict().items()
+    }
+
+
+@check(
+    "golden-keys",
+    cases=ONCE,
+    slots=PARTS,
+    skip=lambda subject: None if subject.golden is not None else "no golden keys are given",
+    bug="transformers PR#24505, coqui#3177, transformers#31633: old checkpoints that no longer load",
+)
+def golden_keys(subject: Subject, data: Nothing) -> None:
+    """Names, shapes and dtypes of the state are those that were written down for this version."""
+    with torch.device("meta"):
+        found = layout(subject.built())
+    golden = dict(subject.golden or {})
+    lost, new = golden.keys() - found.keys(), found.keys() - golden.keys()
+    assert not lost, f"{sorted(lost)} must stay in the state: old checkpoints have them"
+    assert not new, f"{sorted(new)} must not join the state: old checkpoints lack them"
+    changed = [name for name in golden if list(golden[name]) != found[name]]
+    assert not changed, f"{changed} must keep shape and dtype: old checkpoints have others"
+
+
+@check(
+    "size",
+    cases=ONCE,
+    slots=PARTS,
+    skip=lambda subject: _no_size(subject),
+    bug="a 10^12-parameter layer is built in a millisecond on the meta device, and then allocated",
+)
+def size(subject: Subject, data: Nothing) -> None:
+    """The size that the settings say is the size that is built, so that limits hold."""
+    check_size(subject.params, subject.sizes, num_heads=NUM_HEADS)  # type: ignore[arg-type]
+
+
+def _no_size(subject: Subject) -> str | None:
+    arguments: dict[str, Any] = {"sizes": subject.sizes}
+    if subject.slot == "positional_encoding":
+        arguments = {"hidden_dim": subject.sizes.hidden_dim, "num_heads": NUM_HEADS}
+    said = subject.params.size(**arguments)  # type: ignore[attr-defined]
+    return "its `size` says nothing, so no limit holds it" if said is None else None

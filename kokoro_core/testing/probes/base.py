@@ -1,0 +1,118 @@
+"""`Probe`: how a component of a slot is called, so that one check serves many slots."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self
+
+import torch
+from torch import Tensor
+
+from kokoro_core.contracts import Plan
+from kokoro_core.masks import lengths_from_padding_mask
+from kokoro_core.noise import RowNoise
+from kokoro_core.spec.capabilities import Capabilities
+from kokoro_core.spec.params import ComponentParams
+from kokoro_core.spec.sizes import Sizes
+from kokoro_core.testing.batches import RaggedBatch
+from kokoro_core.testing.inputs import Inputs, Outputs
+
+MADE_HERE = frozenset({"plan", "noise"})
+"""Side inputs that a probe knows how to make."""
+
+
+@dataclass(frozen=True)
+class Probe(ABC):
+    """Calls one component in the way of its slot.
+
+    Attributes:
+        component: In evaluation mode.
+        params: Its settings.
+        sizes: Of the model around it.
+        dtype: Of the floating inputs.
+    """
+
+    component: Any
+    params: ComponentParams
+    sizes: Sizes
+    dtype: torch.dtype = torch.float64
+
+    first: ClassVar[str]
+    """The input whose steps the batch gives."""
+    free_at_padding: ClassVar[frozenset[str]] = frozenset()
+    """Inputs whose padding may hold any value."""
+
+    def __post_init__(self) -> None:
+        unknown = self.params.needs - MADE_HERE - self.capabilities.side_inputs.keys()
+        if unknown:
+            raise ValueError(
+                f"`{type(self.params).__name__}` needs {', '.join(sorted(unknown))}, which the kit "
+                f"cannot make; say in `capabilities.side_inputs` what they look like."
+            )
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the component says of itself."""
+        return self.params.capabilities
+
+    def on(self, component: Any, dtype: torch.dtype | None = None) -> Self:
+        """Return a probe that calls another component in the same way."""
+        return replace(self, component=component, dtype=dtype or self.dtype)
+
+    @abstractmethod
+    def inputs(self, batch: RaggedBatch) -> Inputs:
+        """Return inputs of the batch's structure."""
+
+    @abstractmethod
+    def run(self, inputs: Inputs) -> Outputs:
+        """Call the component."""
+
+    @abstractmethod
+    def widths(self) -> dict[str, int | None]:
+        """Return for each output its channels, or None for (B, T)."""
+
+    def matters(self, inputs: Inputs) -> dict[str, Tensor]:
+        """Return for each input that must matter where it must, (B, T) bool."""
+        return {name: ~mask for name, mask in inputs.padding.items()}
+
+    def floats(self, batch: RaggedBatch, channels: int, *, stream: int = 0) -> Tensor:
+        """Return normal numbers (B, T, channels) of the probe's dtype."""
+        return batch.floats(channels, stream=stream).to(self.dtype)
+
+    def with_side_inputs(self, batch: RaggedBatch, inputs: Inputs) -> Inputs:
+        """Return the inputs with what the component needs beside them."""
+        rows, mask = len(batch.lengths), inputs.padding[self.first]
+        tensors, padding = dict(inputs.tensors), dict(inputs.padding)
+        if "noise" in self.params.needs:
+            tensors["noise"] = torch.arange(rows) + 1000 * batch.seed
+        declared = self.capabilities.side_inputs
+        for stream, name in enumerate(sorted(self.params.needs - MADE_HERE), start=20):
+            drawn = batch.side_input(declared[name], mask.shape[1], stream=stream)
+            tensors[name] = drawn.to(self.dtype) if drawn.is_floating_point() else drawn
+            if declared[name].per == "step":
+                padding[name] = mask
+        return Inputs(tensors, padding)
+
+    def side_inputs(self, inputs: Inputs, plan_of: Tensor | None = None) -> dict[str, Any]:
+        """Return what the component takes by keyword; `plan_of` is the padding mask of frames."""
+        given: dict[str, Any] = {
+            name: each for name, each in inputs.tensors.items() if name in self.params.needs
+        }
+        if "noise" in given:
+            given["noise"] = RowNoise(given["noise"].tolist())
+        if "plan" in self.params.needs and plan_of is not None:
+            given["plan"] = two_frames_each(plan_of)
+        return given
+
+
+def two_frames_each(padding_mask: Tensor) -> Plan:
+    """Return a plan in which every phoneme lasts two frames, and a last odd frame is one's own.
+
+    Shape:
+        padding_mask: (B, T) bool, of frames.
+    """
+    lengths = lengths_from_padding_mask(padding_mask)
+    starts = torch.arange(0, padding_mask.shape[1], 2)
+    durations = (lengths.unsqueeze(1) - starts).clamp(0, 2)
+    return Plan(lengths, padding_mask, durations)

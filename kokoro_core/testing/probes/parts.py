@@ -1,0 +1,126 @@
+"""Probes of encoders, duration predictors, regulators and postnets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, final
+
+import torch
+from torch import Tensor
+
+from kokoro_core.testing.batches import RaggedBatch
+from kokoro_core.testing.inputs import Inputs, Outputs
+from kokoro_core.testing.probes.base import Probe
+
+
+@final
+class EncoderProbe(Probe):
+    """Gives phoneme indices, none of them the padding's."""
+
+    first: ClassVar[str] = "phoneme_indices"
+    free_at_padding: ClassVar[frozenset[str]] = frozenset({"phoneme_indices"})
+
+    def inputs(self, batch: RaggedBatch) -> Inputs:
+        drawn = batch.integers(0, self.sizes.vocab_size - 1)
+        mask = batch.padding_mask
+        indices = (drawn + (drawn >= self.sizes.pad_id)).masked_fill(mask, self.sizes.pad_id)
+        inputs = Inputs({"phoneme_indices": indices}, {"phoneme_indices": mask})
+        return self.with_side_inputs(batch, inputs)
+
+    def run(self, inputs: Inputs) -> Outputs:
+        mask = inputs.padding[self.first]
+        side = self.side_inputs(inputs)
+        return Outputs({"hidden": self.component(inputs.tensors[self.first], mask, **side)}, mask)
+
+    def widths(self) -> dict[str, int | None]:
+        return {"hidden": self.sizes.hidden_dim}
+
+
+@final
+class DurationPredictorProbe(Probe):
+    """Asks for the prediction and for the frames that it stands for."""
+
+    first: ClassVar[str] = "hidden"
+    free_at_padding: ClassVar[frozenset[str]] = frozenset({"hidden"})
+
+    def inputs(self, batch: RaggedBatch) -> Inputs:
+        mask = batch.padding_mask
+        durations = batch.integers(0, 9, stream=1).masked_fill(mask, 0)
+        tensors = {"hidden": self.floats(batch, self.sizes.hidden_dim), "durations": durations}
+        return self.with_side_inputs(batch, Inputs(tensors, dict.fromkeys(tensors, mask)))
+
+    def run(self, inputs: Inputs) -> Outputs:
+        hidden, mask = inputs.tensors["hidden"], inputs.padding["hidden"]
+        output = self.component(
+            hidden, mask, inputs.tensors["durations"], **self.side_inputs(inputs)
+        )
+        tensors = {"frames": self.component.frames(hidden, mask, **self.side_inputs(inputs))}
+        if output.duration_pred is not None:
+            tensors["duration_pred"] = output.duration_pred
+        return Outputs(tensors, mask, output.losses)
+
+    def widths(self) -> dict[str, int | None]:
+        return {"duration_pred": None, "frames": None}
+
+    def matters(self, inputs: Inputs) -> dict[str, Tensor]:
+        return {"hidden": ~inputs.padding["hidden"]}
+
+
+@final
+@dataclass(frozen=True)
+class RegulatorProbe(Probe):
+    """Expands what the plan was made from; phonemes last 0 to 4 frames.
+
+    Attributes:
+        num_frames: Width of the plan, or None to let the regulator count.
+    """
+
+    num_frames: int | None = None
+
+    first: ClassVar[str] = "hidden"
+    free_at_padding: ClassVar[frozenset[str]] = frozenset({"hidden"})
+
+    def inputs(self, batch: RaggedBatch) -> Inputs:
+        mask = batch.padding_mask
+        durations = batch.integers(0, 5, stream=1).masked_fill(mask, 0)
+        tensors = {"hidden": self.floats(batch, self.sizes.hidden_dim), "durations": durations}
+        return self.with_side_inputs(batch, Inputs(tensors, dict.fromkeys(tensors, mask)))
+
+    def run(self, inputs: Inputs) -> Outputs:
+        hidden, mask = inputs.tensors["hidden"], inputs.padding["hidden"]
+        side = self.side_inputs(inputs)
+        plan = self.component.plan(
+            hidden, inputs.tensors["durations"], mask, self.num_frames, **side
+        )
+        return Outputs({"memory": self.component.expand(plan, hidden)}, plan.padding_mask)
+
+    def widths(self) -> dict[str, int | None]:
+        return {"memory": self.sizes.hidden_dim}
+
+    def matters(self, inputs: Inputs) -> dict[str, Tensor]:
+        """Return that a phoneme that lasts for no frame need not matter."""
+        return {"hidden": ~inputs.padding["hidden"] & (inputs.tensors["durations"] > 0)}
+
+
+@final
+class PostnetProbe(Probe):
+    """Gives a coarse mel."""
+
+    first: ClassVar[str] = "mel"
+    free_at_padding: ClassVar[frozenset[str]] = frozenset({"mel"})
+
+    def inputs(self, batch: RaggedBatch) -> Inputs:
+        inputs = Inputs(
+            {"mel": self.floats(batch, self.sizes.mel_dim)}, {"mel": batch.padding_mask}
+        )
+        return self.with_side_inputs(batch, inputs)
+
+    def run(self, inputs: Inputs) -> Outputs:
+        mask = inputs.padding["mel"]
+        refined: torch.Tensor = self.component(
+            inputs.tensors["mel"], mask, **self.side_inputs(inputs)
+        )
+        return Outputs({"refined": refined}, mask)
+
+    def widths(self) -> dict[str, int | None]:
+        return {"refined": self.sizes.mel_dim}

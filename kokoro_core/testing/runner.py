@@ -1,0 +1,162 @@
+"""`run_check`: try one check of one component, and find the smallest data that breaks it."""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from kokoro_core.testing.check import Check
+from kokoro_core.testing.levels import Level
+from kokoro_core.testing.replay import replay_line
+from kokoro_core.testing.report import Result, Status
+from kokoro_core.testing.subject import Subject
+
+
+@dataclass
+class _Failure:
+    """The last data that broke a check; the smallest, once hypothesis has shrunk it."""
+
+    data: Any = None
+    error: BaseException | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How checks are run.
+
+    Attributes:
+        level: How much is tried.
+        seed: Of what is drawn.
+        case: The only data to try, as JSON, or None.
+        expected: By id of a check why it is announced to fail.
+        version: Of the list of checks; newer ones only warn.
+    """
+
+    level: Level
+    seed: int
+    case: str | None = None
+    expected: dict[str, str] = field(default_factory=dict)
+    version: int = 1
+
+
+def run_check(subject: Subject, check: Check[Any], plan: Plan) -> Result:
+    """Try a check and say what came of it; nothing that a component does escapes."""
+    started = time.perf_counter()
+    failure = _Failure()
+    try:
+        reason = check.skip(subject)
+        if reason is None:
+            with settled():
+                _try_all(subject, check, plan, failure)
+    except Exception as error:
+        reason, failure.error = None, failure.error or error
+    return _result(subject, check, plan, failure, reason, time.perf_counter() - started)
+
+
+def _try_all(subject: Subject, check: Check[Any], plan: Plan, failure: _Failure) -> None:
+    def attempt(data: Any) -> None:
+        torch.manual_seed(0)
+        try:
+            check.holds(subject, data)
+        except Exception as error:
+            failure.data, failure.error = data, error
+            raise
+
+    if plan.case is not None:
+        attempt(check.cases.from_json(plan.case))
+        return
+    for corner in check.cases.corners:
+        attempt(corner)
+    if check.cases.drawn is not None and not check.explicit:
+        _draw(check, plan, attempt)
+
+
+def _draw(check: Check[Any], plan: Plan, attempt: Callable[[Any], None]) -> None:
+    """Try what hypothesis draws; settings are given here, and no profile is touched.
+
+    Raises:
+        ImportError: hypothesis is not installed.
+    """
+    from hypothesis import HealthCheck, Phase, given, seed, settings
+
+    assert check.cases.drawn is not None
+    chosen = settings(
+        max_examples=plan.level.examples,
+        deadline=None,
+        database=None,
+        derandomize=False,
+        phases=(Phase.generate, Phase.shrink),
+        suppress_health_check=list(HealthCheck),
+        report_multiple_bugs=False,
+        print_blob=False,
+    )
+    own = zlib.crc32(f"{check.id} {plan.seed}".encode())
+    seed(own)(chosen(given(check.cases.drawn())(attempt)))()
+
+
+def _result(
+    subject: Subject,
+    check: Check[Any],
+    plan: Plan,
+    failure: _Failure,
+    skipped: str | None,
+    seconds: float,
+) -> Result:
+    status, reason, case, replay = _judged(check, plan, failure, skipped), "", "", ""
+    if skipped is not None:
+        reason = skipped
+    elif failure.error is not None:
+        case = "" if failure.data is None else check.cases.to_json(failure.data)
+        reason = said_by(failure.error)
+        replay = replay_line(subject, check, case) if case else ""
+    if status in ("expected", "unexpected"):
+        reason = plan.expected[check.id] + (f" ({reason})" if reason else "")
+    return Result(
+        subject.name, check.id, status, reason, case, replay, round(seconds, 3), check.meaning
+    )
+
+
+def _judged(check: Check[Any], plan: Plan, failure: _Failure, skipped: str | None) -> Status:
+    announced = check.id in plan.expected
+    if skipped is not None:
+        return "unexpected" if announced else "skipped"
+    if failure.error is None:
+        return "unexpected" if announced else "passed"
+    if announced:
+        return "expected"
+    return "warned" if check.since > plan.version else "failed"
+
+
+def said_by(error: BaseException) -> str:
+    """Return an error in one line: a broken promise as it is, anything else with its kind."""
+    text = " ".join(str(error).split())
+    return (
+        text if isinstance(error, AssertionError) else f"it raised {type(error).__name__}: {text}"
+    )
+
+
+@contextmanager
+def settled() -> Iterator[None]:
+    """Run with one thread, gradients on and float32, and leave all of torch's state as it was."""
+    threads, default, gradients = (
+        torch.get_num_threads(),
+        torch.get_default_dtype(),
+        torch.is_grad_enabled(),
+    )
+    state = torch.get_rng_state()
+    torch.set_num_threads(1)
+    torch.set_default_dtype(torch.float32)
+    torch.set_grad_enabled(True)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+        torch.set_default_dtype(default)
+        torch.set_grad_enabled(gradients)
+        torch.set_rng_state(state)

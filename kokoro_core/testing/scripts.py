@@ -1,0 +1,64 @@
+"""Decodings: corners, and strategies that draw more."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kokoro_core.testing import strategies
+from kokoro_core.testing.batches import RaggedBatch
+from kokoro_core.testing.cases import Cases
+from kokoro_core.testing.walk import Decoding, Move
+
+if TYPE_CHECKING:
+    from hypothesis.strategies import SearchStrategy
+
+ONE_BY_ONE = tuple(Move("step") for _ in range(20))
+
+
+def _one_by_one() -> SearchStrategy[Decoding]:
+    return strategies.ragged_batches(max_length=7).map(lambda batch: Decoding(batch, ONE_BY_ONE))
+
+
+def decodings() -> SearchStrategy[Decoding]:
+    """Return a strategy of batches with steps of any size and forks on the way."""
+    from hypothesis import strategies as st
+
+    rows = st.lists(st.integers(0, 3), min_size=1, max_size=4).map(tuple)
+    move: Any = st.one_of(
+        st.builds(Move, st.just("step"), st.integers(1, 4)),
+        st.builds(Move, st.sampled_from(["fork", "keep"]), st.just(1), rows),
+    )
+    moves = st.lists(move, max_size=6).map(tuple)
+    return st.builds(Decoding, strategies.ragged_batches(max_length=7), moves)
+
+
+STEPS = Cases(
+    Decoding,
+    (
+        Decoding(RaggedBatch((1,)), ONE_BY_ONE),
+        Decoding(RaggedBatch((1, 1)), ONE_BY_ONE),
+        Decoding(RaggedBatch((5,)), ONE_BY_ONE),
+        Decoding(RaggedBatch((2, 5, 1), extra=1), ONE_BY_ONE),
+    ),
+    _one_by_one,
+)
+
+DECODINGS = Cases(
+    Decoding,
+    (
+        Decoding(RaggedBatch((5,)), (Move("step", 5),)),
+        Decoding(RaggedBatch((5,)), (Move("step", 2), Move("step", 3))),
+        Decoding(RaggedBatch((5,)), (Move("step", 1), Move("fork", rows=(0,)))),
+        Decoding(RaggedBatch((4, 6)), (Move("step", 3), Move("keep", rows=(1, 0)))),
+        Decoding(
+            RaggedBatch((2, 5, 1), extra=1),
+            (
+                Move("step", 2),
+                Move("fork", rows=(2, 0, 0)),
+                Move("step", 1),
+                Move("fork", rows=(1,)),
+            ),
+        ),
+    ),
+    decodings,
+)
