@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from kokoro_core import checkpoint, generation
+from kokoro_core.adapting import Adapt, Adaptation
 from kokoro_core.assembly import assemble
 from kokoro_core.generation import Generation, GenerationOptions
 from kokoro_core.info import model_info
@@ -78,6 +79,7 @@ class KokoroModel(nn.Module):
     Attributes:
         spec: The spec with every width written.
         acoustic: The parts.
+        adaptation: What became of each tensor, if the model was adapted from a checkpoint.
     """
 
     def __init__(
@@ -129,6 +131,7 @@ class KokoroModel(nn.Module):
         self.spec = spec
         self.acoustic = acoustic
         self.plugins = plugins
+        self.adaptation: Adaptation | None = None
 
     @classmethod
     def from_spec(
@@ -154,17 +157,37 @@ class KokoroModel(nn.Module):
 
     @classmethod
     def load(
-        cls, path: str | os.PathLike[str], *, device: str = "cpu", plugins: Plugins | None = None
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        device: str = "cpu",
+        plugins: Plugins | None = None,
+        verify: bool = True,
+        adapt: Adapt | None = None,
     ) -> Self:
         """Rebuild a model from a checkpoint alone, in evaluation mode.
 
+        Args:
+            path: A file, the index of several, a step directory, or a folder with one of them; of a
+                run's folder of steps the newest that is whole is taken.
+            device: Where the model goes.
+            plugins: Where components come from; None: the installed plugins.
+            verify: Compare the content with its hash; False saves the time and finds no bit rot.
+            adapt: Build another model than the checkpoint's and take what fits; None: all or
+                nothing.
+
         Raises:
-            CheckpointError: The file is missing, is not a checkpoint or does not fit its own spec.
+            CheckpointError: The checkpoint is missing, damaged or none, or does not fit its own
+                spec; the error lists every tensor that differs.
             SpecError: The spec inside needs components that are not installed.
         """
         plugins = plugins or installed_plugins()
-        spec, acoustic = checkpoint.load(Path(path), plugins, device)
-        return cls._of(spec, acoustic, plugins).eval()
+        spec, acoustic, report = checkpoint.load(
+            Path(path), plugins, device, verify=verify, adapt=adapt
+        )
+        model = cls._of(spec, acoustic, plugins).eval()
+        model.adaptation = report
+        return model
 
     @classmethod
     def _of(cls, spec: ModelSpec, acoustic: AcousticModel, plugins: Plugins) -> Self:
@@ -173,13 +196,21 @@ class KokoroModel(nn.Module):
         model._adopt(spec, acoustic, plugins)
         return model
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the weights and the spec that rebuilds the model to one file.
+    def save(self, path: str | os.PathLike[str], *, max_shard_bytes: int | None = None) -> None:
+        """Write the weights and the spec that rebuilds the model, whole or not at all.
+
+        Args:
+            path: A file with a suffix that a checkpointer handles, such as ``.safetensors``.
+            max_shard_bytes: Weights of more bytes than this are split over several files beside
+                the path, with an index; None: one file.
 
         Raises:
-            CheckpointError: No checkpointer handles the suffix of the path.
+            CheckpointError: No checkpointer handles the suffix of the path, a weight is not finite,
+                or the disk refuses.
         """
-        checkpoint.save(Path(path), self.acoustic, self.spec, self.plugins)
+        checkpoint.save(
+            Path(path), self.acoustic, self.spec, self.plugins, max_shard_bytes=max_shard_bytes
+        )
 
     def forward(
         self,

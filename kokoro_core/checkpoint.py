@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,10 +12,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from kokoro_core.adapting import Adapt, Adaptation
 from kokoro_core.assembly import assemble
+from kokoro_core.checkpointers import checkpointer_for, locate
+from kokoro_core.layouts import CheckpointMismatch, differences
 from kokoro_core.model import AcousticModel
-from kokoro_core.outer_contracts import Checkpointer, CheckpointError
-from kokoro_core.slots import CHECKPOINTER
+from kokoro_core.outer_contracts import CheckpointError, OpenCheckpoint, TensorInfo
 from kokoro_core.spec.load import load_spec
 from kokoro_core.spec.migrations import migrate
 from kokoro_core.spec.model_spec import ModelSpec
@@ -21,63 +25,135 @@ from kokoro_core.spec.problems import SpecError
 from kokoro_core.spec.resolve import resolve
 from registry import Plugins
 
+__all__ = ["FORMAT_VERSION", "checkpointer_for", "layout_of", "load", "save", "spec_inside"]
+
 FORMAT_VERSION = 1
 
 
-def checkpointer_for(path: Path, plugins: Plugins) -> Checkpointer:
-    """Return the checkpointer that handles files with the suffix of a path.
-
-    Raises:
-        CheckpointError: No plugin handles the suffix, or more than one does.
-    """
-    handled: dict[str, list[str]] = {}
-    for name in plugins.components.names(CHECKPOINTER.name):
-        for suffix in plugins.components.get(CHECKPOINTER, name).suffixes:
-            handled.setdefault(suffix, []).append(name)
-    names = handled.get(path.suffix, [])
-    if len(names) != 1:
-        who = f"more than one checkpointer ({', '.join(names)})" if names else "no checkpointer"
-        raise CheckpointError(
-            f"`{path}` has a suffix that {who} handles; "
-            f"use one of {', '.join(sorted(handled)) or 'none, no checkpointer is installed'}."
-        )
-    params = plugins.components.get(CHECKPOINTER, names[0])
-    return params.model_validate({"type": params.component_name}).build()
-
-
-def save(path: Path, model: AcousticModel, spec: ModelSpec, plugins: Plugins) -> None:
+def save(
+    path: Path,
+    model: AcousticModel,
+    spec: ModelSpec,
+    plugins: Plugins,
+    *,
+    max_shard_bytes: int | None = None,
+) -> None:
     """Write a model with the spec that rebuilds it.
 
     Raises:
-        CheckpointError: No checkpointer handles the suffix of the path.
+        CheckpointError: No checkpointer handles the suffix of the path, a weight is not finite, so
+            that nobody could load it, or the disk refuses.
     """
     metadata = {"format_version": FORMAT_VERSION, **resolve(spec, plugins)}
-    checkpointer_for(path, plugins).save(path, model.state_dict(), metadata)
+    checkpointer = checkpointer_for(path, plugins)
+    tensors = model.state_dict()
+    check_finite(
+        f"`{path}` was not written", tensors, {name for name, _ in model.named_parameters()}
+    )
+    checkpointer.save(path, tensors, metadata, max_shard_bytes=max_shard_bytes)
 
 
-def load(path: Path, plugins: Plugins, device: str = "cpu") -> tuple[ModelSpec, AcousticModel]:
-    """Rebuild a model from a file alone, strictly.
+def load(
+    path: Path,
+    plugins: Plugins,
+    device: str = "cpu",
+    *,
+    verify: bool = True,
+    adapt: Adapt | None = None,
+) -> tuple[ModelSpec, AcousticModel, Adaptation | None]:
+    """Rebuild a model from a checkpoint alone, strictly, or adapt it to another.
 
-    Nothing is initialised that the file brings, so the weights exist once.
+    Nothing is initialised that the checkpoint brings, so the weights exist once.
+
+    Args:
+        path: A file, an index of several, a step directory, or a folder with one of them.
+        plugins: Where components come from.
+        device: Where the model goes.
+        verify: Compare everything with the content hash.
+        adapt: How the model is to differ; None: not at all.
 
     Raises:
-        CheckpointError: The file is missing, is not a checkpoint, or its tensors are not exactly
+        CheckpointError: The checkpoint is missing, damaged or none, or its tensors are not exactly
             those of the model that its spec describes.
         SpecError: The spec inside needs components that are not installed.
     """
-    checkpointer = checkpointer_for(path, plugins)
-    metadata = checkpointer.read_metadata(path)
-    spec = _spec_inside(path, metadata, plugins)
-    model = assemble(spec, initialise=False)
-    tensors = checkpointer.load(path, device)
-    _check_tensors(path, model.state_dict(), tensors)
-    _check_dtypes(path, model.state_dict(), tensors)
-    model.load_state_dict(dict(tensors), strict=True, assign=True)
-    return spec, _on_device(path, model, device)
+    torch.device(device)  # a name that is no device is not the file's fault
+    located = locate(path, plugins)
+    verify = verify and not located.verify()
+    with checkpointer_for(located.path, plugins).open(located.path) as found:
+        _warn_of_old(located.path, found)
+        spec = spec_inside(located.path, found.metadata, plugins)
+        if adapt is not None:
+            from kokoro_core.adapted_model import adapted
+
+            return adapted(located.path, found, spec, adapt, plugins, device, verify=verify)
+        return spec, _rebuilt(located.path, found, spec, device, verify=verify), None
 
 
-def _spec_inside(path: Path, metadata: Mapping[str, Any], plugins: Plugins) -> ModelSpec:
-    """Return the spec that the file holds; it is a mapping and never the name of another file."""
+def _rebuilt(
+    path: Path, found: OpenCheckpoint, spec: ModelSpec, device: str, *, verify: bool
+) -> AcousticModel:
+    """Read the tensors while the modules are made, since one waits for the disk and the hash."""
+    with ThreadPoolExecutor(1) as reader:
+        reading = reader.submit(found.read, device, verify=verify)
+        model = assemble(spec, initialise=False)
+        check_layout(path, model, found)
+        tensors = reading.result()
+    check_finite(f"`{path}` is refused", tensors, {name for name, _ in model.named_parameters()})
+    model.load_state_dict(tensors, strict=True, assign=True)
+    return on_device(path, model, device)
+
+
+def layout_of(model: AcousticModel) -> dict[str, TensorInfo]:
+    """Return type and shape of each tensor that a checkpoint of a model has; meta will do."""
+    return {
+        name: TensorInfo(str(each.dtype).removeprefix("torch."), tuple(each.shape))
+        for name, each in model.state_dict().items()
+    }
+
+
+def check_layout(path: Path, model: AcousticModel, found: OpenCheckpoint) -> None:
+    """Refuse a checkpoint whose tensors are not exactly the model's.
+
+    Raises:
+        CheckpointMismatch: Some differ; the error lists them.
+    """
+    lines = differences(layout_of(model), found.layout)
+    if lines:
+        raise CheckpointMismatch(f"`{path}` does not fit the model that its spec describes", lines)
+
+
+def check_finite(what: str, tensors: Mapping[str, Tensor], parameters: set[str]) -> None:
+    """Refuse parameters that are not finite, and any tensor with a NaN in it.
+
+    Infinities are let be in buffers, where a mask may want them. A sum shows both, for one pass
+    over the memory; only if it does, or overflows, is every number looked at.
+
+    Raises:
+        CheckpointError: There are some; the first tensors are named.
+    """
+    bad = []
+    for name, tensor in tensors.items():
+        if not tensor.dtype.is_floating_point or bool(torch.isfinite(tensor.sum())):
+            continue
+        if bool(tensor.isnan().any()):
+            bad.append(f"`{name}` has {int(tensor.isnan().sum())} NaN")
+        elif name in parameters and bool(tensor.isinf().any()):
+            bad.append(f"`{name}` has {int(tensor.isinf().sum())} infinite numbers")
+    if bad:
+        more = f" and {len(bad) - 5} tensors more" if len(bad) > 5 else ""
+        raise CheckpointError(
+            f"{what}: {'; '.join(bad[:5])}{more}; a model with them gives nothing but NaN."
+        )
+
+
+def spec_inside(path: Path, metadata: Mapping[str, Any], plugins: Plugins) -> ModelSpec:
+    """Return the spec that a checkpoint holds; it is a mapping, never the name of another file.
+
+    Raises:
+        CheckpointError: It holds none, or is of another format.
+        SpecError: The spec needs components that are not installed.
+    """
     version, spec = metadata.get("format_version"), metadata.get("spec")
     if type(version) is not int or version != FORMAT_VERSION:
         raise CheckpointError(
@@ -94,40 +170,21 @@ def _spec_inside(path: Path, metadata: Mapping[str, Any], plugins: Plugins) -> M
         raise SpecError(replace(each, source=str(path)) for each in error.problems) from None
 
 
-def _check_dtypes(path: Path, expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:
-    """Refuse tensors of another kind than the model's, and floating types that are mixed."""
-    for name, tensor in found.items():
-        if tensor.dtype.is_floating_point != expected[name].dtype.is_floating_point:
-            raise CheckpointError(
-                f"`{path}` does not fit the model that its spec describes: "
-                f"`{name}` is {tensor.dtype}, not {expected[name].dtype}."
-            )
-    dtypes = {str(each.dtype) for each in found.values() if each.dtype.is_floating_point}
-    if len(dtypes) > 1:
-        raise CheckpointError(
-            f"`{path}` mixes {' and '.join(sorted(dtypes))}; a model has one floating type."
+def _warn_of_old(path: Path, found: OpenCheckpoint) -> None:
+    if found.content_hash is None:
+        warnings.warn(
+            f"`{path}` is of the first version and states no content hash, so nothing can tell "
+            f"whether it is damaged; `kokoro-core checkpoint convert` gives it one.",
+            stacklevel=4,
         )
 
 
-def _check_tensors(path: Path, expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:
-    """Refuse a file whose tensors are not exactly the model's; list the first differences."""
-    differences = [f"`{name}` is missing" for name in expected if name not in found]
-    differences += [f"`{name}` is not in the model" for name in found if name not in expected]
-    differences += [
-        f"`{name}` is {tuple(found[name].shape)}, not {tuple(tensor.shape)}"
-        for name, tensor in expected.items()
-        if name in found and found[name].shape != tensor.shape
-    ]
-    if differences:
-        more = f" and {len(differences) - 5} more" if len(differences) > 5 else ""
-        raise CheckpointError(
-            f"`{path}` does not fit the model that its spec describes: "
-            f"{'; '.join(differences[:5])}{more}."
-        )
+def on_device(path: Path, model: AcousticModel, device: str) -> AcousticModel:
+    """Give the buffers that no file holds the weights' place and type; nothing is without value.
 
-
-def _on_device(path: Path, model: AcousticModel, device: str) -> AcousticModel:
-    """Give the buffers that no file holds the weights' place and type; nothing is without value."""
+    Raises:
+        CheckpointError: A tensor has no value.
+    """
     floating = next((p.dtype for p in model.parameters() if p.dtype.is_floating_point), None)
     model.to(device=torch.device(device), dtype=floating)
     tensors: dict[str, Any] = {**dict(model.named_parameters()), **dict(model.named_buffers())}

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 class SafetensorsParams(CheckpointerParams):
     """One safetensors file, its metadata inside (https://github.com/huggingface/safetensors)."""
 
-    suffixes: ClassVar[tuple[str, ...]] = (".safetensors",)
+    suffixes: ClassVar[tuple[str, ...]] = (".safetensors", ".safetensors.index.json")
 
     type: Literal["safetensors"] = "safetensors"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -81,16 +82,16 @@ def test_a_model_whose_weights_follow_is_not_initialised() -> None:
 def test_the_weights_of_a_loaded_model_are_those_of_the_file_and_exist_once(
     saved: tuple[KokoroModel, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from kokoro_plugins.safetensors.checkpointer import SafetensorsCheckpointer
+    from kokoro_plugins.safetensors.reading import SafetensorsFile
 
     read = {}
-    original = SafetensorsCheckpointer.load
+    original = SafetensorsFile.read
 
-    def remember(self: SafetensorsCheckpointer, *args: object) -> dict[str, torch.Tensor]:
-        read.update(original(self, *args))  # type: ignore[arg-type]
+    def remember(self: SafetensorsFile, *args: Any, **kwargs: Any) -> dict[str, torch.Tensor]:
+        read.update(original(self, *args, **kwargs))
         return dict(read)
 
-    monkeypatch.setattr(SafetensorsCheckpointer, "load", remember)
+    monkeypatch.setattr(SafetensorsFile, "read", remember)
     loaded = KokoroModel.load(saved[1])
     state = loaded.acoustic.state_dict()
     assert all(state[name].data_ptr() == read[name].data_ptr() for name in state)
@@ -136,7 +137,9 @@ def test_a_checkpoint_of_another_format_is_refused(saved: tuple[KokoroModel, Pat
 
 
 def test_a_suffix_that_no_checkpointer_handles_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match=r"no checkpointer handles; use one of \.safetensors"):
+    with pytest.raises(
+        CheckpointError, match=r"no checkpointer handles; use one of \.safetensors, "
+    ):
         tiny().save(tmp_path / "model.pt")
 
 
@@ -178,8 +181,11 @@ def test_a_problem_of_the_spec_inside_names_the_file(saved: tuple[KokoroModel, P
 @pytest.mark.parametrize(
     ("dtype", "message"),
     [
-        (torch.int64, r"`decoder.stop_out.bias` is torch.int64, not torch.float32"),
-        (torch.float64, "mixes torch.float32 and torch.float64"),
+        (torch.int64, r"`decoder.stop_out.bias` is int64, not float32"),
+        (
+            torch.float64,
+            "`decoder.stop_out.bias` is float64 and others are float32; a model has one",
+        ),
     ],
 )
 def test_tensors_of_another_type_are_refused(

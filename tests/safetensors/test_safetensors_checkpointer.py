@@ -67,7 +67,7 @@ def test_the_plugin_brings_the_checkpointer_under_its_name_and_suffix():
     registry = ComponentRegistry([Registration(each, "safetensors", "d", "1") for each in found])
     params = registry.get(CHECKPOINTER, "safetensors")
     assert params is SafetensorsParams
-    assert params.suffixes == (".safetensors",)
+    assert params.suffixes == (".safetensors", ".safetensors.index.json")
 
 
 def test_tensors_of_every_type_come_back_exactly(tmp_path):

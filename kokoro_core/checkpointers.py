@@ -1,0 +1,133 @@
+"""Which checkpointer handles a file, and which file of a folder holds the model. No torch."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+from kokoro_core.durable import Manifest, Step, StepFolder
+from kokoro_core.durable.disk import open_folder, open_regular, sha256_of
+from kokoro_core.durable.manifest import MANIFEST_NAME, MAX_BYTES
+from kokoro_core.outer_contracts import Checkpointer, CheckpointError
+from kokoro_core.slots import CHECKPOINTER
+from registry import Plugins
+
+MODEL_STEM = "model"
+"""What the file with the model is called in a folder, before its suffix."""
+
+
+@dataclass(frozen=True)
+class Located:
+    """Where a model is.
+
+    Attributes:
+        path: The file.
+        step: The step directory that it lies in, if it does.
+    """
+
+    path: Path
+    step: Step | None = None
+
+    def verify(self) -> bool:
+        """Compare the model's files with the manifest of their step directory, if there is one.
+
+        Returns:
+            True if a manifest covers every byte of the file, so that its own hash adds nothing.
+
+        Raises:
+            CheckpointError: A file is not what the manifest says.
+        """
+        if self.step is None:
+            return False
+        for name, record in self.step.manifest.files.items():
+            if not name.startswith(f"{MODEL_STEM}.") and not name.startswith(f"{MODEL_STEM}-"):
+                continue
+            with self.step.open(name) as file:
+                found = sha256_of(file.fileno())
+            if found != record.sha256:
+                raise CheckpointError(
+                    f"`{self.step.path / name}` is damaged: it has the SHA-256 {found[:12]}…, and "
+                    f"`{MANIFEST_NAME}` says {record.sha256[:12]}…; take another step."
+                )
+        return True
+
+
+def checkpointer_for(path: Path, plugins: Plugins) -> Checkpointer:
+    """Return the checkpointer that handles files with the suffix of a path.
+
+    Raises:
+        CheckpointError: No plugin handles the suffix, or more than one does.
+    """
+    handled = suffixes(plugins)
+    names = sorted(
+        {each for suffix in handled if path.name.endswith(suffix) for each in handled[suffix]}
+    )
+    if len(names) != 1:
+        who = f"more than one checkpointer ({', '.join(names)})" if names else "no checkpointer"
+        raise CheckpointError(
+            f"`{path}` has a suffix that {who} handles; "
+            f"use one of {', '.join(sorted(handled)) or 'none, no checkpointer is installed'}."
+        )
+    params = plugins.components.get(CHECKPOINTER, names[0])
+    return params.model_validate({"type": params.component_name}).build()
+
+
+def suffixes(plugins: Plugins) -> dict[str, list[str]]:
+    """Return the suffixes of checkpoints, each with the checkpointers that handle it."""
+    handled: dict[str, list[str]] = {}
+    for name in plugins.components.names(CHECKPOINTER.name):
+        for suffix in plugins.components.get(CHECKPOINTER, name).suffixes:
+            handled.setdefault(suffix, []).append(name)
+    return handled
+
+
+def locate(path: Path, plugins: Plugins) -> Located:
+    """Return the file that holds the model at a path.
+
+    A folder can be a step directory, a folder with a file called `model`, or a run's folder of step
+    directories, of which the newest that is whole is taken; one that is newer and damaged is warned
+    of.
+
+    Raises:
+        CheckpointError: The folder holds no model, or no step that is whole.
+    """
+    if not path.is_dir():
+        return Located(path)
+    path = Path(os.path.abspath(path))
+    if os.path.lexists(path / MANIFEST_NAME):
+        return _in_step(_step(path), plugins)
+    names = [each for each in _model_names(plugins) if os.path.lexists(path / each)]
+    if names:
+        return Located(path / names[0])
+    step = StepFolder(path).newest(lambda line: warnings.warn(line, stacklevel=2))
+    if step is None:
+        raise CheckpointError(
+            f"`{path}` is a folder without a model: it has neither a step directory nor "
+            f"{' nor '.join(f'`{each}`' for each in _model_names(plugins))}."
+        )
+    return _in_step(step, plugins)
+
+
+def _in_step(step: Step, plugins: Plugins) -> Located:
+    names = [each for each in _model_names(plugins) if each in step.manifest.files]
+    if len(names) != 1:
+        raise CheckpointError(
+            f"`{step.path}` must have one file with a model, not {len(names)}; it has "
+            f"{', '.join(sorted(step.manifest.files))}."
+        )
+    return Located(step.file(names[0]), step)
+
+
+def _step(path: Path) -> Step:
+    """Return a step directory whatever its name has become; its manifest knows its number."""
+    try:
+        with open_folder(path) as folder, open_regular(MANIFEST_NAME, folder) as descriptor:
+            return Step(Manifest.from_bytes(os.read(descriptor, MAX_BYTES + 1)).step, path)
+    except (OSError, CheckpointError) as error:
+        raise CheckpointError(f"`{path}` is not a whole step directory: {error}") from error
+
+
+def _model_names(plugins: Plugins) -> list[str]:
+    return [f"{MODEL_STEM}{suffix}" for suffix in suffixes(plugins)]
