@@ -1,0 +1,74 @@
+"""Ours: the spec ``default``, or one of another size."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any, cast, final
+
+import torch
+from torch import Tensor
+
+from kokoro_core.api import KokoroModel
+from kokoro_core.contracts import AutoregressiveDecoder
+from kokoro_core.contracts.values import State
+from kokoro_plugins.bench.peers.contract import ROOM, Batch, FrameMaker, Trainer
+from kokoro_plugins.bench.sizes import ModelSize
+
+
+def our_model(size: ModelSize, **overrides: Any) -> KokoroModel:
+    """Return the spec ``default`` in this size, without gradient checkpointing."""
+    changes = {**size.overrides(), "gradient_checkpointing": None, **overrides}
+    return KokoroModel.from_spec("default", overrides=changes)
+
+
+@final
+class OurFrames(FrameMaker):
+    """The decoder's cached `step`.
+
+    Args:
+        model: Whose decoder it is.
+        dtype: The type of its weights and caches.
+    """
+
+    def __init__(self, model: KokoroModel, dtype: torch.dtype = torch.float32) -> None:
+        self.name = "ours" if dtype is torch.float32 else f"ours, {str(dtype).rpartition('.')[2]}"
+        decoder = cast("AutoregressiveDecoder", model.acoustic.decoder).eval()
+        self._decoder = decoder if dtype is torch.float32 else copy.deepcopy(decoder).to(dtype)
+        self._sizes = model.spec.sizes
+        self._like = next(self._decoder.parameters())
+
+    def begin(self, *, rows: int, frames: int) -> None:
+        """Feed it `frames` frames in one go and keep the state."""
+        memory = self._like.new_empty(rows, frames, self._sizes.hidden_dim).normal_()
+        mask = torch.zeros(rows, frames, dtype=torch.bool, device=memory.device)
+        self._filled: State = self._decoder.init_state(memory, mask, frames + ROOM)
+        fed = self._like.new_zeros(rows, frames, self._sizes.mel_dim)
+        mel, _ = self._decoder.step(fed, self._filled)
+        self._last, self._rows = mel[:, -1:], torch.arange(rows, device=memory.device)
+        self.rewind()
+
+    def rewind(self) -> None:
+        """Copy the state that `begin` has left."""
+        self._state = self._filled.select(self._rows)
+        self._mel = self._last
+
+    def step(self) -> Tensor:
+        """Make the next frame."""
+        self._mel, _ = self._decoder.step(self._mel, self._state)
+        return self._mel
+
+
+@final
+class OurTraining(Trainer):
+    """The public model's `forward` and its own losses, the duration's among them."""
+
+    def __init__(self, model: KokoroModel, name: str = "ours") -> None:
+        self.name = name
+        self.module = model.train()
+        self._model = model
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Return the model's loss."""
+        output = self._model(batch.phoneme_indices, batch.mel_specs, batch.durations)
+        loss: Tensor = output.loss
+        return loss
