@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import final
 
 FRAME_GRID = 16
@@ -21,13 +22,26 @@ JITTER = 0.05
 """How far lengths are blurred before sorting, so that no two epochs have the same batches."""
 
 
+@dataclass(frozen=True)
+class Position:
+    """A place in the order of batches.
+
+    Attributes:
+        epoch: From 0.
+        batch: How many of this epoch's batches lie before it.
+    """
+
+    epoch: int = 0
+    batch: int = 0
+
+
 @final
 class LengthBatches:
     """Batches of similar length in random order, without end.
 
     An epoch sorts the utterances by their length times a random factor near 1, cuts the order where
     a batch is full and shuffles the batches. What epoch there is depends on the seed and its number
-    alone.
+    alone, so that a position is all that is needed to go on.
 
     Args:
         lengths: Frames of each utterance.
@@ -53,7 +67,19 @@ class LengthBatches:
         return batches
 
     def __iter__(self) -> Iterator[list[int]]:
-        return itertools.chain.from_iterable(self.epoch(number) for number in itertools.count())
+        return self.starting_at(Position())
+
+    def starting_at(self, position: Position) -> Iterator[list[int]]:
+        """Yield the batches from a position on, without end."""
+        epochs = (self.epoch(number) for number in itertools.count(position.epoch))
+        return itertools.islice(itertools.chain.from_iterable(epochs), position.batch, None)
+
+    def moved(self, position: Position, batches: int) -> Position:
+        """Return the position that many batches further on."""
+        epoch, batch = position.epoch, position.batch + batches
+        while batch >= (length := len(self.epoch(epoch))):
+            epoch, batch = epoch + 1, batch - length
+        return Position(epoch, batch)
 
 
 def cut(order: Sequence[int], lengths: Sequence[int], batch_frames: int) -> list[list[int]]:

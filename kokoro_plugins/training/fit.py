@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import lightning
 import torch
 from lightning import Callback, Trainer
+from lightning.pytorch.strategies import DDPStrategy
 from rich.console import Console
 
 from kokoro_core.api import KokoroModel
@@ -18,8 +19,12 @@ from kokoro_plugins.training.data_module import AlignedSpeech
 from kokoro_plugins.training.history import History
 from kokoro_plugins.training.module import TrainingModule
 from kokoro_plugins.training.progress_bar import ProgressLine
+from kokoro_plugins.training.random_states import RandomStates
+from kokoro_plugins.training.resuming import fit_and_save
 from kokoro_plugins.training.schedule import Budget
-from kokoro_plugins.training.settings import Precision, TrainingSettings
+from kokoro_plugins.training.settings import Precision, Saving, TrainingSettings
+from kokoro_plugins.training.signals import StopSignals
+from kokoro_plugins.training.validation import Validation
 
 GRADIENT_CLIP = 1.0
 
@@ -30,6 +35,7 @@ def fit(
     budget: Budget,
     settings: TrainingSettings,
     *,
+    saving: Saving | None = None,
     console: Console | None = None,
 ) -> History:
     """Train a model in place and leave it on the CPU in evaluation mode.
@@ -39,39 +45,73 @@ def fit(
         data: What it is trained on.
         budget: When to end.
         settings: How to train.
+        saving: Where steps are saved, and gone on from; signals that ask to stop are then heeded.
+            None: nothing is saved.
         console: Where a progress line is shown; None: nowhere.
+
+    Raises:
+        BadStep: The loss or a gradient is no number; the message names the first tensor.
+        CheckpointError: A step could not be saved, or not gone on from.
+        TrainingStopped: A signal came; the last step is saved.
     """
     model.train()
-    history = History()
-    callbacks: list[Callback] = [history]
-    if console is not None:
-        callbacks.append(ProgressLine(budget=budget, history=history, console=console))
-    module = TrainingModule(
-        model=model, budget=budget, lr=settings.lr, warmup_steps=settings.warmup_steps
-    )
-    trainer = make_trainer(settings, callbacks, validate=len(data.held_out) > 0)
-    with _without_warnings_of_lightning():
-        trainer.fit(module, datamodule=data)
+    history, signals = History(), StopSignals()
+    with ExitStack() as stack:
+        stack.enter_context(_without_warnings_of_lightning())
+        module = make_module(model, budget, settings, signals)
+        callbacks = make_callbacks(data, settings, history, signals)
+        if console is not None:
+            callbacks.append(ProgressLine(budget=budget, history=history, console=console))
+        trainer = make_trainer(settings, callbacks)
+        if saving is None:
+            trainer.fit(module, datamodule=data)
+        else:
+            stack.enter_context(signals)
+            fit_and_save(trainer, module, data, budget, settings, saving, history, signals, console)
     model.to("cpu").eval()
     return history
 
 
-def make_trainer(
-    settings: TrainingSettings, callbacks: list[Callback], *, validate: bool
-) -> Trainer:
-    """Return a trainer that runs until the module stops it and writes no file."""
+def make_module(
+    model: KokoroModel, budget: Budget, settings: TrainingSettings, signals: StopSignals
+) -> TrainingModule:
+    """Return a model as Lightning trains it."""
+    return TrainingModule(
+        model=model,
+        budget=budget,
+        lr=settings.lr,
+        warmup_steps=settings.warmup_steps,
+        skip_bad_steps=settings.skip_bad_steps,
+        stop_asked=lambda: signals.received is not None,
+    )
+
+
+def make_callbacks(
+    data: AlignedSpeech, settings: TrainingSettings, history: History, signals: StopSignals
+) -> list[Callback]:
+    """Return what accompanies a training, in the order in which it looks at a step."""
+    validation = Validation(
+        data=data, every=settings.validate_every, history=history, signals=signals
+    )
+    of_held_out: list[Callback] = [validation] if data.held_out else []
+    return [RandomStates(seed=data.seed), history, *of_held_out]
+
+
+def make_trainer(settings: TrainingSettings, callbacks: list[Callback]) -> Trainer:
+    """Return a trainer that runs until the module stops it and writes no file of its own."""
     quieten()
     return Trainer(
         accelerator=settings.device,
-        devices=1,
+        devices=settings.devices,
+        strategy=DDPStrategy() if settings.devices > 1 else "auto",
         precision="bf16-mixed" if use_bf16(settings.precision, settings.device) else "32-true",
         max_epochs=-1,
+        accumulate_grad_batches=settings.accumulate,
         gradient_clip_val=GRADIENT_CLIP,
-        val_check_interval=settings.validate_every,
-        check_val_every_n_epoch=None,
-        limit_val_batches=None if validate else 0,
+        limit_val_batches=0,
         num_sanity_val_steps=0,
         callbacks=callbacks,
+        use_distributed_sampler=False,
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,

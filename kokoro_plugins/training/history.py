@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, final
 
+import torch
 from lightning import Callback, LightningModule, Trainer
+from torch import Tensor
 
 from kokoro_plugins.training.data import Batch
+from kokoro_plugins.training.module import TrainingModule
 
 
 @dataclass(frozen=True)
@@ -18,7 +22,7 @@ class Entry:
 
     Attributes:
         step: From 1.
-        seconds: Since training began.
+        seconds: Since training began, pauses between two processes left out.
         losses: The weighted sum as ``loss`` and each term by its name.
     """
 
@@ -30,17 +34,19 @@ class Entry:
 @final
 @dataclass
 class History(Callback):
-    """Records losses while Lightning trains.
+    """Records losses while Lightning trains, and goes on with those of a checkpoint.
 
     Attributes:
         training: One entry a step.
         validation: One entry a validation.
+        skipped: In words, each step that was passed over since it was bad.
         frames: Frames trained on, padding not counted.
         seconds: How long training took, validation included.
     """
 
     training: list[Entry] = field(default_factory=list)
     validation: list[Entry] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
     frames: int = 0
     seconds: float = 0.0
     _started: float = 0.0
@@ -52,7 +58,7 @@ class History(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start the clock."""
-        self._started = time.monotonic()
+        self._started = time.monotonic() - self.seconds
 
     def on_train_batch_end(
         self,
@@ -62,27 +68,21 @@ class History(Callback):
         batch: Batch,
         batch_idx: int,
     ) -> None:
-        """Note the losses of a step.
-
-        Raises:
-            ValueError: The loss is no number any more.
-        """
+        """Note the losses of a step at its end."""
+        assert isinstance(pl_module, TrainingModule)
+        if pl_module.figures is None:
+            return
         self.seconds = time.monotonic() - self._started
-        self.frames += int(batch.lengths.sum())
-        self.training.append(_finite(self._entry(trainer, outputs["terms"], "train/")))
+        if pl_module.bad is not None:
+            self.skipped.append(pl_module.bad)
+            return
+        self.frames += pl_module.figures.frames
+        self.training.append(Entry(pl_module.step, self.seconds, pl_module.figures.losses))
 
-    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Note the losses of a validation."""
+    def note_validation(self, step: int, losses: dict[str, float]) -> None:
+        """Note what a validation came to."""
         self.seconds = time.monotonic() - self._started
-        self.validation.append(self._entry(trainer, trainer.callback_metrics, "val/"))
-
-    def _entry(self, trainer: Trainer, terms: Any, prefix: str) -> Entry:
-        losses = {
-            name.removeprefix(prefix): float(loss)
-            for name, loss in terms.items()
-            if name.startswith(prefix)
-        }
-        return Entry(trainer.global_step, self.seconds, losses)
+        self.validation.append(Entry(step, self.seconds, losses))
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything as values that JSON has."""
@@ -91,14 +91,52 @@ class History(Callback):
             "seconds": self.seconds,
             "training": [vars(each) for each in self.training],
             "validation": [vars(each) for each in self.validation],
+            "skipped": self.skipped,
         }
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything for a checkpoint; the entries as columns, since there are many."""
+        return {
+            "frames": self.frames,
+            "seconds": self.seconds,
+            "training": _columns(self.training),
+            "validation": _columns(self.validation),
+            "skipped": list(self.skipped),
+        }
 
-def _finite(entry: Entry) -> Entry:
-    loss = entry.losses["loss"]
-    if not math.isfinite(loss):
-        raise ValueError(
-            f"The loss is {loss} at step {entry.step}, and training cannot recover from that; "
-            f"a lower `--lr` or a longer `--warmup` usually helps."
-        )
-    return entry
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Go on with the entries of a checkpoint."""
+        self.frames, self.seconds = state_dict["frames"], state_dict["seconds"]
+        self.training = _entries(state_dict["training"])
+        self.validation = _entries(state_dict["validation"])
+        self.skipped = list(state_dict["skipped"])
+
+
+def _columns(entries: Sequence[Entry]) -> dict[str, Any]:
+    """Return entries as tensors: float64, so that every number stays as it is.
+
+    A term that an entry lacks is NaN there, which no entry has.
+    """
+    names = {name: None for each in entries for name in each.losses}
+    return {
+        "step": torch.tensor([each.step for each in entries], dtype=torch.int64),
+        "seconds": _column([each.seconds for each in entries]),
+        "losses": {
+            name: _column([each.losses.get(name, math.nan) for each in entries]) for name in names
+        },
+    }
+
+
+def _column(values: Sequence[float]) -> Tensor:
+    return torch.tensor(values, dtype=torch.float64)
+
+
+def _entries(columns: Mapping[str, Any]) -> list[Entry]:
+    names = list(columns["losses"])
+    rows = zip(*(columns["losses"][name].tolist() for name in names), strict=True)
+    losses = [
+        {name: loss for name, loss in zip(names, row, strict=True) if not math.isnan(loss)}
+        for row in rows
+    ]
+    steps, seconds = columns["step"].tolist(), columns["seconds"].tolist()
+    return [Entry(*each) for each in zip(steps, seconds, losses, strict=True)]

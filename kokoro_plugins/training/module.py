@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Any, final
 
 import torch
@@ -9,50 +11,109 @@ from lightning import LightningModule
 from torch import Tensor
 
 from kokoro_core.api import KokoroModel, ModelOutput
+from kokoro_plugins.training.bad_steps import WEIGHT_ADVICE, BadStep, first_bad_tensor
 from kokoro_plugins.training.data import Batch
+from kokoro_plugins.training.figures import StepFigures, StepFiguresCollector
 from kokoro_plugins.training.schedule import Budget, rate_factor
+
+STATE = "training_module"
+"""Where the module's own progress stands in a checkpoint of Lightning."""
 
 
 @final
 class TrainingModule(LightningModule):
     """Teacher forcing with AdamW (Loshchilov and Hutter, 2019), warm-up and cosine.
 
+    A step whose loss or gradient is no number leaves the weights as they are; it ends the training
+    or, as often in a row as is allowed, is passed over.
+
     Args:
         model: What is trained; its spec weighs the losses.
         budget: Says how far the training has come.
         lr: Peak of the learning rate.
         warmup_steps: Steps until the peak.
+        skip_bad_steps: How many bad steps in a row are passed over before one ends the training.
+        stop_asked: Tells whether this process was asked to stop.
+
+    Attributes:
+        step: Steps done; a checkpoint goes on counting.
+        figures: What the step came to that has just been done; None while a step goes on.
+        bad: In words what was wrong with that step, or None.
+        finished: Whether the budget is used up.
     """
 
     def __init__(
-        self, *, model: KokoroModel, budget: Budget, lr: float = 1e-3, warmup_steps: int = 100
+        self,
+        *,
+        model: KokoroModel,
+        budget: Budget,
+        lr: float = 1e-3,
+        warmup_steps: int = 100,
+        skip_bad_steps: int = 0,
+        stop_asked: Callable[[], bool] = lambda: False,
     ) -> None:
         super().__init__()
         self.model = model
+        self.step = 0
+        self.figures: StepFigures | None = None
+        self.bad: str | None = None
+        self.finished = False
+        self._bad_in_a_row = 0
+        self._seconds_before = 0.0
+        self._collector = StepFiguresCollector()
         self._budget = budget
         self._lr = lr
         self._warmup_steps = warmup_steps
+        self._skip_bad_steps = skip_bad_steps
+        self._stop_asked = stop_asked
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add how far the training has come; Lightning's own counts restart with each process."""
+        checkpoint[STATE] = {
+            "step": self.step,
+            "bad_in_a_row": self._bad_in_a_row,
+            "seconds": self._budget.seconds,
+        }
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on where the checkpoint was."""
+        state = checkpoint[STATE]
+        self.step, self._bad_in_a_row = state["step"], state["bad_in_a_row"]
+        self._seconds_before = state["seconds"]
 
     def on_train_start(self) -> None:
-        """Start the clock of the budget."""
-        self._budget.start()
+        """Start the clock of the budget; end a training that was finished already."""
+        self._budget.start(self._seconds_before)
+        self.finished = self._budget.progress(self.step) >= 1
+        self.trainer.should_stop = self.finished
 
-    def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
-        """Return the loss and its terms."""
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        """Begin with a step, or go on with one."""
+        self.figures = None
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Return the loss."""
         output = self._predict(batch)
-        terms = {f"train/{name}": loss.detach() for name, loss in _terms(output).items()}
-        self.log_dict(terms, batch_size=len(batch))
-        return {"loss": output.loss, "terms": terms}
+        self._collector.add(batch, _terms(output))
+        return output.loss
+
+    def optimizer_step(
+        self, epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Any = None
+    ) -> None:
+        """Compute the gradients, look at them, and move the weights."""
+        optimizer.step(closure=optimizer_closure)
+        self._collector.clear()
+        self.step += 1
+        self.finished = self._budget.progress(self.step) >= 1
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
         """Stop when the budget is used up."""
-        if self._budget.progress(self.global_step) >= 1:
+        if self.finished:
             self.trainer.should_stop = True
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Log the terms of the loss, weighted by frames."""
-        terms = {f"val/{name}": loss for name, loss in _terms(self._predict(batch)).items()}
-        self.log_dict(terms, batch_size=int(batch.lengths.sum()))
+    def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
+        """Return the loss and its terms."""
+        return _terms(self._predict(batch))
 
     def _predict(self, batch: Batch) -> ModelOutput:
         output: ModelOutput = self.model(
@@ -70,13 +131,53 @@ class TrainingModule(LightningModule):
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:
-        """Clip the norm of the gradients.
+        """Clip the norm of the gradients, or drop them if they are no numbers.
 
         Lightning refuses to clip for a fused optimizer, since in float16 its gradients are still
         scaled; here they are not, as nothing is trained in float16.
+
+        Raises:
+            BadStep: The loss or the gradient is no number, and too many were before.
         """
-        if gradient_clip_val:
-            torch.nn.utils.clip_grad_norm_(self.parameters(), gradient_clip_val)
+        limit = gradient_clip_val or math.inf
+        norm = torch.nn.utils.clip_grad_norm_(self.parameters(), limit)
+        processes = self.trainer.world_size
+        self.figures = self._collector.figures(
+            norm,
+            stop=self._stop_asked(),
+            processes=processes,
+            add_up=self._add_up if processes > 1 else None,
+        )
+        self.bad = None if self.figures.finite else self._describe(self.figures)
+        self._bad_in_a_row = self._bad_in_a_row + 1 if self.bad else 0
+        if self.bad and self._bad_in_a_row > self._skip_bad_steps:
+            raise BadStep(f"{self.bad}; {self._policy()}")
+        if self.bad:
+            optimizer.zero_grad(set_to_none=True)  # without gradients nothing is moved
+
+    def _add_up(self, values: Tensor) -> Tensor:
+        added = self.trainer.strategy.reduce(values, reduce_op="sum")
+        assert isinstance(added, Tensor)
+        return added
+
+    def _describe(self, figures: StepFigures) -> str:
+        loss = figures.losses["loss"]
+        what = f"norm of the gradient is {figures.gradient_norm}"
+        if not math.isfinite(loss):
+            what = f"loss is {loss}"
+        first = first_bad_tensor(self.model, self._collector.batches)
+        where = f"the first bad tensor is the {first}" if first else "no single tensor is bad here"
+        return f"The {what} at step {self.step + 1}; {where}"
+
+    def _policy(self) -> str:
+        if self._skip_bad_steps:
+            return (
+                f"it is bad step {self._bad_in_a_row} in a row, so training ends; {WEIGHT_ADVICE}."
+            )
+        return (
+            f"training ends, and {WEIGHT_ADVICE}, or `--on-bad-step skip:3` to pass over a few "
+            f"such steps."
+        )
 
     def configure_optimizers(self) -> Any:
         """Return AdamW and its schedule, which moves each step."""

@@ -28,6 +28,33 @@ ThreadsOption = Annotated[
     int | None, typer.Option(min=1, help="CPU threads; without it what torch chooses.")
 ]
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
+AccumulateOption = Annotated[
+    int, typer.Option(min=1, help="Batches of a step, whose gradients are averaged.")
+]
+BadStepOption = Annotated[
+    str,
+    typer.Option(
+        metavar="stop|skip:N",
+        help="What to do when the loss or a gradient is NaN or infinite: stop, or pass over up to "
+        "N such steps in a row.",
+    ),
+]
+
+
+def read_bad_step(policy: str) -> int:
+    """Return how many bad steps in a row a policy passes over.
+
+    Raises:
+        ValueError: It is no policy.
+    """
+    word, _, number = policy.partition(":")
+    if policy == "stop":
+        return 0
+    if word != "skip" or not number.isdecimal() or int(number) < 1:
+        raise ValueError(
+            f"`--on-bad-step` must be `stop` or `skip:N` with N from 1 on, not `{policy}`."
+        )
+    return int(number)
 
 
 def make_budget(minutes: float | None, steps: int | None) -> Budget:

@@ -10,6 +10,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 
 from kokoro_plugins.training.data import Batch
 from kokoro_plugins.training.history import History
+from kokoro_plugins.training.module import TrainingModule
 from kokoro_plugins.training.schedule import Budget
 
 
@@ -48,9 +49,10 @@ class ProgressLine(Callback):
         batch: Batch,
         batch_idx: int,
     ) -> None:
-        """Bring the line up to date."""
-        if self._task is not None:
-            done = self._budget.progress(trainer.global_step)
+        """Bring the line up to date when a step has been noted."""
+        assert isinstance(pl_module, TrainingModule)
+        if self._task is not None and self._history.training:
+            done = self._budget.progress(pl_module.step)
             self._progress.update(self._task, completed=done, figures=self.figures())
 
     def figures(self) -> str:

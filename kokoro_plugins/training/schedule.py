@@ -13,15 +13,25 @@ FINAL_SHARE = 0.02
 
 
 class Budget(ABC):
-    """What a training may use up."""
+    """What a training may use up; in words when it is printed."""
 
     @abstractmethod
-    def start(self) -> None:
-        """Note that the training begins now."""
+    def start(self, seconds: float = 0.0) -> None:
+        """Note that the training goes on now, having used up some seconds before."""
 
     @abstractmethod
     def progress(self, step: int) -> float:
         """Return how much is used up after that many steps, from 0 to 1."""
+
+    @property
+    @abstractmethod
+    def seconds(self) -> float:
+        """Seconds used up so far; 0 where time does not count."""
+
+    @property
+    @abstractmethod
+    def by_the_clock(self) -> bool:
+        """Whether what is used up is time, so that no two trainings are the same."""
 
 
 @final
@@ -37,12 +47,25 @@ class StepBudget(Budget):
             raise ValueError(f"`steps` must be 1 or more, not {steps}.")
         self._steps = steps
 
-    def start(self) -> None:
+    def start(self, seconds: float = 0.0) -> None:
         """Do nothing: steps are counted from 0 anyway."""
 
     def progress(self, step: int) -> float:
         """Return the share of the steps that is done."""
         return min(1.0, step / self._steps)
+
+    @property
+    def seconds(self) -> float:
+        """0: time does not count."""
+        return 0.0
+
+    @property
+    def by_the_clock(self) -> bool:
+        """False."""
+        return False
+
+    def __str__(self) -> str:
+        return f"{self._steps} steps"
 
 
 @final
@@ -57,19 +80,30 @@ class TimeBudget(Budget):
     def __init__(self, minutes: float, clock: Callable[[], float] = time.monotonic) -> None:
         if not 0 < minutes < math.inf:
             raise ValueError(f"`minutes` must be a number above 0, not {minutes}.")
-        self._seconds = minutes * 60
+        self._limit = minutes * 60
         self._clock = clock
         self._started: float | None = None
 
-    def start(self) -> None:
-        """Start the clock."""
-        self._started = self._clock()
+    def start(self, seconds: float = 0.0) -> None:
+        """Start the clock, which some seconds have gone from already."""
+        self._started = self._clock() - seconds
 
     def progress(self, step: int) -> float:
         """Return the share of the time that has passed; 0 before the start."""
-        if self._started is None:
-            return 0.0
-        return min(1.0, (self._clock() - self._started) / self._seconds)
+        return min(1.0, self.seconds / self._limit)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the start; 0 before it."""
+        return 0.0 if self._started is None else self._clock() - self._started
+
+    @property
+    def by_the_clock(self) -> bool:
+        """True."""
+        return True
+
+    def __str__(self) -> str:
+        return f"{self._limit / 60:g} minutes"
 
 
 def rate_factor(step: int, progress: float, *, warmup_steps: int) -> float:

@@ -21,6 +21,10 @@ class TrainingSettings:
         precision: ``bf16`` computes in bfloat16 where that is safe, ``auto`` only if the processor
             has instructions for it.
         device: A name that Lightning knows: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        devices: How many of them train together, each in a process of its own.
+        accumulate: Batches of a step, whose gradients are averaged.
+        skip_bad_steps: How many steps in a row may come to NaN or infinity before training ends;
+            they leave the weights as they are.
     """
 
     lr: float = 1e-3
@@ -28,10 +32,42 @@ class TrainingSettings:
     validate_every: int = 50
     precision: Precision = "auto"
     device: str = "auto"
+    devices: int = 1
+    accumulate: int = 1
+    skip_bad_steps: int = 0
 
     def __post_init__(self) -> None:
         if not 0 < self.lr < math.inf:
             raise ValueError(f"`lr` must be a number above 0, not {self.lr}; try 0.001.")
+        for name, least in (("accumulate", 1), ("devices", 1), ("skip_bad_steps", 0)):
+            if getattr(self, name) < least:
+                raise ValueError(f"`{name}` must be {least} or more, not {getattr(self, name)}.")
+
+
+@dataclass(frozen=True)
+class Saving:
+    """Where and how often a training is saved, and whether it goes on from there.
+
+    Attributes:
+        folder: Of the step directories.
+        every: Steps between two saves; the last step is always saved.
+        keep_last: How many of the newest stay.
+        keep_best: How many of those with the lowest held-out loss stay besides.
+        resume: Go on from the newest that is whole, if there is one.
+        inexact: Go on also if the result will not be that of an uninterrupted training to the bit.
+    """
+
+    folder: Path
+    every: int = 500
+    keep_last: int = 2
+    keep_best: int = 1
+    resume: bool = False
+    inexact: bool = False
+
+    def __post_init__(self) -> None:
+        for name, least in (("every", 1), ("keep_last", 1), ("keep_best", 0)):
+            if getattr(self, name) < least:
+                raise ValueError(f"`{name}` must be {least} or more, not {getattr(self, name)}.")
 
 
 @dataclass(frozen=True)
@@ -66,7 +102,13 @@ class TrainOptions:
         holdout: How many utterances, the last ones, are not trained on.
         batch_frames: The most frames of a batch.
         seed: Of the weights' start and the order of training.
+        workers: Processes that make batches ahead.
         settings: How to train.
+        save_every: Steps between two saves, into ``steps`` inside `out`.
+        keep_last: How many of the newest stay.
+        keep_best: How many of those with the lowest held-out loss stay besides.
+        resume: Go on from the newest, if there is one.
+        inexact: Go on also if that cannot be exact.
     """
 
     data: Path
@@ -75,4 +117,22 @@ class TrainOptions:
     holdout: int = 10
     batch_frames: int = 2000
     seed: int = 0
+    workers: int = 0
     settings: TrainingSettings = field(default_factory=TrainingSettings)
+    save_every: int = 500
+    keep_last: int = 2
+    keep_best: int = 1
+    resume: bool = False
+    inexact: bool = False
+
+    @property
+    def saving(self) -> Saving:
+        """Where and how often the training is saved."""
+        return Saving(
+            folder=self.out / "steps",
+            every=self.save_every,
+            keep_last=self.keep_last,
+            keep_best=self.keep_best,
+            resume=self.resume,
+            inexact=self.inexact,
+        )

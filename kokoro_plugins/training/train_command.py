@@ -9,8 +9,11 @@ import typer
 from rich.console import Console
 
 from kokoro_core.cli.checking import load_with
+from kokoro_core.cli.output import print_error
 from kokoro_core.cli.session import session_of
 from kokoro_plugins.training.options import (
+    AccumulateOption,
+    BadStepOption,
     BatchFramesOption,
     DeviceOption,
     LrOption,
@@ -22,6 +25,7 @@ from kokoro_plugins.training.options import (
     WarmupOption,
     make_budget,
     prepare_device,
+    read_bad_step,
 )
 from kokoro_plugins.training.settings import TrainingSettings, TrainOptions
 
@@ -37,22 +41,50 @@ def train(
     minutes: Annotated[float | None, typer.Option(help="Train for this long.")] = None,
     steps: StepsOption = None,
     batch_frames: BatchFramesOption = 2000,
+    accumulate: AccumulateOption = 1,
     lr: LrOption = 1e-3,
     warmup: WarmupOption = 100,
     holdout: Annotated[
         int, typer.Option(min=0, help="How many utterances, the last ones, are not trained on.")
     ] = 10,
+    on_bad_step: BadStepOption = "stop",
+    save_every: Annotated[int, typer.Option(min=1, help="Steps between two saves.")] = 500,
+    keep: Annotated[int, typer.Option(min=1, help="How many of the newest saves stay.")] = 2,
+    keep_best: Annotated[
+        int, typer.Option(min=0, help="How many with the lowest held-out loss stay besides.")
+    ] = 1,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the newest save in the folder, if any.")
+    ] = False,
+    inexact: Annotated[
+        bool, typer.Option("--inexact", help="Go on also where that cannot be exact.")
+    ] = False,
     seed: SeedOption = 0,
     precision: PrecisionOption = "auto",
     settings: SetOption = None,
     threads: ThreadsOption = None,
+    workers: Annotated[
+        int, typer.Option(min=0, help="Processes that make batches ahead of the training.")
+    ] = 0,
     device: DeviceOption = "auto",
+    devices: Annotated[int, typer.Option(min=1, help="How many devices train together.")] = 1,
 ) -> None:
     """Train the model of a spec on aligned speech.
 
     Writes model.safetensors and losses.json, and says how the model does on what was held out.
+    SIGTERM, SIGINT (Ctrl+C), SIGUSR1 and SIGHUP save the step and end with 128 and the signal's
+    number; --resume goes on from there.
     """
     budget = make_budget(minutes, steps)
+    training = TrainingSettings(
+        lr=lr,
+        warmup_steps=warmup,
+        precision=precision,
+        device=device,
+        devices=devices,
+        accumulate=accumulate,
+        skip_bad_steps=read_bad_step(on_bad_step),
+    )
     prepare_device(device, threads)
     session = session_of(ctx)
     plugins = session.plugins
@@ -64,8 +96,19 @@ def train(
         holdout=holdout,
         batch_frames=batch_frames,
         seed=seed,
-        settings=TrainingSettings(lr=lr, warmup_steps=warmup, precision=precision, device=device),
+        workers=workers,
+        settings=training,
+        save_every=save_every,
+        keep_last=keep,
+        keep_best=keep_best,
+        resume=resume,
+        inexact=inexact,
     )
+    from kokoro_plugins.training.resuming import TrainingStopped
     from kokoro_plugins.training.train import run_training
 
-    run_training(checked, options, budget, plugins, Console())
+    try:
+        run_training(checked, options, budget, plugins, Console())
+    except TrainingStopped as stopped:
+        print_error(str(stopped))
+        raise SystemExit(stopped.status) from None

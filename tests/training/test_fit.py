@@ -125,7 +125,7 @@ def test_the_history_is_values_that_json_has(small_spec, corpus):
 
 def test_a_loss_that_is_no_number_ends_training(small_spec, corpus):
     settings = TrainingSettings(device="cpu", precision="32", lr=1e30, warmup_steps=0)
-    with pytest.raises(ValueError, match=r"The loss is (nan|inf) at step [2-9], .*lower `--lr`"):
+    with pytest.raises(ValueError, match=r"The loss is (nan|inf) at step [2-9]; .*lower `--lr`"):
         train(small_spec, corpus, settings=settings, budget=StepBudget(9))
 
 

@@ -1,0 +1,54 @@
+"""Steps that came to NaN or infinity: which tensor was the first, and what is done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from kokoro_plugins.training.data import Batch
+
+WEIGHT_ADVICE = "a lower `--lr` or a longer `--warmup` usually helps"
+
+
+class BadStep(ValueError):
+    """A step came to NaN or infinity; the message names the first tensor that did."""
+
+
+def first_bad_tensor(
+    model: nn.Module, batches: Sequence[tuple[Batch, dict[str, Tensor]]]
+) -> str | None:
+    """Return in words the first tensor of a step that has a NaN or an infinity, or None.
+
+    First is what the others follow from: what comes in, then the weights, then the terms of the
+    loss, then the gradients, from the output back to the input as they were computed.
+    """
+    return next(_bad_tensors(model, batches), None)
+
+
+def bad_weight(model: nn.Module) -> str | None:
+    """Return the name of the first parameter or buffer with a NaN or an infinity, or None."""
+    named = [*model.named_parameters(), *model.named_buffers()]
+    return next((f"weight `{name}`" for name, each in named if not _fine(each)), None)
+
+
+def _bad_tensors(
+    model: nn.Module, batches: Sequence[tuple[Batch, dict[str, Tensor]]]
+) -> Iterator[str]:
+    for batch, _ in batches:
+        if not _fine(batch.mel_specs):
+            rows = (~batch.mel_specs.isfinite()).flatten(1).any(1).nonzero().flatten().tolist()
+            yield f"input `mel_specs` in row {rows[0]} of {len(batch)}"
+    if weight := bad_weight(model):
+        yield weight
+    for _, losses in batches:
+        terms = [name for name in losses if name != "loss"]
+        yield from (f"loss term `{name}`" for name in [*terms, "loss"] if not _fine(losses[name]))
+    for name, parameter in reversed(list(model.named_parameters())):
+        if parameter.grad is not None and not _fine(parameter.grad):
+            yield f"gradient of `{name}`"
+
+
+def _fine(tensor: Tensor) -> bool:
+    return not tensor.is_floating_point() or bool(torch.isfinite(tensor).all())

@@ -1,0 +1,92 @@
+"""What must be the same for a training to go on to the bit, and what differs."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator, Mapping
+from importlib.metadata import version
+from typing import Any
+
+import torch
+from lightning import Trainer
+
+from kokoro_core.api import KokoroModel
+from kokoro_core.outer_contracts import CheckpointError
+from kokoro_core.spec.resolve import resolve
+from kokoro_plugins.training.data_module import AlignedSpeech
+from kokoro_plugins.training.schedule import Budget
+from kokoro_plugins.training.settings import TrainingSettings
+
+DISTRIBUTIONS = ("kokoro-core", "lightning", "numpy", "torch")
+
+
+class ResumeRefused(CheckpointError):
+    """A training would not go on as it began; the message lists what differs."""
+
+
+def conditions(
+    model: KokoroModel,
+    data: AlignedSpeech,
+    budget: Budget,
+    settings: TrainingSettings,
+    trainer: Trainer,
+) -> dict[str, Any]:
+    """Return everything that the course of a training depends on, as values that JSON has.
+
+    What only decides how fast it is, such as the number of worker processes, is not in it.
+    """
+    return {
+        "versions": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in DISTRIBUTIONS},
+        },
+        "machine": {
+            "processor": f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}",
+            "threads": torch.get_num_threads(),
+            "device": device_name(trainer.strategy.root_device),
+            "processes": trainer.num_devices * trainer.num_nodes,
+        },
+        "settings": {
+            "lr": settings.lr,
+            "warmup": settings.warmup_steps,
+            "accumulate": settings.accumulate,
+            "validate_every": settings.validate_every,
+            "precision": str(trainer.precision),
+            "ends after": str(budget),
+            **data.settings,
+        },
+        "data": {
+            "utterances": len(data.training) + len(data.held_out),
+            "fingerprint": data.fingerprint,
+        },
+        **_of_spec(model),
+    }
+
+
+def device_name(device: torch.device) -> str:
+    """Return the kind of a device, for a GPU with its model."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Return in words each value that differs between two conditions."""
+    old, new = dict(_leaves(before)), dict(_leaves(now))
+    return [
+        f"`{name}` was {old.get(name, 'not set')} and is {new.get(name, 'not set')}"
+        for name in {**old, **new}
+        if old.get(name) != new.get(name)
+    ]
+
+
+def _of_spec(model: KokoroModel) -> dict[str, Any]:
+    resolved = resolve(model.spec, model.plugins)
+    origins = {each["path"]: f"{each['name']} {each['version']}" for each in resolved["components"]}
+    return {"spec": resolved["spec"], "components": origins}
+
+
+def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping) and value:
+        for key, each in value.items():
+            yield from _leaves(each, f"{path}.{key}" if path else str(key))
+    else:
+        yield path, value

@@ -1,0 +1,108 @@
+"""`RandomStates`: every source of random numbers, saved and put back."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from typing import Any, final
+
+import numpy as np
+import torch
+from lightning import Callback, LightningModule, Trainer
+from torch import Tensor
+
+Draws = dict[str, Tensor]
+"""The states of one process, by source."""
+
+
+@final
+class RandomStates(Callback):
+    """Saves the random states of Python, NumPy, torch and its device, of every process.
+
+    Where several processes train together, each but the first gets random numbers of its own.
+
+    Args:
+        seed: Of processes that no checkpoint has a state for.
+    """
+
+    def __init__(self, *, seed: int) -> None:
+        self._seed = seed
+        self._trainer: Trainer | None = None
+        self._pending: Draws | None = None
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Note the trainer, which knows the processes."""
+        self._trainer = trainer
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the states, each as a tensor with a row for every process."""
+        assert self._trainer is not None
+        device = self._trainer.strategy.root_device
+        own = random_states(device)
+        if self._trainer.world_size == 1:
+            return {name: each[None] for name, each in own.items()}
+        gathered = {}
+        for name, each in own.items():
+            rows = self._trainer.strategy.all_gather(each.to(device))
+            gathered[name] = rows.cpu()
+        return gathered
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Note the states to put back."""
+        self._pending = dict(state_dict)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Put the states back, after everything that could draw from them."""
+        pending, self._pending = self._pending or {}, None
+        rank = trainer.global_rank
+        if pending and rank < len(pending["torch"]):
+            own = {name: each[rank] for name, each in pending.items()}
+            set_random_states(own, trainer.strategy.root_device)
+        elif rank > 0:
+            drawn = int(pending["python"][0].sum()) if pending else 0
+            seed_process(self._seed, rank, drawn)
+
+
+def random_states(device: torch.device) -> Draws:
+    """Return the states of this process as tensors.
+
+    Shape:
+        python: (627,) int64. numpy: (626,) int64. torch and device: (bytes,) uint8. gauss: (2,)
+        float64, the second normal number that Python and NumPy keep if the flag before the words
+        says so, else 0.
+    """
+    version, words, kept = random.getstate()
+    _, keys, place, has_kept, numpy_kept = np.random.get_state()
+    states = {
+        "python": torch.tensor([version, int(kept is not None), *words]),
+        "numpy": torch.tensor([int(place), int(has_kept), *map(int, keys)]),
+        "gauss": torch.tensor([kept or 0.0, numpy_kept], dtype=torch.float64),
+        "torch": torch.get_rng_state(),
+    }
+    if device.type in ("cuda", "mps"):
+        states[device.type] = _of_device(device).get_rng_state()
+    return states
+
+
+def set_random_states(states: Draws, device: torch.device) -> None:
+    """Put the states of this process back."""
+    version, has_python_kept, *words = states["python"].tolist()
+    kept, numpy_kept = states["gauss"].tolist()
+    random.setstate((version, tuple(words), kept if has_python_kept else None))
+    place, has_kept, *keys = states["numpy"].tolist()
+    np.random.set_state(("MT19937", np.array(keys, np.uint32), place, has_kept, numpy_kept))
+    torch.set_rng_state(states["torch"])
+    if device.type in states:
+        _of_device(device).set_rng_state(states[device.type])
+
+
+def seed_process(*numbers: int) -> None:
+    """Seed a process from several numbers, so that no two processes draw the same."""
+    seed = random.Random(repr(numbers)).getrandbits(32)
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+
+
+def _of_device(device: torch.device) -> Any:
+    return torch.cuda if device.type == "cuda" else torch.mps

@@ -1,0 +1,111 @@
+"""A training that is saved, goes on from what was saved, and stops when it is asked to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+
+from lightning import Trainer
+from lightning.pytorch.utilities import rank_zero_only
+from rich.console import Console
+
+from kokoro_core.durable import Step, StepFolder
+from kokoro_plugins.training.conditions import conditions
+from kokoro_plugins.training.data_module import AlignedSpeech
+from kokoro_plugins.training.history import History
+from kokoro_plugins.training.module import TrainingModule
+from kokoro_plugins.training.saver import Saver
+from kokoro_plugins.training.schedule import Budget
+from kokoro_plugins.training.settings import Saving, TrainingSettings
+from kokoro_plugins.training.signals import StopSignals
+from kokoro_plugins.training.step_files import StepFiles
+
+
+class TrainingStopped(Exception):
+    """A training was asked to stop and has saved its last step; the message says which.
+
+    Attributes:
+        status: The exit status of a process that a signal ended.
+    """
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def fit_and_save(
+    trainer: Trainer,
+    module: TrainingModule,
+    data: AlignedSpeech,
+    budget: Budget,
+    settings: TrainingSettings,
+    saving: Saving,
+    history: History,
+    signals: StopSignals,
+    console: Console | None,
+) -> None:
+    """Train from the newest saved step on, or from the start, and save.
+
+    Raises:
+        CheckpointError: A step could not be saved, or not gone on from.
+        TrainingStopped: A signal came; the last step is saved.
+    """
+    say = speaker(console)
+    folder = StepFolder(saving.folder, keep_last=saving.keep_last, keep_best=saving.keep_best)
+    files = StepFiles(
+        folder=folder,
+        model=module.model,
+        conditions=conditions(module.model, data, budget, settings, trainer),
+        inexact=saving.inexact,
+        say=say,
+    )
+    saver = Saver(files=files, every=saving.every, data=data, history=history, signals=signals)
+    trainer.callbacks.append(saver)  # type: ignore[attr-defined]
+    trainer.strategy.checkpoint_io = files
+    with one_writer(folder):
+        newest = folder.newest(say) if saving.resume else None
+        if saving.resume:
+            say(describe_start(saving, newest, budget))
+        trainer.fit(module, datamodule=data, ckpt_path=newest.path if newest else None)
+    if saver.stopped or signals.received is not None:
+        raise stopped(signals, saver)
+
+
+def is_first_process() -> bool:
+    """Return whether this process is the one that writes, of all that train together."""
+    return getattr(rank_zero_only, "rank", 0) == 0
+
+
+def one_writer(folder: StepFolder) -> AbstractContextManager[None]:
+    """Be the folder's one writer if this is the process that writes."""
+    return folder.hold() if is_first_process() else nullcontext()
+
+
+def speaker(console: Console | None) -> Callable[[str], None]:
+    """Return what prints a sentence, in one process of all that train together."""
+    if console is None or not is_first_process():
+        return lambda sentence: None
+    return lambda sentence: console.print(sentence, soft_wrap=True, markup=False)
+
+
+def describe_start(saving: Saving, newest: Step | None, budget: Budget) -> str:
+    """Return in words where a training goes on from."""
+    if newest is None:
+        return f"Nothing is saved in `{saving.folder}` yet: training starts from the beginning."
+    going_on = f"Training goes on from `{newest.path}`"
+    if budget.by_the_clock:
+        return (
+            f"{going_on}, with what is left of the {budget}. Its learning rate follows the clock, "
+            f"so no two such trainings are the same to the bit."
+        )
+    return f"{going_on}."
+
+
+def stopped(signals: StopSignals, saver: Saver) -> TrainingStopped:
+    """Return the error that says what was saved when a signal came."""
+    name = signals.received.name if signals.received else "A signal to another process"
+    saved = "nothing was to be saved" if saver.saved is None else f"step {saver.saved} is saved"
+    return TrainingStopped(
+        f"{name} ended the training: {saved}; the same command with `--resume` goes on.",
+        signals.status or 1,
+    )

@@ -1,0 +1,150 @@
+"""`StepFiles`: what Lightning calls a checkpoint as a step directory, without pickle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, final
+
+import torch
+from lightning.fabric.plugins.io import CheckpointIO
+from torch import Tensor
+
+from kokoro_core import checkpoint as model_file
+from kokoro_core.api import KokoroModel
+from kokoro_core.checkpoint import checkpointer_for
+from kokoro_core.durable import StepFolder
+from kokoro_core.outer_contracts import CheckpointError
+from kokoro_plugins.training.conditions import ResumeRefused, differences
+from kokoro_plugins.training.module import STATE
+from kokoro_plugins.training.tree import pack, unpack
+
+MODEL_FILE = "model.safetensors"
+"""The model with its spec, as `KokoroModel.save` writes it."""
+
+TRAINING_FILE = "training.safetensors"
+"""Optimizer, schedule, random states, loss log and all else that training goes on from."""
+
+MODEL_PREFIX = "model.acoustic."
+"""What the names of the model's tensors begin with inside of the training module."""
+
+LEFT_OUT = ("state_dict", "loops")
+"""The weights are in a file of their own. Lightning's loops are left out: they count batches of
+their own process and know no position in an order without end; `TrainingModule` counts steps."""
+
+FORMAT_VERSION = 1
+
+
+@final
+class StepFiles(CheckpointIO):
+    """Saves to and loads from a folder of step directories.
+
+    Args:
+        folder: Where the directories are.
+        model: What is trained; its spec is saved with it.
+        conditions: What the course of the training depends on.
+        inexact: Load also what was saved under other conditions, and say what differs.
+        say: Is given what the user should know.
+
+    Attributes:
+        score: How good the next step to be saved is, lower is better; None if that is not known.
+    """
+
+    def __init__(
+        self,
+        *,
+        folder: StepFolder,
+        model: KokoroModel,
+        conditions: Mapping[str, Any],
+        inexact: bool,
+        say: Callable[[str], None],
+    ) -> None:
+        self.score: float | None = None
+        self._folder = folder
+        self._model = model
+        self._conditions = conditions
+        self._inexact = inexact
+        self._say = say
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None
+    ) -> None:
+        """Save a step; `path` is not asked, since the folder knows where a step belongs.
+
+        Raises:
+            CheckpointError: A tensor is no number, or the disk refuses; what was there is there
+                still.
+        """
+        step = checkpoint[STATE]["step"]
+        rest = {key: each for key, each in checkpoint.items() if key not in LEFT_OUT}
+        values, tensors = pack(rest)
+        _refuse_bad(step, {**checkpoint["state_dict"], **tensors})
+        metadata = {
+            "format_version": FORMAT_VERSION,
+            "state": values,
+            "conditions": self._conditions,
+        }
+
+        def write(folder: Path) -> None:
+            model, plugins = self._model, self._model.plugins
+            model_file.save(folder / MODEL_FILE, model.acoustic, model.spec, plugins)
+            target = folder / TRAINING_FILE
+            checkpointer_for(target, plugins).save(target, tensors, metadata)
+
+        self._folder.save(step, write, facts={"kind": "training"}, score=self.score)
+
+    def load_checkpoint(
+        self, path: Any, map_location: Any = None, weights_only: bool | None = None
+    ) -> dict[str, Any]:
+        """Return what was saved in a step directory.
+
+        Raises:
+            ResumeRefused: It was saved under other conditions.
+            CheckpointError: It is damaged or not of this version.
+        """
+        file = Path(path) / TRAINING_FILE
+        checkpointer = checkpointer_for(file, self._model.plugins)
+        metadata = checkpointer.read_metadata(file)
+        if metadata.get("format_version") != FORMAT_VERSION:
+            raise CheckpointError(
+                f"`{file}` has training format {metadata.get('format_version')!r}; this version "
+                f"reads {FORMAT_VERSION}."
+            )
+        self._compare(Path(path), metadata["conditions"])
+        state = unpack(metadata["state"], checkpointer.load(file))
+        weights = checkpointer.load(Path(path) / MODEL_FILE)
+        return {
+            **state,
+            "state_dict": {MODEL_PREFIX + name: each for name, each in weights.items()},
+        }
+
+    def remove_checkpoint(self, path: Any) -> None:
+        """Leave it to the folder which steps stay."""
+        raise NotImplementedError("`StepFolder` decides which steps stay.")
+
+    def _compare(self, path: Path, before: Mapping[str, Any]) -> None:
+        found = differences(before, self._conditions)
+        if not found:
+            return
+        if not self._inexact:
+            listed = "\n".join(f"- {each}" for each in found)
+            raise ResumeRefused(
+                f"`{path}` was saved under other conditions, so that the training would not go on "
+                f"to the bit:\n{listed}\nMake them the same, or go on with `--inexact`."
+            )
+        self._say(f"It goes on otherwise than it would have: {'; '.join(found)}.")
+
+
+def _refuse_bad(step: int, tensors: Mapping[str, Tensor]) -> None:
+    """Refuse to save weights or averages of gradients that are no numbers.
+
+    Raises:
+        CheckpointError: The message names the first such tensor.
+    """
+    for name, tensor in tensors.items():
+        of_training = name.startswith((MODEL_PREFIX, "state.optimizer_states."))
+        if of_training and tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            raise CheckpointError(
+                f"Step {step} is not saved, since `{name}` has a NaN or an infinity; the step that "
+                f"was saved before is still the newest."
+            )

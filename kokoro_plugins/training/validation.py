@@ -1,0 +1,119 @@
+"""`Validation`: how the model does on what is held out, while it trains."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, final
+
+import torch
+from lightning import Callback, LightningModule, Trainer
+from torch import Tensor
+
+from kokoro_plugins.training.bad_steps import WEIGHT_ADVICE, BadStep, bad_weight
+from kokoro_plugins.training.data import Batch
+from kokoro_plugins.training.data_module import AlignedSpeech
+from kokoro_plugins.training.history import History
+from kokoro_plugins.training.module import TrainingModule
+from kokoro_plugins.training.signals import StopSignals
+
+
+@final
+class Validation(Callback):
+    """Looks at what is held out every so many steps and at the end.
+
+    A loop of its own, where Lightning has one too, because a validation belongs to the step that it
+    follows: one that a signal ends is made up for when the training goes on, before its next step.
+
+    Args:
+        data: What is held out.
+        every: Steps between two looks.
+        history: Where the losses are noted; it must come before this callback.
+        signals: End a validation; None: nothing does.
+
+    Attributes:
+        due: Whether the last step's validation is still to be done.
+    """
+
+    def __init__(
+        self,
+        *,
+        data: AlignedSpeech,
+        every: int,
+        history: History,
+        signals: StopSignals | None = None,
+    ) -> None:
+        self.due = False
+        self._data = data
+        self._every = every
+        self._history = history
+        self._signals = signals
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return whether a validation is due."""
+        return {"due": self.due}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Go on with a validation that is due."""
+        self.due = state_dict["due"]
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Do what is due since the process before this one."""
+        if self.due:
+            self._validate(trainer, pl_module)
+
+    def on_train_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Batch,
+        batch_idx: int,
+    ) -> None:
+        """Validate if it is time."""
+        assert isinstance(pl_module, TrainingModule)
+        if pl_module.figures is None:
+            return
+        self.due = pl_module.finished or pl_module.step % self._every == 0
+        if self.due:
+            self._validate(trainer, pl_module)
+
+    def _validate(self, trainer: Trainer, module: LightningModule) -> None:
+        assert isinstance(module, TrainingModule)
+        module.eval()
+        losses = self._losses(trainer, module)
+        module.train()
+        if losses is None:
+            return
+        if not all(map(math.isfinite, losses.values())):
+            first = bad_weight(module.model) or "no single weight"
+            raise BadStep(
+                f"The loss of what is held out is {losses['loss']} after step {module.step}; "
+                f"the first bad tensor is the {first}; {WEIGHT_ADVICE}."
+            )
+        self._history.note_validation(module.step, losses)
+        self.due = False
+
+    @torch.no_grad()
+    def _losses(self, trainer: Trainer, module: TrainingModule) -> dict[str, float] | None:
+        """Return the means over all frames, or None if a signal came."""
+        sums: dict[str, Tensor] = {}
+        total = 0
+        for index, batch in enumerate(self._data.val_dataloader()):
+            if self._interrupted(trainer):
+                return None
+            with trainer.precision_plugin.val_step_context():
+                losses = module.validation_step(batch.to(module.device), index)
+            frames = int(batch.lengths.sum())
+            total += frames
+            for name, loss in losses.items():
+                sums[name] = sums.get(name, 0) + loss.double().cpu() * frames
+        return {name: float(each) / total for name, each in sums.items()}
+
+    def _interrupted(self, trainer: Trainer) -> bool:
+        """Whether to break off; several processes finish, since they must do the same."""
+        return (
+            self._signals is not None
+            and self._signals.received is not None
+            and trainer.world_size == 1
+        )
