@@ -215,8 +215,8 @@ def old_indices(adapt: Adapt, old_size: int, new_size: int) -> dict[int, int] | 
             return None
         raise CheckpointError(
             f"`vocab_size` is {old_size} in the checkpoint and {new_size} in the new spec; say "
-            f"with `vocabulary` what the new phoneme indices mean: 'append' if the new ones follow the "
-            f"old, or a mapping from new index to old, as `vocabulary_by_symbol` makes it."
+            f"with `vocabulary` what the new phoneme indices mean: 'append' if the new ones follow "
+            f"the old, or a mapping from new index to old, as `vocabulary_by_symbol` makes it."
         )
     if chosen == "append":
         if new_size < old_size:

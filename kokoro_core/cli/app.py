@@ -9,6 +9,7 @@ import typer
 from typer.core import DEFAULT_MARKUP_MODE, TyperGroup
 
 from kokoro_core.cli.checking import check
+from kokoro_core.cli.checkpoint.commands import checkpoint
 from kokoro_core.cli.describe import describe
 from kokoro_core.cli.diff import diff
 from kokoro_core.cli.errors import lines_of, wants_traceback
@@ -106,6 +107,7 @@ for own in (
     upgrade,
 ):
     app.command()(own)
+app.add_typer(checkpoint)
 
 
 def _print_version(wanted: bool) -> None:

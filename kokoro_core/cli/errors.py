@@ -11,6 +11,7 @@ DEBUG_VARIABLE = "KOKORO_DEBUG"
 
 _EXTRA_OF = {
     "espeakng_loader": "speech",
+    "huggingface_hub": "hub",
     "librosa": "speech",
     "phonemizer": "speech",
     "soundfile": "speech",

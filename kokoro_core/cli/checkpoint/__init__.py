@@ -1,0 +1,1 @@
+"""The commands ``checkpoint inspect``, ``verify``, ``diff`` and ``convert``."""

@@ -1,0 +1,91 @@
+"""The group ``checkpoint`` and the arguments of its commands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kokoro_core.cli.checking import JsonOption
+from kokoro_core.cli.session import session_of
+
+checkpoint = typer.Typer(
+    name="checkpoint",
+    help="Look at checkpoints, verify, compare and convert them.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+PathArgument = Annotated[
+    Path,
+    typer.Argument(
+        metavar="PATH",
+        help="A file, the index of several, a step directory, or a folder with one of them.",
+        show_default=False,
+    ),
+]
+
+
+@checkpoint.command()
+def inspect(
+    ctx: typer.Context,
+    path: PathArgument,
+    tensors: Annotated[bool, typer.Option("--tensors", help="List every tensor.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what a checkpoint holds; no weight is read, and no torch is imported."""
+    from kokoro_core.cli.checkpoint.inspecting import inspect as run
+
+    run(path, session_of(ctx).plugins, tensors=tensors, as_json=as_json)
+
+
+@checkpoint.command()
+def verify(ctx: typer.Context, path: PathArgument, as_json: JsonOption = False) -> None:
+    """Read every byte and compare it with the hashes; exit with 1 if something is damaged."""
+    from kokoro_core.cli.checkpoint.verifying import verify as run
+
+    run(path, session_of(ctx).plugins, as_json=as_json)
+
+
+@checkpoint.command()
+def diff(
+    ctx: typer.Context,
+    a: Annotated[Path, typer.Argument(metavar="A", help="A checkpoint.")],
+    b: Annotated[Path, typer.Argument(metavar="B", help="Another one.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Say how two checkpoints differ: in settings, in tensors, and in their values."""
+    from kokoro_core.cli.checkpoint.comparing import diff as run
+
+    run(a, b, session_of(ctx).plugins, as_json=as_json)
+
+
+@checkpoint.command()
+def convert(
+    ctx: typer.Context,
+    path: PathArgument,
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="The file to write.")],
+    dtype: Annotated[
+        str | None,
+        typer.Option(help="Floating type of the copy: float32, bfloat16, float16 or float64."),
+    ] = None,
+    max_shard_bytes: Annotated[
+        int | None, typer.Option(min=1, help="Split more bytes than this over several files.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace OUT if it is there.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a copy: with a content hash, in one file or several, in another precision."""
+    from kokoro_core.cli.checkpoint.converting import convert as run
+
+    run(
+        path,
+        out,
+        session_of(ctx).plugins,
+        dtype=dtype,
+        max_shard_bytes=max_shard_bytes,
+        force=force,
+        as_json=as_json,
+    )
