@@ -212,6 +212,70 @@ class KokoroModel(nn.Module):
             Path(path), self.acoustic, self.spec, self.plugins, max_shard_bytes=max_shard_bytes
         )
 
+    @classmethod
+    def from_pretrained(
+        cls,
+        name: str | os.PathLike[str],
+        *,
+        device: str = "cpu",
+        plugins: Plugins | None = None,
+        verify: bool = True,
+        adapt: Adapt | None = None,
+        **download: Any,
+    ) -> KokoroModel:
+        """Load a model from a folder, or from the Hugging Face Hub (extra ``kokoro-core[hub]``).
+
+        Args:
+            name: A folder that `save_pretrained` wrote, or a repository such as ``someone/voice``.
+            device: As in `load`.
+            plugins: As in `load`.
+            verify: As in `load`.
+            adapt: As in `load`.
+            **download: ``revision``, ``token``, ``cache_dir``, ``force_download`` and
+                ``local_files_only``, as `huggingface_hub` takes them.
+
+        Raises:
+            CheckpointError: As in `load`.
+        """
+        from kokoro_core.hub import HubModel, LoadOptions
+
+        options = LoadOptions(device, plugins, verify, adapt)
+        return HubModel.from_pretrained(os.fspath(name), options=options, **download).model
+
+    def save_pretrained(
+        self, folder: str | os.PathLike[str], *, max_shard_bytes: int | None = None, **options: Any
+    ) -> str | None:
+        """Write the model, its spec as ``config.json`` and a card to a folder.
+
+        Args:
+            folder: Made if it is not there.
+            max_shard_bytes: Weights of more bytes than this are split; None: 5 GB, as the Hub asks.
+            **options: As `huggingface_hub.ModelHubMixin.save_pretrained` takes them.
+
+        Raises:
+            CheckpointError: As in `save`.
+        """
+        from kokoro_core.hub import HubModel
+
+        hub = HubModel(self, max_shard_bytes=max_shard_bytes)
+        return hub.save_pretrained(os.fspath(folder), **options)
+
+    def push_to_hub(
+        self, repo_id: str, *, max_shard_bytes: int | None = None, **options: Any
+    ) -> str:
+        """Upload what `save_pretrained` writes to a repository and return the commit's address.
+
+        Args:
+            repo_id: ``someone/voice``.
+            max_shard_bytes: As in `save_pretrained`.
+            **options: ``private``, ``token``, ``branch``, ``commit_message`` and the others that
+                `huggingface_hub.ModelHubMixin.push_to_hub` takes.
+        """
+        from kokoro_core.hub import HubModel
+
+        hub = HubModel(self, max_shard_bytes=max_shard_bytes)
+        return hub.push_to_hub(repo_id, **options)
+
     def forward(
         self,
         phoneme_indices: Tensor,

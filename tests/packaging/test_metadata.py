@@ -118,7 +118,7 @@ def test_the_wheel_shows_the_readme_and_the_python_that_it_needs(wheel_metadata:
 
 
 def test_the_wheel_offers_the_extras(wheel_metadata: Message) -> None:
-    assert set(wheel_metadata.get_all("Provides-Extra", [])) == {"speech", "train", "test", "all"}
+    assert set(wheel_metadata.get_all("Provides-Extra", [])) == set(EXTRAS)
 
 
 # entry points
@@ -157,10 +157,10 @@ def test_the_project_asks_for_ranges_and_pins_nothing() -> None:
         assert "==" not in operators, f"{each} is pinned; pins belong in constraints.txt"
 
 
-def test_all_brings_every_extra_but_the_test_tools() -> None:
+def test_all_brings_every_extra_but_the_tools_to_test_and_measure() -> None:
     [requirement] = [Requirement(text) for text in EXTRAS["all"]]
     assert requirement.name == PROJECT["name"]
-    assert requirement.extras == set(EXTRAS) - {"all", "test"}
+    assert requirement.extras == set(EXTRAS) - {"all", "bench", "test"}
 
 
 def test_the_test_extra_brings_what_the_tests_run() -> None:

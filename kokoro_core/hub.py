@@ -1,0 +1,151 @@
+"""Models where the field keeps them: folders and repositories of the Hugging Face Hub.
+
+It is `huggingface_hub`'s own mixin around our checkpoints; the package comes with the extra
+``kokoro-core[hub]`` and is imported with this module, which nothing imports before it is used.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Self, final
+
+from huggingface_hub import ModelHubMixin, constants, snapshot_download
+
+from kokoro_core.adapting import Adapt
+from kokoro_core.api import KokoroModel
+from kokoro_core.checkpointers import MODEL_STEM
+from kokoro_core.spec.resolve import resolve
+from registry import Plugins
+
+MODEL_FILE = f"{MODEL_STEM}.safetensors"
+MAX_SHARD_BYTES = 5 * 10**9
+"""Larger weights are split, as the Hub asks for."""
+
+_FILES = [constants.CONFIG_NAME, f"{MODEL_STEM}.*", f"{MODEL_STEM}-*"]
+
+_CARD = """\
+---
+{{ card_data }}
+---
+
+A text-to-speech acoustic model of [Kokoro](https://pypi.org/project/kokoro-core/). The spec of the
+model is in its weights:
+
+```python
+from kokoro_core import KokoroModel
+
+model = KokoroModel.from_pretrained("{{ repo_id | default("this repository") }}")
+```
+"""
+
+
+@dataclass(frozen=True)
+class LoadOptions:
+    """What `KokoroModel.load` takes besides the path."""
+
+    device: str = "cpu"
+    plugins: Plugins | None = None
+    verify: bool = True
+    adapt: Adapt | None = None
+
+
+@final
+class HubModel(
+    ModelHubMixin,
+    library_name="kokoro-core",
+    pipeline_tag="text-to-speech",
+    model_card_template=_CARD,
+):
+    """A model with the methods of the Hub.
+
+    Args:
+        model: The model.
+        max_shard_bytes: More bytes of weights than this are split; None: `MAX_SHARD_BYTES`.
+    """
+
+    def __init__(self, model: KokoroModel, *, max_shard_bytes: int | None = None) -> None:
+        self.model = model
+        self._max_shard_bytes = MAX_SHARD_BYTES if max_shard_bytes is None else max_shard_bytes
+
+    def _save_pretrained(self, save_directory: Path) -> None:
+        """Write the checkpoint, and its spec once more for readers of ``config.json``."""
+        model = self.model
+        model.save(save_directory / MODEL_FILE, max_shard_bytes=self._max_shard_bytes)
+        config = resolve(model.spec, model.plugins)
+        text = json.dumps(config, indent=2, sort_keys=True) + "\n"
+        (save_directory / constants.CONFIG_NAME).write_text(text, encoding="utf-8")
+
+    @classmethod
+    def _from_pretrained(
+        cls,
+        *,
+        model_id: str,
+        revision: str | None,
+        cache_dir: str | Path | None,
+        force_download: bool,
+        local_files_only: bool,
+        token: str | bool | None,
+        options: LoadOptions = LoadOptions(),
+        **unknown: Any,
+    ) -> Self:
+        """Load a folder, or what the Hub has under a name."""
+        if unknown:
+            names = ", ".join(f"`{each}`" for each in unknown)
+            raise TypeError(f"`from_pretrained` does not know {names}; it takes those of `load`.")
+        if os.path.isdir(model_id):
+            return cls(_load(Path(model_id), options))
+        snapshot = snapshot_download(
+            model_id,
+            revision=revision,
+            cache_dir=cache_dir,
+            force_download=force_download,
+            local_files_only=local_files_only,
+            token=token,
+            allow_patterns=_FILES,
+        )
+        with without_links(Path(snapshot)) as folder:
+            return cls(_load(folder, options))
+
+
+def _load(folder: Path, options: LoadOptions) -> KokoroModel:
+    return KokoroModel.load(
+        folder,
+        device=options.device,
+        plugins=options.plugins,
+        verify=options.verify,
+        adapt=options.adapt,
+    )
+
+
+@contextmanager
+def without_links(snapshot: Path) -> Iterator[Path]:
+    """Give a folder of plain files for one of the Hub's cache, which holds links.
+
+    A checkpoint is never read through a link. Those in the cache are the library's own, so the
+    files that they lead to are taken: by another name of the same file, or where the file system
+    has no such thing, by a copy.
+    """
+    with TemporaryDirectory(prefix="kokoro-", dir=_writable(snapshot.parent)) as folder:
+        for file in snapshot.iterdir():
+            if file.is_file():
+                _link(file.resolve(), Path(folder, file.name))
+        yield Path(folder)
+
+
+def _writable(folder: Path) -> Path | None:
+    """Return a folder if it can be written to; None: the system's own for temporaries."""
+    return folder if os.access(folder, os.W_OK) else None
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
