@@ -12,7 +12,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from kokoro_core.outer_contracts import CheckpointError
@@ -48,7 +48,7 @@ def open_folder(path: Path | str, inside: int | None = None) -> Iterator[int]:
     try:
         yield descriptor
     finally:
-        os.close(descriptor)
+        close_read(descriptor)
 
 
 @contextmanager
@@ -67,7 +67,7 @@ def open_regular(name: str, folder: int) -> Iterator[int]:
     try:
         yield descriptor
     finally:
-        os.close(descriptor)
+        close_read(descriptor)
 
 
 def open_file(name: str, folder: int) -> int:
@@ -78,9 +78,15 @@ def open_file(name: str, folder: int) -> int:
     descriptor = os.open(name, _FILE, dir_fd=folder)
     mode = os.fstat(descriptor).st_mode
     if not stat.S_ISREG(mode):
-        os.close(descriptor)
+        close_read(descriptor)
         raise CheckpointError(f"`{name}` must be a regular file; it is {_kind(mode)}.")
     return descriptor
+
+
+def close_read(descriptor: int) -> None:
+    """Close what nothing was written through, so that a failure to do so loses nothing."""
+    with suppress(OSError):
+        os.close(descriptor)
 
 
 def _kind(mode: int) -> str:

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 
+from kokoro_core.durable.disk import close_read
 from kokoro_core.durable.identity import ProcessIdentity
 from kokoro_core.outer_contracts import CheckpointError
 
@@ -65,7 +66,7 @@ class WriterLock:
             os.pwrite(descriptor, _card(), 0)
         except BaseException as error:
             holder = os.pread(descriptor, 4096, 0)
-            os.close(descriptor)
+            close_read(descriptor)
             if isinstance(error, BlockingIOError):
                 raise CheckpointError(
                     f"`{self._root}` is being written to by {_describe(holder)}; a folder has one "
@@ -77,7 +78,7 @@ class WriterLock:
     def drop(self) -> None:
         """Give the lock up."""
         if self._descriptor is not None:
-            os.close(self._descriptor)
+            close_read(self._descriptor)
             self._descriptor = None
 
 
