@@ -65,6 +65,30 @@ class RaggedBatch:
         return torch.Generator().manual_seed(self.seed * 1000 + stream)
 
 
+@dataclass(frozen=True)
+class Padding:
+    """What stands after a row's end.
+
+    Attributes:
+        extra: Steps after the longest row.
+        value: What is written there.
+    """
+
+    extra: int = 0
+    value: float = 0.0
+
+    def fill(self, x: Tensor, padding_mask: Tensor) -> Tensor:
+        """Return x with the value at padding, which is made wider by the extra steps.
+
+        Shape:
+            x: (B, T) or (B, T, C). padding_mask: (B, T) bool. Returns: as x, with T + extra.
+        """
+        # (B, T) -> (B, T) or (B, T, 1)
+        mask = padding_mask.view(*padding_mask.shape, *[1] * (x.dim() - 2))
+        wider = x.new_full((x.shape[0], self.extra, *x.shape[2:]), self.value)
+        return torch.cat([x.masked_fill(mask, self.value), wider], 1)
+
+
 CORNERS = (
     RaggedBatch((1,)),
     RaggedBatch((1, 1, 1)),

@@ -107,7 +107,7 @@ def _positions() -> SearchStrategy[Any]:
 
 ONCE = Cases(Nothing, (Nothing(),))
 
-BATCHES = Cases(RaggedBatch, CORNERS, lambda: strategies.ragged_batches())
+BATCHES = Cases(RaggedBatch, CORNERS, strategies.ragged_batches)
 
 ONE_BATCH = Cases(RaggedBatch, (RaggedBatch((5, 9, 1, 4), extra=2, seed=3),))
 """For what does not depend on the structure: rows of different lengths and a little padding."""

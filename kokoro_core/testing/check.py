@@ -29,7 +29,8 @@ class Check(Generic[Data]):
         bug: A real bug that it stands for, by its public number.
         since: Version of the list of checks that brought it.
         skip: Returns why a component does not have the property, or None.
-        explicit: Whether it is tried on the corners alone, since drawing adds nothing or costs much.
+        explicit: Whether it is tried on the corners alone, where drawing adds nothing.
+        costly: Whether it costs seconds, so that most levels try it on one configuration alone.
     """
 
     id: str
@@ -40,6 +41,7 @@ class Check(Generic[Data]):
     since: int = 1
     skip: Callable[[Subject], str | None] = field(default=lambda _: None)
     explicit: bool = False
+    costly: bool = False
 
     @property
     def meaning(self) -> str:
@@ -48,7 +50,7 @@ class Check(Generic[Data]):
 
 
 def check(
-    id: str,  # noqa: A002 - the name that the attribute has
+    id: str,
     *,
     cases: Cases[Any],
     slots: tuple[str, ...] = ROWS,
@@ -56,10 +58,11 @@ def check(
     since: int = 1,
     skip: Callable[[Subject], str | None] = lambda _: None,
     explicit: bool = False,
+    costly: bool = False,
 ) -> Callable[[Callable[[Subject, Any], None]], Check[Any]]:
     """Make a check of a function; it enters the list in `kokoro_core.testing.checks` by name."""
 
     def made(function: Callable[[Subject, Any], None]) -> Check[Any]:
-        return Check(id, function, cases, slots, bug, since, skip, explicit)
+        return Check(id, function, cases, slots, bug, since, skip, explicit, costly)
 
     return made

@@ -16,18 +16,22 @@ class Level:
     Attributes:
         name: Its name.
         examples: How much is drawn.
+        variants: Whether every small configuration of a component is tried, or the first alone.
+        costly: Whether checks that cost seconds are tried on every configuration, too.
         seed: Of what is drawn; None draws another each time, and the report says which.
     """
 
     name: str
     examples: int
+    variants: bool = True
+    costly: bool = False
     seed: int | None = 0
 
 
 _LEVELS = {
-    "fast": Level("fast", 5),
+    "fast": Level("fast", 5, variants=False),
     "ci": Level("ci", 20),
-    "nightly": Level("nightly", 300, seed=None),
+    "nightly": Level("nightly", 300, costly=True, seed=None),
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from kokoro_core.testing.batches import RaggedBatch
+from kokoro_core.testing.batches import Padding, RaggedBatch
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -19,6 +19,14 @@ def ragged_batches(
 
     lengths = st.lists(st.integers(1, max_length), min_size=1, max_size=max_rows).map(tuple)
     return st.builds(RaggedBatch, lengths, st.integers(0, max_extra), st.integers(0, 2**16))
+
+
+def padding(*, max_extra: int = 3) -> SearchStrategy[Padding]:
+    """Return a strategy of what padding is: how much of it there is, and what it holds."""
+    from hypothesis import strategies as st
+
+    held = st.sampled_from([0.0, 1.0, -1e4, 1e4])
+    return st.builds(Padding, st.integers(0, max_extra), held)
 
 
 def durations(*, max_rows: int = 3, max_phonemes: int = 6) -> SearchStrategy[list[list[int]]]:

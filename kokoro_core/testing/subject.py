@@ -31,12 +31,14 @@ class Subject:
         variant: Which of the component's small configurations they are.
         sizes: Of the model around it.
         golden: Names, shapes and dtypes that its state must have, or None.
+        first: Whether it is the first of its component's configurations.
     """
 
     params: ComponentParams
     variant: str = ""
     sizes: Sizes = field(default=SIZES)
     golden: Mapping[str, Any] | None = None
+    first: bool = True
 
     @property
     def slot(self) -> str:

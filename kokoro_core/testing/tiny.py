@@ -46,13 +46,13 @@ def shrunk(params: ComponentParams, keep: frozenset[str] = frozenset()) -> Compo
 
 
 def with_dropout(params: Any, share: float) -> Any:
-    """Return the params with every setting whose name ends with ``dropout`` set, nested ones too."""
+    """Return the params with all settings set whose names end with ``dropout``, nested ones too."""
     return _changed(params, lambda name: share if name.endswith("dropout") else None)
 
 
 def has_dropout(params: BaseModel) -> bool:
     """Return whether there is a setting whose name ends with ``dropout``."""
-    return with_dropout(params, 0.0) != with_dropout(params, 0.5)
+    return bool(with_dropout(params, 0.0) != with_dropout(params, 0.5))
 
 
 def _shrunk(params: Any, keep: frozenset[str]) -> Any:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field, field_validator
 
 from kokoro_core.slots import DurationPredictorParams
+from kokoro_core.spec.capabilities import Capabilities
 from kokoro_core.spec.sizes import LAYER, Size, Sizes, conv1d, layer_norm, linear
 
 if TYPE_CHECKING:
@@ -35,6 +36,12 @@ class ConvDurationPredictorParams(DurationPredictorParams):
         if kernel_size % 2 == 0:
             raise ValueError(f"must be odd to have a middle, not {kernel_size}; 3 is FastSpeech's")
         return kernel_size
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Each convolution sees half a kernel more to both sides."""
+        reach = self.num_layers * (self.kernel_size // 2)
+        return Capabilities(receptive_field=reach, exportable=True)
 
     def size(self, sizes: Sizes) -> Size:
         """Return the size of the convolutions, their norms and the way out."""

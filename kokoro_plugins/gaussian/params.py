@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
 from kokoro_core.slots import RegulatorParams
+from kokoro_core.spec.capabilities import Capabilities
 from kokoro_core.spec.sizes import Size, Sizes
 
 if TYPE_CHECKING:
@@ -26,6 +28,16 @@ class GaussianRegulatorParams(RegulatorParams):
     type: Literal["gaussian"] = "gaussian"
     delta: float = Field(0.1, gt=0)
     frame_time: Literal["start", "middle"] = "start"
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """A frame is a blend of phonemes."""
+        return Capabilities(blends=True, exportable=True)
+
+    @classmethod
+    def tiny(cls) -> Mapping[str, Mapping[str, Any]]:
+        """Return both ways to measure the distance to a phoneme's centre."""
+        return {"": {}, "middle": {"frame_time": "middle"}}
 
     def size(self, sizes: Sizes) -> Size:
         """Return nothing: it has no parameters."""

@@ -82,6 +82,11 @@ class GaussianRegulator(Regulator):
                 f"`plan` must be a `GaussianPlan`, not a `{type(plan).__name__}`; call `plan` of "
                 f"the same regulator."
             )
+        if x.dim() != 3 or x.shape[:2] != plan.durations.shape:
+            raise ValueError(
+                f"`x` must be of shape {tuple(plan.durations.shape)} and channels, as the plan's "
+                f"phonemes are, not {tuple(x.shape)}."
+            )
         # A weight of 0 would keep a NaN.
         return plan.weights.to(x.dtype) @ zero_padding(x, plan.durations == 0)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from kokoro_core.slots import PositionalEncodingParams
+from kokoro_core.spec.capabilities import Capabilities
 from kokoro_core.spec.sizes import Size, embedding, table
 
 if TYPE_CHECKING:
@@ -88,6 +89,11 @@ class NoPositionsParams(PositionalEncodingParams):
     """Tells attention nothing of positions: for stacks that know them otherwise (convolutions)."""
 
     type: Literal["none"] = "none"
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """No position is told from another."""
+        return Capabilities(position_free=True)
 
     def size(self, *, hidden_dim: int, num_heads: int) -> Size:
         """Return nothing: there is none."""

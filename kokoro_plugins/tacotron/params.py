@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field, field_validator
 
 from kokoro_core.slots import PostnetParams
+from kokoro_core.spec.capabilities import Capabilities
 from kokoro_core.spec.sizes import LAYER, Size, Sizes, batch_norm, conv1d
 
 if TYPE_CHECKING:
@@ -37,6 +38,12 @@ class ConvPostnetParams(PostnetParams):
         if kernel_size % 2 == 0:
             raise ValueError(f"must be odd to have a middle, not {kernel_size}; 5 is Tacotron 2's")
         return kernel_size
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Each convolution sees half a kernel more to both sides."""
+        reach = self.num_layers * (self.kernel_size // 2)
+        return Capabilities(receptive_field=reach, exportable=True)
 
     def size(self, sizes: Sizes) -> Size:
         """Return the size of the convolutions and of the normalisation after each."""

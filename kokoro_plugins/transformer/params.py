@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, ClassVar, Literal
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -14,6 +14,7 @@ from kokoro_core.slots import (
     PositionalEncodingParams,
     RegulatorParams,
 )
+from kokoro_core.spec.capabilities import Capabilities
 from kokoro_core.spec.params import StrictModel
 from kokoro_core.spec.sizes import (
     LAYER,
@@ -80,6 +81,11 @@ class StackParams(StrictModel):
     dropout: float = Field(0.1, ge=0, lt=1)
     positional_encoding: PositionalEncodingParams = SinusoidalParams()
 
+    @classmethod
+    def tiny(cls) -> Mapping[str, Mapping[str, Any]]:
+        """Return a stack of each kind of norm."""
+        return {"": {}, "post": {"norm": "post"}}
+
     def cross_check(self, sizes: Sizes) -> Iterable[tuple[str, str]]:
         """Yield the number of heads if it does not divide the width, and what positions forbid."""
         if sizes.hidden_dim % self.num_heads:
@@ -132,6 +138,12 @@ class TransformerEncoderParams(StackParams, EncoderParams):
 
     type: Literal["transformer"] = "transformer"
 
+    @property
+    def capabilities(self) -> Capabilities:
+        """It knows the order of phonemes from its positional encoding alone."""
+        free = self.positional_encoding.capabilities.position_free
+        return Capabilities(position_free=free, exportable=True)
+
     def size(self, sizes: Sizes) -> Size:
         """Return the size of the embedding and the stack."""
         stack = self.stack_size(sizes, self.encoder_layer_size(sizes))
@@ -173,6 +185,8 @@ class TransformerDecoderParams(StackParams, DecoderParams):
             vectors of a phoneme apart.
         place: Embeddings of the place inside the phoneme, or null.
         teacher_mask: Share of the teacher frames that are replaced by the zero frame in training.
+        reduction_factor: Frames that one step makes (Tacotron, Wang et al., 2017). With 2, speaking
+            takes about half the time and each step has more to foresee.
     """
 
     type: Literal["transformer"] = "transformer"
@@ -180,11 +194,28 @@ class TransformerDecoderParams(StackParams, DecoderParams):
     memory_positions: bool = True
     place: PlaceParams | None = None
     teacher_mask: float = Field(0.0, ge=0, lt=1)
+    reduction_factor: int = Field(1, ge=1)
 
     @property
     def needs(self) -> frozenset[str]:
         """The plan, if the place inside the phoneme is wanted."""
         return frozenset({"plan"} if self.place else ())
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Without any place of a memory vector the memory is a set to it."""
+        free = self.positional_encoding.capabilities.position_free or not self.memory_positions
+        return Capabilities(position_free=free and not self.add_memory and not self.place)
+
+    @classmethod
+    def tiny(cls) -> Mapping[str, Mapping[str, Any]]:
+        """Return each kind of norm, the place, and a decoder that reads memory of any length."""
+        own: dict[str, Mapping[str, Any]] = {
+            "place": {"place": {"size": 3}},
+            "tokens": {"add_memory": False},
+            "bare": {"add_memory": False, "memory_positions": False},
+        }
+        return {**super().tiny(), **own}
 
     @property
     def frame_by_frame(self) -> tuple[str, ...]:
@@ -196,7 +227,8 @@ class TransformerDecoderParams(StackParams, DecoderParams):
         width = sizes.hidden_dim
         crossed = self.attention_size(sizes) + layer_norm(width)
         stack = self.stack_size(sizes, self.encoder_layer_size(sizes) + crossed)
-        ends = linear(sizes.mel_dim, width) + linear(width, sizes.mel_dim) + linear(width, 1)
+        r = self.reduction_factor
+        ends = linear(sizes.mel_dim, width) + linear(width, sizes.mel_dim * r) + linear(width, r)
         place = self.place.embeddings_size(width) if self.place else Size()
         return stack + ends + place
 
@@ -213,6 +245,7 @@ class TransformerDecoderParams(StackParams, DecoderParams):
             memory_positions=self.memory_positions,
             place_size=self.place.size if self.place else None,
             teacher_mask=self.teacher_mask,
+            reduction_factor=self.reduction_factor,
         )
 
 
@@ -232,6 +265,18 @@ class ParallelTransformerParams(StackParams, DecoderParams):
     def needs(self) -> frozenset[str]:
         """The plan, if the place inside the phoneme is wanted."""
         return frozenset({"plan"} if self.place else ())
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """It knows the order of frames from its positional encoding, or from their place."""
+        free = self.positional_encoding.capabilities.position_free
+        return Capabilities(position_free=free and not self.place, exportable=True)
+
+    @classmethod
+    def tiny(cls) -> Mapping[str, Mapping[str, Any]]:
+        """Return each kind of norm, and the place."""
+        own: dict[str, Mapping[str, Any]] = {"place": {"place": {"size": 3}}}
+        return {**super().tiny(), **own}
 
     def size(self, sizes: Sizes) -> Size:
         """Return the size of the stack, the way out and the place."""
@@ -265,6 +310,11 @@ class MlpParams(DurationPredictorParams):
     hidden_dim: int | None = Field(None, ge=1)
     dropout: float = Field(0.1, ge=0, lt=1)
 
+    @property
+    def capabilities(self) -> Capabilities:
+        """Each phoneme is on its own."""
+        return Capabilities(receptive_field=0, exportable=True)
+
     def size(self, sizes: Sizes) -> Size:
         """Return the size of the three linear layers."""
         width, half = sizes.hidden_dim, sizes.hidden_dim // 2
@@ -281,6 +331,11 @@ class RepeatParams(RegulatorParams):
     """Repeats each phoneme for as many frames as it lasts (FastSpeech, Ren et al., 2019)."""
 
     type: Literal["repeat"] = "repeat"
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """It can be exported where the number of frames is given."""
+        return Capabilities(exportable=True)
 
     def size(self, sizes: Sizes) -> Size:
         """Return nothing: it has no parameters."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import final
+from collections.abc import Callable
+from typing import Self, final
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from kokoro_core.contracts import PositionalEncoding
 
@@ -25,7 +27,16 @@ class SinusoidalEncoding(PositionalEncoding):
     def __init__(self, *, hidden_dim: int, max_len: int = 5000) -> None:
         super().__init__()
         self.max_len = max_len
-        self.register_buffer("table", sinusoids(max_len, hidden_dim), persistent=False)
+        table = sinusoids(max_len, hidden_dim).to(torch.get_default_dtype())
+        self.register_buffer("table", table.to(torch.get_default_device()), persistent=False)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """Move the table, and compute it anew for another dtype: rounding would stay in it."""
+        old = self.table
+        moved = super()._apply(fn, recurse)
+        if (old.is_meta or old.dtype != self.table.dtype) and not self.table.is_meta:
+            self.table = sinusoids(*old.shape).to(self.table)
+        return moved
 
     def add(self, x: Tensor, positions: Tensor) -> Tensor:
         """Return x with the sinusoids of its positions added.
@@ -33,15 +44,14 @@ class SinusoidalEncoding(PositionalEncoding):
         Shape:
             x: (B, T, H). positions: (T,) or (B, T) int64. Returns: (B, T, H).
         """
-        return x + self.table[positions]
+        return x + F.embedding(positions, self.table)
 
 
 def sinusoids(max_len: int, hidden_dim: int) -> Tensor:
-    """Return the table (max_len, hidden_dim), computed in float64, which every CPU has."""
+    """Return the table (max_len, hidden_dim) in float64 on the CPU, which every machine has."""
     with torch.device("cpu"):
         position = torch.arange(max_len, dtype=torch.float64).unsqueeze(1)
         even = torch.arange(0, hidden_dim, 2, dtype=torch.float64)
     angle = position * torch.exp(even * (-math.log(10000.0) / hidden_dim))
     # (max_len, H/2, 2) -> (max_len, H)
-    table = torch.stack([angle.sin(), angle.cos()], dim=-1).flatten(1)[:, :hidden_dim]
-    return table.to(torch.get_default_dtype()).to(torch.get_default_device())
+    return torch.stack([angle.sin(), angle.cos()], dim=-1).flatten(1)[:, :hidden_dim]

@@ -52,10 +52,10 @@ def _stacks(component: Any) -> list[CheckpointedStack]:
     "checkpointing",
     cases=RECOMPUTING,
     skip=_no_stack,
-    bug="OLMo-core PR#828, transformers#21381, open_clip#573: other dropout, or no gradients at all",
+    bug="OLMo-core PR#828, transformers#21381, open_clip#573: other dropout, no gradients",
 )
 def checkpointing(subject: Subject, data: Recomputing) -> None:
-    """Recomputing gives the same outputs and all gradients, with dropout and with a frozen start."""
+    """Recomputing gives the same outputs and all gradients, also with dropout or a frozen start."""
     dropping = subject.dropping() if subject.has_dropout else subject
     component = dropping.build(seed=data.seed)
     if data.frozen:

@@ -62,7 +62,7 @@ def causality(subject: Subject, batch: RaggedBatch) -> None:
     bug="transformers#18104, fla#766, onnxruntime-genai PR#2354: positions or caches one off",
 )
 def step_equals_forward(subject: Subject, data: Decoding) -> None:
-    """Frames made one group at a time are those of one parallel pass, beginning with a zero frame."""
+    """Frames made group by group, from a zero frame on, are those of one parallel pass."""
     walk(subject.probe, data)
 
 
@@ -74,7 +74,7 @@ def step_equals_forward(subject: Subject, data: Decoding) -> None:
     bug="fairseq#3908, unsloth#3699, transformers#37574: right for one step, wrong for a chunk",
 )
 def chunks_and_forks(subject: Subject, data: Decoding) -> None:
-    """Steps of any number of groups, and rows forked, reordered and dropped on the way, change nothing."""
+    """Steps of any size, and rows forked, reordered and dropped on the way, change nothing."""
     walk(subject.probe, data)
 
 
@@ -116,7 +116,7 @@ def limits_are_said(subject: Subject, data: Nothing) -> None:
     bug="the whole past computed again for every frame: 40 ms a frame at 100 frames, 184 at 400",
 )
 def step_cost(subject: Subject, data: Nothing) -> None:
-    """A late step puts no more rows through its weights than an early one, and computes little more."""
+    """A late step puts as many rows through its weights as an early one, and costs little more."""
     counts = []
     state, frames = _begun(subject, RaggedBatch((48,)))
     for piece in frames:
@@ -129,7 +129,8 @@ def step_cost(subject: Subject, data: Nothing) -> None:
         f"{late_rows}, not {early_rows}"
     )
     assert late <= 12 * early, (
-        f"step {len(counts)} must cost little more than step 2: it makes {late:,} numbers, {early:,}"
+        f"step {len(counts)} must cost little more than step 2: "
+        f"it makes {late:,} numbers, not {early:,}"
     )
 
 
@@ -141,14 +142,14 @@ def _begun(subject: Subject, batch: RaggedBatch) -> tuple[Any, list[torch.Tensor
     fed = shift_right(zero_padding(inputs.tensors["mel_specs"], inputs.padding["mel_specs"]), group)
     memory = inputs.tensors["memory"], inputs.padding["memory"]
     state = probe.component.init_state(*memory, fed.shape[1], **side)
-    return state, list(fed.split(group, 1))
+    return state, list(torch.split(fed, group, 1))
 
 
-class _Counting(TorchDispatchMode):
+class _Counting(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts rows that enter products with weights, and numbers that are made."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.rows = 0
         self.numbers = 0
 
@@ -185,7 +186,7 @@ def room(subject: Subject, data: Nothing) -> None:
     memory = inputs.tensors["memory"], inputs.padding["memory"]
     state = probe.component.init_state(*memory, 2 * group, **side)
     expected = probe.run(inputs).tensors["mel"]
-    for number, piece in enumerate(fed.split(group, 1)[:4]):
+    for number, piece in enumerate(torch.split(fed, group, 1)[:4]):
         try:
             mel, _ = probe.component.step(piece, state)
         except (ValueError, IndexError, RuntimeError):

@@ -57,7 +57,7 @@ def twins_differ(subject: Subject, data: Nothing) -> None:
 
 def _is_drawn(parameter: Tensor) -> bool:
     """Return whether the numbers of a parameter come from a generator: no two are the same."""
-    return parameter.numel() > 1 and len(parameter.detach().unique()) > 1
+    return parameter.numel() > 1 and len(torch.unique(parameter.detach())) > 1
 
 
 @check(

@@ -14,6 +14,7 @@ IMPORT = "import sys, importlib; importlib.import_module({!r}); sys.exit('torch'
 
 @check(
     "params-without-torch",
+    costly=True,
     cases=ONCE,
     slots=PARTS,
     skip=lambda subject: (

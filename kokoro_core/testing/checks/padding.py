@@ -125,7 +125,7 @@ def _refuses_empty_rows(subject: Subject) -> str | None:
     bug="pytorch#41508, pytorch#81077, NeMo#15562: a fully masked row is NaN",
 )
 def empty_row(subject: Subject, batch: RaggedBatch) -> None:
-    """A row of padding alone is all 0, has finite gradients, and leaves the other rows as they are."""
+    """A row of padding alone is finite, as its gradients are, and leaves other rows as they are."""
     probe = subject.probe
     inputs = probe.inputs(batch)
     more = with_empty_row(inputs).mapped(lambda each: each.clone().requires_grad_())

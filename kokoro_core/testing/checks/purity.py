@@ -99,7 +99,7 @@ def _no_dropout(subject: Subject) -> str | None:
     bug="Megatron-LM PR#411: after one evaluation, training went on without dropout",
 )
 def modes(subject: Subject, batch: RaggedBatch) -> None:
-    """Training and back gives the same evaluation; without gradients it is the same as with them."""
+    """Training and back gives the same evaluation, and so does one without gradients."""
     component = subject.dropping().build()
     probe = subject.dropping().probe_of(component)
     inputs = probe.inputs(batch)

@@ -22,7 +22,7 @@ from kokoro_core.testing.subject import NUM_HEADS, Subject
     bug="safetensors PR#17, safetensors#98, transformers#34759: weights that do not come back",
 )
 def round_trip(subject: Subject, batch: RaggedBatch) -> None:
-    """Saved as safetensors and loaded strictly into another instance, it gives the same to the bit."""
+    """Saved as safetensors and loaded into another instance, it gives the same to the bit."""
     original, other = subject.build(seed=1), subject.build(seed=2)
     state = original.state_dict()
     if not subject.capabilities.shared_tensors:
@@ -53,7 +53,7 @@ def layout(component: Any) -> dict[str, list[Any]]:
     cases=ONCE,
     slots=PARTS,
     skip=lambda subject: None if subject.golden is not None else "no golden keys are given",
-    bug="transformers PR#24505, coqui#3177, transformers#31633: old checkpoints that no longer load",
+    bug="transformers PR#24505, coqui#3177, transformers#31633: old files that no longer load",
 )
 def golden_keys(subject: Subject, data: Nothing) -> None:
     """Names, shapes and dtypes of the state are those that were written down for this version."""
@@ -67,21 +67,21 @@ def golden_keys(subject: Subject, data: Nothing) -> None:
     assert not changed, f"{changed} must keep shape and dtype: old checkpoints have others"
 
 
-@check(
-    "size",
-    cases=ONCE,
-    slots=PARTS,
-    skip=lambda subject: _no_size(subject),
-    bug="a 10^12-parameter layer is built in a millisecond on the meta device, and then allocated",
-)
-def size(subject: Subject, data: Nothing) -> None:
-    """The size that the settings say is the size that is built, so that limits hold."""
-    check_size(subject.params, subject.sizes, num_heads=NUM_HEADS)  # type: ignore[arg-type]
-
-
 def _no_size(subject: Subject) -> str | None:
     arguments: dict[str, Any] = {"sizes": subject.sizes}
     if subject.slot == "positional_encoding":
         arguments = {"hidden_dim": subject.sizes.hidden_dim, "num_heads": NUM_HEADS}
     said = subject.params.size(**arguments)  # type: ignore[attr-defined]
     return "its `size` says nothing, so no limit holds it" if said is None else None
+
+
+@check(
+    "size",
+    cases=ONCE,
+    slots=PARTS,
+    skip=_no_size,
+    bug="a 10^12-parameter layer is built in a millisecond on the meta device, and then allocated",
+)
+def size(subject: Subject, data: Nothing) -> None:
+    """The size that the settings say is the size that is built, so that limits hold."""
+    check_size(subject.params, subject.sizes, num_heads=NUM_HEADS)  # type: ignore[arg-type]

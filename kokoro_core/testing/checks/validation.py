@@ -53,7 +53,7 @@ def _index(value: int) -> Callable[[Probe, Inputs], Inputs | None]:
 
 def _wider(probe: Probe, inputs: Inputs) -> Inputs | None:
     tensor = inputs.tensors[probe.first]
-    if tensor.dim() == 2 or probe.first == "mel_specs" and not hasattr(probe.component, "step"):
+    if tensor.dim() == 2 or (probe.first == "mel_specs" and not hasattr(probe.component, "step")):
         return None
     if probe.params.slot == "regulator":
         return None
