@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from kokoro_core import checkpoint, generation
 from kokoro_core.adapting import Adapt, Adaptation
 from kokoro_core.assembly import assemble
-from kokoro_core.generation import Generation, GenerationOptions
+from kokoro_core.generation import DecoderCopies, Generation, GenerationOptions
 from kokoro_core.info import model_info
 from kokoro_core.inputs import phoneme_padding_mask, training_batch
 from kokoro_core.losses import training_losses, weigh
@@ -132,6 +132,7 @@ class KokoroModel(nn.Module):
         self.acoustic = acoustic
         self.plugins = plugins
         self.adaptation: Adaptation | None = None
+        self._copies = DecoderCopies()
 
     @classmethod
     def from_spec(
@@ -359,6 +360,8 @@ class KokoroModel(nn.Module):
         stop_threshold: float = 0.5,
         length_ratio: float | None = None,
         chunk_frames: int | None = None,
+        max_seconds: float | None = None,
+        dtype: torch.dtype | None = None,
         seed: int | Sequence[int] | None = None,
         **extras: Any,
     ) -> Generation:
@@ -376,8 +379,11 @@ class KokoroModel(nn.Module):
             stop_threshold: A frame whose stop probability is above it is the last.
             length_ratio: No row gets more than this multiple of its planned length; None: 1, or 20
                 frames a phoneme where no length is planned.
-            chunk_frames: Frames between two looks at whether all rows have ended; None: 1 on the
-                CPU, 16 elsewhere.
+            chunk_frames: Frames between two looks at which rows have ended; None: 1 on the CPU, 16
+                elsewhere.
+            max_seconds: After so long every row ends with what is made; None: no limit.
+            dtype: What the decoder computes in, for example ``torch.bfloat16``; a copy of it is
+                made once and kept as long as the weights stay the same. None: as the model.
             seed: For parts that sample: of every row, or one a row; None: drawn from torch's.
             **extras: The side inputs that the model's parts need.
 
@@ -386,10 +392,18 @@ class KokoroModel(nn.Module):
             TypeError: A side input is unknown or missing.
         """
         options = GenerationOptions(
-            speed, min_frames, max_mel_len, stop_threshold, length_ratio, chunk_frames
+            speed,
+            min_frames,
+            max_mel_len,
+            stop_threshold,
+            length_ratio,
+            chunk_frames,
+            max_seconds,
+            dtype,
         )
         utterances = self._read(phoneme_indices, padding_mask, durations, seed, options, extras)
-        return generation.generate(self.acoustic, utterances, options, self.spec.mel_dim)
+        decoder = self._copies.get(self.acoustic.decoder, dtype)
+        return generation.generate(self.acoustic, utterances, options, self.spec.mel_dim, decoder)
 
     @torch.no_grad()
     def stream(
@@ -404,6 +418,8 @@ class KokoroModel(nn.Module):
         stop_threshold: float = 0.5,
         length_ratio: float | None = None,
         chunk_frames: int | None = None,
+        max_seconds: float | None = None,
+        dtype: torch.dtype | None = None,
         seed: int | Sequence[int] | None = None,
         **extras: Any,
     ) -> Iterator[Tensor]:
@@ -413,10 +429,18 @@ class KokoroModel(nn.Module):
         makes one chunk.
         """
         options = GenerationOptions(
-            speed, min_frames, max_mel_len, stop_threshold, length_ratio, chunk_frames
+            speed,
+            min_frames,
+            max_mel_len,
+            stop_threshold,
+            length_ratio,
+            chunk_frames,
+            max_seconds,
+            dtype,
         )
         utterances = self._read(phoneme_indices, padding_mask, durations, seed, options, extras)
-        yield from generation.stream(self.acoustic, utterances, options, self.spec.mel_dim)
+        decoder = self._copies.get(self.acoustic.decoder, dtype)
+        yield from generation.stream(self.acoustic, utterances, options, self.spec.mel_dim, decoder)
 
     def _read(
         self,

@@ -35,6 +35,14 @@ class PositionalEncoding(Component):
                 f"{length}; raise `max_len` in the spec or shorten the input."
             )
 
+    def for_one_pass(self) -> PositionalEncoding:
+        """Return what one pass through a stack uses: itself, or a view that may remember.
+
+        Every layer of a stack asks for the same positions; an encoding whose answer takes some work
+        can return a view of itself that does the work once.
+        """
+        return self
+
     def add(self, x: Tensor, positions: Tensor) -> Tensor:
         """Return x (B, T, H) with what is added to the input of a stack."""
         return x

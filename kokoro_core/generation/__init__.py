@@ -1,10 +1,12 @@
 """Free-running generation."""
 
 from kokoro_core.generation.options import Generation, GenerationOptions, StopReason
+from kokoro_core.generation.precision import DecoderCopies
 from kokoro_core.generation.reading import Utterances, read
 from kokoro_core.generation.speak import generate, stream
 
 __all__ = [
+    "DecoderCopies",
     "Generation",
     "GenerationOptions",
     "StopReason",

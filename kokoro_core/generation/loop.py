@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import final
+from typing import Any, final
 
 import torch
 from torch import Tensor
 
 from kokoro_core.contracts import AutoregressiveDecoder
+from kokoro_core.generation.ends import TIME, RowEnds
 from kokoro_core.generation.options import GenerationOptions, StopReason
 from kokoro_core.generation.reading import Utterances
 from kokoro_core.masks import padding_mask_from_lengths, zero_padding
-from kokoro_core.model import AcousticModel
 
-
-def stop_reasons(utterances: Utterances, stopped: Tensor, at_limit: StopReason) -> list[StopReason]:
-    """Return for each row why it ended, `at_limit` where neither stop token nor caller ended it.
-
-    Shape:
-        stopped: (B,) bool.
-    """
-    pairs = zip(stopped.tolist(), utterances.cut_short.tolist(), strict=True)
-    return ["stop_token" if stop else "max_mel_len" if cut else at_limit for stop, cut in pairs]
+DROP_SHARE = 8
+"""Rows that have ended leave when they are at least one in so many: leaving costs a copy."""
 
 
 @final
@@ -30,29 +23,42 @@ class FrameLoop:
     """Makes frames step by step; iterating yields chunks (B, k, M), 0 past each row's end.
 
     The first step is fed zero frames, exactly as `shift_right` begins a row in training; each other
-    one what the step before it made.
+    one what the step before it made. Between chunks it looks who has ended, and only there.
+
+    Args:
+        decoder: Whose steps these are.
+        side_inputs: What it needs beside the memory.
+        utterances: What is to be spoken.
+        options: Limits and thresholds.
+        mel_dim: Mel channels (M).
 
     Attributes:
-        lengths: (B,) int64 frames of each row; after the loop those that it made.
-        stopped: (B,) bool, True where the stop token ended the row.
+        ends: Where each row ends; final when the loop is over.
     """
 
     def __init__(
-        self, model: AcousticModel, utterances: Utterances, options: GenerationOptions, mel_dim: int
+        self,
+        decoder: AutoregressiveDecoder,
+        side_inputs: dict[str, Any],
+        utterances: Utterances,
+        options: GenerationOptions,
+        mel_dim: int,
     ) -> None:
-        if not isinstance(model.decoder, AutoregressiveDecoder):
-            raise TypeError(f"`{type(model.decoder).__name__}` makes no frames step by step.")
-        self._decoder = model.decoder
-        self._side_inputs = model.pick("decoder", utterances.available)
+        self._decoder = decoder
+        self._side_inputs = side_inputs
         self._utterances = utterances
         self._options = options
         self._mel_dim = mel_dim
-        self.lengths = utterances.limits
-        self.stopped = torch.zeros_like(utterances.cut_short)
+        self.ends = RowEnds(utterances.limits)
+
+    @property
+    def lengths(self) -> Tensor:
+        """The frames of each row, (B,) int64; after the loop those that it made."""
+        return self.ends.lengths
 
     def stop_reasons(self) -> list[StopReason]:
         """Return for each row why it ended."""
-        return stop_reasons(self._utterances, self.stopped, "planned_length")
+        return self.ends.reasons(self._utterances.cut_short, "planned_length")
 
     def __iter__(self) -> Iterator[Tensor]:
         memory, r = self._utterances.memory, self._decoder.reduction_factor
@@ -60,29 +66,40 @@ class FrameLoop:
         state = self._decoder.init_state(
             memory.memory, memory.padding_mask, steps * r, **self._side_inputs
         )
-        frames = memory.memory.new_zeros(len(self.lengths), r, self._mel_dim)
-        pending: list[Tensor] = []
-        for step in range(steps):
-            frames, stop_logits = self._decoder.step(frames, state)
-            self._note_stops(stop_logits, step * r)
-            pending.append(frames)
-            if len(pending) * r < self._options.chunk(frames.device) and step < steps - 1:
-                continue
-            longest = int(self.lengths.max())
-            yield self._cut(pending, (step + 1 - len(pending)) * r, longest)
-            if longest <= (step + 1) * r:
+        rows = torch.arange(len(self.lengths), device=memory.memory.device)
+        frames = memory.memory.new_zeros(len(rows), r, self._mel_dim)
+        chunk = max(1, self._options.chunk(frames.device) // r)
+        for start in range(0, steps, chunk):
+            made: list[tuple[Tensor, Tensor]] = []
+            for _ in range(start, min(start + chunk, steps)):
+                frames, stop_logits = self._decoder.step(frames, state)
+                made.append((frames, stop_logits))
+            yield self._look(made, rows, start * r)
+            going = self._going(rows, start * r + len(made) * r)
+            if len(going) == 0:
                 return
-            pending = []
+            if (len(rows) - len(going)) * DROP_SHARE >= len(rows):
+                state, frames, rows = state.select(going), frames[going], rows[going]
 
-    def _note_stops(self, stop_logits: Tensor, first: int) -> None:
-        """Shorten the rows that one of these frames ends, without waiting for the device."""
-        lengths = self.lengths.unsqueeze(1)
-        ends = first + 1 + torch.arange(stop_logits.shape[1], device=stop_logits.device)
-        stops = (stop_logits.sigmoid() > self._options.stop_threshold) & (ends <= lengths)
-        self.lengths = torch.where(stops, ends, lengths).amin(1)
-        self.stopped = self.stopped | stops.any(1)
-
-    def _cut(self, pending: list[Tensor], first: int, longest: int) -> Tensor:
-        """Return the pending frames, none past the longest row, 0 past each row's end."""
-        mel = torch.cat(pending, dim=1)[:, : longest - first]
+    def _look(self, made: list[tuple[Tensor, Tensor]], rows: Tensor, first: int) -> Tensor:
+        """Note which rows the frames of a chunk end; return those that count, of all rows."""
+        num = len(self.lengths)
+        mel, stop_logits = (
+            _of_all_rows(torch.cat(parts, dim=1), rows, num) for parts in zip(*made, strict=True)
+        )
+        self.ends.note(mel, stop_logits, first, self._options.stop_threshold)
+        if self._utterances.time_is_over():
+            self.ends.end_now(first + mel.shape[1], TIME)
+        mel = mel[:, : max(0, int(self.lengths.max()) - first)]
         return zero_padding(mel, padding_mask_from_lengths(self.lengths - first, mel.shape[1]))
+
+    def _going(self, rows: Tensor, made: int) -> Tensor:
+        """Return which of the rows, counted among these, go on after so many frames."""
+        return (self.lengths[rows] > made).nonzero().squeeze(1)
+
+
+def _of_all_rows(part: Tensor, rows: Tensor, num: int) -> Tensor:
+    """Return a tensor of some rows as one of all rows, 0 in those that are left out."""
+    if len(rows) == num:
+        return part
+    return part.new_zeros(num, *part.shape[1:]).index_copy(0, rows, part)

@@ -11,9 +11,17 @@ from torch import Tensor
 
 from kokoro_core.pytree import register_pytree
 
-StopReason = Literal["stop_token", "planned_length", "max_mel_len", "complete"]
-"""Why a row ended: its stop token; as many frames as planned; the caller's limit; a parallel
-decoder that made all frames planned."""
+StopReason = Literal[
+    "stop_token", "planned_length", "max_mel_len", "time", "not_finite", "complete"
+]
+"""Why a row ended: its stop token; as many frames as planned; the caller's limit of frames or of
+time; a frame or stop logit that is NaN or infinite; a parallel decoder that made all frames."""
+
+MAX_FRAMES = 100_000
+"""Most frames that `max_mel_len` may ask for: no row of any model gets more."""
+
+DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
+"""What a decoder may compute in."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +35,11 @@ class GenerationOptions:
         stop_threshold: A frame whose stop probability is above it is the last.
         length_ratio: No row gets more than this multiple of its planned length; None: 1, or
             20 frames a phoneme where no length is planned.
-        chunk_frames: Frames made between two looks at whether all rows have ended, and streamed
-            at a time; None: 1 on the CPU, 16 where looking waits for the device.
+        chunk_frames: Frames made between two looks at which rows have ended, and streamed at a
+            time, rounded down to whole steps of the decoder; None: 1 on the CPU, 16 where looking
+            waits for the device.
+        max_seconds: After so long, looked at after each chunk, every row ends; None: no limit.
+        dtype: What the decoder computes in; None: what the model is in.
     """
 
     speed: float | Tensor = 1.0
@@ -37,12 +48,24 @@ class GenerationOptions:
     stop_threshold: float = 0.5
     length_ratio: float | None = None
     chunk_frames: int | None = None
+    max_seconds: float | None = None
+    dtype: torch.dtype | None = None
 
     def __post_init__(self) -> None:
         for name in ("max_mel_len", "chunk_frames"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"`{name}` must be 1 or more, not {value}.")
+        if self.max_mel_len > MAX_FRAMES:
+            raise ValueError(
+                f"`max_mel_len` must be {MAX_FRAMES} or less, not {self.max_mel_len}; speak a "
+                f"longer text in parts."
+            )
+        if self.max_seconds is not None and not self.max_seconds > 0:
+            raise ValueError(f"`max_seconds` must be above 0 or None, not {self.max_seconds}.")
+        if self.dtype is not None and self.dtype not in DTYPES:
+            names = ", ".join(f"`{dtype}`" for dtype in DTYPES)
+            raise ValueError(f"`dtype` must be one of {names} or None, not `{self.dtype}`.")
         if not 0 <= self.stop_threshold <= 1:
             raise ValueError(
                 f"`stop_threshold` must be from 0 to 1, not {self.stop_threshold}; 1 never stops."

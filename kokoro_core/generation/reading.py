@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +31,7 @@ class Utterances:
         limits: (B,) int64, the most frames of each row.
         cut_short: (B,) bool, True where `limits` is less than the row's own limit.
         available: All side inputs.
+        deadline: When it must end, in seconds of ``time.monotonic``, or None.
     """
 
     memory: Memory
@@ -37,6 +39,11 @@ class Utterances:
     limits: Tensor
     cut_short: Tensor
     available: Mapping[str, Any]
+    deadline: float | None = None
+
+    def time_is_over(self) -> bool:
+        """Return whether the deadline has passed."""
+        return self.deadline is not None and time.monotonic() >= self.deadline
 
 
 def read(
@@ -55,6 +62,7 @@ def read(
         ValueError: Durations do not fit the phonemes.
         TypeError: A side input is unknown or missing.
     """
+    started = time.monotonic()
     available = model.side_inputs(extras or {}, len(phoneme_indices), noise)
     hidden = model.encode(phoneme_indices, padding_mask, available)
     durations = _plan_durations(model, hidden, padding_mask, durations, options, available)
@@ -66,7 +74,8 @@ def read(
     available["plan"] = memory.plan
     wanted = _own_limits(memory, options)
     limits = wanted.clamp_max(options.max_mel_len)
-    return Utterances(memory, durations, limits, wanted > limits, available)
+    deadline = None if options.max_seconds is None else started + options.max_seconds
+    return Utterances(memory, durations, limits, wanted > limits, available, deadline)
 
 
 def _plan_durations(

@@ -8,74 +8,122 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from kokoro_core.contracts import AutoregressiveDecoder, DecoderOutput, ParallelDecoder
-from kokoro_core.generation.loop import FrameLoop, stop_reasons
+from kokoro_core.contracts import AutoregressiveDecoder, Decoder, DecoderOutput, ParallelDecoder
+from kokoro_core.generation.ends import RowEnds
+from kokoro_core.generation.loop import FrameLoop
 from kokoro_core.generation.options import Generation, GenerationOptions
+from kokoro_core.generation.precision import converted_inputs
 from kokoro_core.generation.reading import Utterances
 from kokoro_core.masks import lengths_from_padding_mask, padding_mask_from_lengths, zero_padding
 from kokoro_core.model import AcousticModel
 
 
 def generate(
-    model: AcousticModel, utterances: Utterances, options: GenerationOptions, mel_dim: int
+    model: AcousticModel,
+    utterances: Utterances,
+    options: GenerationOptions,
+    mel_dim: int,
+    decoder: Decoder | None = None,
 ) -> Generation:
     """Speak to the end.
+
+    Args:
+        model: Whose parts speak.
+        utterances: What `read` returned.
+        options: How to speak.
+        mel_dim: Mel channels.
+        decoder: One to speak with instead of the model's, a copy of it in another precision.
 
     Raises:
         TypeError: The decoder is neither autoregressive nor parallel.
     """
-    if isinstance(model.decoder, AutoregressiveDecoder):
-        loop = FrameLoop(model, utterances, options, mel_dim)
+    decoder = model.decoder if decoder is None else decoder
+    dtype = utterances.memory.memory.dtype
+    if isinstance(decoder, AutoregressiveDecoder):
+        loop = _loop(model, decoder, utterances, options, mel_dim)
         mel = torch.cat(list(loop), dim=1)
         lengths, reasons = loop.lengths, loop.stop_reasons()
     else:
-        mel, lengths = _decode_parallel(model, utterances)
-        reasons = stop_reasons(utterances, torch.zeros_like(utterances.cut_short), "complete")
+        mel, ends = _decode_parallel(model, decoder, utterances)
+        lengths, reasons = ends.lengths, ends.reasons(utterances.cut_short, "complete")
     mask = padding_mask_from_lengths(lengths, mel.shape[1])
-    mel = model.refine(mel, mask, utterances.available)
+    mel = model.refine(mel.to(dtype), mask, utterances.available)
     return Generation(mel, lengths, utterances.durations, reasons)
 
 
 def stream(
-    model: AcousticModel, utterances: Utterances, options: GenerationOptions, mel_dim: int
+    model: AcousticModel,
+    utterances: Utterances,
+    options: GenerationOptions,
+    mel_dim: int,
+    decoder: Decoder | None = None,
 ) -> Iterator[Tensor]:
     """Speak in chunks (B, k, M) which joined are the mel of `generate`.
 
     With a postnet a frame comes when all frames that it depends on are made.
     """
-    if not isinstance(model.decoder, AutoregressiveDecoder):
-        yield generate(model, utterances, options, mel_dim).mel
+    decoder = model.decoder if decoder is None else decoder
+    dtype = utterances.memory.memory.dtype
+    if not isinstance(decoder, AutoregressiveDecoder):
+        yield generate(model, utterances, options, mel_dim, decoder).mel
         return
-    loop = FrameLoop(model, utterances, options, mel_dim)
+    loop = _loop(model, decoder, utterances, options, mel_dim)
+    chunks = (chunk.to(dtype) for chunk in loop)
     if model.postnet is None:
-        yield from loop
+        yield from chunks
     else:
-        yield from _refine_chunks(model, loop, utterances.available, model.postnet.context)
+        yield from _refine_chunks(model, loop, chunks, utterances.available, model.postnet.context)
 
 
-def _decode_parallel(model: AcousticModel, utterances: Utterances) -> tuple[Tensor, Tensor]:
-    """Make all frames at once and keep each row's up to its limit."""
-    if not isinstance(model.decoder, ParallelDecoder):
+def _loop(
+    model: AcousticModel,
+    decoder: AutoregressiveDecoder,
+    utterances: Utterances,
+    options: GenerationOptions,
+    mel_dim: int,
+) -> FrameLoop:
+    wanted = model.pick("decoder", utterances.available)
+    if decoder is not model.decoder:
+        utterances, wanted = converted_inputs(utterances, wanted, _dtype(decoder))
+    return FrameLoop(decoder, wanted, utterances, options, mel_dim)
+
+
+def _dtype(decoder: Decoder) -> torch.dtype:
+    return next(each.dtype for each in decoder.parameters() if each.is_floating_point())
+
+
+def _decode_parallel(
+    model: AcousticModel, decoder: Decoder, utterances: Utterances
+) -> tuple[Tensor, RowEnds]:
+    """Make all frames at once and keep each row's up to its limit, or to what is not finite."""
+    if not isinstance(decoder, ParallelDecoder):
         raise TypeError(
-            f"`{type(model.decoder).__name__}` must be an `AutoregressiveDecoder` or a "
+            f"`{type(decoder).__name__}` must be an `AutoregressiveDecoder` or a "
             f"`ParallelDecoder` to generate."
         )
-    memory = utterances.memory
     wanted = model.pick("decoder", utterances.available)
-    output: DecoderOutput = model.decoder.infer(memory.memory, memory.padding_mask, **wanted)
+    if decoder is not model.decoder:
+        utterances, wanted = converted_inputs(utterances, wanted, _dtype(decoder))
+    memory = utterances.memory
+    output: DecoderOutput = decoder.infer(memory.memory, memory.padding_mask, **wanted)
     planned = lengths_from_padding_mask(memory.padding_mask)
-    lengths = torch.minimum(planned, utterances.limits)
-    mel = output.mel[:, : int(lengths.max())]
-    return zero_padding(mel, padding_mask_from_lengths(lengths, mel.shape[1])), lengths
+    ends = RowEnds(torch.minimum(planned, utterances.limits))
+    ends.note(output.mel, None, 0, 1.0)
+    mel = output.mel[:, : int(ends.lengths.max())]
+    return zero_padding(mel, padding_mask_from_lengths(ends.lengths, mel.shape[1])), ends
 
 
 def _refine_chunks(
-    model: AcousticModel, loop: FrameLoop, available: Mapping[str, Any], context: int | None
+    model: AcousticModel,
+    loop: FrameLoop,
+    chunks: Iterator[Tensor],
+    available: Mapping[str, Any],
+    context: int | None,
 ) -> Iterator[Tensor]:
     """Run the postnet over windows that hold all that their middle depends on."""
     made: Tensor | None = None
     given = 0
-    for chunk in loop:
+    for chunk in chunks:
         made = chunk if made is None else torch.cat([made, chunk], dim=1)
         ready = made.shape[1] - (made.shape[1] if context is None else context)
         if ready > given:

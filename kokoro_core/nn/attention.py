@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from kokoro_core.contracts import PositionalEncoding
 from kokoro_core.masks import add_bias, attend_mask, causal_mask
+from kokoro_core.nn.packed import for_steps, is_plain, with_children
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ def make_scope(
     k_positions: Tensor,
     *,
     key_padding_mask: Tensor | None = None,
+    bias: Tensor | None = None,
     causal: bool = False,
 ) -> AttentionScope:
     """Return the scope of a stack, with the cheapest mask that says it all.
@@ -48,13 +50,15 @@ def make_scope(
 
     Shape:
         q_positions: (Tq,). k_positions: (Tk,). key_padding_mask: (B, Tk) bool, True = padding.
+        bias: broadcastable to (B, heads, Tq, Tk), added to the scores besides the encoding's.
     """
-    bias = positional_encoding.bias(q_positions, k_positions)
+    positional_encoding = positional_encoding.for_one_pass()
+    bias = add_bias(bias, positional_encoding.bias(q_positions, k_positions))
     attend = None if key_padding_mask is None else attend_mask(key_padding_mask)
     square = q_positions.shape[0] == k_positions.shape[0]
     if causal and square and bias is None and attend is None:
         return AttentionScope(positional_encoding, q_positions, k_positions, is_causal=True)
-    if causal and q_positions.shape[0] > 1:
+    if causal:
         seen = causal_mask(q_positions, k_positions)
         attend = seen if attend is None else seen & attend
     mask = add_bias(attend, bias)
@@ -74,6 +78,8 @@ class MultiheadAttention(nn.Module):
     Raises:
         ValueError: `num_heads` does not divide `hidden_dim`.
     """
+
+    joined: nn.Module | None
 
     def __init__(
         self,
@@ -95,6 +101,8 @@ class MultiheadAttention(nn.Module):
         self.query = nn.Linear(hidden_dim, hidden_dim)
         self.key_value = nn.Linear(memory_dim or hidden_dim, 2 * hidden_dim)
         self.out = nn.Linear(hidden_dim, hidden_dim)
+        # Queries, keys and values in one, for self-attention step by step; only views have it.
+        self.register_module("joined", None)
         self._initialise()
 
     def _initialise(self) -> None:
@@ -104,6 +112,20 @@ class MultiheadAttention(nn.Module):
         for layer in (self.query, self.key_value, self.out):
             nn.init.zeros_(layer.bias)
 
+    def for_steps(self) -> MultiheadAttention:
+        """Return a view of this block for decoding step by step, its weights laid out for that.
+
+        In the view `project` is one matrix product; `project_memory` is as it was.
+        """
+        out = for_steps(self.out)
+        if not is_plain(self.query.weight) or self.query.in_features != self.key_value.in_features:
+            return with_children(self, query=for_steps(self.query), out=out)
+        return with_children(self, joined=for_steps(self.query, self.key_value), out=out)
+
+    def for_cross_steps(self) -> MultiheadAttention:
+        """Return a view of this block for attending step by step to a memory projected already."""
+        return with_children(self, query=for_steps(self.query), out=for_steps(self.out))
+
     def forward(self, x: Tensor, memory: Tensor, scope: AttentionScope) -> Tensor:
         """Attend from x to a memory; self-attention if they are the same.
 
@@ -112,6 +134,24 @@ class MultiheadAttention(nn.Module):
         """
         keys, values = self.project_memory(memory, scope.positional_encoding, scope.k_positions)
         return self.attend(x, keys, values, scope)
+
+    def project(
+        self, x: Tensor, positional_encoding: PositionalEncoding, positions: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return queries, keys and values of the same input, queries and keys turned.
+
+        Shape:
+            x: (B, T, H). Returns: three tensors (B, heads, T, H/heads).
+        """
+        if self.joined is None:
+            queries = self._split_heads(self.query(x))
+            keys, values = (self._split_heads(part) for part in self.key_value(x).chunk(2, -1))
+        else:
+            # (B, T, 3 H) -> (B, T, 3, heads, H/heads) -> (3, B, heads, T, H/heads)
+            three = self.joined(x).view(*x.shape[:2], 3, self.num_heads, self.head_dim)
+            queries, keys, values = three.permute(2, 0, 3, 1, 4).unbind(0)
+        queries, keys = positional_encoding.rotate(queries, keys, positions, positions)
+        return queries, keys, values
 
     def project_memory(
         self, memory: Tensor, positional_encoding: PositionalEncoding, positions: Tensor
@@ -132,9 +172,21 @@ class MultiheadAttention(nn.Module):
         Shape:
             x: (B, Tq, H). keys, values: (B, heads, Tk, H/heads). Returns: (B, Tq, H).
         """
-        encoding, at, of = scope.positional_encoding, scope.q_positions, scope.k_positions
+        encoding, at = scope.positional_encoding, scope.q_positions
         queries = self._split_heads(self.query(x))
         queries, _ = encoding.rotate(queries, queries[:, :, :0], at, at[:0])
+        return self.attend_heads(queries, keys, values, scope)
+
+    def attend_heads(
+        self, queries: Tensor, keys: Tensor, values: Tensor, scope: AttentionScope
+    ) -> Tensor:
+        """Attend with queries, keys and values that are all projected already.
+
+        Shape:
+            queries: (B, heads, Tq, H/heads). keys, values: (B, heads, Tk, H/heads).
+            Returns: (B, Tq, H).
+        """
+        encoding, at, of = scope.positional_encoding, scope.q_positions, scope.k_positions
         content = encoding.content_bias(queries, at, of)
         in_the_open = encoding.uses_weights or fused_is_slower(queries, keys)
         mask, is_causal = scope.mask, scope.is_causal
@@ -142,12 +194,14 @@ class MultiheadAttention(nn.Module):
             mask, is_causal = causal_mask(at, of), False
         mask = add_bias(mask, content)
         dropout = self.dropout if self.training else 0.0
-        if in_the_open:
-            result = self._weigh(queries, keys, values, mask, dropout, scope)
-        else:
+        if not in_the_open:
             result = F.scaled_dot_product_attention(
                 queries, keys, values, attn_mask=mask, dropout_p=dropout, is_causal=is_causal
             )
+        elif queries.shape[2] == 1 and not encoding.uses_weights and dropout == 0:
+            result = one_query(queries, keys, values, mask)
+        else:
+            result = self._weigh(queries, keys, values, mask, dropout, scope)
         # (B, heads, Tq, H/heads) -> (B, Tq, H)
         merged: Tensor = self.out(result.transpose(1, 2).flatten(2))
         return merged
@@ -163,11 +217,15 @@ class MultiheadAttention(nn.Module):
     ) -> Tensor:
         """Attend with the weights in the open, where an encoding or the processor asks for it."""
         scores = (queries / math.sqrt(self.head_dim)) @ keys.transpose(-2, -1)
-        # As something to add, which costs nothing on the way back, the mask is still small here.
-        bias = add_bias(mask, queries.new_zeros(()))
-        if mask is not None and bias is not None:
-            scores = scores + bias
-        weights = F.dropout(scores.softmax(-1), dropout).to(values.dtype)
+        if mask is not None and mask.dtype is torch.bool:
+            # As something to add, which costs nothing on the way back, the mask is still small.
+            mask = add_bias(mask, queries.new_zeros(()))
+        if mask is not None:
+            scores = scores + mask
+        weights = scores.softmax(-1)
+        if dropout > 0:
+            weights = F.dropout(weights, dropout)
+        weights = weights.to(values.dtype)
         result = weights @ values
         if scope.positional_encoding.uses_weights:
             extra = scope.positional_encoding.values(weights, scope.q_positions, scope.k_positions)
@@ -179,6 +237,28 @@ class MultiheadAttention(nn.Module):
         return x.view(*x.shape[:2], self.num_heads, self.head_dim).transpose(1, 2)
 
 
+def one_query(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Tensor:
+    """Attend with one query a row, in two matrix products.
+
+    Shape:
+        queries: (B, heads, 1, H/heads). keys, values: (B, heads, Tk, H/heads).
+        mask: broadcastable to (B, heads, 1, Tk), or None. Returns: (B, heads, 1, H/heads).
+    """
+    batch, heads, num, head_dim = keys.shape
+    # (B, heads, T, H/heads) -> (B heads, T, H/heads)
+    q, k, v = queries.flatten(0, 1), keys.flatten(0, 1), values.flatten(0, 1)
+    bias = q.new_zeros(()) if mask is None else mask
+    if bias.dtype is torch.bool:
+        bias = torch.where(bias, q.new_zeros(()), float("-inf"))
+    if bias.dim() > 2:
+        # (..., 1, Tk) -> (B heads, 1, Tk)
+        bias = bias.expand(batch, heads, 1, num).reshape(-1, 1, num)
+    scale, beta = 1 / math.sqrt(head_dim), 0 if mask is None else 1
+    scores = torch.baddbmm(bias, q, k.transpose(1, 2), beta=beta, alpha=scale)
+    # (B heads, 1, H/heads) -> (B, heads, 1, H/heads)
+    return torch.bmm(scores.softmax(-1), v).view(batch, heads, 1, head_dim)
+
+
 OPEN_WEIGHTS = 512 * 512
 """Most scores a head for which weights may lie in memory instead of in a fused kernel."""
 
@@ -186,13 +266,17 @@ OPEN_WEIGHTS = 512 * 512
 def fused_is_slower(queries: Tensor, keys: Tensor) -> bool:
     """Return whether the CPU's fused attention loses to two matrix products.
 
-    In bfloat16 its way back takes 2 to 10 times as long on sequences up to about 500 (torch 2.13 on
-    two cores; docs/decisions.md has the figures), and training on a CPU is spent there. Elsewhere,
-    and in float32, the fused kernel is at least as fast and needs less memory.
+    For one query a row it does: in float32 it takes 1.1 to 1.8 times as long, in bfloat16 2 to 5
+    times. In bfloat16 its way back takes 2 to 10 times as long on sequences up to about 500, and
+    training on a CPU is spent there. Elsewhere the fused kernel is at least as fast and needs less
+    memory. (torch 2.13 on two cores; figures in docs/generation.md and docs/decisions.md.)
 
     Shape:
         queries: (B, heads, Tq, H/heads). keys: (B, heads, Tk, H/heads).
     """
-    small = queries.shape[-2] * keys.shape[-2] <= OPEN_WEIGHTS
-    trains = torch.is_grad_enabled() and queries.requires_grad
-    return small and trains and queries.device.type == "cpu" and queries.dtype is torch.bfloat16
+    if queries.device.type != "cpu":
+        return False
+    if torch.is_grad_enabled() and queries.requires_grad:
+        small = queries.shape[-2] * keys.shape[-2] <= OPEN_WEIGHTS
+        return small and queries.dtype is torch.bfloat16
+    return queries.shape[-2] == 1

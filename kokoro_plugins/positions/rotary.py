@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import final
 
 import torch
@@ -36,6 +37,15 @@ class RotaryPositions(PositionalEncoding):
             )
         self.head_dim = head_dim
         self.base = base
+        self._remembered: list[tuple[Tensor, torch.dtype, tuple[Tensor, Tensor]]] | None = None
+
+    def for_one_pass(self) -> RotaryPositions:
+        """Return a view that computes the angles of the same positions once, not in every layer."""
+        if torch.compiler.is_compiling():  # a compiler finds out by itself
+            return self
+        view = copy.copy(self)
+        view._remembered = []
+        return view
 
     def rotate(
         self, q: Tensor, k: Tensor, q_positions: Tensor, k_positions: Tensor
@@ -48,18 +58,30 @@ class RotaryPositions(PositionalEncoding):
         return self._turn(q, q_positions), self._turn(k, k_positions)
 
     def _turn(self, x: Tensor, positions: Tensor) -> Tensor:
-        cos, sin = self._cos_sin(positions, torch.promote_types(x.dtype, torch.float32))
+        if x.shape[2] == 0:
+            return x
+        cos, sin = self._cos_sin(positions, x.dtype)
         first, second = x.chunk(2, dim=-1)
-        cos, sin = cos.to(x.dtype), sin.to(x.dtype)
         return torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1)
 
     def _cos_sin(self, positions: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """Return cosine and sine of the angles, (T, D/2) or (B, 1, T, D/2)."""
-        pairs = torch.arange(0, self.head_dim, 2, dtype=dtype, device=positions.device)
+        if self._remembered is None:
+            return self._compute_cos_sin(positions, dtype)
+        for asked, of, answer in self._remembered:
+            if asked is positions and of is dtype:
+                return answer
+        answer = self._compute_cos_sin(positions, dtype)
+        self._remembered.append((positions, dtype, answer))
+        return answer
+
+    def _compute_cos_sin(self, positions: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        exact = torch.promote_types(dtype, torch.float32)
+        pairs = torch.arange(0, self.head_dim, 2, dtype=exact, device=positions.device)
         frequencies = torch.pow(self.base, -pairs / self.head_dim)
         # (..., T) -> (..., T, D/2)
-        angles = positions.to(dtype).unsqueeze(-1) * frequencies
+        angles = positions.to(exact).unsqueeze(-1) * frequencies
         if positions.dim() == 2:
             # (B, T, D/2) -> (B, 1, T, D/2): the same for every head
             angles = angles.unsqueeze(1)
-        return angles.cos(), angles.sin()
+        return angles.cos().to(dtype), angles.sin().to(dtype)

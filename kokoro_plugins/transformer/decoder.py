@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import final
 
 import torch
@@ -14,45 +13,30 @@ from kokoro_core.contracts import (
     DecoderOutput,
     Plan,
     PositionalEncoding,
-    State,
 )
-from kokoro_core.masks import zero_padding
+from kokoro_core.masks import add_bias, attend_mask, can_look_inside, causal_mask, zero_padding
 from kokoro_core.nn.attention import AttentionScope, make_scope
-from kokoro_core.nn.cache import KeyValueCache
+from kokoro_core.nn.cache import KeyValueCache, room_for
+from kokoro_core.nn.kept import Kept
+from kokoro_core.nn.packed import can_pack, for_steps
 from kokoro_core.nn.shift import shift_right
 from kokoro_core.nn.stack import CheckpointedStack
 from kokoro_plugins.transformer.layers import DecoderLayer, LayerSettings
 from kokoro_plugins.transformer.place import PlaceEmbedding
-
-
-@dataclass
-class TransformerDecoderState(State):
-    """What the decoder remembers.
-
-    Attributes:
-        position: Frames made so far.
-        max_frames: Frames there is room for.
-        memory: (B, max_frames, H), what is added to the input; 0 past the memory's end.
-        memory_padding_mask: (B, Tm) bool, True = padding.
-        own: Keys and values of the frames so far, a cache a layer.
-        crossed: Keys and values of the memory, a cache a layer.
-    """
-
-    position: int
-    max_frames: int
-    memory: Tensor
-    memory_padding_mask: Tensor
-    own: tuple[KeyValueCache, ...]
-    crossed: tuple[KeyValueCache, ...]
+from kokoro_plugins.transformer.stepping import Shared, StepParts, TransformerDecoderState
 
 
 @final
 class TransformerDecoder(AutoregressiveDecoder):
-    """Makes a frame from the frames before it and the memory (Transformer TTS, Li et al., 2019).
+    """Makes frames from the frames before them and the memory (Transformer TTS, Li et al., 2019).
 
     Cross-attention alone cannot tell the copies of a phoneme's vector apart, so the memory gets
     frame positions, memory[t] is added to the input at step t, and the place inside the phoneme can
     be embedded.
+
+    A step makes a group of `reduction_factor` frames (Tacotron, Wang et al., 2017, section 3.4). It
+    is fed the last frame of the group before, stands at the position of its first frame, and that
+    frame's memory is added to it.
 
     Args:
         mel_dim: Mel channels (M).
@@ -63,6 +47,7 @@ class TransformerDecoder(AutoregressiveDecoder):
         memory_positions: Give the memory frame positions.
         place_size: Embeddings of the place inside the phoneme, or None.
         teacher_mask: Share of the teacher frames replaced by the zero frame in training.
+        reduction_factor: Frames that one step makes (r).
     """
 
     def __init__(
@@ -76,6 +61,7 @@ class TransformerDecoder(AutoregressiveDecoder):
         memory_positions: bool = True,
         place_size: int | None = None,
         teacher_mask: float = 0.0,
+        reduction_factor: int = 1,
     ) -> None:
         super().__init__()
         width = layer.hidden_dim
@@ -83,6 +69,8 @@ class TransformerDecoder(AutoregressiveDecoder):
         self.add_memory = add_memory
         self.memory_positions = memory_positions
         self.teacher_mask = teacher_mask
+        self.reduction_factor = reduction_factor
+        self.mel_dim = mel_dim
         self.frame_in = nn.Linear(mel_dim, width)
         self.positional_encoding = positional_encoding
         self.no_positions = PositionalEncoding()
@@ -90,8 +78,9 @@ class TransformerDecoder(AutoregressiveDecoder):
         self.dropout = nn.Dropout(layer.dropout)
         self.layers = CheckpointedStack(DecoderLayer(layer) for _ in range(num_layers))
         self.norm = layer.final_norm()
-        self.mel_out = nn.Linear(width, mel_dim)
-        self.stop_out = nn.Linear(width, 1)
+        self.mel_out = nn.Linear(width, mel_dim * reduction_factor)
+        self.stop_out = nn.Linear(width, reduction_factor)
+        self._kept: Kept[StepParts] = Kept()
 
     def forward(
         self,
@@ -119,16 +108,18 @@ class TransformerDecoder(AutoregressiveDecoder):
                 f"and {length} frames; use a regulator or set `add_memory: false`."
             )
         self._check_length(max(length, memory.shape[1]))
+        r = self.reduction_factor
         memory = self._add_place(memory, memory_padding_mask, plan)
-        positions = torch.arange(length, device=memory.device)
+        positions = torch.arange(0, length, r, device=memory.device)
         scope = make_scope(self.positional_encoding, positions, positions, causal=True)
         cross_scope = self._cross_scope(positions, memory_padding_mask)
-        frames = shift_right(self._mask_teacher(zero_padding(mel_specs, mel_padding_mask)))
-        x = self._embed(frames, memory, positions)
-        x = self.layers(x, self._positioned(memory, cross_scope), scope, cross_scope)
-        mel, stop_logits = self._heads(x)
+        fed = shift_right(self._mask_teacher(zero_padding(mel_specs, mel_padding_mask)), r)
+        x = self._embed(self.frame_in(fed[:, r - 1 :: r]), memory[:, ::r], positions)
+        x = self.norm(self.layers(x, self._positioned(memory, cross_scope), scope, cross_scope))
+        mel, stop_logits = self._ungroup(self.mel_out(x), self.stop_out(x))
         return DecoderOutput(
-            zero_padding(mel, mel_padding_mask), zero_padding(stop_logits, mel_padding_mask)
+            zero_padding(mel[:, :length], mel_padding_mask),
+            zero_padding(stop_logits[:, :length], mel_padding_mask),
         )
 
     def init_state(
@@ -147,61 +138,78 @@ class TransformerDecoder(AutoregressiveDecoder):
         Raises:
             ValueError: There are more frames than positions.
         """
-        self._check_length(max(max_frames, memory.shape[1]))
+        r = self.reduction_factor
+        groups = -(-max_frames // r)
+        self._check_length(max((groups - 1) * r + 1, memory.shape[1]))
         memory = self._add_place(memory, memory_padding_mask, plan)
-        scope = self._cross_scope(memory.new_zeros(1, dtype=torch.int64), memory_padding_mask)
-        keys = self._positioned(memory, scope)
-        crossed = tuple(
-            KeyValueCache(
-                *layer.cross_attention.project_memory(
-                    keys, scope.positional_encoding, scope.k_positions
-                )
-            )
-            for layer in self._decoder_layers()
-        )
-        own = tuple(
-            KeyValueCache.empty(
-                memory, num_heads=self.num_heads, head_dim=self.head_dim, max_len=max_frames
-            )
-            for _ in self.layers
-        )
-        # (B, Tm, H) -> (B, max_frames, H)
-        added = F.pad(memory, (0, 0, 0, max(0, max_frames - memory.shape[1])))[:, :max_frames]
+        positions = torch.arange(max(groups * r, memory.shape[1]), device=memory.device)
+        # (B, Tm, H) -> (B, groups, H)
+        first = memory[:, ::r]
+        added = F.pad(first, (0, 0, 0, max(0, groups - first.shape[1])))[:, :groups]
         return TransformerDecoderState(
             position=0,
-            max_frames=max_frames,
+            max_frames=groups * r,
             memory=added,
-            memory_padding_mask=memory_padding_mask,
-            own=own,
-            crossed=crossed,
+            memory_mask=_memory_mask(memory, memory_padding_mask),
+            own=tuple(
+                KeyValueCache.empty(
+                    memory, num_heads=self.num_heads, head_dim=self.head_dim, max_len=groups
+                )
+                for _ in self.layers
+            ),
+            crossed=self._project_memory(memory, positions[: memory.shape[1]]),
+            shared=Shared(parts=self._step_parts(), positions=positions),
         )
 
     def step(self, frames: Tensor, state: TransformerDecoderState) -> tuple[Tensor, Tensor]:
-        """Make the next K frames, each from the frame before it.
+        """Make the next K groups of frames, each from the last frame of the group before it.
 
         Shape:
-            frames: (B, K, M). Returns: mel (B, K, M) and stop_logits (B, K).
+            frames: (B, K·r, M). Returns: mel (B, K·r, M) and stop_logits (B, K·r).
 
         Raises:
-            ValueError: The state has no room for K more frames.
+            ValueError: The state has no room for K more groups.
         """
-        start, end = state.position, state.position + frames.shape[1]
+        r, start, end = self.reduction_factor, state.position, state.position + frames.shape[1]
         if end > state.max_frames:
             raise ValueError(
                 f"`step` has room for {state.max_frames} frames but was asked for frame {end}; "
                 f"give `init_state` a larger `max_frames`."
             )
-        k_positions = torch.arange(end, device=frames.device)
-        positions = k_positions[start:]
-        scope = make_scope(self.positional_encoding, positions, k_positions, causal=True)
-        cross_scope = self._cross_scope(positions, state.memory_padding_mask)
-        x = self._embed(frames, state.memory[:, start:end], positions)
-        for layer, own, crossed in zip(
-            self._decoder_layers(), state.own, state.crossed, strict=True
-        ):
-            x = layer.step(x, own, crossed, scope, cross_scope)
+        parts, positions = state.shared.parts, state.shared.positions
+        room, of = room_for(end // r, state.max_frames // r), positions[: state.crossed[0].max_len]
+        now, seen = positions[start:end:r], positions[: room * r : r]
+        unseen = add_bias(causal_mask(now, seen), frames.new_zeros(()))
+        scope = make_scope(self.positional_encoding, now, seen, bias=unseen)
+        cross_scope = make_scope(self._memory_encoding(), now, of, bias=state.memory_mask)
+        added = state.memory[:, start // r : end // r]
+        x = self._embed(parts.frame_in(frames[:, r - 1 :: r]), added, now)
+        for layer, own, crossed in zip(parts.layers, state.own, state.crossed, strict=True):
+            x = layer.step(x, own, crossed, scope, cross_scope, start // r)
         state.position = end
-        return self._heads(x)
+        both = parts.heads(self.norm(x))
+        return self._ungroup(both[..., :-r], both[..., -r:])
+
+    def _step_parts(self) -> StepParts:
+        """Return what a step runs; packed weights are kept as long as the weights stay the same."""
+        if can_pack(self.frame_in.weight):
+            return self._kept.get(self, self._make_step_parts)
+        return self._make_step_parts()
+
+    def _make_step_parts(self) -> StepParts:
+        return StepParts(
+            frame_in=for_steps(self.frame_in),
+            layers=tuple(layer.for_steps() for layer in self._decoder_layers()),
+            heads=for_steps(self.mel_out, self.stop_out),
+        )
+
+    def _project_memory(self, memory: Tensor, positions: Tensor) -> tuple[KeyValueCache, ...]:
+        encoding = self._memory_encoding().for_one_pass()
+        memory = encoding.add(memory, positions)
+        return tuple(
+            KeyValueCache.full(*layer.cross_attention.project_memory(memory, encoding, positions))
+            for layer in self._decoder_layers()
+        )
 
     def _decoder_layers(self) -> list[DecoderLayer]:
         return [layer for layer in self.layers if isinstance(layer, DecoderLayer)]
@@ -220,10 +228,14 @@ class TransformerDecoder(AutoregressiveDecoder):
             memory = memory + self.place(plan.durations, memory.shape[1])
         return zero_padding(memory, padding_mask)
 
+    def _memory_encoding(self) -> PositionalEncoding:
+        return self.positional_encoding if self.memory_positions else self.no_positions
+
     def _cross_scope(self, q_positions: Tensor, memory_padding_mask: Tensor) -> AttentionScope:
-        encoding = self.positional_encoding if self.memory_positions else self.no_positions
         k_positions = torch.arange(memory_padding_mask.shape[1], device=q_positions.device)
-        return make_scope(encoding, q_positions, k_positions, key_padding_mask=memory_padding_mask)
+        return make_scope(
+            self._memory_encoding(), q_positions, k_positions, key_padding_mask=memory_padding_mask
+        )
 
     def _positioned(self, memory: Tensor, scope: AttentionScope) -> Tensor:
         return scope.positional_encoding.add(memory, scope.k_positions)
@@ -235,14 +247,19 @@ class TransformerDecoder(AutoregressiveDecoder):
         dropped = torch.rand(frames.shape[:2], device=frames.device) < self.teacher_mask
         return frames.masked_fill(dropped.unsqueeze(-1), 0)
 
-    def _embed(self, frames: Tensor, memory: Tensor, positions: Tensor) -> Tensor:
-        x = self.frame_in(frames)
+    def _embed(self, x: Tensor, memory: Tensor, positions: Tensor) -> Tensor:
         if self.add_memory:
             x = x + memory
         embedded: Tensor = self.dropout(self.positional_encoding.add(x, positions))
         return embedded
 
-    def _heads(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        x = self.norm(x)
-        # (B, T, 1) -> (B, T)
-        return self.mel_out(x), self.stop_out(x).squeeze(-1)
+    def _ungroup(self, mel: Tensor, stop_logits: Tensor) -> tuple[Tensor, Tensor]:
+        # (B, G, r M) -> (B, G r, M) and (B, G, r) -> (B, G r)
+        return mel.reshape(mel.shape[0], -1, self.mel_dim), stop_logits.flatten(1)
+
+
+def _memory_mask(memory: Tensor, padding_mask: Tensor) -> Tensor | None:
+    """Return what is added to the scores of the memory, (B, 1, 1, Tm); None: nothing is padding."""
+    if can_look_inside(padding_mask) and not bool(padding_mask.any()):
+        return None
+    return add_bias(attend_mask(padding_mask), memory.new_zeros(()))

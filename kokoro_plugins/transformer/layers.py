@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from kokoro_core.nn.attention import AttentionScope, MultiheadAttention
 from kokoro_core.nn.cache import KeyValueCache
+from kokoro_core.nn.packed import linears_for_steps, with_children
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,15 @@ class DecoderLayer(nn.Module):
         )
         return self._finish(x, attended, keys, values, cross_scope)
 
+    def for_steps(self) -> DecoderLayer:
+        """Return a view of this layer for `step`, its weights laid out for that."""
+        return with_children(
+            self,
+            self_attention=self.self_attention.for_steps(),
+            cross_attention=self.cross_attention.for_cross_steps(),
+            feed_forward=linears_for_steps(self.feed_forward),
+        )
+
     def step(
         self,
         x: Tensor,
@@ -113,19 +123,24 @@ class DecoderLayer(nn.Module):
         memory: KeyValueCache,
         scope: AttentionScope,
         cross_scope: AttentionScope,
+        start: int,
     ) -> Tensor:
-        """Run the layer over the next K frames, remembering their keys and values in `own`.
+        """Run the layer over the next K groups, remembering their keys and values in `own`.
 
-        Shape:
-            x: (B, K, H). Returns: (B, K, H).
+        Args:
+            x: (B, K, H).
+            own: Of the groups so far.
+            memory: Of the memory.
+            scope: From the K groups to all that `own` has room for.
+            cross_scope: From the K groups to the memory.
+            start: Groups so far.
         """
         inner = self.attention_norm(x) if self.pre else x
-        keys, values = self.self_attention.project_memory(
+        queries, keys, values = self.self_attention.project(
             inner, scope.positional_encoding, scope.q_positions
         )
-        start = scope.k_positions.shape[0] - x.shape[1]
         keys, values = own.write(keys, values, start)
-        attended = self.self_attention.attend(inner, keys, values, scope)
+        attended = self.self_attention.attend_heads(queries, keys, values, scope)
         return self._finish(x, attended, memory.keys, memory.values, cross_scope)
 
     def _finish(

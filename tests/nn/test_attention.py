@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from kokoro_core.contracts import PositionalEncoding
 from kokoro_core.masks import padding_mask_from_lengths
 from kokoro_core.nn.attention import MultiheadAttention, fused_is_slower, make_scope
-from kokoro_core.nn.cache import KeyValueCache
+from kokoro_core.nn.cache import KeyValueCache, room_for
 
 DIM, HEADS = 8, 2
 NONE = PositionalEncoding()
@@ -132,7 +132,8 @@ def test_attention_with_a_cache_in_chunks_is_attention_at_once(
     found, start = [], 0
     for size in chunks:
         seen = positions[: start + size]
-        scope = make_scope(encoding, seen[start:], seen, causal=True)
+        room = positions[: room_for(start + size, 6)]
+        scope = make_scope(encoding, seen[start:], room, causal=True)
         part = x[:, start : start + size]
         keys, values = ours.project_memory(part, encoding, seen[start:])
         found.append(ours.attend(part, *cache.write(keys, values, start), scope))

@@ -1,0 +1,65 @@
+"""Decoders in another precision than their model."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from typing import Any, final
+
+import torch
+from torch import Tensor
+
+from kokoro_core.contracts import Decoder, map_tensors
+from kokoro_core.generation.reading import Utterances
+from kokoro_core.nn.kept import Kept
+
+
+@final
+class DecoderCopies:
+    """Copies of a decoder in other precisions, each made once and kept while the decoder is.
+
+    Only the decoder is copied: it is where the time goes, and durations stay what they are.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[torch.dtype, Kept[Decoder]] = {}
+
+    def get(self, decoder: Decoder, dtype: torch.dtype | None) -> Decoder:
+        """Return the decoder in a precision: itself if it is in that already."""
+        if dtype is None or all(each.dtype == dtype for each in decoder.parameters()):
+            return decoder
+        kept = self._kept.setdefault(dtype, Kept())
+        return kept.get(decoder, lambda: _converted(decoder, dtype))
+
+    def clear(self) -> None:
+        """Forget all copies, and free their memory."""
+        self._kept.clear()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> DecoderCopies:
+        return DecoderCopies()
+
+    def __reduce__(self) -> tuple[type[DecoderCopies], tuple[()]]:
+        return DecoderCopies, ()
+
+
+def _converted(decoder: Decoder, dtype: torch.dtype) -> Decoder:
+    twin = copy.deepcopy(decoder).requires_grad_(False)
+    for name in twin.entry_points:
+        # What watches the decoder was put on the instance, and would call the other one.
+        vars(twin).pop(name, None)
+    for parameter in twin.parameters():
+        parameter.grad = None
+    return twin.to(dtype)
+
+
+def converted_inputs(
+    utterances: Utterances, side_inputs: dict[str, Any], dtype: torch.dtype
+) -> tuple[Utterances, dict[str, Any]]:
+    """Return what a decoder is given, numbers with a fraction in its precision."""
+
+    def convert(tensor: Tensor) -> Tensor:
+        return tensor.to(dtype) if tensor.is_floating_point() else tensor
+
+    memory = replace(utterances.memory, memory=convert(utterances.memory.memory))
+    converted = {name: map_tensors(convert, value) for name, value in side_inputs.items()}
+    return replace(utterances, memory=memory), converted

@@ -1,0 +1,128 @@
+"""Linear layers laid out for decoding step by step, where reading the weights is all the work."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import TypeVar, final
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+ROWS = 4
+"""Fewest rows for which oneDNN's kernel reads the weights at full speed; fewer are filled up."""
+PACKED_FOR = 8
+"""Rows for which the layout is chosen; it is as good for 4 to 64 (docs/generation.md)."""
+PACKED_TYPES = (torch.float32, torch.bfloat16)
+
+AnyModule = TypeVar("AnyModule", bound=nn.Module)
+
+
+@final
+class PackedLinear(nn.Module):
+    """One or several linear layers over the same input as one, in the layout of the CPU's kernel.
+
+    It holds a copy of the weights and has no parameters. For one row this takes about two thirds
+    of the time of ``F.linear``, for eight rows about half (docs/generation.md has the figures).
+
+    Args:
+        layers: One, or several with biases; their results are joined along the last dimension.
+    """
+
+    def __init__(self, layers: Sequence[nn.Linear]) -> None:
+        super().__init__()
+        weight, self.bias = _joined(layers)
+        self.width = weight.shape[0]
+        self.weight = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), PACKED_FOR)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the layers' results, joined.
+
+        Shape:
+            x: (..., in). Returns: (..., out).
+        """
+        # (..., in) -> (rows, in)
+        rows = x.reshape(-1, x.shape[-1])
+        num = rows.shape[0]
+        if num < ROWS:
+            rows = rows.expand(ROWS, -1) if num == 1 else F.pad(rows, (0, 0, 0, ROWS - num))
+        y: Tensor = torch.ops.mkldnn._linear_pointwise(rows, self.weight, self.bias, "none", [], "")
+        # (rows, out) -> (..., out)
+        return y[:num].view(*x.shape[:-1], self.width)
+
+
+@final
+class JoinedLinear(nn.Module):
+    """Several linear layers over the same input as one; it has no parameters of its own.
+
+    Args:
+        layers: With biases; their results are joined along the last dimension.
+    """
+
+    def __init__(self, layers: Sequence[nn.Linear]) -> None:
+        super().__init__()
+        # No assignment of a tensor that has a gradient may be taken for a parameter.
+        self._both = _joined(layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the layers' results, joined.
+
+        Shape:
+            x: (..., in). Returns: (..., out).
+        """
+        weight, bias = self._both
+        return F.linear(x, weight, bias)
+
+
+def _joined(layers: Sequence[nn.Linear]) -> tuple[Tensor, Tensor | None]:
+    if len(layers) == 1:
+        bias: Tensor | None = layers[0].bias
+        return layers[0].weight.detach(), None if bias is None else bias.detach()
+    return (
+        torch.cat([layer.weight for layer in layers]),
+        torch.cat([layer.bias for layer in layers]),
+    )
+
+
+def is_plain(weight: Tensor) -> bool:
+    """Return whether a weight is an ordinary tensor, and not for example a quantised one."""
+    return type(weight) in (Tensor, nn.Parameter)
+
+
+def can_pack(weight: Tensor) -> bool:
+    """Return whether a packed copy of a weight may stand for it: on a CPU, without gradients."""
+    without_gradients = not torch.is_grad_enabled() and not torch.is_autocast_enabled("cpu")
+    has_kernel: bool = torch._C._has_mkldnn and torch._C._get_mkldnn_enabled()
+    return (
+        is_plain(weight)
+        and weight.device.type == "cpu"
+        and weight.dtype in PACKED_TYPES
+        and without_gradients
+        and has_kernel
+        and not torch.compiler.is_compiling()
+    )
+
+
+def for_steps(*layers: nn.Linear) -> nn.Module:
+    """Return what computes these layers over one input, joined, in the way that is fastest."""
+    if all(can_pack(layer.weight) for layer in layers):
+        return PackedLinear(layers)
+    return layers[0] if len(layers) == 1 else JoinedLinear(layers)
+
+
+def with_children(module: AnyModule, **children: nn.Module | None) -> AnyModule:
+    """Return a view of a module with some children replaced; all else is shared with it."""
+    view = copy.copy(module)
+    vars(view)["_modules"] = {**module._modules, **children}
+    return view
+
+
+def linears_for_steps(module: AnyModule) -> AnyModule:
+    """Return a view of a module whose linear children are laid out for steps."""
+    found = {
+        name: for_steps(child)
+        for name, child in module.named_children()
+        if type(child) is nn.Linear
+    }
+    return with_children(module, **found)
