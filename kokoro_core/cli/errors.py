@@ -15,8 +15,11 @@ _EXTRA_OF = {
     "librosa": "speech",
     "phonemizer": "speech",
     "soundfile": "speech",
+    "hypothesis": "conformance",
+    "pytest": "conformance",
     "lightning": "train",
     "matplotlib": "train",
+    "transformers": "bench",
 }
 
 

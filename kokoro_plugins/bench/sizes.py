@@ -82,9 +82,10 @@ class Scale:
         batches: Rows that are made at once.
         utterance: Frames of an utterance that is made whole.
         training: Rows and frames of a training batch.
+        memory: Rows and frames of a batch for gradient checkpointing.
         ragged: Rows and phonemes of a batch for the regulator.
         segments: Segments of gradient checkpointing; None: off.
-        threads: Numbers of threads.
+        device: Where the models are that speak; training is measured on the CPU.
         rounds: How often the contenders take turns.
         block_seconds: How long a contender is timed at a time, at least one call.
     """
@@ -93,12 +94,13 @@ class Scale:
     lengths: tuple[int, ...] = (100, 200, 400, 800, 1600)
     frame: int = 400
     batches: tuple[int, ...] = (1, 8, 32)
-    utterance: int = 200
+    utterance: int = 100
     training: tuple[int, int] = (4, 420)
+    memory: tuple[int, int] = (2, 420)
     ragged: tuple[int, int] = (32, 200)
     segments: tuple[int | None, ...] = (None, 1, 2, 3, 4, 5, 6)
-    threads: tuple[int, ...] = (1, 2)
-    rounds: int = 7
+    device: str = "cpu"
+    rounds: int = 5
     block_seconds: float = 0.2
 
     @classmethod
@@ -107,9 +109,8 @@ class Scale:
         return cls(
             lengths=(100, 400, 1600),
             batches=(1, 8),
-            utterance=50,
+            utterance=25,
             segments=(None, 4, 6),
-            threads=(1,),
             rounds=3,
             block_seconds=0.05,
         )

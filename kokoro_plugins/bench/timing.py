@@ -61,8 +61,8 @@ def take_turns(
 
     A block is as many calls as fit in `block_seconds`, going by a call before it that is not
     counted, from 1 to `max_calls`. What takes longer than a block is called once, and goes without
-    that call in the rounds after the first. The order turns around from round to round: whoever comes after a contender finds
-    the caches as that one left them.
+    that call in the rounds after the first. The order turns around from round to round: whoever
+    comes after a contender finds the caches as that one left them.
 
     Args:
         contenders: By name.
@@ -80,7 +80,7 @@ def take_turns(
     samples: dict[str, list[float]] = {name: [] for name in contenders}
     expected = dict.fromkeys(contenders, 0.0)
     for turn in range(rounds):
-        for name in list(contenders) if turn % 2 == 0 else list(reversed(contenders)):
+        for name in list(contenders)[:: -1 if turn % 2 else 1]:
             contender = contenders[name]
             if expected[name] < block_seconds:  # a long call makes up for a cold start by itself
                 expected[name] = _block(contender, 1, clock)

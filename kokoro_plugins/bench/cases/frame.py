@@ -13,40 +13,42 @@ from kokoro_plugins.bench.peers.speecht5 import SpeechT5Frames, speecht5
 from kokoro_plugins.bench.peers.torch_transformer import TorchTransformer, TorchTransformerFrames
 from kokoro_plugins.bench.results import CaseResult, Verdict
 from kokoro_plugins.bench.sizes import ModelSize, Scale
-from kokoro_plugins.bench.timing import Timing, take_turns
+from kokoro_plugins.bench.timing import Timing, clock_of, take_turns
 
 NO_CACHE = TorchTransformerFrames.name
 LONGEST_WITHOUT_CACHE = 400
 """Frames; a model without a cache takes seconds a frame beyond."""
 
 
-def measure(scale: Scale) -> CaseResult:
+def measure(scale: Scale, threads: int) -> CaseResult:
     """Time the next frame after each of the lengths, one row."""
     result = CaseResult("frame", "one frame of one row, by the frames before it")
-    makers = contenders(scale.model)
-    for threads in scale.threads:
-        torch.set_num_threads(threads)
-        timings = {length: turns(makers, scale, length) for length in scale.lengths}
-        for length, found in timings.items():
-            setting = {"threads": threads, "rows": 1, "frames": length}
-            result.add(found, setting)
-        _judge(result, timings, scale, threads)
+    makers = contenders(scale.model, scale.device)
+    timings = {length: turns(makers, scale, length) for length in scale.lengths}
+    for length, found in timings.items():
+        result.add(found, {"threads": threads, "rows": 1, "frames": length})
+    for name in timings[min(timings)]:
+        costs = {length: each[name].median for length, each in timings.items() if name in each}
+        if len(costs) > 1:
+            result.growth.append((name, {"threads": threads, "rows": 1}, fit_growth(costs)))
+    result.verdicts += _frame_verdicts(timings[scale.frame], scale, threads)
+    result.verdicts.append(_growth_verdict(timings, scale, threads))
     return result
 
 
-def contenders(size: ModelSize) -> list[FrameMaker]:
+def contenders(size: ModelSize, device: str = "cpu") -> list[FrameMaker]:
     """Return everybody who can make a frame."""
-    ours, theirs = our_model(size), speecht5(size)
+    ours, theirs = our_model(size).to(device), speecht5(size).to(device)
     return [
         OurFrames(ours),
         OurFrames(ours, torch.bfloat16),
-        MinimalFrames(MinimalDecoder(size)),
+        MinimalFrames(MinimalDecoder(size).to(device)),
         SpeechT5Frames(theirs),
         SpeechT5Frames(theirs, whole_prenet=False),
-        TorchTransformerFrames(TorchTransformer(size)),
-        Floor(size),
-        Floor(size, layout="columns"),
-        Floor(size, torch.bfloat16),
+        TorchTransformerFrames(TorchTransformer(size).to(device)),
+        Floor(size, device=device),
+        Floor(size, layout="columns", device=device),
+        Floor(size, torch.bfloat16, device=device),
     ]
 
 
@@ -54,7 +56,12 @@ def turns(makers: list[FrameMaker], scale: Scale, length: int) -> dict[str, Timi
     """Time all who are not hopeless at this length."""
     able = [each for each in makers if each.name != NO_CACHE or length <= LONGEST_WITHOUT_CACHE]
     ready = {each.name: each.contender(rows=1, frames=length) for each in able}
-    return take_turns(ready, rounds=scale.rounds, block_seconds=scale.block_seconds)
+    return take_turns(
+        ready,
+        rounds=scale.rounds,
+        block_seconds=scale.block_seconds,
+        clock=clock_of(torch.device(scale.device)),
+    )
 
 
 def floor_of(timings: dict[str, Timing]) -> float:
@@ -62,32 +69,18 @@ def floor_of(timings: dict[str, Timing]) -> float:
     return min(timings[f"floor, {layout}"].median for layout in ("rows", "columns"))
 
 
-def _judge(
-    result: CaseResult, timings: dict[int, dict[str, Timing]], scale: Scale, threads: int
-) -> None:
+def _frame_verdicts(timings: dict[str, Timing], scale: Scale, threads: int) -> list[Verdict]:
     setting = {"threads": threads, "rows": 1, "frames": scale.frame}
-    at = timings[scale.frame]
-    ours = at["ours"].median
-    for name in timings[min(timings)]:
-        costs = {length: each[name].median for length, each in timings.items() if name in each}
-        if len(costs) > 1:
-            result.growth.append((name, {"threads": threads, "rows": 1}, fit_growth(costs)))
-    result.verdicts += [
-        Verdict("ours / floor", ours / floor_of(at), "at most", 1.25, setting),
-        Verdict("ours / floor by rows", ours / at["floor, rows"].median, "at most", 1.25, setting),
-        Verdict("SpeechT5 / ours", at["SpeechT5"].median / ours, "at least", 1.6, setting),
-        Verdict(
-            "SpeechT5, prenet once a frame / ours",
-            at["SpeechT5, prenet once a frame"].median / ours,
-            "at least",
-            1.6,
-            setting,
-        ),
-        Verdict(
-            "ours / ours, bfloat16", ours / at["ours, bfloat16"].median, "at least", 1.6, setting
-        ),
-        _growth_verdict(timings, scale, threads),
-    ]
+    ours = timings["ours"].median
+    verdicts = [Verdict("ours / floor", ours / floor_of(timings), "at most", 1.25, setting)]
+    by_rows = ours / timings["floor, rows"].median
+    verdicts.append(Verdict("ours / floor by rows", by_rows, "at most", 1.25, setting))
+    for name in ("SpeechT5", "SpeechT5, prenet once a frame"):
+        ratio = timings[name].median / ours
+        verdicts.append(Verdict(f"{name} / ours", ratio, "at least", 1.6, setting))
+    ratio = ours / timings["ours, bfloat16"].median
+    verdicts.append(Verdict("ours / ours, bfloat16", ratio, "at least", 1.6, setting))
+    return verdicts
 
 
 def _growth_verdict(timings: dict[int, dict[str, Timing]], scale: Scale, threads: int) -> Verdict:

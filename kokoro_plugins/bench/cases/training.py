@@ -19,25 +19,23 @@ from kokoro_plugins.bench.timing import Contender, take_turns
 OURS, CHECKPOINTED, BF16 = "ours", "ours, 4 segments", "ours, bfloat16 autocast"
 
 
-def measure(scale: Scale) -> CaseResult:
+def measure(scale: Scale, threads: int) -> CaseResult:
     """Time a step of each contender on the same batch."""
     rows, frames = scale.training
     result = CaseResult("training", f"a training step, {rows} rows of {frames} frames")
     batch = Batch.random(scale.model, rows=rows, frames=frames)
     ready = contenders(scale.model, batch)
-    for threads in scale.threads:
-        torch.set_num_threads(threads)
-        timings = take_turns(ready, rounds=scale.rounds, block_seconds=scale.block_seconds)
-        setting = {"threads": threads, "rows": rows, "frames": frames}
-        for name, timing in timings.items():
-            facts = {"frames_per_s": batch.frames / timing.median}
-            result.measurements.append(Measurement(name, setting, timing, facts))
-        ours = timings[OURS].median
-        for name, bar in (("SpeechT5", 1.3), ("nn.Transformer", 2.0)):
-            ratio = timings[name].median / ours
-            result.verdicts.append(Verdict(f"{name} / ours", ratio, "at least", bar, setting))
-        ratio = ours / timings[BF16].median
-        result.verdicts.append(Verdict(f"{OURS} / {BF16}", ratio, "at least", 2.5, setting))
+    timings = take_turns(ready, rounds=scale.rounds, block_seconds=scale.block_seconds)
+    setting = {"threads": threads, "rows": rows, "frames": frames}
+    for name, timing in timings.items():
+        facts = {"frames_per_s": batch.frames / timing.median}
+        result.measurements.append(Measurement(name, setting, timing, facts))
+    ours = timings[OURS].median
+    for name, bar in (("SpeechT5", 1.3), ("nn.Transformer", 2.0)):
+        ratio = timings[name].median / ours
+        result.verdicts.append(Verdict(f"{name} / ours", ratio, "at least", bar, setting))
+    ratio = ours / timings[BF16].median
+    result.verdicts.append(Verdict(f"{OURS} / {BF16}", ratio, "at least", 2.5, setting))
     return result
 
 

@@ -1,0 +1,78 @@
+"""Several rows at once."""
+
+from __future__ import annotations
+
+import torch
+
+from kokoro_core.api import KokoroModel
+from kokoro_plugins.bench.peers.contract import Batch
+from kokoro_plugins.bench.peers.floor import Floor
+from kokoro_plugins.bench.peers.minimal import MinimalDecoder, MinimalFrames
+from kokoro_plugins.bench.peers.ours import OurFrames, our_model
+from kokoro_plugins.bench.peers.speecht5 import SpeechT5Frames, speecht5
+from kokoro_plugins.bench.results import CaseResult, Measurement, Verdict
+from kokoro_plugins.bench.sizes import Scale
+from kokoro_plugins.bench.timing import Contender, clock_of, take_turns
+
+
+def frames(scale: Scale, threads: int) -> CaseResult:
+    """Time the next frame of several rows, after the frames that the bars are for."""
+    result = CaseResult("batch", "one frame of each row, several rows at once")
+    ours, theirs = our_model(scale.model).to(scale.device), speecht5(scale.model).to(scale.device)
+    makers = [
+        OurFrames(ours),
+        OurFrames(ours, torch.bfloat16),
+        MinimalFrames(MinimalDecoder(scale.model).to(scale.device)),
+        SpeechT5Frames(theirs),
+        Floor(scale.model, device=scale.device),
+    ]
+    clock = clock_of(torch.device(scale.device))
+    for rows in scale.batches:
+        ready = {each.name: each.contender(rows=rows, frames=scale.frame) for each in makers}
+        timings = take_turns(
+            ready, rounds=scale.rounds, block_seconds=scale.block_seconds, clock=clock
+        )
+        setting = {"threads": threads, "rows": rows, "frames": scale.frame}
+        for name, timing in timings.items():
+            facts = {"frames_per_s": rows / timing.median}
+            result.measurements.append(Measurement(name, setting, timing, facts))
+    return result
+
+
+def utterances(scale: Scale, threads: int) -> CaseResult:
+    """Time `generate` from phonemes to the mel, all rows of one length."""
+    result = CaseResult("utterance", "whole utterances by `generate`, rows of equal length")
+    model = our_model(scale.model).to(scale.device).eval()
+    ready = {f"{rows}": _speaking(model, scale, rows) for rows in scale.batches}
+    timings = take_turns(
+        ready, rounds=scale.rounds, block_seconds=0.0, clock=clock_of(torch.device(scale.device))
+    )
+    for rows in scale.batches:
+        setting = {"threads": threads, "rows": rows, "frames": scale.utterance}
+        timing = timings[f"{rows}"]
+        facts = {"frames_per_s": rows * scale.utterance / timing.median}
+        result.measurements.append(Measurement("ours, generate", setting, timing, facts))
+    one = timings["1"].median
+    for rows in scale.batches:
+        if rows == 8:
+            ratio = rows * one / timings[f"{rows}"].median
+            setting = {"threads": threads, "rows": rows, "frames": scale.utterance}
+            what = "8 rows one by one / 8 rows at once"
+            result.verdicts.append(Verdict(what, ratio, "at least", 4.0, setting))
+    return result
+
+
+def _speaking(model: KokoroModel, scale: Scale, rows: int) -> Contender:
+    batch = Batch.random(
+        scale.model, rows=rows, frames=scale.utterance, device=torch.device(scale.device)
+    )
+
+    def speak() -> None:
+        model.generate(
+            batch.phoneme_indices,
+            durations=batch.durations,
+            max_mel_len=scale.utterance,
+            stop_threshold=1.0,  # random weights say nothing of when to stop
+        )
+
+    return Contender(speak)

@@ -1,0 +1,73 @@
+"""Memory of a training step, by segments of gradient checkpointing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kokoro_plugins.bench.live_bytes import peak_bytes
+from kokoro_plugins.bench.peers.contract import Batch
+from kokoro_plugins.bench.peers.ours import OurTraining, our_model
+from kokoro_plugins.bench.results import CaseResult, Measurement, Relation, Verdict
+from kokoro_plugins.bench.sizes import Scale
+from kokoro_plugins.bench.timing import Contender, Timing, take_turns
+
+LEFT_AT: dict[int, float] = {4: 0.40, 6: 0.25}
+"""The most that may be left of the activation peak: −60 % at 4 segments, −75 % at 6."""
+
+
+def measure(scale: Scale, threads: int) -> CaseResult:
+    """Count the peak of each number of segments once, which repeats to the byte, and time them."""
+    rows, frames = scale.memory
+    result = CaseResult("memory", f"gradient checkpointing, {rows} rows of {frames} frames")
+    batch = Batch.random(scale.model, rows=rows, frames=frames)
+    peaks: dict[int | None, int] = {}
+    contenders: dict[str, Contender] = {}
+    for segments in scale.segments:
+        contender = _training(scale, batch, segments)
+        contender.run()  # from now on gradients are there and are not counted
+        peaks[segments] = peak_bytes(contender.run)
+        contenders[name_of(segments)] = contender
+    timings = take_turns(contenders, rounds=scale.rounds, block_seconds=0.0)
+    setting = {"threads": threads, "rows": rows, "frames": frames}
+    for segments in scale.segments:
+        left = peaks[segments] / peaks[None]
+        facts = {"peak_mib": peaks[segments] / 2**20, "left": left}
+        timing = timings[name_of(segments)]
+        result.measurements.append(Measurement(name_of(segments), setting, timing, facts))
+        if segments in LEFT_AT:
+            result.verdicts += _judge(segments, left, timings, setting)
+    result.notes.append(
+        "The peak is of the tensors that live in a step beyond weights and gradients."
+    )
+    return result
+
+
+def name_of(segments: int | None) -> str:
+    """Return how tables call a number of segments."""
+    if segments is None:
+        return "no checkpointing"
+    return f"{segments} segment{'' if segments == 1 else 's'}"
+
+
+def _training(scale: Scale, batch: Batch, segments: int | None) -> Contender:
+    checkpointing = None if segments is None else {"segments": segments}
+    trainer = OurTraining(our_model(scale.model, gradient_checkpointing=checkpointing))
+    trainer.module.zero_grad(set_to_none=True)
+
+    def step() -> None:
+        trainer.module.zero_grad(set_to_none=False)
+        trainer.loss(batch).backward()  # type: ignore[no-untyped-call]
+
+    return Contender(step)
+
+
+def _judge(
+    segments: int, left: float, timings: dict[str, Timing], setting: dict[str, Any]
+) -> list[Verdict]:
+    name, whole = name_of(segments), name_of(None)
+    slower = timings[name].median / timings[whole].median
+    entries: list[tuple[str, float, Relation, float]] = [
+        (f"activation peak, {name} / {whole}", left, "at most", LEFT_AT[segments]),
+        (f"time, {name} / {whole}", slower, "at most", 1.35),
+    ]
+    return [Verdict(what, value, relation, bar, setting) for what, value, relation, bar in entries]

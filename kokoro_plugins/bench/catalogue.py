@@ -1,0 +1,61 @@
+"""The cases by name, each imported when it is run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from registry.errors import suggestion
+
+if TYPE_CHECKING:
+    from kokoro_plugins.bench.results import CaseResult
+    from kokoro_plugins.bench.sizes import Scale
+
+
+@dataclass(frozen=True)
+class Case:
+    """Something that is measured.
+
+    Attributes:
+        name: What the user types.
+        help: A line on it.
+        target: The function that measures it, as ``module:function`` below ``cases``.
+    """
+
+    name: str
+    help: str
+    target: str
+
+    def load(self) -> Callable[[Scale, int], CaseResult]:
+        """Import the function, which takes the scale and the number of threads."""
+        module, _, function = self.target.partition(":")
+        found = getattr(import_module(f"kokoro_plugins.bench.cases.{module}"), function)
+        measure: Callable[[Scale, int], CaseResult] = found
+        return measure
+
+
+CASES = (
+    Case("frame", "one frame of one row after 100 to 1600 frames", "frame:measure"),
+    Case("batch", "one frame of 1, 8 and 32 rows", "batch:frames"),
+    Case("utterance", "whole utterances, 1, 8 and 32 rows", "batch:utterances"),
+    Case("training", "a training step, forwards and backwards", "training:measure"),
+    Case("memory", "gradient checkpointing: peak and time by segments", "memory:measure"),
+    Case("regulator", "phonemes repeated to frames", "regulator:measure"),
+    Case("loading", "a checkpoint from a file to a model", "loading:measure"),
+)
+
+
+def cases_named(names: Sequence[str]) -> list[Case]:
+    """Return the cases of these names, all of them if there are none.
+
+    Raises:
+        ValueError: There is no such case.
+    """
+    known = {case.name: case for case in CASES}
+    for name in names:
+        if name not in known:
+            hint = suggestion(name, known) or "."
+            raise ValueError(f"`{name}` is no case{hint} There are {', '.join(known)}.")
+    return [known[name] for name in names] if names else list(CASES)
