@@ -10,6 +10,7 @@ from typer.core import DEFAULT_MARKUP_MODE, TyperGroup
 
 from kokoro_core.cli.checking import check
 from kokoro_core.cli.checkpoint.commands import checkpoint
+from kokoro_core.cli.conformance import conformance
 from kokoro_core.cli.describe import describe
 from kokoro_core.cli.diff import diff
 from kokoro_core.cli.errors import lines_of, wants_traceback
@@ -94,6 +95,7 @@ app = typer.Typer(
 for own in (
     check,
     components,
+    conformance,
     describe,
     diff,
     graph,

@@ -13,19 +13,23 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from kokoro_core.testing.batches import RaggedBatch
     from kokoro_core.testing.component import check_component
-    from kokoro_core.testing.report import ConformanceError, Report, Result
+    from kokoro_core.testing.pytest_door import conformance, conformance_test
+    from kokoro_core.testing.report import ConformanceError, ConformanceWarning, Report, Result
     from kokoro_core.testing.spec_strategies import specs
     from kokoro_core.testing.strategies import chunkings, durations, padding, ragged_batches
     from kokoro_core.testing.subject import Subject
 
 _HOMES = {
     "ConformanceError": "report",
+    "ConformanceWarning": "report",
     "RaggedBatch": "batches",
     "Report": "report",
     "Result": "report",
     "Subject": "subject",
     "check_component": "component",
     "chunkings": "strategies",
+    "conformance": "pytest_door",
+    "conformance_test": "pytest_door",
     "durations": "strategies",
     "padding": "strategies",
     "ragged_batches": "strategies",
@@ -34,12 +38,15 @@ _HOMES = {
 
 __all__ = [
     "ConformanceError",
+    "ConformanceWarning",
     "RaggedBatch",
     "Report",
     "Result",
     "Subject",
     "check_component",
     "chunkings",
+    "conformance",
+    "conformance_test",
     "durations",
     "padding",
     "ragged_batches",

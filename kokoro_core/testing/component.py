@@ -3,49 +3,37 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from kokoro_core.spec.params import ComponentParams
 from kokoro_core.testing.check import Check
-from kokoro_core.testing.checks import CHECKS, CONFORMANCE_VERSION, checks_of, find_checks
+from kokoro_core.testing.checks import CHECKS, CONFORMANCE_VERSION, SETTLED_VERSION, checks_of
+from kokoro_core.testing.checks import find_checks as find
+from kokoro_core.testing.golden import Golden, golden_of, read_golden
 from kokoro_core.testing.levels import LevelName, level_named
-from kokoro_core.testing.report import ConformanceError, Report
-from kokoro_core.testing.runner import Plan, run_check
+from kokoro_core.testing.report import ConformanceError, Report, Result
+from kokoro_core.testing.runner import Plan, case_of, result_id, run_check
 from kokoro_core.testing.subject import Subject
 from kokoro_core.testing.tiny import tiny_params
 
-
-def subjects_of(
-    target: ComponentParams | type[ComponentParams] | Subject,
-    golden: Mapping[str, Mapping[str, Any]] | None = None,
-) -> list[Subject]:
-    """Return what is checked of a component: the settings given, or each small configuration.
-
-    Args:
-        target: Settings, or a params class, whose `tiny` configurations are taken.
-        golden: By ``slot/type:variant`` the names, shapes and dtypes that the state must have.
-    """
-    if isinstance(target, Subject):
-        return [target]
-    configurations = tiny_params(target) if isinstance(target, type) else {"": target}
-    subjects = [Subject(params, variant) for variant, params in configurations.items()]
-    return [
-        Subject(each.params, each.variant, golden=(golden or {}).get(each.name))
-        for each in subjects
-    ]
+Target = ComponentParams | type[ComponentParams] | Subject
+"""Settings, a params class (then its `tiny` configurations), or a subject as it is."""
 
 
 def check_component(
-    target: ComponentParams | type[ComponentParams] | Subject,
+    target: Target,
     *,
     level: LevelName = "fast",
     only: str | Iterable[str] | None = None,
     case: str | None = None,
     seed: int | None = None,
     expected_failures: Mapping[str, str] | None = None,
-    golden: Mapping[str, Mapping[str, Any]] | None = None,
-    version: int = CONFORMANCE_VERSION,
+    golden: Golden | str | Path | None = None,
+    version: int = SETTLED_VERSION,
     raises: bool = True,
 ) -> Report:
     """Check what a component promises; needs no pytest.
@@ -56,48 +44,176 @@ def check_component(
         only: Ids of the checks to run; None: all of its slot.
         case: The only data to try, as a failure shows it; needs one check in `only`.
         seed: Of what is drawn; None: the level's.
-        expected_failures: By id of a check why it fails; it must fail then.
-        golden: By ``slot/type:variant`` what its state must look like.
+        expected_failures: Why a check fails; it must fail then. The keys are ids of checks, or of
+            a check of one configuration (``encoder/acme:post-row-alone``).
+        golden: By ``slot/type:variant`` what its state must look like, or a JSON file of that.
         version: Of the list of checks; newer ones only warn.
         raises: Whether a failure raises, or is only in the report.
 
     Raises:
         ConformanceError: The component breaks a promise; the message has each with the smallest
             data that breaks it and a shell line that tries it again.
-        ValueError: An id is of no check of the slot, or the level has no such name.
+        ValueError: An id is of no check of the slot, the level has no such name, the case is not
+            of the check's kind, or `golden` does not have the component.
     """
-    subjects = subjects_of(target, golden)
-    chosen = chosen_checks(subjects[0].slot, only)
-    if case is not None and len(chosen) != 1:
-        raise ValueError("`case` needs one check in `only`: each check has cases of its own.")
-    expected = dict(expected_failures or {})
-    find_checks(expected, chosen)
-    plan = Plan(level_named(level), _seed(level, seed), case, expected, version)
-    results = tuple(run_check(subject, each, plan) for subject in subjects for each in chosen)
+    pairs = pairs_of(with_golden(subjects_of([target]), golden), only)
+    check_case(case, pairs)
+    check_expected(expected_failures or {}, pairs)
+    plan = plan_of(level, seed, case, expected_failures, version, golden)
+    results = tuple(results_of(pairs, plan))
     report = Report(results, level, CONFORMANCE_VERSION, plan.seed)
     if raises and not report.ok:
         raise ConformanceError(report)
     return report
 
 
-def chosen_checks(slot: str, only: str | Iterable[str] | None) -> tuple[Check[Any], ...]:
-    """Return the checks of a slot, or those of them that are named.
+def subjects_of(targets: Iterable[Target]) -> list[Subject]:
+    """Return what is checked of components: settings as they are, or each small configuration.
+
+    Settings whose name another subject has get a number as their variant.
+    """
+    subjects: list[Subject] = []
+    for target in targets:
+        for each in _subjects_of(target):
+            subjects.append(_named_apart(each, {other.name for other in subjects}))
+    return subjects
+
+
+def with_golden(
+    subjects: Sequence[Subject], golden: Golden | str | Path | None
+) -> Sequence[Subject]:
+    """Return the subjects with what their state must look like, from a mapping or a file.
 
     Raises:
-        ValueError: An id is of no check of the slot.
+        ValueError: It has nothing for a subject, or something for a variant that is gone.
+    """
+    if golden is None:
+        return subjects
+    known = golden_of(subjects, read_golden(golden))
+    return [replace(each, golden=known[each.name]) for each in subjects]
+
+
+def _subjects_of(target: Target) -> list[Subject]:
+    if isinstance(target, Subject):
+        return [target]
+    configurations = tiny_params(target) if isinstance(target, type) else {"": target}
+    first = next(iter(configurations))
+    return [
+        Subject(params, variant, first=variant == first)
+        for variant, params in configurations.items()
+    ]
+
+
+def _named_apart(subject: Subject, taken: set[str]) -> Subject:
+    named, number = subject, 1
+    while named.name in taken:
+        number += 1
+        named = replace(subject, variant=f"{subject.variant}{number}")
+    return named
+
+
+def pairs_of(
+    subjects: Sequence[Subject], only: str | Iterable[str] | None = None
+) -> list[tuple[Subject, Check[Any]]]:
+    """Return each subject with each check of its slot, or with those of them that are named.
+
+    Raises:
+        ValueError: A slot has no checks, or an id is of no check of any of the slots.
+    """
+    wanted = [only] if isinstance(only, str) else only
+    known = {each.id: each for subject in subjects for each in checks_of_slot(subject.slot)}
+    ids = known if wanted is None else find(wanted, known.values())
+    return [
+        (subject, each)
+        for subject in subjects
+        for each in checks_of_slot(subject.slot)
+        if each.id in ids
+    ]
+
+
+def checks_of_slot(slot: str) -> tuple[Check[Any], ...]:
+    """Return the checks of a slot.
+
+    Raises:
+        ValueError: It has none.
     """
     known = checks_of(slot)
     if not known:
         slots = sorted({slot for each in CHECKS for slot in each.slots})
         raise ValueError(f"`{slot}` has no checks; the slots that have are {', '.join(slots)}.")
-    if only is None:
-        return known
-    wanted = [only] if isinstance(only, str) else list(only)
-    return tuple(find_checks(wanted, known).values())
+    return known
 
 
-def _seed(level: LevelName, seed: int | None) -> int:
-    if seed is not None:
-        return seed
-    fixed = level_named(level).seed
+def check_case(case: str | None, pairs: Sequence[tuple[Subject, Check[Any]]]) -> None:
+    """Refuse a case without the one check that it belongs to, and one of another kind.
+
+    Raises:
+        ValueError: It is one of these.
+    """
+    if case is None:
+        return
+    ids = {each.id for _, each in pairs}
+    if len(ids) != 1:
+        raise ValueError("a case needs one check by its id: each check has cases of its own.")
+    case_of(pairs[0][1], case)
+
+
+def check_expected(
+    expected: Mapping[str, str], pairs: Sequence[tuple[Subject, Check[Any]]]
+) -> None:
+    """Refuse an expected failure that matches nothing, or that has no reason.
+
+    Raises:
+        ValueError: It is one of these.
+    """
+    for key, reason in expected.items():
+        if not any(key in (each.id, result_id(subject, each)) for subject, each in pairs):
+            find([key], {each.id: each for _, each in pairs}.values())
+        if not reason.strip():
+            raise ValueError(f"the expected failure of `{key}` needs a reason; write why it fails.")
+
+
+def plan_of(
+    level: LevelName,
+    seed: int | None = None,
+    case: str | None = None,
+    expected: Mapping[str, str] | None = None,
+    version: int = SETTLED_VERSION,
+    golden: Golden | str | Path | None = None,
+) -> Plan:
+    """Return how checks are run.
+
+    Raises:
+        ValueError: There is no such level or version.
+        ModuleNotFoundError: There is data to draw, and hypothesis is not installed.
+    """
+    if case is None and find_spec("hypothesis") is None:
+        install = "python -m pip install 'kokoro-core[conformance]'"
+        raise ModuleNotFoundError(
+            f"`hypothesis` is not installed; {install} brings it.", name="hypothesis"
+        )
+    if not 1 <= version <= CONFORMANCE_VERSION:
+        raise ValueError(
+            f"the list of checks has the versions 1 to {CONFORMANCE_VERSION}, not {version}."
+        )
+    file = str(golden) if isinstance(golden, (str, Path)) else ""
+    chosen = level_named(level)
+    return Plan(chosen, _seed(chosen.seed, seed), case, dict(expected or {}), version, file)
+
+
+def _seed(fixed: int | None, wanted: int | None) -> int:
+    if wanted is not None:
+        return wanted
     return random.SystemRandom().randrange(2**31) if fixed is None else fixed
+
+
+def tried(
+    pairs: Iterable[tuple[Subject, Check[Any]]], plan: Plan
+) -> list[tuple[Subject, Check[Any]]]:
+    """Return what a level tries: every configuration of a component, or the first alone."""
+    return [pair for pair in pairs if pair[0].first or plan.level.variants]
+
+
+def results_of(pairs: Iterable[tuple[Subject, Check[Any]]], plan: Plan) -> Iterator[Result]:
+    """Yield what comes of each check that the level tries, one after another."""
+    return (run_check(subject, each, plan) for subject, each in tried(pairs, plan))

@@ -7,33 +7,36 @@ import shlex
 from typing import Any
 
 from kokoro_core.testing.check import Check
+from kokoro_core.testing.importable import name_of
 from kokoro_core.testing.subject import Subject
 
 
-def replay_line(subject: Subject, check: Check[Any], case: str) -> str:
+def replay_line(subject: Subject, check: Check[Any], case: str = "", golden_file: str = "") -> str:
     """Return a shell line that runs one check of one component on one case.
 
-    It names the params class by its module, so that it works for a component that no plugin
-    registers yet; a class that cannot be imported has none.
+    It names the params class by its module or its file, so that it works for a component that no
+    plugin registers yet; a class that is local to a function has no line.
+
+    Args:
+        subject: The component.
+        check: What it fails.
+        case: The data, as JSON; without any all of the check's data is tried.
+        golden_file: Where the golden keys are, which belong to a variant.
     """
-    target = target_of(subject)
+    target = name_of(type(subject.params))
     if target is None:
         return ""
-    words = ["kokoro-core", "conformance", target, "--settings", settings_of(subject)]
-    return " ".join(shlex.quote(each) for each in [*words, "--check", check.id, "--case", case])
-
-
-def target_of(subject: Subject) -> str | None:
-    """Return ``module:Class``, by which a params class can be imported, or None."""
-    kind = type(subject.params)
-    if "<" in kind.__qualname__:
-        return None
-    if kind.__module__ == "__main__":
-        import sys
-
-        file = getattr(sys.modules["__main__"], "__file__", None)
-        return f"{file}:{kind.__qualname__}" if file else None
-    return f"{kind.__module__}:{kind.__qualname__}"
+    words = ["kokoro-core", "conformance", target]
+    if subject.golden is not None and check.id == "golden-keys":
+        if not golden_file:
+            return ""
+        words += ["--variant", subject.variant, "--golden", golden_file]
+    else:
+        words += ["--settings", settings_of(subject)]
+    words += ["--check", check.id]
+    if case:
+        words += ["--case", case]
+    return shlex.join(words)
 
 
 def settings_of(subject: Subject) -> str:

@@ -38,6 +38,11 @@ class Result:
     meaning: str = ""
 
     @property
+    def id(self) -> str:
+        """The name of a check of one configuration: ``encoder/acme:post-row-alone``."""
+        return f"{self.component}-{self.check}"
+
+    @property
     def bad(self) -> bool:
         """Whether it makes the component fail."""
         return self.status in BAD
@@ -99,6 +104,10 @@ class Report:
     def to_json(self) -> str:
         """Write it as JSON."""
         return json.dumps(self.as_dict(), indent=2)
+
+
+class ConformanceWarning(UserWarning):
+    """A component breaks a promise that is newer than the version of the list that is asked for."""
 
 
 class ConformanceError(AssertionError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 import zlib
 from collections.abc import Callable, Iterator
@@ -34,8 +35,9 @@ class Plan:
         level: How much is tried.
         seed: Of what is drawn.
         case: The only data to try, as JSON, or None.
-        expected: By id of a check why it is announced to fail.
+        expected: Why a check is announced to fail, by its id or its `result_id`.
         version: Of the list of checks; newer ones only warn.
+        golden_file: The file of the golden keys, for replay lines, or nothing.
     """
 
     level: Level
@@ -43,23 +45,78 @@ class Plan:
     case: str | None = None
     expected: dict[str, str] = field(default_factory=dict)
     version: int = 1
+    golden_file: str = ""
+
+    def expects(self, subject: Subject, check: Check[Any]) -> str | None:
+        """Return why a check of a subject is announced to fail, or None."""
+        return self.expected.get(result_id(subject, check), self.expected.get(check.id))
+
+
+def result_id(subject: Subject, check: Check[Any]) -> str:
+    """Return the name of a check of one subject: ``encoder/acme:post-row-alone``."""
+    return f"{subject.name}-{check.id}"
 
 
 def run_check(subject: Subject, check: Check[Any], plan: Plan) -> Result:
-    """Try a check and say what came of it; nothing that a component does escapes."""
+    """Try a check and say what came of it; nothing that a component does escapes.
+
+    Raises:
+        ValueError: The plan has a case that is not of the check's kind.
+    """
+    only = [] if plan.case is None else [case_of(check, plan.case)]
     started = time.perf_counter()
-    failure = _Failure()
-    try:
-        reason = check.skip(subject)
-        if reason is None:
-            with settled():
-                _try_all(subject, check, plan, failure)
-    except Exception as error:
-        reason, failure.error = None, failure.error or error
+    failure, reason = _Failure(), None
+    with settled():
+        try:
+            reason = _reason_to_skip(subject, check, plan)
+            if reason is None:
+                _try_all(subject, check, plan, only, failure)
+        except Exception as error:
+            reason, failure.error = None, failure.error or error
     return _result(subject, check, plan, failure, reason, time.perf_counter() - started)
 
 
-def _try_all(subject: Subject, check: Check[Any], plan: Plan, failure: _Failure) -> None:
+def is_skipped(subject: Subject, check: Check[Any], plan: Plan) -> bool:
+    """Return whether a component does not have a property; one that cannot be built may have."""
+    with settled():
+        try:
+            return _reason_to_skip(subject, check, plan) is not None
+        except Exception:  # running the check will tell
+            return False
+
+
+def case_of(check: Check[Any], text: str) -> Any:
+    """Return the data that a text means.
+
+    Raises:
+        ValueError: It is no data of the check's kind; the message has an example.
+    """
+    example = check.cases.to_json(check.cases.corners[0])
+    try:
+        data = check.cases.from_json(text)
+        unknown = json.loads(text).keys() - json.loads(check.cases.to_json(data)).keys()
+    except ValueError:
+        unknown = {text}
+    if unknown:
+        raise ValueError(f"`{text}` is no case of `{check.id}`; one is {example}.")
+    return data
+
+
+def _reason_to_skip(subject: Subject, check: Check[Any], plan: Plan) -> str | None:
+    return _too_costly(subject, check, plan) or check.skip(subject)
+
+
+def _too_costly(subject: Subject, check: Check[Any], plan: Plan) -> str | None:
+    if not plan.level.variants and not subject.first and plan.case is None:
+        return f"at level {plan.level.name} the first configuration alone is tried"
+    if check.costly and not subject.first and not plan.level.costly and plan.case is None:
+        return f"at level {plan.level.name} it is tried on the first configuration alone"
+    return None
+
+
+def _try_all(
+    subject: Subject, check: Check[Any], plan: Plan, only: list[Any], failure: _Failure
+) -> None:
     def attempt(data: Any) -> None:
         torch.manual_seed(0)
         try:
@@ -68,12 +125,9 @@ def _try_all(subject: Subject, check: Check[Any], plan: Plan, failure: _Failure)
             failure.data, failure.error = data, error
             raise
 
-    if plan.case is not None:
-        attempt(check.cases.from_json(plan.case))
-        return
-    for corner in check.cases.corners:
+    for corner in only or check.cases.corners:
         attempt(corner)
-    if check.cases.drawn is not None and not check.explicit:
+    if not only and check.cases.drawn is not None and not check.explicit:
         _draw(check, plan, attempt)
 
 
@@ -108,22 +162,24 @@ def _result(
     skipped: str | None,
     seconds: float,
 ) -> Result:
-    status, reason, case, replay = _judged(check, plan, failure, skipped), "", "", ""
+    status, reason, case, replay = _judged(subject, check, plan, failure, skipped), "", "", ""
     if skipped is not None:
         reason = skipped
     elif failure.error is not None:
         case = "" if failure.data is None else check.cases.to_json(failure.data)
         reason = said_by(failure.error)
-        replay = replay_line(subject, check, case) if case else ""
+        replay = replay_line(subject, check, case, plan.golden_file)
     if status in ("expected", "unexpected"):
-        reason = plan.expected[check.id] + (f" ({reason})" if reason else "")
+        reason = f"{plan.expects(subject, check)}" + (f" ({reason})" if reason else "")
     return Result(
         subject.name, check.id, status, reason, case, replay, round(seconds, 3), check.meaning
     )
 
 
-def _judged(check: Check[Any], plan: Plan, failure: _Failure, skipped: str | None) -> Status:
-    announced = check.id in plan.expected
+def _judged(
+    subject: Subject, check: Check[Any], plan: Plan, failure: _Failure, skipped: str | None
+) -> Status:
+    announced = plan.expects(subject, check) is not None
     if skipped is not None:
         return "unexpected" if announced else "skipped"
     if failure.error is None:

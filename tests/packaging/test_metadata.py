@@ -106,6 +106,7 @@ def test_the_wheel_has_the_entry_points_of_the_project(wheel: zipfile.ZipFile) -
     parser = ConfigParser()
     parser.read_string(read_from_dist_info(wheel, "entry_points.txt"))
     assert dict(parser["kokoro.plugins"]) == PROJECT["entry-points"]["kokoro.plugins"]
+    assert dict(parser["pytest11"]) == PROJECT["entry-points"]["pytest11"]
     assert dict(parser["console_scripts"]) == PROJECT["scripts"]
 
 
@@ -160,13 +161,14 @@ def test_the_project_asks_for_ranges_and_pins_nothing() -> None:
 def test_all_brings_every_extra_but_the_tools_to_test_and_measure() -> None:
     [requirement] = [Requirement(text) for text in EXTRAS["all"]]
     assert requirement.name == PROJECT["name"]
-    assert requirement.extras == set(EXTRAS) - {"all", "bench", "test"}
+    assert requirement.extras == set(EXTRAS) - {"all", "bench", "conformance", "test"}
 
 
 def test_the_test_extra_brings_what_the_tests_run() -> None:
-    names = {Requirement(text).name for text in EXTRAS["test"]}
+    texts = [*EXTRAS["test"], *EXTRAS["conformance"]]
+    names = {Requirement(text).name for text in texts}
     assert {"pytest", "hypothesis", "mypy", "ruff", "build", "setuptools"} <= names
-    assert any("train" in Requirement(text).extras for text in EXTRAS["test"])
+    assert any({"conformance", "train"} <= Requirement(text).extras for text in EXTRAS["test"])
 
 
 # constraints

@@ -1,0 +1,180 @@
+"""The command ``conformance``: whether components keep what their slots promise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kokoro_core.cli.checking import JsonOption
+from kokoro_core.cli.conformance_output import (
+    advancing,
+    print_checks,
+    print_report,
+    print_report_json,
+)
+from kokoro_core.cli.output import print_note
+from kokoro_core.cli.session import Session, session_of
+
+if TYPE_CHECKING:
+    from kokoro_core.testing.levels import LevelName
+    from kokoro_core.testing.report import Report
+    from kokoro_core.testing.subject import Subject
+
+
+class LevelChoice(StrEnum):
+    """How much each check tries."""
+
+    FAST = "fast"
+    CI = "ci"
+    NIGHTLY = "nightly"
+
+
+LevelOption = Annotated[LevelChoice, typer.Option(help="How much each check tries.")]
+TargetsArgument = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="TARGET...",
+        help="Components (encoder/transformer, transformer), plugins (transformer/), specs, params "
+        "classes (acme.params:AcmeParams, acme.py:AcmeParams).",
+    ),
+]
+
+
+def conformance(
+    ctx: typer.Context,
+    target: LevelOption = Annotated[LevelChoice, typer.Option(help="How much each check tries.")]
+TargetsArgument = None,
+    level: Annotated[
+        LevelChoice, typer.Option(help="How much each check tries.")
+    ] = LevelChoice.FAST,
+    check: Annotated[
+        list[str] | None, typer.Option(metavar="ID", help="Only this check; can be repeated.")
+    ] = None,
+    case: Annotated[
+        str | None, typer.Option(metavar="JSON", help="The only data to try; needs one --check.")
+    ] = None,
+    settings: Annotated[
+        str | None, typer.Option(metavar="JSON", help="Settings of the one component.")
+    ] = None,
+    variant: Annotated[
+        str | None, typer.Option(help="Only this of its small configurations; '' is the first.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Of what is drawn.")] = None,
+    expect: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ID=REASON", help="A failure that must come; can be repeated."),
+    ] = None,
+    golden: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="What the state must look like.")
+    ] = None,
+    write_golden: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write what the state looks like, and end.")
+    ] = None,
+    version: Annotated[
+        int | None, typer.Option(metavar="N", help="Of the list of checks; newer ones only warn.")
+    ] = None,
+    list_checks: Annotated[bool, typer.Option("--list", help="List the checks, and end.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Show every check, and why some are skipped.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Check what components promise: padding, batches, steps, caches, weights and more."""
+    if list_checks:
+        print_checks(as_json)
+        return
+    with _as_usage():
+        subjects = _subjects(target or [], settings, variant, session_of(ctx))
+    if write_golden is not None:
+        _write_golden(subjects, write_golden)
+        return
+    with _as_usage():
+        report = _run(subjects, level.value, check, case, seed, expect or [], golden, version)
+    if as_json:
+        print_report_json(report)
+    else:
+        print_report(report, verbose)
+    if not report.ok:
+        raise typer.Exit(1)
+
+
+def _subjects(
+    targets: list[str], settings: str | None, variant: str | None, session: Session
+) -> list[Subject]:
+    """Return what the arguments name."""
+    from kokoro_core.testing.component import Target, subjects_of
+    from kokoro_core.testing.targets import params_of, targets_named
+
+    found: list[Target] = []
+    for each in targets:
+        found += targets_named(each, session.plugins, print_note)
+    if not found:
+        raise ValueError("name a component, a plugin, a spec or a params class, or give --list.")
+    if settings is not None:
+        if len(found) != 1 or not isinstance(found[0], type):
+            raise ValueError("`--settings` needs one component.")
+        found = [params_of(found[0], settings, session.plugins)]
+    subjects = subjects_of(found)
+    named = [each for each in subjects if variant in (None, each.variant)]
+    if not named:
+        known = ", ".join(repr(each.variant) for each in subjects)
+        raise ValueError(f"`--variant {variant}` is no configuration; there are {known}.")
+    return named
+
+
+def _write_golden(subjects: list[Subject], file: Path) -> None:
+    from kokoro_core.testing.golden import write_golden
+
+    write_golden(subjects, file)
+    print(f"{file}: {', '.join(each.name for each in subjects)}")
+
+
+def _run(
+    subjects: list[Subject],
+    level: LevelName,
+    only: list[str] | None,
+    case: str | None,
+    seed: int | None,
+    expect: list[str],
+    golden: Path | None,
+    version: int | None,
+) -> Report:
+    """Run the checks, showing on a terminal how far it is."""
+    from kokoro_core.testing import component
+    from kokoro_core.testing.checks import CONFORMANCE_VERSION, SETTLED_VERSION
+    from kokoro_core.testing.report import Report
+
+    expected = dict(map(_expected, expect))
+    pairs = component.pairs_of(component.with_golden(subjects, golden), only)
+    component.check_case(case, pairs)
+    component.check_expected(expected, pairs)
+    plan = component.plan_of(level, seed, case, expected, version or SETTLED_VERSION, golden)
+    total = len(component.tried(pairs, plan))
+    results = advancing(component.results_of(pairs, plan), total)
+    return Report(tuple(results), level, CONFORMANCE_VERSION, plan.seed)
+
+
+def _expected(text: str) -> tuple[str, str]:
+    name, equals, reason = text.partition("=")
+    if not equals:
+        raise ValueError(f"`--expect {text}` must be ID=REASON.")
+    return name, reason
+
+
+@contextmanager
+def _as_usage() -> Iterator[None]:
+    """Report what the user got wrong as wrong usage; a failed check raises nothing."""
+    from kokoro_core.spec.problems import SpecError
+    from registry.errors import RegistryError
+
+    try:
+        yield
+    except SpecError:
+        raise
+    except (ValueError, RegistryError) as error:
+        raise typer.BadParameter(str(error)) from error

@@ -1,0 +1,93 @@
+"""Golden keys: what the state of a component must look like, written down for old checkpoints."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from kokoro_core.testing.checks.storage import layout
+from kokoro_core.testing.subject import Subject
+
+Golden = Mapping[str, Mapping[str, Any]]
+"""By ``slot/type:variant`` for each name of the state its shape and dtype."""
+
+
+def read_golden(source: Golden | str | Path) -> Golden:
+    """Return golden keys, from a file if they are in one.
+
+    Raises:
+        ValueError: The file does not exist or is no JSON object of objects.
+    """
+    if isinstance(source, Mapping):
+        return source
+    try:
+        read = json.loads(Path(source).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ValueError(f"`{source}` does not exist; {_HOW}") from None
+    except ValueError as error:
+        raise ValueError(f"`{source}` is no JSON ({error}); {_HOW}") from None
+    if not isinstance(read, dict) or not all(isinstance(each, dict) for each in read.values()):
+        raise ValueError(f"`{source}` must be an object with an object a component; {_HOW}")
+    return read
+
+
+_HOW = (
+    "`pytest --conformance-write-golden` or `kokoro-core conformance TARGET --write-golden FILE` "
+    "writes it."
+)
+
+
+def golden_of(subjects: Iterable[Subject], golden: Golden) -> dict[str, Mapping[str, Any]]:
+    """Return the golden keys of each subject by its name.
+
+    Raises:
+        ValueError: There are none of a subject, or some of a variant that is gone.
+    """
+    names = [each.name for each in subjects]
+    components = {name.partition(":")[0] for name in names}
+    for name in names:
+        if name not in golden:
+            raise ValueError(f"the golden keys have nothing for `{name}`; {_HOW}")
+    for key in golden:
+        if key.partition(":")[0] in components and key not in names:
+            raise ValueError(f"the golden keys have `{key}`, which is no configuration; {_HOW}")
+    return {name: golden[name] for name in names}
+
+
+def write_golden(subjects: Iterable[Subject], path: Path) -> None:
+    """Write down the state of subjects; those of other components in the file stay.
+
+    The file is replaced as a whole, so that processes that write it side by side agree.
+
+    Raises:
+        ValueError: The file is there and is no golden file.
+    """
+    with torch.device("meta"):
+        new = {each.name: layout(each.built()) for each in subjects}
+    components = {name.partition(":")[0] for name in new}
+    old = read_golden(path) if path.exists() else {}
+    kept = {name: each for name, each in old.items() if name.partition(":")[0] not in components}
+    lines = [
+        f"  {json.dumps(name)}: {_object(each)}" for name, each in sorted({**kept, **new}.items())
+    ]
+    _replace(path, "{\n" + ",\n".join(lines) + "\n}\n")
+
+
+def _object(state: Mapping[str, Any]) -> str:
+    if not state:
+        return "{}"
+    lines = [f"    {json.dumps(name)}: {json.dumps(each)}" for name, each in state.items()]
+    return "{\n" + ",\n".join(lines) + "\n  }"
+
+
+def _replace(path: Path, text: str) -> None:
+    handle, temporary = tempfile.mkstemp(dir=path.absolute().parent, prefix=path.name)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+    os.replace(temporary, path)

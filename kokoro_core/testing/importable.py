@@ -1,0 +1,108 @@
+"""Name a class so that another process can import it, and import a class by such a name."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import sysconfig
+from collections.abc import Iterator
+from importlib.machinery import ModuleSpec, PathFinder
+from pathlib import Path
+from typing import Any
+
+
+def is_importable(module: str) -> bool:
+    """Return whether a process that starts in this folder would import the module that this has.
+
+    A test runner puts folders on the path that are not there otherwise; a module from one of them
+    has a name that no other process knows.
+    """
+    file = getattr(sys.modules.get(module), "__file__", None)
+    if module == "__main__" or file is None:
+        return False
+    top, *rest = module.split(".")
+    found = _fresh_spec(top)
+    if found is None or found.origin is None:
+        return False
+    folders = found.submodule_search_locations
+    origins = [Path(each, *rest) for each in folders] if folders else [Path(found.origin)]
+    names = [name for each in origins for name in (each.with_suffix(".py"), each / "__init__.py")]
+    return any(each.is_file() and each.samefile(file) for each in names)
+
+
+def _fresh_spec(top: str) -> ModuleSpec | None:
+    """Return how a fresh process finds a top-level module: the folder, then what is installed."""
+    found = PathFinder.find_spec(top, list(_fresh_path()))
+    for finder in sys.meta_path:
+        if found is None and getattr(finder, "__module__", "").startswith("__editable__"):
+            found = finder.find_spec(top, None)
+    return found
+
+
+def _fresh_path() -> Iterator[str]:
+    """Yield the folder, those of the environment, and what follows the standard library."""
+    yield os.getcwd()
+    yield from filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+    library = sysconfig.get_path("stdlib")
+    start = sys.path.index(library) if library in sys.path else 0
+    yield from sys.path[start:]
+
+
+def name_of(kind: type[Any]) -> str | None:
+    """Return ``module:Class`` or ``file.py:Class``, which `import_class` takes, or None."""
+    if "<" in kind.__qualname__:
+        return None
+    if is_importable(kind.__module__):
+        return f"{kind.__module__}:{kind.__qualname__}"
+    file = getattr(sys.modules.get(kind.__module__), "__file__", None)
+    return f"{os.path.relpath(file)}:{kind.__qualname__}" if file else None
+
+
+def import_class(name: str) -> Any:
+    """Return the class that ``module:Class`` or ``file.py:Class`` names.
+
+    The module is imported as if Python had been started in this folder, a file as a test runner
+    imports it: under its full name if it is in a package.
+
+    Raises:
+        ValueError: There is no such module, file or class.
+    """
+    home, _, qualname = name.rpartition(":")
+    is_file = home.endswith(".py")
+    folder, module = _home_of(Path(home)) if is_file else (os.getcwd(), home)
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    found: Any = _imported(module, home, folder)
+    for part in qualname.split("."):
+        if not hasattr(found, part):
+            raise ValueError(f"`{home}` has no `{qualname}`.")
+        found = getattr(found, part)
+    return found
+
+
+def _imported(module: str, home: str, folder: str) -> Any:
+    try:
+        found = importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module}.".startswith(f"{error.name}."):
+            raise  # something that the module itself imports
+        raise ValueError(f"`{module}` is no module that can be imported in `{folder}`.") from None
+    file = getattr(found, "__file__", None)
+    if home.endswith(".py") and (file is None or not Path(file).samefile(home)):
+        raise ValueError(f"`{home}` has the name of another module, `{module}`; rename the file.")
+    return found
+
+
+def _home_of(file: Path) -> tuple[str, str]:
+    """Return the folder that a file is imported from, and its name there.
+
+    Raises:
+        ValueError: There is no such file.
+    """
+    if not file.is_file():
+        raise ValueError(f"`{file}` does not exist.")
+    folder, parts = file.resolve().parent, [file.stem]
+    while (folder / "__init__.py").is_file():
+        folder, parts = folder.parent, [folder.name, *parts]
+    return str(folder), ".".join(parts)

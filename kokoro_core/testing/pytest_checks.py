@@ -1,0 +1,161 @@
+"""What pytest runs for a test that has the marker ``conformance``."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kokoro_core.spec.params import ComponentParams
+from kokoro_core.testing.check import Check
+from kokoro_core.testing.checks import SETTLED_VERSION
+from kokoro_core.testing.component import (
+    Target,
+    check_expected,
+    pairs_of,
+    plan_of,
+    subjects_of,
+    tried,
+    with_golden,
+)
+from kokoro_core.testing.golden import write_golden
+from kokoro_core.testing.importable import is_importable
+from kokoro_core.testing.levels import LevelName
+from kokoro_core.testing.pytest_door import MARKER, Request
+from kokoro_core.testing.report import ConformanceWarning, Result
+from kokoro_core.testing.runner import Plan, is_skipped, result_id, run_check
+from kokoro_core.testing.subject import Subject
+from kokoro_core.testing.targets import targets_named
+from registry import installed_plugins
+from registry.errors import RegistryError
+
+
+@dataclass(frozen=True)
+class BoundCheck:
+    """A check of one subject; calling it is the test.
+
+    Attributes:
+        subject: The component.
+        check: What is tried.
+        plan: How.
+    """
+
+    subject: Subject
+    check: Check[Any]
+    plan: Plan
+
+    @property
+    def id(self) -> str:
+        """The name of the test."""
+        return result_id(self.subject, self.check)
+
+    def __call__(self) -> None:
+        """Try the check; pytest's own outcomes say what came of it."""
+        try:
+            result = run_check(self.subject, self.check, self.plan)
+        except ValueError as error:
+            pytest.fail(str(error), pytrace=False)
+        said = _with_replay(result, self.subject).explain()
+        if result.status == "expected":
+            pytest.xfail(result.reason)
+        if result.status == "skipped":
+            pytest.skip(result.reason)
+        if result.status == "warned":
+            warnings.warn(f"since version {self.check.since}: {said}", ConformanceWarning, 2)
+        if result.bad:
+            pytest.fail(said, pytrace=False)
+
+
+def _with_replay(result: Result, subject: Subject) -> Result:
+    """Return a result whose replay line names the test, where no other process knows the class."""
+    module = type(subject.params).__module__
+    if not result.bad or (result.replay and is_importable(module)):
+        return result
+    test = os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0]
+    words = ["python", "-m", "pytest", test]
+    if result.case:
+        words += ["--conformance-case", result.case]
+    return replace(result, replay=shlex.join(words) if test else "")
+
+
+def parametrize(metafunc: pytest.Metafunc) -> None:
+    """Give a test function its checks, one test each; a check that does not apply is no test."""
+    if "check" not in metafunc.fixturenames:
+        pytest.fail(
+            f"`{metafunc.function.__name__}` must take the argument `check`.", pytrace=False
+        )
+    try:
+        bound = [
+            each
+            for mark in metafunc.definition.iter_markers(MARKER)
+            for each in bound_checks(_request(mark), metafunc)
+        ]
+    except (ValueError, RegistryError) as error:
+        pytest.fail(f"{metafunc.definition.nodeid}: {error}", pytrace=False)
+    metafunc.parametrize("check", bound, ids=[each.id for each in bound])
+
+
+def _request(mark: pytest.Mark) -> Request:
+    if len(mark.args) == 1 and isinstance(mark.args[0], Request):
+        return mark.args[0]
+    raise ValueError("write `@kokoro_core.testing.conformance(…)` in place of the bare marker.")
+
+
+def bound_checks(request: Request, metafunc: pytest.Metafunc) -> list[BoundCheck]:
+    """Return the checks of a request that apply, and those that are announced to fail.
+
+    Raises:
+        ValueError: A target, an id, a level, a version or the golden keys are wrong.
+        RegistryError: A name is of no component, or of more than one.
+    """
+    config, folder = metafunc.config, metafunc.definition.path.parent
+    golden = request.golden
+    if isinstance(golden, (str, Path)):
+        golden = folder / golden
+    subjects = subjects_of(_targets(request.targets))
+    if config.getoption("conformance_write_golden") and isinstance(golden, Path):
+        write_golden(subjects, golden)
+    pairs = pairs_of(with_golden(subjects, golden))
+    expected = request.expected_failures or {}
+    check_expected(expected, pairs)
+    plan = plan_of(
+        _level(config, request),
+        request.seed,
+        config.getoption("conformance_case"),
+        expected,
+        _version(config, request),
+        golden if isinstance(golden, Path) else None,
+    )
+    return [
+        BoundCheck(subject, check, plan)
+        for subject, check in tried(pairs, plan)
+        if plan.expects(subject, check) or not is_skipped(subject, check, plan)
+    ]
+
+
+def _targets(named: Iterable[type[ComponentParams] | ComponentParams | str]) -> list[Target]:
+    found: list[Target] = []
+    for each in named:
+        known = targets_named(each, installed_plugins()) if isinstance(each, str) else [each]
+        found += known
+    return found
+
+
+def _level(config: pytest.Config, request: Request) -> LevelName:
+    asked: LevelName | None = config.getoption("conformance_level") or request.level
+    written: LevelName = config.getini("conformance_level")
+    return asked or written
+
+
+def _version(config: pytest.Config, request: Request) -> int:
+    said = config.getoption("conformance_version") or request.version
+    written = config.getini("conformance_version")
+    if said is None and written and not written.isdecimal():
+        raise ValueError(f"`conformance_version` must be a number, not `{written}`.")
+    return said or int(written or SETTLED_VERSION)

@@ -1,0 +1,145 @@
+"""What a text means that names something to check: a component, a plugin, a spec or a class."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from kokoro_core.spec.load import load
+from kokoro_core.spec.model_spec import ModelSpec
+from kokoro_core.spec.params import ComponentParams
+from kokoro_core.spec.problems import shorten
+from kokoro_core.spec.walk import components_in
+from kokoro_core.testing.checks import checks_of
+from kokoro_core.testing.component import Target
+from kokoro_core.testing.importable import import_class
+from kokoro_core.testing.subject import Subject
+from kokoro_core.testing.tiny import shrunk
+from registry import Plugins, Registration
+from registry.errors import suggestion
+
+_CLASS = re.compile(r".+:[A-Za-z_][\w.]*")
+
+Note = Callable[[str], None]
+
+
+def targets_named(text: str, plugins: Plugins, note: Note = lambda _: None) -> list[Target]:
+    """Return what a text names.
+
+    In this order: ``module:Class`` or ``file.py:Class``; ``slot/name``; ``plugin/`` with all of a
+    plugin; ``name`` or ``plugin/name`` in any slot; a plugin; a spec file or a named spec.
+
+    Args:
+        text: The name.
+        plugins: Where names are looked up.
+        note: Is told what a name could have meant besides, and what has no checks.
+
+    Raises:
+        ValueError: It names nothing, or nothing that has checks.
+    """
+    if _CLASS.fullmatch(text):
+        return [_params_class(text)]
+    found = _components(text, plugins)
+    if found:
+        if any(each.name == text for each in plugins.records):
+            note(f"`{text}` is a plugin too; `{text}/` means all of its components")
+        return _with_checks(text, found, note)
+    if _is_spec(text, plugins):
+        return spec_targets(load(text, (), plugins, note=note))
+    known = [*{each.name for each in plugins.components}, *plugins.specs]
+    known += [each.name for each in plugins.records]
+    hint = suggestion(text, known) or ";"
+    raise ValueError(
+        f"`{text}` is no component, plugin or spec{hint} a component is named as "
+        f"encoder/transformer or transformer, a class as acme.params:AcmeParams or "
+        f"acme.py:AcmeParams."
+    )
+
+
+def _params_class(text: str) -> type[ComponentParams]:
+    found = import_class(text)
+    if not (isinstance(found, type) and issubclass(found, ComponentParams)):
+        raise ValueError(f"`{text}` is no params class; it must derive from a slot's base class.")
+    if found.component_name is None:
+        raise ValueError(f"`{text}` is no component: its `type` has no name as default.")
+    return found
+
+
+def _components(text: str, plugins: Plugins) -> list[Registration]:
+    """Return the components that a name means, of one slot, of a plugin or of all."""
+    slot, _, name = text.partition("/")
+    every = sorted(plugins.components, key=lambda each: (each.slot, each.qualified_name))
+    if slot in plugins.components.slots():
+        return [plugins.components.find(slot, name)] if name else _of(every, slot=slot)
+    named = [each for each in every if text in (each.name, each.qualified_name)]
+    return named or _of(every, plugin=text.removesuffix("/"))
+
+
+def _of(every: Iterable[Registration], **wanted: str) -> list[Registration]:
+    return [
+        each for each in every if all(getattr(each, key) == value for key, value in wanted.items())
+    ]
+
+
+def _with_checks(text: str, found: list[Registration], note: Note) -> list[Target]:
+    """Return the components whose slots have checks.
+
+    Raises:
+        ValueError: None has.
+    """
+    checked: list[Target] = [each.component for each in found if checks_of(each.slot)]
+    without = [f"{each.slot}/{each.name}" for each in found if not checks_of(each.slot)]
+    if not checked:
+        raise ValueError(f"`{text}`: no checks exist for {', '.join(without)}.")
+    for each in without:
+        note(f"no checks exist for {each}")
+    return checked
+
+
+def _is_spec(text: str, plugins: Plugins) -> bool:
+    plain = any(
+        text in (name, f"{each.plugin}/{each.name}") for name, each in plugins.specs.items()
+    )
+    return plain or Path(text).is_file()
+
+
+def spec_targets(spec: ModelSpec) -> list[Target]:
+    """Return the parts of a spec, nested ones too, with the spec's settings made small."""
+    found: list[Target] = []
+    for path, params in components_in(spec):
+        if checks_of(params.slot):
+            variant = "" if path == (params.slot,) else ".".join(map(str, path))
+            found.append(Subject(shrunk(_without_width(params)), variant))
+    return found
+
+
+def _without_width(params: ComponentParams) -> ComponentParams:
+    """Return the params with no width of their own, so that they take the kit's."""
+    fields = {*params.takes.values(), *params.gives.values()} & type(params).model_fields.keys()
+    values = {name: getattr(params, name) for name in type(params).model_fields}
+    try:
+        return type(params).model_validate({**values, **dict.fromkeys(fields)})
+    except ValidationError:  # a width that must be said stays
+        return params
+
+
+def params_of(kind: type[ComponentParams], settings: str, plugins: Plugins) -> ComponentParams:
+    """Return the params of a class with the settings of a JSON text.
+
+    Raises:
+        ValueError: A setting is wrong; the message has all of them in one line.
+    """
+    try:
+        return kind.model_validate_json(settings, context={"registry": plugins.components})
+    except ValidationError as error:
+        wrong = [
+            f"{'.'.join(map(str, each['loc'])) or 'settings'}: {each['msg']}, "
+            f"not {shorten(repr(each['input']))}"
+            for each in error.errors(include_url=False)
+        ]
+        raise ValueError(
+            f"The {kind.slot} `{kind.component_name}` refuses {'; '.join(wrong)}."
+        ) from None
