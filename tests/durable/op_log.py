@@ -55,12 +55,12 @@ class Operation:
     Attributes:
         of: The numbers of what has to be synced for it to stay.
         apply: Does it to an image.
-        half: Does half of it, if it has one.
+        torn: Does the first of so many parts of it, if it has parts.
     """
 
     of: frozenset[int]
     apply: Callable[[Image], None]
-    half: Callable[[Image], None] | None = None
+    torn: Callable[[Image, int], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -126,8 +126,8 @@ class Recorder:
         except FileNotFoundError:
             return None
 
-    def _add(self, *of: int, apply: Any, half: Any = None) -> None:
-        self.log.append(Operation(frozenset(of), apply, half))
+    def _add(self, *of: int, apply: Any, torn: Any = None) -> None:
+        self.log.append(Operation(frozenset(of), apply, torn))
 
     def _open(
         self, call: Any, path: Any, flags: int, mode: int = 0, *, dir_fd: int | None = None
@@ -160,11 +160,12 @@ class Recorder:
     def _data(self, call: Any, descriptor: int, data: Any, offset: int) -> int:
         count: int = call()
         number, taken = self._opened[descriptor], bytes(data)[:count]
-        whole, half = (
-            partial(Image.write, number=number, offset=offset, data=each)
-            for each in (taken, taken[: count // 2])
-        )
-        self._add(number, apply=whole, half=half)
+
+        def torn(image: Image, parts: int) -> None:
+            image.write(number, offset, taken[: count // parts])
+
+        whole = partial(Image.write, number=number, offset=offset, data=taken)
+        self._add(number, apply=whole, torn=torn)
         return count
 
     def _ftruncate(self, call: Any, descriptor: int, size: int) -> None:

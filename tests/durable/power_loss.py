@@ -85,9 +85,9 @@ def _images(
         asked = log[:moment]
         loose = _unsynced(asked, forget)
         for kept in _parts(loose, draws, source):
-            yield _replayed(start, asked, loose - kept, half=None)
-        for each in sorted(loose)[-2:]:
-            yield _replayed(start, asked, set(), half=each)
+            yield _replayed(start, asked, loose - kept, {})
+            torn = {each: source.randint(1, 9) for each in kept if source.random() < 0.5}
+            yield _replayed(start, asked, loose - kept, torn)
 
 
 def _unsynced(asked: Sequence[Operation | Sync], forget: str) -> set[int]:
@@ -117,12 +117,16 @@ def _parts(loose: set[int], draws: int, source: random.Random) -> Iterator[set[i
 
 
 def _replayed(
-    start: Image, asked: Sequence[Operation | Sync], lost: set[int], half: int | None
+    start: Image, asked: Sequence[Operation | Sync], lost: set[int], torn: dict[int, int]
 ) -> Image:
     image = start.copy()
     for index, each in enumerate(asked):
-        if isinstance(each, Operation) and index not in lost:
-            (each.half or each.apply if index == half else each.apply)(image)
+        if isinstance(each, Sync) or index in lost:
+            continue
+        if index in torn and each.torn:
+            each.torn(image, torn[index])
+        else:
+            each.apply(image)
     return image
 
 

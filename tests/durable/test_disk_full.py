@@ -22,5 +22,5 @@ def test_a_call_that_fails_is_reported_and_leaves_the_last_step_or_the_new(older
     report = in_small_process(fail_at_every_call, older=older, every=RELEASE)
     assert report["wrong"] == []
     assert report["cases"] >= 100
-    assert report["raised"] >= report["cases"] / 2  # a failing removal is left to the next run
+    assert report["raised"] >= report["cases"] / 3  # a failing close or removal loses nothing
     assert {"write", "fsync", "rename", "mkdir", "open", "close"} <= set(report["names"])
