@@ -47,11 +47,8 @@ TargetsArgument = Annotated[
 
 def conformance(
     ctx: typer.Context,
-    target: LevelOption = Annotated[LevelChoice, typer.Option(help="How much each check tries.")]
-TargetsArgument = None,
-    level: Annotated[
-        LevelChoice, typer.Option(help="How much each check tries.")
-    ] = LevelChoice.FAST,
+    target: TargetsArgument = None,
+    level: LevelOption = LevelChoice.FAST,
     check: Annotated[
         list[str] | None, typer.Option(metavar="ID", help="Only this check; can be repeated.")
     ] = None,
