@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
-from typing import Any
+from typing import Any, TypeGuard
 
 from kokoro_core.outer_contracts import TensorInfo
 from kokoro_plugins.safetensors.dtypes import CODES
@@ -91,8 +91,6 @@ def parse_header(text: bytes, body_size: int) -> Header:
     except (ValueError, RecursionError) as error:
         raise HeaderFault(f"its header is not JSON: {error}") from error
     metadata = _metadata(values.pop(METADATA, {}))
-    if len(values) > MAX_TENSORS:
-        raise HeaderFault(f"it has {len(values)} tensors, more than {MAX_TENSORS}")
     entries = {name: _entry(name, each) for name, each in values.items()}
     return Header(_in_order(entries, body_size), metadata)
 
@@ -107,7 +105,7 @@ def check_name(name: str) -> None:
         raise HeaderFault(f"a name of a tensor has {len(name)} characters, not 1 to {MAX_NAME}")
     if not name.isprintable() or name != name.strip():
         raise HeaderFault(f"the name {name!a} has characters that do not show")
-    if name != unicodedata.normalize("NFKC", name):
+    if not unicodedata.is_normalized("NFKC", name):
         raise HeaderFault(f"the name {name!a} has characters that look like others")
     if "\\" in name or name.startswith("/") or ".." in name:
         raise HeaderFault(f"the name {name!a} could be taken for a path")
@@ -149,12 +147,12 @@ def _entry(name: str, values: Any) -> Entry:
     dtype, shape, offsets = (values[key] for key in ("dtype", "shape", "data_offsets"))
     if not isinstance(dtype, str) or dtype not in CODES:
         raise HeaderFault(f"`{name}` has the type {dtype!a}; known are {', '.join(CODES)}")
-    if not isinstance(shape, list) or len(shape) > MAX_DIMENSIONS or not _are_sizes(shape):
+    if not _are_sizes(shape) or len(shape) > MAX_DIMENSIONS or max(shape, default=0) >= MAX_SIZE:
         raise HeaderFault(
             f"`{name}` must have as shape at most {MAX_DIMENSIONS} sizes below 2^40, "
             f"not {_short(shape)}"
         )
-    if not isinstance(offsets, list) or len(offsets) != 2 or offsets[0] > offsets[1]:
+    if not _are_sizes(offsets) or len(offsets) != 2 or offsets[0] > offsets[1]:
         raise HeaderFault(f"`{name}` must have two offsets, the lower first, not {_short(offsets)}")
     torch_name, size = CODES[dtype]
     start, end = offsets
@@ -166,8 +164,9 @@ def _entry(name: str, values: Any) -> Entry:
     return Entry(TensorInfo(torch_name, tuple(shape)), start, end)
 
 
-def _are_sizes(shape: list[Any]) -> bool:
-    return all(each < MAX_SIZE for each in shape)  # the outline has left whole numbers from 0 on
+def _are_sizes(values: Any) -> TypeGuard[list[int]]:
+    """Return whether a value is a list of numbers; the outline has left no others than 0, 1, …."""
+    return isinstance(values, list) and all(type(each) is int for each in values)
 
 
 def _in_order(entries: Mapping[str, Entry], body_size: int) -> dict[str, Entry]:
