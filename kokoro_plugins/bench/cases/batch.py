@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from kokoro_core.api import KokoroModel
+from kokoro_plugins.bench.cases.frame import packs
 from kokoro_plugins.bench.peers.contract import Batch
 from kokoro_plugins.bench.peers.floor import Floor
 from kokoro_plugins.bench.peers.minimal import MinimalDecoder, MinimalFrames
@@ -25,6 +26,7 @@ def frames(scale: Scale, threads: int) -> CaseResult:
         MinimalFrames(MinimalDecoder(scale.model).to(scale.device)),
         SpeechT5Frames(theirs),
         Floor(scale.model, device=scale.device),
+        *([Floor(scale.model, layout="packed")] if packs(scale.device) else []),
     ]
     clock = clock_of(torch.device(scale.device))
     for rows in scale.batches:

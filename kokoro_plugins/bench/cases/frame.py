@@ -48,8 +48,14 @@ def contenders(size: ModelSize, device: str = "cpu") -> list[FrameMaker]:
         TorchTransformerFrames(TorchTransformer(size).to(device)),
         Floor(size, device=device),
         Floor(size, layout="columns", device=device),
+        *([Floor(size, layout="packed")] if packs(device) else []),
         Floor(size, torch.bfloat16, device=device),
     ]
+
+
+def packs(device: str) -> bool:
+    """Return whether weights can be packed for oneDNN."""
+    return device == "cpu" and torch._C._has_mkldnn
 
 
 def turns(makers: list[FrameMaker], scale: Scale, length: int) -> dict[str, Timing]:
@@ -65,8 +71,9 @@ def turns(makers: list[FrameMaker], scale: Scale, length: int) -> dict[str, Timi
 
 
 def floor_of(timings: dict[str, Timing]) -> float:
-    """Return the faster of the two floors in float32."""
-    return min(timings[f"floor, {layout}"].median for layout in ("rows", "columns"))
+    """Return the fastest of the floors in float32."""
+    names = [f"floor, {layout}" for layout in ("rows", "columns", "packed")]
+    return min(timings[name].median for name in names if name in timings)
 
 
 def _frame_verdicts(timings: dict[str, Timing], scale: Scale, threads: int) -> list[Verdict]:
