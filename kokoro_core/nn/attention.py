@@ -12,6 +12,8 @@ from torch.nn import functional as F
 
 from kokoro_core.contracts import PositionalEncoding
 from kokoro_core.masks import add_bias, attend_mask, causal_mask
+from kokoro_core.nn.blockwise import attend_in_blocks, blocks_serve
+from kokoro_core.nn.linear import Linear
 from kokoro_core.nn.packed import for_steps, is_plain, with_children
 
 
@@ -98,9 +100,9 @@ class MultiheadAttention(nn.Module):
         self.num_heads = num_heads
         self.head_dim = hidden_dim // num_heads
         self.dropout = dropout
-        self.query = nn.Linear(hidden_dim, hidden_dim)
-        self.key_value = nn.Linear(memory_dim or hidden_dim, 2 * hidden_dim)
-        self.out = nn.Linear(hidden_dim, hidden_dim)
+        self.query = Linear(hidden_dim, hidden_dim)
+        self.key_value = Linear(memory_dim or hidden_dim, 2 * hidden_dim)
+        self.out = Linear(hidden_dim, hidden_dim)
         # Queries, keys and values in one, for self-attention step by step; only views have it.
         self.register_module("joined", None)
         self._initialise()
@@ -188,13 +190,17 @@ class MultiheadAttention(nn.Module):
         """
         encoding, at, of = scope.positional_encoding, scope.q_positions, scope.k_positions
         content = encoding.content_bias(queries, at, of)
-        in_the_open = encoding.uses_weights or fused_is_slower(queries, keys)
+        in_the_open = encoding.uses_weights or fused_is_slower(queries)
         mask, is_causal = scope.mask, scope.is_causal
         if is_causal and (content is not None or in_the_open):
             mask, is_causal = causal_mask(at, of), False
         mask = add_bias(mask, content)
         dropout = self.dropout if self.training else 0.0
-        if not in_the_open:
+        if not in_the_open and blocks_serve(queries, keys, mask, dropout):
+            result = attend_in_blocks(
+                queries, keys, values, mask, is_causal=is_causal, dropout=dropout
+            )
+        elif not in_the_open:
             result = F.scaled_dot_product_attention(
                 queries, keys, values, attn_mask=mask, dropout_p=dropout, is_causal=is_causal
             )
@@ -247,14 +253,11 @@ def one_query(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None
     batch, heads, num, head_dim = keys.shape
     # (B, heads, T, H/heads) -> (B heads, T, H/heads)
     q, k, v = queries.flatten(0, 1), keys.flatten(0, 1), values.flatten(0, 1)
-    bias = q.new_zeros(()) if mask is None else mask
-    if bias.dtype is torch.bool:
-        bias = torch.where(bias, q.new_zeros(()), float("-inf"))
-    if bias.dim() > 2:
-        # (..., 1, Tk) -> (B heads, 1, Tk)
-        bias = bias.expand(batch, heads, 1, num).reshape(-1, 1, num)
-    scale, beta = 1 / math.sqrt(head_dim), 0 if mask is None else 1
-    scores = torch.baddbmm(bias, q, k.transpose(1, 2), beta=beta, alpha=scale)
+    scores = torch.bmm(q * (1 / math.sqrt(head_dim)), k.transpose(1, 2))
+    if mask is not None:
+        bias = add_bias(mask, q.new_zeros(())) if mask.dtype is torch.bool else mask
+        # (B heads, 1, Tk) -> (B, heads, 1, Tk), which masks of any shape fit
+        scores = (scores.view(batch, heads, 1, num) + bias).flatten(0, 1)
     # (B heads, 1, H/heads) -> (B, heads, 1, H/heads)
     return torch.bmm(scores.softmax(-1), v).view(batch, heads, 1, head_dim)
 
@@ -263,20 +266,16 @@ OPEN_WEIGHTS = 512 * 512
 """Most scores a head for which weights may lie in memory instead of in a fused kernel."""
 
 
-def fused_is_slower(queries: Tensor, keys: Tensor) -> bool:
+def fused_is_slower(queries: Tensor) -> bool:
     """Return whether the CPU's fused attention loses to two matrix products.
 
     For one query a row it does: in float32 it takes 1.1 to 1.8 times as long, in bfloat16 2 to 5
-    times. In bfloat16 its way back takes 2 to 10 times as long on sequences up to about 500, and
-    training on a CPU is spent there. Elsewhere the fused kernel is at least as fast and needs less
-    memory. (torch 2.13 on two cores; figures in docs/generation.md and docs/decisions.md.)
+    times (torch 2.13 on two cores; figures in docs/generation.md). Where it loses in training,
+    `blocks_serve` says so.
 
     Shape:
-        queries: (B, heads, Tq, H/heads). keys: (B, heads, Tk, H/heads).
+        queries: (B, heads, Tq, H/heads).
     """
-    if queries.device.type != "cpu":
-        return False
     if torch.is_grad_enabled() and queries.requires_grad:
-        small = queries.shape[-2] * keys.shape[-2] <= OPEN_WEIGHTS
-        return small and queries.dtype is torch.bfloat16
-    return queries.shape[-2] == 1
+        return False
+    return queries.device.type == "cpu" and queries.shape[-2] == 1

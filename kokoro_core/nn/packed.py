@@ -10,8 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from kokoro_core.nn.linear import Linear
+
 ROWS = 4
-"""Fewest rows for which oneDNN's kernel reads the weights at full speed; fewer are filled up."""
+"""Fewest rows of float32 for which oneDNN reads the weights at full speed; fewer are filled up."""
 PACKED_FOR = 8
 """Rows for which the layout is chosen; it is as good for 4 to 64 (docs/generation.md)."""
 PACKED_TYPES = (torch.float32, torch.bfloat16)
@@ -34,6 +36,7 @@ class PackedLinear(nn.Module):
         super().__init__()
         weight, self.bias = _joined(layers)
         self.width = weight.shape[0]
+        self._kernel = torch.ops.mkldnn._linear_pointwise.default
         self.weight = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), PACKED_FOR)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -42,14 +45,18 @@ class PackedLinear(nn.Module):
         Shape:
             x: (..., in). Returns: (..., out).
         """
+        if x.dtype is not torch.float32 or x.numel() >= ROWS * x.shape[-1]:
+            return self._product(x)
         # (..., in) -> (rows, in)
         rows = x.reshape(-1, x.shape[-1])
         num = rows.shape[0]
-        if num < ROWS:
-            rows = rows.expand(ROWS, -1) if num == 1 else F.pad(rows, (0, 0, 0, ROWS - num))
-        y: Tensor = torch.ops.mkldnn._linear_pointwise(rows, self.weight, self.bias, "none", [], "")
+        filled = rows.expand(ROWS, -1) if num == 1 else F.pad(rows, (0, 0, 0, ROWS - num))
         # (rows, out) -> (..., out)
-        return y[:num].view(*x.shape[:-1], self.width)
+        return self._product(filled)[:num].view(*x.shape[:-1], self.width)
+
+    def _product(self, x: Tensor) -> Tensor:
+        y: Tensor = self._kernel(x, self.weight, self.bias, "none", [], "")
+        return y
 
 
 @final
@@ -123,6 +130,6 @@ def linears_for_steps(module: AnyModule) -> AnyModule:
     found = {
         name: for_steps(child)
         for name, child in module.named_children()
-        if type(child) is nn.Linear
+        if isinstance(child, nn.Linear) and type(child) in (nn.Linear, Linear)
     }
     return with_children(module, **found)

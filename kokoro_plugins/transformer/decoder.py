@@ -16,7 +16,8 @@ from kokoro_core.contracts import (
 )
 from kokoro_core.masks import add_bias, attend_mask, can_look_inside, causal_mask, zero_padding
 from kokoro_core.nn.attention import AttentionScope, make_scope
-from kokoro_core.nn.cache import KeyValueCache, room_for
+from kokoro_core.nn.cache import KeyValueCache
+from kokoro_core.nn.dropout import Dropout
 from kokoro_core.nn.kept import Kept
 from kokoro_core.nn.packed import can_pack, for_steps
 from kokoro_core.nn.shift import shift_right
@@ -75,7 +76,7 @@ class TransformerDecoder(AutoregressiveDecoder):
         self.positional_encoding = positional_encoding
         self.no_positions = PositionalEncoding()
         self.place = PlaceEmbedding(hidden_dim=width, size=place_size) if place_size else None
-        self.dropout = nn.Dropout(layer.dropout)
+        self.dropout = Dropout(layer.dropout)
         self.layers = CheckpointedStack(DecoderLayer(layer) for _ in range(num_layers))
         self.norm = layer.final_norm()
         self.mel_out = nn.Linear(width, mel_dim * reduction_factor)
@@ -177,7 +178,7 @@ class TransformerDecoder(AutoregressiveDecoder):
                 f"give `init_state` a larger `max_frames`."
             )
         parts, positions = state.shared.parts, state.shared.positions
-        room, of = room_for(end // r, state.max_frames // r), positions[: state.crossed[0].max_len]
+        room, of = state.own[0].room_with(end // r), positions[: state.crossed[0].max_len]
         now, seen = positions[start:end:r], positions[: room * r : r]
         unseen = add_bias(causal_mask(now, seen), frames.new_zeros(()))
         scope = make_scope(self.positional_encoding, now, seen, bias=unseen)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from kokoro_core.contracts import Encoder, PositionalEncoding
 from kokoro_core.masks import zero_padding
 from kokoro_core.nn.attention import make_scope
+from kokoro_core.nn.dropout import Dropout
 from kokoro_core.nn.stack import CheckpointedStack
 from kokoro_plugins.transformer.layers import EncoderLayer, LayerSettings
 
@@ -39,7 +40,7 @@ class TransformerEncoder(Encoder):
         self.scale = math.sqrt(layer.hidden_dim)
         nn.init.normal_(self.embedding.weight, std=1 / self.scale)
         self.positional_encoding = positional_encoding
-        self.dropout = nn.Dropout(layer.dropout)
+        self.dropout = Dropout(layer.dropout)
         self.layers = CheckpointedStack(EncoderLayer(layer) for _ in range(num_layers))
         self.norm = layer.final_norm()
 

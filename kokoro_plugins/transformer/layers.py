@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Literal, final
 
@@ -9,6 +10,8 @@ from torch import Tensor, nn
 
 from kokoro_core.nn.attention import AttentionScope, MultiheadAttention
 from kokoro_core.nn.cache import KeyValueCache
+from kokoro_core.nn.dropout import Dropout, ReluDropout
+from kokoro_core.nn.linear import Linear
 from kokoro_core.nn.packed import linears_for_steps, with_children
 
 
@@ -38,12 +41,12 @@ class LayerSettings:
 
     def feed_forward(self) -> nn.Sequential:
         """Return a feed-forward block: two matrices with biases, ReLU between them."""
-        return nn.Sequential(
-            nn.Linear(self.hidden_dim, self.ff_dim),
-            nn.ReLU(),
-            nn.Dropout(self.dropout),
-            nn.Linear(self.ff_dim, self.hidden_dim),
-        )
+        layers = {
+            "0": Linear(self.hidden_dim, self.ff_dim),
+            "1": ReluDropout(self.dropout),
+            "3": Linear(self.ff_dim, self.hidden_dim),  # the name that checkpoints know
+        }
+        return nn.Sequential(OrderedDict(layers))
 
     def final_norm(self) -> nn.Module:
         """Return what closes the stack: a LayerNorm if the layers' results are not normed."""
@@ -61,7 +64,7 @@ class EncoderLayer(nn.Module):
         self.feed_forward = settings.feed_forward()
         self.attention_norm = nn.LayerNorm(settings.hidden_dim)
         self.feed_forward_norm = nn.LayerNorm(settings.hidden_dim)
-        self.dropout = nn.Dropout(settings.dropout)
+        self.dropout = Dropout(settings.dropout)
 
     def forward(self, x: Tensor, scope: AttentionScope) -> Tensor:
         """Run the layer.
@@ -90,7 +93,7 @@ class DecoderLayer(nn.Module):
         self.attention_norm = nn.LayerNorm(settings.hidden_dim)
         self.cross_norm = nn.LayerNorm(settings.hidden_dim)
         self.feed_forward_norm = nn.LayerNorm(settings.hidden_dim)
-        self.dropout = nn.Dropout(settings.dropout)
+        self.dropout = Dropout(settings.dropout)
 
     def forward(
         self, x: Tensor, memory: Tensor, scope: AttentionScope, cross_scope: AttentionScope

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from kokoro_core.contracts import DecoderOutput, ParallelDecoder, Plan, PositionalEncoding
 from kokoro_core.masks import zero_padding
 from kokoro_core.nn.attention import make_scope
+from kokoro_core.nn.dropout import Dropout
 from kokoro_core.nn.stack import CheckpointedStack
 from kokoro_plugins.transformer.layers import EncoderLayer, LayerSettings
 from kokoro_plugins.transformer.place import PlaceEmbedding
@@ -40,7 +41,7 @@ class ParallelTransformerDecoder(ParallelDecoder):
         width = layer.hidden_dim
         self.positional_encoding = positional_encoding
         self.place = PlaceEmbedding(hidden_dim=width, size=place_size) if place_size else None
-        self.dropout = nn.Dropout(layer.dropout)
+        self.dropout = Dropout(layer.dropout)
         self.layers = CheckpointedStack(EncoderLayer(layer) for _ in range(num_layers))
         self.norm = layer.final_norm()
         self.mel_out = nn.Linear(width, mel_dim)

@@ -39,7 +39,7 @@ def encoder_layer(ours: EncoderLayer, norm: Norm) -> nn.TransformerEncoderLayer:
     with torch.no_grad():
         copy_attention(ours.self_attention, theirs.self_attn)
     theirs.linear1.load_state_dict(ours.feed_forward[0].state_dict())
-    theirs.linear2.load_state_dict(ours.feed_forward[3].state_dict())
+    theirs.linear2.load_state_dict(ours.feed_forward[-1].state_dict())
     theirs.norm1.load_state_dict(ours.attention_norm.state_dict())
     theirs.norm2.load_state_dict(ours.feed_forward_norm.state_dict())
     return theirs
@@ -53,7 +53,7 @@ def decoder_layer(ours: DecoderLayer, norm: Norm) -> nn.TransformerDecoderLayer:
         copy_attention(ours.self_attention, theirs.self_attn)
         copy_attention(ours.cross_attention, theirs.multihead_attn)
     theirs.linear1.load_state_dict(ours.feed_forward[0].state_dict())
-    theirs.linear2.load_state_dict(ours.feed_forward[3].state_dict())
+    theirs.linear2.load_state_dict(ours.feed_forward[-1].state_dict())
     theirs.norm1.load_state_dict(ours.attention_norm.state_dict())
     theirs.norm2.load_state_dict(ours.cross_norm.state_dict())
     theirs.norm3.load_state_dict(ours.feed_forward_norm.state_dict())

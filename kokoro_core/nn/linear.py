@@ -1,0 +1,81 @@
+"""`Linear`: in float32 on the CPU trained through oneDNN, which is a quarter faster than MKL."""
+
+from __future__ import annotations
+
+from typing import Any, final
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
+
+
+class _LinearOfOneDnn(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        return _product(x, weight, bias)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+        x, weight = ctx.saved_tensors
+        for_x, for_weight, for_bias = ctx.needs_input_grad
+        # (..., out) -> (rows, out)
+        rows = grad.reshape(-1, grad.shape[-1])
+        return (
+            _product(grad, weight.t(), None) if for_x else None,
+            rows.t() @ x.reshape(-1, x.shape[-1]) if for_weight else None,
+            rows.sum(0) if for_bias else None,
+        )
+
+
+def _product(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """Return ``x @ weight.T + bias`` as oneDNN computes it; torch's own way there is MKL's.
+
+    Rows with gaps between them would cost it a hundred times as much.
+    """
+    rows = x.contiguous()
+    product: Tensor = torch.ops.mkldnn._linear_pointwise(rows, weight, bias, "none", [], "")
+    return product
+
+
+def trains_with_onednn(x: Tensor, weight: Tensor) -> bool:
+    """Return whether a product is one that oneDNN serves: float32, in training, on a CPU."""
+    return (
+        torch.is_grad_enabled()
+        and (x.requires_grad or weight.requires_grad)
+        and type(x) is Tensor
+        and x.device.type == "cpu"
+        and x.dtype is weight.dtype is torch.float32
+        and not torch.is_autocast_enabled("cpu")
+        and not torch.compiler.is_compiling()
+        and has_onednn()
+    )
+
+
+def has_onednn() -> bool:
+    """Return whether torch has oneDNN and may use it."""
+    mkldnn = torch.backends.mkldnn
+    return bool(mkldnn.is_available() and mkldnn.enabled)  # type: ignore[no-untyped-call]
+
+
+@final
+class Linear(nn.Linear):
+    """`torch.nn.Linear`, whose products in float32 on a CPU are oneDNN's while it is trained.
+
+    Its derivative has no derivative there.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return ``x @ weight.T + bias``.
+
+        Shape:
+            x: (..., in). Returns: (..., out).
+        """
+        if not trains_with_onednn(x, self.weight):
+            return F.linear(x, self.weight, self.bias)
+        product: Tensor = _LinearOfOneDnn.apply(  # type: ignore[no-untyped-call]
+            x, self.weight, self.bias
+        )
+        return product

@@ -1,0 +1,170 @@
+"""Attention in blocks, against torch's and against finite differences."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from kokoro_core.api import KokoroModel
+from kokoro_core.masks import attend_mask, padding_mask_from_lengths
+from kokoro_core.nn import blockwise
+from kokoro_core.nn.blockwise import attend_in_blocks, blocks_serve
+from kokoro_core.spec.load import load_spec
+
+ROWS, HEADS, QUERIES, KEYS, DIM = 3, 4, 9, 11, 6
+
+
+@pytest.fixture(params=[1 << 20, 60, 1], ids=["one block", "small blocks", "a query a block"])
+def _sizes_of_blocks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blockwise, "CACHE", request.param)
+    monkeypatch.setattr(blockwise, "CAUSAL_QUERIES", 4)
+
+
+def heads(length: int, seed: int) -> Tensor:
+    """Return (B, heads, T, H/heads), in memory (B, T, heads, H/heads) as a projection leaves it."""
+    generator = torch.Generator().manual_seed(seed)
+    made = torch.randn(ROWS, length, HEADS, DIM, generator=generator, dtype=torch.float64)
+    return made.transpose(1, 2).requires_grad_()
+
+
+def padding(lengths: list[int]) -> Tensor:
+    return attend_mask(padding_mask_from_lengths(torch.tensor(lengths), KEYS))
+
+
+HOLES = torch.arange(KEYS).remainder(3).ne(1).expand(ROWS, 1, 1, KEYS)
+BIAS = torch.linspace(-2, 2, HEADS * QUERIES * KEYS, dtype=torch.float64)
+MASKS = {
+    "none": None,
+    "padding": padding([KEYS, 1, 7]),
+    "holes": HOLES,
+    "bias": BIAS.view(HEADS, QUERIES, KEYS),
+    "bias of keys": BIAS[:KEYS].view(1, 1, KEYS),
+    "padding of queries": padding([3, 5, KEYS]).expand(-1, HEADS, QUERIES, -1),
+}
+
+
+@pytest.mark.usefixtures("_sizes_of_blocks")
+@pytest.mark.parametrize("name", MASKS)
+def test_it_is_torchs_attention_forwards_and_backwards(name: str) -> None:
+    inputs = [heads(QUERIES, 1), heads(KEYS, 2), heads(KEYS, 3)]
+    expected = F.scaled_dot_product_attention(*inputs, attn_mask=MASKS[name])
+    found = attend_in_blocks(*inputs, MASKS[name])
+    torch.testing.assert_close(found, expected, atol=1e-12, rtol=0)
+    same_gradients(found, expected, inputs)
+
+
+@pytest.mark.usefixtures("_sizes_of_blocks")
+def test_causal_it_is_torchs_attention_forwards_and_backwards() -> None:
+    inputs = [heads(QUERIES, seed) for seed in range(3)]
+    expected = F.scaled_dot_product_attention(*inputs, is_causal=True)
+    found = attend_in_blocks(*inputs, None, is_causal=True)
+    torch.testing.assert_close(found, expected, atol=1e-12, rtol=0)
+    same_gradients(found, expected, inputs)
+
+
+def same_gradients(found: Tensor, expected: Tensor, inputs: list[Tensor]) -> None:
+    grad = torch.randn_like(found)
+    for one, other in zip(
+        torch.autograd.grad(found, inputs, grad),
+        torch.autograd.grad(expected, inputs, grad),
+        strict=True,
+    ):
+        torch.testing.assert_close(one, other, atol=1e-12, rtol=0)
+
+
+def test_a_row_that_may_see_nothing_is_0() -> None:
+    inputs = [heads(QUERIES, 1), heads(KEYS, 2), heads(KEYS, 3)]
+    found = attend_in_blocks(*inputs, padding([2, 0, 1]))
+    found.sum().backward()
+    assert (found[1] == 0).all()
+    for each in inputs:
+        assert each.grad is not None
+        assert (each.grad[1] == 0).all()
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_dropout_takes_a_share_of_the_weights(causal: bool) -> None:
+    length = 64
+    queries, keys = heads(length, 1).detach(), heads(length, 2).detach()
+    unit = torch.eye(length, dtype=torch.float64).expand(ROWS, HEADS, length, length)
+    weights = F.scaled_dot_product_attention(queries, keys, unit, is_causal=causal)
+    found = attend_in_blocks(queries, keys, unit, None, is_causal=causal, dropout=0.25)
+    dropped = (found == 0)[weights != 0]
+    assert dropped.double().mean().item() == pytest.approx(0.25, abs=0.01)
+    torch.testing.assert_close(found, weights / 0.75 * (found != 0), atol=1e-12, rtol=0)
+
+
+@pytest.mark.usefixtures("_sizes_of_blocks")
+@pytest.mark.parametrize("name", ["none", "padding"])
+def test_the_gradients_under_dropout_are_those_of_finite_differences(name: str) -> None:
+    inputs = [heads(length, length)[:2, :2, :, :2] for length in (3, KEYS, KEYS)]
+    mask = MASKS[name] if MASKS[name] is None else MASKS[name][1:]  # type: ignore[index]
+
+    def attend(*qkv: Tensor) -> Tensor:
+        torch.manual_seed(4)
+        return attend_in_blocks(*qkv, mask, dropout=0.3)
+
+    leaves = [each.detach().requires_grad_() for each in inputs]
+    assert torch.autograd.gradcheck(attend, leaves, fast_mode=True)
+
+
+def test_it_serves_training_on_the_cpu_where_the_fused_kernel_is_slow() -> None:
+    single = heads(4, 0).detach().float().requires_grad_()
+    half = single.detach().bfloat16().requires_grad_()
+    assert blocks_serve(single, single, None, 0.1)
+    assert not blocks_serve(single, single, None, 0.0)
+    assert not blocks_serve(single, single, None, 1.0)
+    assert blocks_serve(half, half, None, 0.0)
+    assert blocks_serve(half, half, MASKS["padding"], 0.0)
+    assert not blocks_serve(half, half, torch.zeros(4, 4, requires_grad=True), 0.1)
+    assert not blocks_serve(half.detach(), half.detach(), None, 0.1)
+    with torch.no_grad():
+        assert not blocks_serve(half, half, None, 0.1)
+
+
+class Largest(TorchDispatchMode):
+    """Notes the largest tensor that an operation returns."""
+
+    num = 0
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        result = func(*args, **(kwargs or {}))
+        for each in tree_leaves(result):
+            if isinstance(each, Tensor):
+                self.num = max(self.num, each.untyped_storage().nbytes())
+        return result
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.1])
+@pytest.mark.parametrize("half", [False, True], ids=["float32", "bfloat16 autocast"])
+@pytest.mark.parametrize("name", ["small", "parallel"])
+def test_a_training_step_has_no_tensor_of_all_weights(
+    name: str, half: bool, dropout: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blockwise, "CACHE", 4096)
+    rows, frames, width = 2, 144, 16
+    sizes = {"hidden_dim": width, "gradient_checkpointing": None}
+    for stack in ("encoder", "decoder"):
+        few = {"num_layers": 1, "ff_dim": 2 * width, "num_heads": 4, "dropout": dropout}
+        sizes |= {f"{stack}.{key}": value for key, value in few.items()}
+        sizes[f"{stack}.positional_encoding.max_len"] = frames
+    if name == "parallel":
+        sizes["duration_predictor.channels"] = width
+    model = KokoroModel.from_spec(load_spec(name, overrides=sizes)).train()
+    phonemes = torch.randint(1, 60, (rows, 12))
+    durations = torch.full((rows, 12), frames // 12)
+    mels = torch.randn(rows, frames, 80)
+    with Largest() as largest:
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+            output = model(phonemes, mels, durations)
+        output.loss.backward()
+    all_weights = rows * 4 * frames * frames * (2 if half else 4)
+    assert 4 * rows * frames * 80 <= largest.num < all_weights / 3
