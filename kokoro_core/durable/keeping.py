@@ -74,7 +74,16 @@ def clear(step: Step, folder: int) -> None:
     if _is_whole(step) and not _has_foreign_files(step, folder):
         _discard([step], folder)
     else:
-        _move(step.path.name, f"set-aside-{step.path.name}", folder)
+        set_aside(step, folder)
+
+
+def set_aside(step: Step, folder: int) -> None:
+    """Rename what has the name of a step; it may be all that somebody has.
+
+    Raises:
+        OSError: The file system refuses.
+    """
+    _move(step.path.name, f"set-aside-{step.path.name}", folder)
 
 
 def _is_whole(step: Step) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 
 from kokoro_core.durable.canonical import canonical_json
 from kokoro_core.durable.disk import make_folders, open_folder, sync
-from kokoro_core.durable.keeping import Keeping, clear, prune
+from kokoro_core.durable.keeping import Keeping, clear, prune, set_aside
 from kokoro_core.durable.lock import WriterLock
 from kokoro_core.durable.manifest import Manifest
 from kokoro_core.durable.sealing import seal
@@ -206,7 +206,7 @@ class StepFolder:
             if _verifies(target):
                 _check_equal(target, manifest)
                 return
-            clear(target, folder)
+            set_aside(target, folder)
         os.rename(new.name, target.path.name, src_dir_fd=folder, dst_dir_fd=folder)
         sync(folder)
 
