@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from kokoro_core.testing.cases import Cases
-from kokoro_core.testing.subject import Subject
 
 Data = TypeVar("Data")
 
@@ -23,7 +22,8 @@ class Check(Generic[Data]):
 
     Attributes:
         id: Its name, the same in all doors and all versions.
-        holds: Raises an AssertionError if the component breaks the property on some data.
+        holds: Given a subject (a component's, or a whole model's) and data, raises an
+            AssertionError if the property is broken on the data.
         cases: What data there is.
         slots: Of the components that have it.
         bug: A real bug that it stands for, by its public number.
@@ -34,12 +34,12 @@ class Check(Generic[Data]):
     """
 
     id: str
-    holds: Callable[[Subject, Data], None]
+    holds: Callable[[Any, Data], None]
     cases: Cases[Data]
     slots: tuple[str, ...]
     bug: str
     since: int = 1
-    skip: Callable[[Subject], str | None] = field(default=lambda _: None)
+    skip: Callable[[Any], str | None] = field(default=lambda _: None)
     explicit: bool = False
     costly: bool = False
 
@@ -56,13 +56,13 @@ def check(
     slots: tuple[str, ...] = ROWS,
     bug: str,
     since: int = 1,
-    skip: Callable[[Subject], str | None] = lambda _: None,
+    skip: Callable[[Any], str | None] = lambda _: None,
     explicit: bool = False,
     costly: bool = False,
-) -> Callable[[Callable[[Subject, Any], None]], Check[Any]]:
+) -> Callable[[Callable[[Any, Any], None]], Check[Any]]:
     """Make a check of a function; it enters the list in `kokoro_core.testing.checks` by name."""
 
-    def made(function: Callable[[Subject, Any], None]) -> Check[Any]:
+    def made(function: Callable[[Any, Any], None]) -> Check[Any]:
         return Check(id, function, cases, slots, bug, since, skip, explicit, costly)
 
     return made

@@ -15,12 +15,13 @@ from kokoro_core.testing.checks import CHECKS, CONFORMANCE_VERSION, SETTLED_VERS
 from kokoro_core.testing.checks import find_checks as find
 from kokoro_core.testing.golden import Golden, golden_of, read_golden
 from kokoro_core.testing.levels import LevelName, level_named
+from kokoro_core.testing.model_subject import ModelSubject
 from kokoro_core.testing.report import ConformanceError, Report, Result
 from kokoro_core.testing.runner import Plan, case_of, result_id, run_check
 from kokoro_core.testing.subject import Subject
 from kokoro_core.testing.tiny import tiny_params
 
-Target = ComponentParams | type[ComponentParams] | Subject
+Target = ComponentParams | type[ComponentParams] | Subject | ModelSubject
 """Settings, a params class (then its `tiny` configurations), or a subject as it is."""
 
 
@@ -93,8 +94,8 @@ def with_golden(
     return [replace(each, golden=known[each.name]) for each in subjects]
 
 
-def _subjects_of(target: Target) -> list[Subject]:
-    if isinstance(target, Subject):
+def _subjects_of(target: Target) -> list[Any]:
+    if isinstance(target, (Subject, ModelSubject)):
         return [target]
     configurations = tiny_params(target) if isinstance(target, type) else {"": target}
     first = next(iter(configurations))

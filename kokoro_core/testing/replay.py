@@ -8,10 +8,13 @@ from typing import Any
 
 from kokoro_core.testing.check import Check
 from kokoro_core.testing.importable import name_of
+from kokoro_core.testing.model_subject import ModelSubject
 from kokoro_core.testing.subject import Subject
 
 
-def replay_line(subject: Subject, check: Check[Any], case: str = "", golden_file: str = "") -> str:
+def replay_line(
+    subject: Subject | ModelSubject, check: Check[Any], case: str = "", golden_file: str = ""
+) -> str:
     """Return a shell line that runs one check of one component on one case.
 
     It names the params class by its module or its file, so that it works for a component that no
@@ -23,6 +26,9 @@ def replay_line(subject: Subject, check: Check[Any], case: str = "", golden_file
         case: The data, as JSON; without any all of the check's data is tried.
         golden_file: Where the golden keys are, which belong to a variant.
     """
+    if isinstance(subject, ModelSubject):
+        words = ["kokoro-core", "conformance", subject.source, "--check", check.id]
+        return shlex.join([*words, "--case", case] if case else words) if subject.source else ""
     target = name_of(type(subject.params))
     if target is None:
         return ""

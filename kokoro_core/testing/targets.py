@@ -16,6 +16,7 @@ from kokoro_core.spec.walk import components_in
 from kokoro_core.testing.checks import checks_of
 from kokoro_core.testing.component import Target
 from kokoro_core.testing.importable import import_class
+from kokoro_core.testing.model_subject import ModelSubject, small_spec, without_width
 from kokoro_core.testing.subject import Subject
 from kokoro_core.testing.tiny import shrunk
 from registry import Plugins, Registration
@@ -48,7 +49,7 @@ def targets_named(text: str, plugins: Plugins, note: Note = lambda _: None) -> l
             note(f"`{text}` is a plugin too; `{text}/` means all of its components")
         return _with_checks(text, found, note)
     if _is_spec(text, plugins):
-        return spec_targets(load(text, (), plugins, note=note))
+        return spec_targets(load(text, (), plugins, note=note), text)
     known = [*{each.name for each in plugins.components}, *plugins.specs]
     known += [each.name for each in plugins.records]
     hint = suggestion(text, known) or ";"
@@ -106,24 +107,14 @@ def _is_spec(text: str, plugins: Plugins) -> bool:
     return plain or Path(text).is_file()
 
 
-def spec_targets(spec: ModelSpec) -> list[Target]:
-    """Return the parts of a spec, nested ones too, with the spec's settings made small."""
+def spec_targets(spec: ModelSpec, source: str = "") -> list[Target]:
+    """Return the parts of a spec, nested ones too, made small, and the whole model of them."""
     found: list[Target] = []
     for path, params in components_in(spec):
         if checks_of(params.slot):
             variant = "" if path == (params.slot,) else ".".join(map(str, path))
-            found.append(Subject(shrunk(_without_width(params)), variant))
-    return found
-
-
-def _without_width(params: ComponentParams) -> ComponentParams:
-    """Return the params with no width of their own, so that they take the kit's."""
-    fields = {*params.takes.values(), *params.gives.values()} & type(params).model_fields.keys()
-    values = {name: getattr(params, name) for name in type(params).model_fields}
-    try:
-        return type(params).model_validate({**values, **dict.fromkeys(fields)})
-    except ValidationError:  # a width that must be said stays
-        return params
+            found.append(Subject(shrunk(without_width(params)), variant))
+    return [*found, ModelSubject(small_spec(spec), source)]
 
 
 def params_of(kind: type[ComponentParams], settings: str, plugins: Plugins) -> ComponentParams:

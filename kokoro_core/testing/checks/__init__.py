@@ -13,6 +13,7 @@ from kokoro_core.testing.checks import (
     durations,
     initialisation,
     manifest,
+    models,
     moves,
     padding,
     positions,
@@ -100,6 +101,14 @@ CHECKS: tuple[Check[Any], ...] = (
     positions.positions_smooth,
     positions.position_accuracy,
     positions.position_neutral,
+    models.model_rows,
+    models.model_losses,
+    models.speaking_rows,
+    models.speaking_is_training,
+    models.stream,
+    models.durations_of_speech,
+    models.speaking_is_pure,
+    models.model_file,
 )
 
 

@@ -1,0 +1,345 @@
+"""What a whole model promises: in training, in speaking, and in a file."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from kokoro_core.api import KokoroModel, ModelOutput
+from kokoro_core.contracts import AutoregressiveDecoder
+from kokoro_core.masks import padding_mask_from_lengths
+from kokoro_core.testing.batches import RaggedBatch
+from kokoro_core.testing.cases import BATCHES, ONE_BATCH
+from kokoro_core.testing.check import check
+from kokoro_core.testing.compare import assert_identical, assert_same
+from kokoro_core.testing.model_subject import ModelSubject
+
+if TYPE_CHECKING:
+    from kokoro_core.generation import Generation
+
+SLOT = ("model",)
+FRAMES = 12
+"""Frames that a model may speak here."""
+
+
+def _extras(subject: ModelSubject) -> str | None:
+    extras = sorted(subject.component.acoustic.extras)
+    return (
+        f"it takes side inputs that the kit does not make: {', '.join(extras)}" if extras else None
+    )
+
+
+def _parallel(subject: ModelSubject) -> str | None:
+    decoder = subject.component.acoustic.decoder
+    made_in_steps = isinstance(decoder, AutoregressiveDecoder)
+    return _extras(subject) or (None if made_in_steps else "it makes all frames at once")
+
+
+def _no_durations(subject: ModelSubject) -> str | None:
+    none = "it has no duration predictor" if subject.spec.duration_predictor is None else None
+    return _extras(subject) or none
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """A training batch.
+
+    Attributes:
+        indices: (B, N).
+        padding_mask: (B, N).
+        mel_specs: (B, T, M).
+        mel_padding_mask: (B, T).
+        durations: (B, N), 0 at padding.
+        stop_targets: (B, T), 1 at the last frame.
+    """
+
+    indices: Tensor
+    padding_mask: Tensor
+    mel_specs: Tensor
+    mel_padding_mask: Tensor
+    durations: Tensor
+    stop_targets: Tensor
+
+
+def spoken(subject: ModelSubject, batch: RaggedBatch, *, extra_frames: int = 0) -> Spoken:
+    """Return a training batch of the batch's structure; phonemes last 1 to 3 frames."""
+    sizes, mask = subject.spec.sizes, batch.padding_mask
+    drawn = batch.integers(0, sizes.vocab_size - 1)
+    indices = (drawn + (drawn >= sizes.pad_id)).masked_fill(mask, sizes.pad_id)
+    durations = batch.integers(1, 4, stream=1).masked_fill(mask, 0)
+    lengths = durations.sum(1)
+    width = int(lengths.max()) + extra_frames
+    mel_padding = padding_mask_from_lengths(lengths, width)
+    mels = RaggedBatch(tuple(lengths.tolist()), extra_frames, batch.seed)
+    mel_specs = mels.floats(sizes.mel_dim, stream=2).masked_fill(mel_padding.unsqueeze(2), 0)
+    stop_targets = (torch.arange(width) == lengths.unsqueeze(1) - 1).double()
+    return Spoken(indices, mask, mel_specs, mel_padding, durations, stop_targets)
+
+
+def train(model: KokoroModel, data: Spoken) -> ModelOutput:
+    """Call a model as training does."""
+    output: ModelOutput = model(
+        data.indices,
+        data.mel_specs,
+        data.durations if model.acoustic.regulator is not None else None,
+        data.stop_targets,
+        padding_mask=data.padding_mask,
+        mel_padding_mask=data.mel_padding_mask,
+    )
+    return output
+
+
+def row_of(data: Spoken, row: int) -> Spoken:
+    """Return a row alone, without padding."""
+    phonemes, frames = int((~data.padding_mask[row]).sum()), int(data.durations[row].sum())
+    one = slice(row, row + 1)
+    return Spoken(
+        data.indices[one, :phonemes],
+        data.padding_mask[one, :phonemes],
+        data.mel_specs[one, :frames],
+        data.mel_padding_mask[one, :frames],
+        data.durations[one, :phonemes],
+        data.stop_targets[one, :frames],
+    )
+
+
+@check(
+    "model-rows",
+    cases=BATCHES,
+    slots=SLOT,
+    skip=_extras,
+    bug="espnet#6333, PaddleSpeech#3032: parts that are right alone and leak together",
+)
+def model_rows(subject: ModelSubject, batch: RaggedBatch) -> None:
+    """In training each row gives what it gives alone, through all parts."""
+    model = subject.component
+    data = spoken(subject, batch, extra_frames=1)
+    together = train(model, data)
+    for row in range(len(batch.lengths)):
+        own = row_of(data, row)
+        alone = train(model, own)
+        for name in ("mel", "duration_pred", "stop_logits"):
+            got, expected = getattr(together, name), getattr(alone, name)
+            if expected is not None:
+                promise = f"`{name}` of row {row} must be the same alone and in a batch"
+                assert_same(got[row, : expected.shape[1]], expected[0], promise)
+
+
+@check(
+    "model-losses",
+    cases=BATCHES,
+    slots=SLOT,
+    skip=_extras,
+    bug="EveryVoice PR#887, NVIDIA/tacotron2#244: a loss that counts padded frames",
+)
+def model_losses(subject: ModelSubject, batch: RaggedBatch) -> None:
+    """More padding changes no loss, and every loss is finite with finite gradients."""
+    model = subject.build()
+    data = spoken(subject, batch)
+    wider = RaggedBatch(batch.lengths, batch.extra + 2, batch.seed)
+    padded = _padded(data, wider.width - batch.width, frames=3)
+    before, after = train(model, data), train(model, padded)
+    for name, loss in before.losses.items():
+        assert bool(loss.isfinite().all()), f"the loss `{name}` must be finite"
+        assert_same(after.losses[name], loss, f"the loss `{name}` must not count padding")
+    assert before.loss is not None, "training must give a loss"
+    before.loss.backward()  # type: ignore[no-untyped-call]
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is None or bool(parameter.grad.isfinite().all()), (
+            f"the gradient of `{name}` must be finite"
+        )
+
+
+def _padded(data: Spoken, phonemes: int, frames: int) -> Spoken:
+    def wider(tensor: Tensor, steps: int, value: Any) -> Tensor:
+        return torch.cat(
+            [tensor, tensor.new_full((len(tensor), steps, *tensor.shape[2:]), value)], 1
+        )
+
+    return Spoken(
+        wider(data.indices, phonemes, int(data.indices[0, 0])),
+        wider(data.padding_mask, phonemes, True),
+        wider(data.mel_specs, frames, 7.0),
+        wider(data.mel_padding_mask, frames, True),
+        wider(data.durations, phonemes, 0),
+        wider(data.stop_targets, frames, 0.0),
+    )
+
+
+def speak(model: KokoroModel, data: Spoken, **options: Any) -> Generation:
+    """Speak a few frames, each row from a seed of its own."""
+    seeds = list(range(len(data.indices)))
+    if model.acoustic.regulator is None:
+        options["durations"] = None
+    return model.generate(
+        data.indices, data.padding_mask, max_mel_len=FRAMES, **{"seed": seeds, **options}
+    )
+
+
+@check(
+    "speaking-rows",
+    cases=BATCHES,
+    slots=SLOT,
+    skip=_extras,
+    bug="NeMo#3229, SWivid/F5-TTS#1179, transformers#25908: speech that changes with the batch",
+)
+def speaking_rows(subject: ModelSubject, batch: RaggedBatch) -> None:
+    """Each row speaks alone what it speaks in a batch, as long, and ends for the same reason."""
+    model = subject.component
+    data = spoken(subject, batch)
+    for durations in (None, data.durations):
+        together = speak(model, data, durations=durations)
+        for row in range(len(batch.lengths)):
+            own = row_of(data, row)
+            given = None if durations is None else own.durations
+            alone = speak(model, own, durations=given, seed=[row])
+            frames = int(alone.lengths[0])
+            assert int(together.lengths[row]) == frames, (
+                f"row {row} must have as many frames alone as in a batch: {frames}, "
+                f"{int(together.lengths[row])}"
+            )
+            assert together.stop_reasons[row] == alone.stop_reasons[0], (
+                f"row {row} must end for the same reason alone and in a batch"
+            )
+            promise = f"the mel of row {row} must be the same alone and in a batch"
+            assert_same(together.mel[row, :frames], alone.mel[0, :frames], promise)
+            rest = together.mel[row, frames:]
+            assert bool((rest == 0).all()), f"row {row} must be 0 after its end"
+
+
+@check(
+    "speaking-is-training",
+    cases=ONE_BATCH,
+    slots=SLOT,
+    skip=_parallel,
+    bug="a loop that starts or shifts otherwise than training: the loss is low, the speech noise",
+)
+def speaking_is_training(subject: ModelSubject, batch: RaggedBatch) -> None:
+    """Fed with what it spoke, training gives the same frames: both start and shift alike."""
+    model = subject.component
+    data = spoken(subject, RaggedBatch((4, 3), 0, batch.seed))
+    result = speak(model, data, durations=data.durations, stop_threshold=1.0)
+    frames = result.mel.shape[1]
+    if model.acoustic.postnet is not None:
+        return  # what the decoder was fed is not what came out
+    again = train(
+        model,
+        Spoken(
+            data.indices,
+            data.padding_mask,
+            result.mel,
+            data.mel_padding_mask[:, :frames],
+            data.durations,
+            data.stop_targets[:, :frames],
+        ),
+    )
+    for row, length in enumerate(result.lengths.tolist()):
+        promise = f"the frames that row {row} spoke must be those of training"
+        assert_same(again.mel[row, :length], result.mel[row, :length], promise)
+
+
+@check(
+    "stream",
+    cases=ONE_BATCH,
+    slots=SLOT,
+    skip=_extras,
+    bug="streams that begin or end elsewhere than the whole",
+)
+def stream(subject: ModelSubject, batch: RaggedBatch) -> None:
+    """Streamed frames, one after the other, are those that are made at once."""
+    model = subject.component
+    data = spoken(subject, RaggedBatch((5,), 0, batch.seed))
+    whole = speak(model, data, durations=data.durations)
+    pieces = list(
+        model.stream(
+            data.indices,
+            data.padding_mask,
+            durations=None if model.acoustic.regulator is None else data.durations,
+            max_mel_len=FRAMES,
+            seed=[0],
+        )
+    )
+    streamed = torch.cat(pieces, 1)
+    frames = int(whole.lengths[0])
+    if model.acoustic.postnet is None:
+        assert_same(streamed[:, :frames], whole.mel[:, :frames], "streamed frames must be the same")
+    assert streamed.shape[1] >= frames, "a stream must have every frame"
+
+
+@check(
+    "durations-of-speech",
+    cases=BATCHES,
+    slots=SLOT,
+    skip=_no_durations,
+    bug="espnet PR#6680, ming024/FastSpeech2, TensorFlowTTS#107: rounded, scaled, cut",
+)
+def durations_of_speech(subject: ModelSubject, batch: RaggedBatch) -> None:
+    """Durations are whole, at least 1 for a phoneme, 0 at padding, and fewer when it is faster."""
+    model = subject.component
+    data = spoken(subject, batch)
+    slow, normal, fast = (_durations(model, data, speed) for speed in (0.5, 1.0, 2.0))
+    for each in (slow, normal, fast):
+        assert not each.is_floating_point(), "durations must be whole numbers"
+        assert bool((each[~data.padding_mask] >= 1).all()), "a phoneme must last a frame"
+        assert bool((each[data.padding_mask] == 0).all()), "padding must last no frame"
+    assert bool((slow >= normal).all() and (normal >= fast).all()), "faster must not be longer"
+
+
+def _durations(model: KokoroModel, data: Spoken, speed: float) -> Tensor:
+    durations = speak(model, data, speed=speed).durations
+    assert durations is not None, "a model that predicts durations must tell them"
+    return durations
+
+
+@check(
+    "speaking-is-pure",
+    cases=ONE_BATCH,
+    slots=SLOT,
+    skip=_extras,
+    bug="Megatron-LM PR#411: a mode that is changed behind the caller's back",
+)
+def speaking_is_pure(subject: ModelSubject, batch: RaggedBatch) -> None:
+    """Speaking keeps the mode, weights, inputs and random state, and repeats itself."""
+    model = subject.build()
+    data = spoken(subject, batch)
+    kept = {name: each.clone() for name, each in model.state_dict().items()}
+    indices = data.indices.clone()
+    for training in (False, True):
+        model.train(training)
+        before = torch.get_rng_state()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that it speaks in training mode is meant here
+            first, second = speak(model, data), speak(model, data)
+        assert torch.equal(before, torch.get_rng_state()), "speaking must draw nothing unasked"
+        assert_identical(second.mel, first.mel, "speech must be the same each time")
+        modes = {part.training for part in model.modules()}
+        assert modes == {training}, "speaking must keep the mode of every part"
+    assert torch.equal(data.indices, indices), "the phonemes must not be written to"
+    for name, tensor in model.state_dict().items():
+        assert_identical(tensor, kept[name], f"speaking must not change `{name}`")
+
+
+@check(
+    "model-file",
+    cases=ONE_BATCH,
+    slots=SLOT,
+    skip=_extras,
+    bug="transformers#43159, safetensors#98: a model that is another one after loading",
+)
+def model_file(subject: ModelSubject, batch: RaggedBatch) -> None:
+    """Saved and loaded it speaks the same to the bit."""
+    model = subject.build().float()
+    data = spoken(subject, batch)
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "model.safetensors")
+        model.save(path)
+        loaded = KokoroModel.load(path)
+    assert_identical(
+        speak(loaded.eval(), data).mel, speak(model, data).mel, "a loaded model must speak the same"
+    )
