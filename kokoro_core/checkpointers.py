@@ -93,7 +93,7 @@ def locate(path: Path, plugins: Plugins) -> Located:
     Raises:
         CheckpointError: The folder holds no model, or no step that is whole.
     """
-    if not path.is_dir():
+    if not os.path.isdir(path):
         return Located(path)
     path = Path(os.path.abspath(path))
     if os.path.lexists(path / MANIFEST_NAME):

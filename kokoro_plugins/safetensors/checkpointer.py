@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -66,8 +67,8 @@ class SafetensorsCheckpointer(Checkpointer):
         """
         path = Path(path)
         index = index_path(path)
-        if not path.name.endswith(INDEX_SUFFIX) and index.is_file():
-            if path.exists():
+        if not path.name.endswith(INDEX_SUFFIX) and os.path.isfile(index):
+            if os.path.lexists(path):
                 raise CheckpointError(
                     f"`{path}` and `{index.name}` are both there, and each may be the newer "
                     f"checkpoint; give the path of the index, or remove one of them."
@@ -96,7 +97,7 @@ def _check_form(path: Path, shards: int) -> None:
     """
     single, index = path.with_name(path.name.removesuffix(".index.json")), index_path(path)
     other = single if shards > 1 else index
-    if other.exists():
+    if os.path.lexists(other):
         forms = ("several files", "one file") if shards > 1 else ("one file", "several files")
         raise CheckpointError(
             f"`{path}` would be written as {forms[0]}, and `{other.name}` is a checkpoint of that "

@@ -14,7 +14,6 @@ from kokoro_core.outer_contracts import CheckpointError, OpenCheckpoint
 from kokoro_plugins.safetensors.envelope import unwrap, without_digits
 from kokoro_plugins.safetensors.header import (
     LENGTH,
-    MAX_HEADER_BYTES,
     Entry,
     HeaderFault,
     header_length,
@@ -99,7 +98,8 @@ class SafetensorsFile(OpenCheckpoint):
         """Read bytes from a place of the file to the end of a buffer."""
         done = 0
         while done < len(content):
-            count = os.preadv(self._descriptor, [content[done : done + CHUNK]], at + done)
+            with _disk_errors(self._path):
+                count = os.preadv(self._descriptor, [content[done : done + CHUNK]], at + done)
             if count == 0:
                 raise CheckpointError(f"`{self._path}` became shorter while it was read.")
             if digest is not None:
@@ -110,7 +110,7 @@ class SafetensorsFile(OpenCheckpoint):
         if found != self.content_hash:
             raise CheckpointError(
                 f"`{self._path}` is damaged: its content has the SHA-256 {found[:12]}…, and it "
-                f"states {str(self.content_hash)[:12]}…; nothing of it was used. Take another copy."
+                f"states {str(self.content_hash)[:12]}…; nothing of it was used; take another copy."
             )
 
 
@@ -145,6 +145,14 @@ def opened(path: Path) -> Iterator[int]:
         yield descriptor
 
 
+@contextmanager
+def _disk_errors(path: object) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise CheckpointError(f"`{path}` could not be read: {_said(error)}") from error
+
+
 def _said(error: Exception) -> str:
     text = str(error)
     return text if text.endswith(".") else f"{text}."
@@ -153,9 +161,10 @@ def _said(error: Exception) -> str:
 def _read_start(path: object, descriptor: int) -> bytes:
     """Return the file up to its body."""
     try:
-        start = os.pread(descriptor, LENGTH.size, 0)
-        length = header_length(start, os.fstat(descriptor).st_size)
-        text = os.pread(descriptor, min(length, MAX_HEADER_BYTES), LENGTH.size)
+        with _disk_errors(path):
+            start = os.pread(descriptor, LENGTH.size, 0)
+            length = header_length(start, os.fstat(descriptor).st_size)
+            text = os.pread(descriptor, length, LENGTH.size)
         if len(text) < length:
             raise HeaderFault("its header ends early")
     except HeaderFault as fault:
