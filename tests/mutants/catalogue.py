@@ -1,0 +1,58 @@
+"""All mutants, in the order in which they are written down."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from tests.mutants.mutant import Mutant
+
+
+@cache
+def all_mutants() -> dict[str, Mutant]:
+    """Return every mutant by name."""
+    from tests.mutants import (
+        of_built_in,
+        of_cells,
+        of_conv_encoders,
+        of_decoders,
+        of_durations,
+        of_encoders,
+        of_modules,
+        of_parallel,
+        of_positions,
+        of_postnets,
+        of_regulators,
+        of_settings,
+    )
+
+    modules = (
+        of_encoders,
+        of_conv_encoders,
+        of_modules,
+        of_durations,
+        of_regulators,
+        of_decoders,
+        of_cells,
+        of_parallel,
+        of_positions,
+        of_postnets,
+        of_settings,
+        of_built_in,
+    )
+    found = [each for one in modules for each in vars(one).values() if isinstance(each, Mutant)]
+    by_name = {each.name: each for each in found}
+    if len(by_name) < len(found):
+        twice = sorted({each.name for each in found if by_name[each.name] is not each})
+        raise ValueError(f"These names are given twice: {twice}.")
+    return by_name
+
+
+def find_mutant(name: str) -> Mutant:
+    """Return a mutant.
+
+    Raises:
+        ValueError: There is none of that name.
+    """
+    if name not in all_mutants():
+        raise ValueError(f"`{name}` is no mutant.")
+    return all_mutants()[name]
