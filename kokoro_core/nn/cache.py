@@ -10,11 +10,6 @@ BLOCK = 64
 """Positions by which a cache grows: copying costs about as much as reading the room left over."""
 
 
-def room_for(num: int, max_len: int) -> int:
-    """Return for how many positions a cache has room that holds `num` of them."""
-    return min(max_len, -(-num // BLOCK) * BLOCK)
-
-
 @dataclass
 class KeyValueCache:
     """Keys and values of one attention, growing in blocks.
@@ -35,7 +30,7 @@ class KeyValueCache:
     @classmethod
     def empty(cls, like: Tensor, *, num_heads: int, head_dim: int, max_len: int) -> KeyValueCache:
         """Return a cache of up to `max_len` positions of as many rows as `like` has."""
-        shape = (like.shape[0], num_heads, room_for(1, max_len), head_dim)
+        shape = (like.shape[0], num_heads, min(max_len, BLOCK), head_dim)
         return cls(like.new_zeros(shape), like.new_zeros(shape), max_len)
 
     @classmethod
@@ -47,12 +42,16 @@ class KeyValueCache:
         """
         return cls(keys.contiguous(), values.contiguous(), keys.shape[2])
 
+    def room_with(self, num: int) -> int:
+        """Return for how many positions there is room once there are `num`."""
+        return max(self.keys.shape[2], min(self.max_len, -(-num // BLOCK) * BLOCK))
+
     def write(self, keys: Tensor, values: Tensor, start: int) -> tuple[Tensor, Tensor]:
         """Store K positions from `start` on, in place, and return the whole room.
 
         Shape:
             keys, values: (B, heads, K, H/heads).
-            Returns: two (B, heads, room_for(start + K, max_len), H/heads).
+            Returns: two (B, heads, room_with(start + K), H/heads).
 
         Raises:
             ValueError: There would be more than `max_len` positions.
@@ -70,7 +69,7 @@ class KeyValueCache:
                 f"A `KeyValueCache` of `max_len` {self.max_len} cannot hold {end} positions; "
                 f"give `empty` a larger `max_len`."
             )
-        room = room_for(end, self.max_len)
+        room = self.room_with(end)
         self.keys, self.values = _with_room(self.keys, room), _with_room(self.values, room)
 
 
