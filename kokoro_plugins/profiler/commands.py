@@ -32,6 +32,9 @@ def profile(
     nested: Annotated[
         bool, typer.Option("--nested", help="Show components inside components as well.")
     ] = False,
+    layers: Annotated[
+        bool, typer.Option("--layers", help="Show the layers of stacks as well.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show where a model's time and memory go.
@@ -48,7 +51,7 @@ def profile(
     from kokoro_plugins.profiler.gpu_profiler import GpuProfiler
     from kokoro_plugins.profiler.trial import build_trial
 
-    profiler = GpuProfiler(trace=trace is not None, nested=nested)
+    profiler = GpuProfiler(trace=trace is not None, nested=nested, layers=layers, saved=True)
     trial = build_trial(checked, plugins, rows=batch, phonemes=phonemes, device=device)
     trial.run(profiler, backward=backward)
     if trace is not None:

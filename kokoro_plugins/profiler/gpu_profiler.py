@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, final
 
@@ -15,8 +15,9 @@ from torch.profiler import ProfilerActivity, profile
 from kokoro_core.outer_contracts import Profiler
 from kokoro_plugins.profiler.devices import default_device, device_of, open_device
 from kokoro_plugins.profiler.recorder import Recorder, Row, RowKey
+from kokoro_plugins.profiler.saved import counting_saved
 from kokoro_plugins.profiler.table import memory_line, render
-from kokoro_plugins.profiler.watching import Watch, entry_points
+from kokoro_plugins.profiler.watching import Watch, entry_points, layers
 
 _logger = logging.getLogger(__name__)
 
@@ -32,11 +33,22 @@ class GpuProfiler(Profiler):
     Args:
         trace: Record each operation with `torch.profiler` as well.
         nested: Watch components inside components as well.
+        layers: Watch the layers of stacks as well, `step` included.
+        saved: Count the bytes that autograd keeps for the backward pass.
     """
 
-    def __init__(self, *, trace: bool = False, nested: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        trace: bool = False,
+        nested: bool = False,
+        layers: bool = False,
+        saved: bool = False,
+    ) -> None:
         self._wants_trace = trace
         self._nested = nested
+        self._layers = layers
+        self._saved = saved
         self._trace: profile | None = None
         self._trace_path: Path | None = None
         self._recorder: Recorder | None = None
@@ -62,12 +74,17 @@ class GpuProfiler(Profiler):
                 "or take a second profiler."
             )
         targets = list(entry_points(model, nested=self._nested))
-        self._watch = Watch(recorder=self._recorder_on(device_of(model)), trace=self._wants_trace)
+        inner = layers(model) if self._layers else []
+        recorder = self._recorder_on(device_of(model))
+        self._watch = Watch(recorder=recorder, trace=self._wants_trace)
         try:
-            with self._tracing(), self._watch.over(targets):
+            with self._tracing(), self._watch.over(targets, inner), self._counting(model, recorder):
                 yield self
         finally:
             self._watch = None
+
+    def _counting(self, model: nn.Module, recorder: Recorder) -> AbstractContextManager[None]:
+        return counting_saved(model, recorder.credit_saved) if self._saved else nullcontext()
 
     def measure(self, slot: str, entry_point: str) -> AbstractContextManager[None]:
         """Count a block that is no entry point, such as a backward pass, as a row of its own.
@@ -188,4 +205,5 @@ def _row_report(key: RowKey, row: Row) -> dict[str, Any]:
         "growth_bytes": row.growth_bytes,
         "peak_bytes": row.peak_bytes,
         "reserved_bytes": row.reserved_bytes,
+        "saved_bytes": row.saved_bytes,
     }

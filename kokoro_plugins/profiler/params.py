@@ -19,14 +19,20 @@ class GpuProfilerParams(ProfilerParams):
         trace: Record each operation as well, for a Chrome trace; this slows the model down.
         nested: Watch components inside components as well (a positional encoding, say); measuring
             their many short calls shows in the times of what is around them.
+        layers: Watch the layers of stacks as well, at each step of generation too.
+        saved: Count the bytes that autograd keeps for the backward pass.
     """
 
     type: Literal["gpu"] = "gpu"
     trace: bool = Field(False, description="record each operation, for a Chrome trace")
     nested: bool = Field(False, description="watch components inside components as well")
+    layers: bool = Field(False, description="watch the layers of stacks as well")
+    saved: bool = Field(False, description="count the bytes kept for the backward pass")
 
     def build(self) -> GpuProfiler:
         """Return the profiler, attached to nothing."""
         from kokoro_plugins.profiler.gpu_profiler import GpuProfiler
 
-        return GpuProfiler(trace=self.trace, nested=self.nested)
+        return GpuProfiler(
+            trace=self.trace, nested=self.nested, layers=self.layers, saved=self.saved
+        )

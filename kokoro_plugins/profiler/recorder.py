@@ -42,6 +42,8 @@ class Row:
         peak_bytes: The most that was allocated during a call.
         growth_bytes: The most that was allocated during a call above what was there before it.
         reserved_bytes: The most that was reserved at the end of a call.
+        saved_bytes: What autograd has kept for a backward pass in all calls, less what it has in
+            entry points that they called; None if it was not counted.
     """
 
     calls: int = 0
@@ -52,6 +54,7 @@ class Row:
     peak_bytes: int = 0
     growth_bytes: int = 0
     reserved_bytes: int = 0
+    saved_bytes: int | None = None
 
     @property
     def self_s(self) -> float:
@@ -116,6 +119,12 @@ class Recorder:
             innermost = self._stack.calls[-1]
             innermost.peak = max(innermost.peak, sample.peak)
         return sample
+
+    def credit_saved(self, size: int) -> None:
+        """Credit bytes that autograd keeps to what is running in this thread, if anything is."""
+        if self._stack.calls:
+            row = self.rows[self._stack.calls[-1].key]
+            row.saved_bytes = (row.saved_bytes or 0) + size
 
     def restart_peak(self) -> None:
         """Take what is allocated now as the peak."""

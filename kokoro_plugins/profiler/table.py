@@ -15,7 +15,7 @@ WIDTH = 200
 """More than the columns need: rich cuts off what does not fit."""
 
 _TIMES = ("\nCalls", "Total\nms", "Mean\nms", "Self\nms", "Self\n%")
-_MEMORY = ("Left\nMiB", "Peak\nMiB", "Reserved\nMiB")
+_MEMORY = ("Left\nMiB", "Peak\nMiB", "Reserved\nMiB", "Saved\nMiB")
 
 
 def render(report: Mapping[str, Any]) -> str:
@@ -53,7 +53,7 @@ def _cells(row: Mapping[str, Any], whole: float) -> list[str]:
     recomputed = " (recomputed)" if row["recomputed"] else ""
     times = [f"{row[key] * 1000:,.2f}" for key in ("total_s", "mean_s", "self_s")]
     share = f"{100 * row['self_s'] / whole:.1f}" if whole else "–"
-    memory = [row[key] for key in ("left_bytes", "peak_bytes", "reserved_bytes")]
+    memory = [row[key] for key in ("left_bytes", "peak_bytes", "reserved_bytes", "saved_bytes")]
     return [
         row["slot"],
         row["entry_point"] + recomputed,
@@ -68,5 +68,6 @@ def _explanation(report: Mapping[str, Any]) -> str:
     return (
         f"On {report['device']}: {memory_line(report['memory'])} now.\n"
         f"Time: {report['clock']}; self: less what other rows have measured inside.\n"
-        f"Left: the most that one call left allocated. Peak: {report['peak_is']}."
+        f"Left: the most that one call left allocated. Peak: {report['peak_is']}.\n"
+        "Saved: kept for the backward pass, less what is in other rows."
     )

@@ -14,6 +14,7 @@ from torch.autograd.profiler import record_function
 from torch.utils.module_tracker import ModuleTracker
 
 from kokoro_core.contracts import Component
+from kokoro_plugins.profiler.layers import Layer, layers_of, watched_layers
 from kokoro_plugins.profiler.recorder import Recorder, RowKey
 
 MODEL = "model"
@@ -49,6 +50,13 @@ def entry_points(model: nn.Module, *, nested: bool) -> Iterator[EntryPoint]:
     for slot, component in _slots(model, nested):
         for name in component.entry_points:
             yield _entry_point(slot, component, name)
+
+
+def layers(model: nn.Module) -> list[Layer]:
+    """Return the layers of the model's components, named by their paths below the components."""
+    return [
+        layer for slot, component in _slots(model, False) for layer in layers_of(slot, component)
+    ]
 
 
 def _entry_point(slot: str, module: nn.Module, name: str) -> EntryPoint:
@@ -89,8 +97,8 @@ class Watch:
         self._on = True
 
     @contextmanager
-    def over(self, targets: Iterable[EntryPoint]) -> Iterator[None]:
-        """Watch methods within a block; afterwards each instance is as it was.
+    def over(self, targets: Iterable[EntryPoint], layers: list[Layer]) -> Iterator[None]:
+        """Watch methods and layers within a block; afterwards all of them are as they were.
 
         Raises:
             RuntimeError: Something was put over a wrapper and is still there at the end.
@@ -99,6 +107,7 @@ class Watch:
             undo.callback(self._stop)
             for target in targets:
                 undo.enter_context(_replaced(target, self._wrapper(target)))
+            undo.enter_context(watched_layers(layers, self.measure))
             yield
 
     @contextmanager
