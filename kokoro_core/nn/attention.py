@@ -254,10 +254,11 @@ def one_query(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None
     # (B, heads, T, H/heads) -> (B heads, T, H/heads)
     q, k, v = queries.flatten(0, 1), keys.flatten(0, 1), values.flatten(0, 1)
     scores = torch.bmm(q * (1 / math.sqrt(head_dim)), k.transpose(1, 2))
+    if mask is not None and mask.dtype is torch.bool:
+        mask = add_bias(mask, q.new_zeros(()))
     if mask is not None:
-        bias = add_bias(mask, q.new_zeros(())) if mask.dtype is torch.bool else mask
         # (B heads, 1, Tk) -> (B, heads, 1, Tk), which masks of any shape fit
-        scores = (scores.view(batch, heads, 1, num) + bias).flatten(0, 1)
+        scores = (scores.view(batch, heads, 1, num) + mask).flatten(0, 1)
     # (B heads, 1, H/heads) -> (B, heads, 1, H/heads)
     return torch.bmm(scores.softmax(-1), v).view(batch, heads, 1, head_dim)
 
