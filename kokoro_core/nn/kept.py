@@ -16,7 +16,7 @@ Made = TypeVar("Made")
 class Kept(Generic[Made]):
     """Keeps what was made of a module until the module is another one, and is no part of it.
 
-    A copy of the module or a pickle of it begins with nothing kept.
+    A copy of the module begins with nothing kept.
     """
 
     def __init__(self) -> None:

@@ -1,0 +1,149 @@
+"""Linear layers laid out for steps compute what the layers do, and are kept while these stay."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from kokoro_core.nn.cache import BLOCK, KeyValueCache
+from kokoro_core.nn.kept import Kept
+from kokoro_core.nn.packed import (
+    JoinedLinear,
+    PackedLinear,
+    can_pack,
+    for_steps,
+    linears_for_steps,
+    with_children,
+)
+
+
+def layers(dtype: torch.dtype = torch.float32) -> list[nn.Linear]:
+    return [nn.Linear(24, width).to(dtype) for width in (16, 40)]
+
+
+@pytest.mark.parametrize(
+    "shape", [(1, 1, 24), (1, 24), (2, 1, 24), (3, 2, 24), (9, 1, 24)], ids=str
+)
+@pytest.mark.parametrize(
+    ("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.bfloat16, 0.03)], ids=str
+)
+@torch.no_grad()
+def test_packed_layers_compute_what_they_computed(
+    shape: tuple[int, ...], dtype: torch.dtype, tolerance: float
+) -> None:
+    both = layers(dtype)
+    x = torch.randn(shape, dtype=dtype)
+    packed = for_steps(*both)
+    assert isinstance(packed, PackedLinear)
+    expected = torch.cat(
+        [F.linear(x.double(), each.weight.double(), each.bias.double()) for each in both], -1
+    )
+    found = packed(x)
+    assert found.dtype is dtype
+    torch.testing.assert_close(found.double(), expected, atol=tolerance, rtol=tolerance)
+    single = for_steps(both[0])(x)
+    torch.testing.assert_close(single, found[..., :16], atol=tolerance, rtol=tolerance)
+
+
+@torch.no_grad()
+def test_a_layer_without_bias_is_packed_too() -> None:
+    layer, x = nn.Linear(24, 16, bias=False), torch.randn(1, 1, 24)
+    torch.testing.assert_close(for_steps(layer)(x), layer(x), atol=1e-5, rtol=1e-5)
+
+
+def test_what_no_packed_copy_may_stand_for_stays_as_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    one, two = layers()
+    x = torch.randn(1, 1, 24)
+    assert for_steps(one) is one
+    joined = for_steps(one, two)
+    assert isinstance(joined, JoinedLinear)
+    assert list(joined.parameters()) == []
+    result = joined(x)
+    torch.testing.assert_close(result, torch.cat([one(x), two(x)], -1))
+    result.sum().backward()
+    assert one.weight.grad is not None
+    with torch.no_grad():
+        assert can_pack(one.weight)
+        assert not can_pack(one.weight.double())
+        assert not can_pack(one.weight.to("meta"))
+        with torch.autocast("cpu", torch.bfloat16):
+            assert not can_pack(one.weight)
+        monkeypatch.setattr(torch._C, "_get_mkldnn_enabled", lambda: False)
+        assert not can_pack(one.weight)
+
+
+@torch.no_grad()
+def test_a_view_shares_all_but_what_is_replaced() -> None:
+    block = nn.Sequential(nn.Linear(24, 16), nn.ReLU(), nn.Linear(16, 24))
+    x = torch.randn(1, 1, 24)
+    view = linears_for_steps(block)
+    assert [type(each).__name__ for each in view] == ["PackedLinear", "ReLU", "PackedLinear"]
+    assert view[1] is block[1]
+    assert isinstance(block[0], nn.Linear)
+    torch.testing.assert_close(view(x), block(x), atol=1e-5, rtol=1e-5)
+    assert with_children(block, extra=None)[0] is block[0]
+
+
+def kept_weight(kept: Kept[Tensor], layer: nn.Linear) -> Tensor:
+    return kept.get(layer, lambda: layer.weight.detach().clone())
+
+
+def test_what_was_made_is_kept_as_long_as_the_module_stays_the_same() -> None:
+    kept: Kept[Tensor] = Kept()
+    layer = nn.Linear(3, 2)
+    first = kept_weight(kept, layer)
+    assert kept_weight(kept, layer) is first
+    kept.clear()
+    assert kept_weight(kept, layer) is not first
+
+
+@pytest.mark.parametrize("change", ["in place", "through .data", "replaced", "moved", "mode"])
+def test_it_is_made_anew_as_soon_as_something_changes(change: str) -> None:
+    kept: Kept[Tensor] = Kept()
+    layer = nn.Linear(3, 2)
+    first = kept_weight(kept, layer)
+    if change == "in place":
+        with torch.no_grad():
+            layer.weight.add_(1)
+    elif change == "through .data":
+        layer.weight.data[0, 0] += 0.25
+    elif change == "replaced":
+        layer.weight = nn.Parameter(layer.weight.detach().clone())
+    elif change == "moved":
+        layer.double()
+    else:
+        layer.eval()
+    again = kept_weight(kept, layer)
+    assert again is not first
+    assert torch.equal(again, layer.weight)
+
+
+def test_copies_of_a_module_begin_with_nothing_kept() -> None:
+    kept: Kept[Tensor] = Kept()
+    layer = nn.Linear(3, 2)
+    first = kept_weight(kept, layer)
+    for other in (copy.deepcopy(kept), copy.copy(kept)):
+        assert kept_weight(other, layer) is not first
+
+
+def test_a_cache_grows_in_blocks_and_holds_what_was_written() -> None:
+    cache = KeyValueCache.empty(torch.zeros(2, 0), num_heads=3, head_dim=4, max_len=150)
+    written = torch.randn(2, 3, 150, 4)
+    rooms = set()
+    for start in range(0, 150, 30):
+        piece = written[:, :, start : start + 30]
+        keys, values = cache.write(piece, -piece, start)
+        rooms.add(keys.shape[2])
+        end = start + 30
+        assert torch.equal(keys[:, :, :end], written[:, :, :end])
+        assert torch.equal(values[:, :, :end], -written[:, :, :end])
+        assert (keys[:, :, end:] == 0).all()
+    assert rooms == {BLOCK, 2 * BLOCK, 150}
+    with pytest.raises(ValueError, match="`KeyValueCache` of `max_len` 150 cannot hold 151 posi"):
+        cache.write(written[:, :, :1], written[:, :, :1], 150)
