@@ -1,0 +1,160 @@
+"""What a step costs, counted: it does not grow with the length but for reading the caches.
+
+Times differ from run to run; the kernels, the multiply-adds and the bytes of a step do not.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import FlopCounterMode
+
+from kokoro_core import assemble, load_spec
+from kokoro_core.nn.cache import BLOCK, KeyValueCache
+
+LAYERS, WIDTH, FF, MELS = 2, 16, 32, 80
+FRAMES = 600
+LENGTHS = (5, 100, 500)
+
+
+class Kernels(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts the kernels that run; views are free."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.names: Counter[str] = Counter()
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        if not func.is_view:
+            self.names[str(func)] += 1
+        return func(*args, **(kwargs or {}))
+
+
+def decoder(positions: str = "sinusoidal") -> Any:
+    torch.manual_seed(0)
+    spec = load_spec(
+        "small",
+        overrides={
+            "hidden_dim": WIDTH,
+            "decoder.num_layers": LAYERS,
+            "decoder.ff_dim": FF,
+            "decoder.positional_encoding.type": positions,
+        },
+    )
+    return assemble(spec).eval().decoder
+
+
+def state_after(made: Any, frames: int, rows: int = 1, dtype: torch.dtype = torch.float32) -> Any:
+    """Return a state that has made so many frames, with memory for more."""
+    memory = torch.randn(rows, FRAMES, WIDTH, dtype=dtype)
+    state = made.init_state(memory, torch.zeros(rows, FRAMES, dtype=torch.bool), FRAMES)
+    made.step(torch.randn(rows, frames, MELS, dtype=dtype), state)
+    return state
+
+
+def frame(rows: int = 1, dtype: torch.dtype = torch.float32) -> Tensor:
+    return torch.randn(rows, 1, MELS, dtype=dtype)
+
+
+@pytest.mark.parametrize("positions", ["sinusoidal", "rotary", "alibi", "learned"])
+@torch.no_grad()
+def test_a_step_runs_as_many_kernels_after_five_frames_as_after_five_hundred(
+    positions: str,
+) -> None:
+    made = decoder(positions)
+    counts = []
+    for length in LENGTHS:
+        state = state_after(made, length)
+        with Kernels() as kernels:
+            made.step(frame(), state)
+        counts.append(kernels.names)
+    assert counts[0] == counts[1] == counts[2]
+
+
+@torch.no_grad()
+def test_a_step_is_few_kernels_a_layer() -> None:
+    made = decoder()
+    state = state_after(made, 100)
+    with Kernels() as kernels:
+        made.step(frame(), state)
+    products = kernels.names["mkldnn._linear_pointwise.default"]
+    assert products == 6 * LAYERS + 2
+    assert kernels.names["aten.bmm.default"] == 4 * LAYERS
+    assert kernels.names.total() <= 36 * LAYERS + 20
+
+
+@torch.no_grad()
+def test_the_angles_of_rotary_positions_are_computed_once_a_step_and_not_a_layer() -> None:
+    made = decoder("rotary")
+    state = state_after(made, 100)
+    with Kernels() as kernels:
+        made.step(frame(), state)
+    # Once for the frames' own attention and once for the memory's.
+    assert kernels.names["aten.cos.default"] == 2
+
+
+@torch.no_grad()
+def test_python_does_as_much_after_five_frames_as_after_five_hundred() -> None:
+    made = decoder()
+    calls = []
+    for length in LENGTHS:
+        state = state_after(made, length)
+        seen: list[str] = []
+        before = sys.getprofile()
+        sys.setprofile(lambda _, event, __, seen=seen: seen.append(event))  # type: ignore[misc]
+        try:
+            made.step(frame(), state)
+        finally:
+            sys.setprofile(before)
+        calls.append(Counter(seen)["call"])
+    assert calls[0] == calls[1] == calls[2] > 0
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+@pytest.mark.parametrize("rows", [1, 3])
+@torch.no_grad()
+def test_the_multiply_adds_of_a_step_are_those_of_its_weights_and_caches(
+    length: int, rows: int
+) -> None:
+    made = decoder().double()
+    state = state_after(made, length, rows, torch.float64)
+    with FlopCounterMode(display=False) as counter:
+        made.step(frame(rows, torch.float64), state)
+    # queries, keys, values and output; query and output of the memory's; feed-forward
+    weights = LAYERS * (4 * WIDTH**2 + 2 * WIDTH**2 + 2 * WIDTH * FF)
+    ends = MELS * WIDTH + WIDTH * MELS + WIDTH
+    room = -(-(length + 1) // BLOCK) * BLOCK
+    caches = LAYERS * 2 * WIDTH * (room + FRAMES)
+    assert counter.get_total_flops() == 2 * rows * (weights + ends + caches)
+
+
+@torch.no_grad()
+def test_a_cache_takes_at_most_a_block_more_than_it_holds() -> None:
+    made = decoder()
+    for length in LENGTHS:
+        state = state_after(made, length, rows=2)
+        caches: tuple[KeyValueCache, ...] = state.own
+        for cache in caches:
+            held = 2 * length * WIDTH * 4
+            taken = cache.keys.numel() * cache.keys.element_size()
+            assert held <= taken < held + 2 * BLOCK * WIDTH * 4
+
+
+@torch.no_grad()
+def test_the_memory_is_projected_once_and_never_in_a_step() -> None:
+    made = decoder()
+    projected = []
+    for layer in made.layers:
+        layer.cross_attention.key_value.register_forward_hook(lambda *_: projected.append(1))
+    state = state_after(made, 3)
+    for _ in range(4):
+        made.step(frame(), state)
+    assert len(projected) == LAYERS
