@@ -9,13 +9,12 @@ from typing import Any
 from kokoro_core.durable.disk import (
     check_plain_name,
     open_regular,
-    sha256_of,
     sync,
     umask_mode,
     write_new,
 )
 from kokoro_core.durable.manifest import MANIFEST_NAME, FileRecord, Manifest
-from kokoro_core.durable.step import verify_files
+from kokoro_core.durable.reading_back import sync_and_hash
 from kokoro_core.outer_contracts import CheckpointError
 
 
@@ -38,27 +37,23 @@ def seal(folder: int, step: int, facts: Mapping[str, Any], score: float | None) 
     content = manifest.to_bytes()
     write_new(MANIFEST_NAME, content, folder)
     sync(folder)
-    _read_back(folder, manifest, content)
+    _check_read_back(folder, content)
     return manifest
 
 
 def _seal_file(name: str, folder: int) -> FileRecord:
-    """Give a file the umask's mode, hash it and bring it to the disk."""
+    """Give a file the umask's mode, bring it to the disk, and hash what is there."""
     check_plain_name(name)
     with open_regular(name, folder) as descriptor:
         os.fchmod(descriptor, umask_mode(folder))
-        record = FileRecord(os.fstat(descriptor).st_size, sha256_of(descriptor))
-        sync(descriptor)
-        if hasattr(os, "posix_fadvise"):  # so that reading back asks the disk, not the memory
-            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
-    return record
+        sha256 = sync_and_hash(name, descriptor)
+        return FileRecord(os.fstat(descriptor).st_size, sha256)
 
 
-def _read_back(folder: int, manifest: Manifest, content: bytes) -> None:
+def _check_read_back(folder: int, content: bytes) -> None:
     with open_regular(MANIFEST_NAME, folder) as descriptor:
         found = os.read(descriptor, len(content) + 1)
     if found != content:
         raise CheckpointError(
             f"`{MANIFEST_NAME}` reads back as something else than was written; the disk is failing."
         )
-    verify_files(folder, manifest)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import random
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -259,19 +261,24 @@ def test_a_save_that_is_interrupted_leaves_nothing_behind(tmp_path: Path) -> Non
 
 def test_what_reads_back_as_something_else_is_not_saved(tmp_path: Path) -> None:
     """A disk that keeps another byte than it was given is found before anything is removed."""
-    from kokoro_core.durable import sealing
-
     save(tmp_path, 1, keep_last=1)
-    real = sealing.sync
 
-    def fail_to_keep(descriptor: int) -> None:
-        real(descriptor)
-        path = Path(os.readlink(f"/dev/fd/{descriptor}"))
-        if path.name == "model.safetensors":
-            flip(path)
+    def fail_to_keep(descriptor: int, start: int, length: int, advice: int) -> None:
+        """Change what is on the disk, where what is in memory is to be forgotten."""
+        if advice == os.POSIX_FADV_DONTNEED:
+            flip(Path(os.readlink(f"/dev/fd/{descriptor}")))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sealing, "sync", fail_to_keep)
-        with pytest.raises(CheckpointError, match="has another content than when it was written"):
+        patch.setattr(os, "posix_fadvise", fail_to_keep)
+        with pytest.raises(CheckpointError, match="reads back as something else than was written"):
             save(tmp_path, 2, keep_last=1)
     assert newest_of(tmp_path) == (1, [])
+
+
+@pytest.mark.parametrize("extra", [-1, 0, 1, 12345])
+def test_a_file_of_several_pieces_has_the_hash_of_its_whole(tmp_path: Path, extra: int) -> None:
+    content = random.Random(extra).randbytes(2 * 4 * 2**20 + extra)
+    step = StepFolder(tmp_path).save(1, lambda path: (path / "a").write_bytes(content), facts={})
+    assert step.manifest.files["a"].sha256 == hashlib.sha256(content).hexdigest()
+    assert step.manifest.files["a"].size == len(content)
+    step.verify()
