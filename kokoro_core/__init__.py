@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from kokoro_core.adapting import Adapt, vocabulary_by_symbol
     from kokoro_core.api import KokoroModel
     from kokoro_core.assembly import assemble
     from kokoro_core.spec.audio import AudioSettings
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from registry import hookimpl
 
 _HOME = {
+    "Adapt": "kokoro_core.adapting",
     "AudioSettings": "kokoro_core.spec.audio",
     "KokoroModel": "kokoro_core.api",
     "ModelSpec": "kokoro_core.spec.model_spec",
@@ -26,9 +28,11 @@ _HOME = {
     "assemble": "kokoro_core.assembly",
     "hookimpl": "registry",
     "load_spec": "kokoro_core.spec.load",
+    "vocabulary_by_symbol": "kokoro_core.adapting",
 }
 
 __all__ = [
+    "Adapt",
     "AudioSettings",
     "KokoroModel",
     "ModelSpec",
@@ -37,6 +41,7 @@ __all__ = [
     "assemble",
     "hookimpl",
     "load_spec",
+    "vocabulary_by_symbol",
 ]
 
 

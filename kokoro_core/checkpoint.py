@@ -154,6 +154,10 @@ def spec_inside(path: Path, metadata: Mapping[str, Any], plugins: Plugins) -> Mo
         CheckpointError: It holds none, or is of another format.
         SpecError: The spec needs components that are not installed.
     """
+    if "shard" in metadata and "spec" not in metadata:
+        raise CheckpointError(
+            f"`{path}` is a part of a checkpoint; load `{metadata.get('index')}` beside it."
+        )
     version, spec = metadata.get("format_version"), metadata.get("spec")
     if type(version) is not int or version != FORMAT_VERSION:
         raise CheckpointError(
