@@ -33,7 +33,10 @@ LONG = (
 """Commands, by words that they contain, that run for minutes or need what the page has not made;
 they are parsed by the real command line and not run."""
 
-ELSEWHERE = (("python", "-m", "pytest"),)
+ELSEWHERE = (
+    ("python", "-m", "pytest"),
+    ("KOKORO_FAULTS=release", "python", "-m", "pytest", "tests/durable"),
+)
 """Commands that run tests: the suite runs as a whole, and the test of the third-party package runs
 those of the package that docs/plugins.md shows."""
 
