@@ -67,6 +67,21 @@ class Inputs:
             {name: each[:, : ends[name]] for name, each in alone.padding.items()},
         )
 
+    def wider(self, steps: int) -> Inputs:
+        """Return the same with more padding behind every tensor that has steps, filled with 1."""
+
+        def longer(tensor: Tensor) -> Tensor:
+            shape = (tensor.shape[0], steps, *tensor.shape[2:])
+            return torch.cat([tensor, tensor.new_ones(shape)], 1)
+
+        tensors = {
+            name: longer(each) if name in self.padding else each
+            for name, each in self.tensors.items()
+        }
+        if "durations" in tensors:
+            tensors["durations"][:, -steps:] = 0
+        return Inputs(tensors, {name: longer(each) for name, each in self.padding.items()})
+
     def detached(self) -> Inputs:
         """Return copies that share no memory with these."""
         copies = {name: each.detach().clone() for name, each in self.tensors.items()}

@@ -39,6 +39,7 @@ STEPS = Cases(
         Decoding(RaggedBatch((1, 1)), ONE_BY_ONE),
         Decoding(RaggedBatch((5,)), ONE_BY_ONE),
         Decoding(RaggedBatch((2, 5, 1), extra=1), ONE_BY_ONE),
+        Decoding(RaggedBatch((40, 30)), 2 * ONE_BY_ONE),
     ),
     _one_by_one,
 )
@@ -49,12 +50,16 @@ DECODINGS = Cases(
         Decoding(RaggedBatch((5,)), (Move("step", 5),)),
         Decoding(RaggedBatch((5,)), (Move("step", 2), Move("step", 3))),
         Decoding(RaggedBatch((5,)), (Move("step", 1), Move("fork", rows=(0,)))),
-        Decoding(RaggedBatch((4, 6)), (Move("step", 3), Move("keep", rows=(1, 0)))),
+        Decoding(RaggedBatch((5,)), (Move("step", 1), Move("fork", rows=(0,)), *ONE_BY_ONE)),
+        Decoding(RaggedBatch((4, 6)), (Move("step", 2), Move("keep", rows=(0, 1)), *ONE_BY_ONE)),
+        Decoding(RaggedBatch((4, 6)), (Move("step", 2), Move("fork", rows=(0, 1)), *ONE_BY_ONE)),
         Decoding(
-            RaggedBatch((2, 5, 1), extra=1),
+            RaggedBatch((6, 9, 7), extra=1),
             (
                 Move("step", 2),
                 Move("fork", rows=(2, 0, 0)),
+                Move("step", 1),
+                Move("keep", rows=(1,)),
                 Move("step", 1),
                 Move("fork", rows=(1,)),
             ),

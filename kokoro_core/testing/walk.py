@@ -22,8 +22,8 @@ class Move:
 
     Attributes:
         kind: Make groups of frames; or select rows and go on with the copy (``fork``), or with the
-            original (``keep``). The one that is left is then led astray, so that memory that both
-            share is spoilt.
+            original (``keep``). What is left behind is fed other frames after each step, so that
+            memory that both share is spoilt.
         groups: Groups of frames of a ``step``.
         rows: Rows that a copy has, any number of times and in any order.
     """
@@ -66,6 +66,7 @@ class Walk:
         side = probe.side_inputs(inputs, mel_padding)
         self.state = self.decoder.init_state(memory, memory_padding, self.fed.shape[1], **side)
         self.rows = list(range(len(batch.lengths)))
+        self.left_behind: list[tuple[Any, list[int]]] = []
         self.made = 0
 
     @property
@@ -94,8 +95,11 @@ class Walk:
     def _step(self, groups: int) -> None:
         if groups == 0:
             return
-        mel, stop_logits = self.decoder.step(self._frames(groups), self.state)
         first = self.made * self.group
+        with torch.no_grad():
+            mel, stop_logits = self.decoder.step(self._frames(groups, self.rows), self.state)
+            for state, rows in self.left_behind:
+                self.decoder.step(1 - self._frames(groups, rows), state)
         self.made += groups
         for name, got in (("mel", mel), ("stop_logits", stop_logits)):
             self._compare(name, got, first)
@@ -103,17 +107,16 @@ class Walk:
     def _part(self, move: Move) -> None:
         rows = [row % len(self.rows) for row in move.rows] or [0]
         copy = self.state.select(torch.tensor(rows))
-        left, gone = (self.state, copy) if move.kind == "keep" else (copy, self.state)
-        if self.left:
-            of_gone = rows if move.kind == "keep" else list(range(len(self.rows)))
-            self.decoder.step(1 - self._frames(1)[of_gone], gone)
-        if move.kind == "fork":
-            self.rows = [self.rows[row] for row in rows]
-        self.state = left
+        of_copy = [self.rows[row] for row in rows]
+        if move.kind == "keep":
+            self.left_behind.append((copy, of_copy))
+        else:
+            self.left_behind.append((self.state, self.rows))
+            self.state, self.rows = copy, of_copy
 
-    def _frames(self, groups: int) -> Tensor:
+    def _frames(self, groups: int, rows: list[int]) -> Tensor:
         first = self.made * self.group
-        return self.fed[self.rows][:, first : first + groups * self.group]
+        return self.fed[rows][:, first : first + groups * self.group]
 
     def _compare(self, name: str, got: Tensor, first: int) -> None:
         expected = self.whole.tensors[name][self.rows][:, first : first + got.shape[1]]

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from kokoro_core.contracts import AutoregressiveDecoder
+from kokoro_core.contracts import AutoregressiveDecoder, ParallelDecoder
 from kokoro_core.masks import zero_padding
 from kokoro_core.nn.shift import shift_right
 from kokoro_core.testing.batches import RaggedBatch
@@ -52,6 +52,25 @@ def causality(subject: Subject, batch: RaggedBatch) -> None:
             heard = told.detach().abs().amax(2)[~before.padding_mask[:, first : first + group]]
             limit = tolerance_of(before.tensors["mel"])
             assert bool((heard > limit).all()), f"step {first} must know frame {frame}"
+
+
+@check(
+    "infer-equals-forward",
+    cases=BATCHES,
+    slots=SLOT,
+    skip=lambda subject: (
+        None
+        if isinstance(subject.component, ParallelDecoder)
+        else "it makes frames in steps; `step-equals-forward` is its check"
+    ),
+    bug="a decoder that is told its target in training, and is lost without it",
+)
+def infer_equals_forward(subject: Subject, batch: RaggedBatch) -> None:
+    """A parallel decoder without losses of its own makes from memory alone what training makes."""
+    outputs = subject.probe.run(subject.probe.inputs(batch))
+    if not outputs.losses:
+        promise = "`mel` must be what `infer` makes, which is not told the target"
+        assert_same(outputs.tensors["mel"], outputs.tensors["inferred"], promise)
 
 
 @check(

@@ -24,6 +24,7 @@ def frames_not_negative(subject: Subject, batch: RaggedBatch) -> None:
     for scale in (1.0, 30.0):
         inputs = subject.probe.inputs(batch).mapped(lambda each: each * scale)  # noqa: B023
         frames = subject.probe.run(inputs).tensors["frames"]
+        assert bool(frames.isfinite().all()), "`frames` must be finite"
         assert bool((frames >= 0).all()), f"`frames` must not be negative, as {frames.min()} is"
         padding = frames[inputs.padding["hidden"]]
         assert bool((padding == 0).all()), "`frames` must be 0 at padding"

@@ -98,9 +98,9 @@ def _training_outputs(probe: Any, inputs: Any) -> Any:
 )
 def untied(subject: Subject, data: Nothing) -> None:
     """No two names of the state share memory, and no module stands at two places."""
-    component = subject.build()
     owners: dict[int, str] = {}
-    for name, tensor in component.state_dict().items():
+    # As it is built: a move to another dtype parts what shares memory.
+    for name, tensor in subject.built().state_dict().items():
         place = tensor.untyped_storage().data_ptr()
         if tensor.numel() == 0:
             continue

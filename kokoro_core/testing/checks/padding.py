@@ -132,6 +132,8 @@ def empty_row(subject: Subject, batch: RaggedBatch) -> None:
     clean, got = probe.run(inputs), probe.run(more)
     for name, tensor in got.tensors.items():
         assert bool(tensor.isfinite().all()), f"`{name}` must be finite with an empty row"
+    for name, loss in got.losses.items():
+        assert bool(loss.isfinite()), f"the loss `{name}` must be finite with an empty row"
     others = probe.run(with_empty_row(inputs).select([*range(inputs.rows)]))
     assert_same_outputs(others, clean, "must be the same without the empty row")
     for name, tensor in clean.tensors.items():

@@ -47,9 +47,8 @@ def position_offset(subject: Subject, data: PositionCase) -> None:
     late_q, late_k = encoding.rotate(q[:, :, start:], k, late, every)
     assert_same(late_q, turned_q[:, :, start:], "`rotate` must know the queries' positions")
     assert_same(late_k, turned_k, "`rotate` must know the keys' positions")
-    few, _ = encoding.rotate(k[:, :, start:], q[:, :, start:], late, late)
-    whole, _ = encoding.rotate(k, q, every, every)
-    assert_same(few, whole[:, :, start:], "`rotate` must know the keys' positions")
+    _, few_k = encoding.rotate(q[:, :, start:], k[:, :, start:], late, late)
+    assert_same(few_k, turned_k[:, :, start:], "`rotate` must know the keys' positions")
     late_bias, bias = encoding.bias(late, every), encoding.bias(every, every)
     _assert_slice("bias", late_bias, bias, start)
     _assert_slice(
@@ -83,22 +82,36 @@ def positions_of_rows(subject: Subject, data: PositionCase) -> None:
     encoding = subject.component
     x, q, k = vectors(subject, data)
     every = torch.arange(data.length)
-    positions = torch.stack([every, every.flip(0)])
-    added, (turned, turned_k) = (
-        encoding.add(x, positions),
-        encoding.rotate(q, k, positions, positions),
-    )
-    bias = encoding.bias(positions, positions)
+    # A row in reverse order would have the distances of the other: those of this one are its own.
+    positions = torch.stack([every, every.roll(1)])
+    given = (x, q, k, (q @ k.transpose(2, 3)).softmax(3))
+    together = _asked(encoding, given, positions)
     for row, own in enumerate(positions):
         one = slice(row, row + 1)
-        assert_same(added[row], encoding.add(x[one], own)[0], "`add` must follow the row")
-        alone, alone_k = encoding.rotate(q[one], k[one], own, own)
-        assert_same(turned[row], alone[0], "`rotate` must follow the row")
-        assert_same(turned_k[row], alone_k[0], "`rotate` must follow the row")
-        expected = encoding.bias(own, own)
-        assert (bias is None) == (expected is None), "a bias must not come and go with positions"
-        if bias is not None and expected is not None:
-            assert_same(bias[row], expected, "`bias` must follow the row")
+        alone = _asked(encoding, tuple(each[one] for each in given), own)
+        for name, expected in alone.items():
+            got = together[name]
+            assert (got is None) == (expected is None), f"`{name}` must not come and go"
+            if got is not None and expected is not None:
+                own_row = expected if name == "bias" else expected[0]
+                assert_same(got[row], own_row, f"`{name}` must follow the row")
+
+
+def _asked(encoding: Any, given: tuple[Tensor, ...], positions: Tensor) -> dict[str, Tensor | None]:
+    """Return by name what an encoding answers for x, queries, keys and weights.
+
+    A bias has a batch axis only if the positions have.
+    """
+    x, q, k, weights = given
+    turned_q, turned_k = encoding.rotate(q, k, positions, positions)
+    return {
+        "add": encoding.add(x, positions),
+        "rotate": turned_q,
+        "rotate of keys": turned_k,
+        "bias": encoding.bias(positions, positions),
+        "content_bias": encoding.content_bias(q, positions, positions),
+        "values": encoding.values(weights, positions, positions),
+    }
 
 
 @check(
@@ -112,6 +125,10 @@ def position_limit(subject: Subject, data: Nothing) -> None:
     encoding = subject.component
     if encoding.max_len is None:
         encoding.check_length(10**6)
+        far = torch.tensor([10**5, 10**6 - 1])
+        found = fingerprints(encoding, subject.sizes.hidden_dim, far, subject.dtype)
+        assert bool(found.isfinite().all()), "far positions must give numbers"
+        encoding.bias(far, far)
         return
     encoding.check_length(encoding.max_len)
     said = _refusal(encoding, encoding.max_len + 1)
@@ -212,7 +229,7 @@ def position_accuracy(subject: Subject, data: Nothing) -> None:
     for promise in ("as exact in float32", "as exact after bfloat16 and back"):
         got = fingerprints(moved, width, positions, torch.float32).double()
         off = float((got - expected).abs().max())
-        assert off < 2e-3, f"far positions must be {promise}, not off {off:.3g}"
+        assert off < 1e-3, f"far positions must be {promise}, not off {off:.3g}"
         moved = moved.to(torch.bfloat16).float()
         moved.load_state_dict(weights)
 
@@ -228,18 +245,26 @@ def position_neutral(subject: Subject, data: PositionCase) -> None:
     encoding = subject.component
     x, q, k = vectors(subject, data)
     every = torch.arange(data.length)
-    given = {"x": x, "q": q, "k": k, "positions": every}
-    kept = {name: each.clone() for name, each in given.items()}
+    given = (x, q, k, (q @ k.transpose(2, 3)).softmax(3))
+    kept = [each.clone() for each in given]
     before = torch.get_rng_state()
-    first = (encoding.add(x, every), *encoding.rotate(q, k, every, every))
-    second = (encoding.add(x, every), *encoding.rotate(q, k, every, every))
+    first = _asked(encoding, given, every)
+    for name, tensor, was in zip(("x", "q", "k", "weights"), given, kept, strict=True):
+        assert torch.equal(tensor, was), f"`{name}` must not be written to"
+    second = _asked(encoding, given, every)
+    trained = _asked(subject.build().train(), given, every)
     assert torch.equal(before, torch.get_rng_state()), "no random number must be drawn"
-    for name, tensor in given.items():
-        assert torch.equal(tensor, kept[name]), f"`{name}` must not be written to"
-    for name, got, again, source in zip(("add", "q", "k"), first, second, (x, q, k), strict=True):
-        assert got.shape == source.shape, f"`{name}` must keep the shape"
-        assert got.dtype == source.dtype, f"`{name}` must keep the dtype {source.dtype}"
-        assert torch.equal(got, again), f"`{name}` must be the same each time"
-    norms = [each.norm(dim=3) for each in (q, k)]
-    for turned, norm in zip(first[1:], norms, strict=True):
-        assert_same(turned.norm(dim=3), norm, "`rotate` must keep lengths")
+    assert torch.equal(every, torch.arange(data.length)), "`positions` must not be written to"
+    for name, got in first.items():
+        for answers, when in ((second, "each time"), (trained, "in training")):
+            other = answers[name]
+            assert (other is None) == (got is None), f"`{name}` must not come and go {when}"
+            same = got is None or other is None or torch.equal(got, other)
+            assert same, f"`{name}` must be the same {when}"
+    for name, source in (("add", x), ("rotate", q), ("rotate of keys", k)):
+        answer = first[name]
+        assert answer is not None, f"`{name}` must answer"
+        assert answer.shape == source.shape, f"`{name}` must keep the shape"
+        assert answer.dtype == source.dtype, f"`{name}` must keep the dtype {source.dtype}"
+        if name != "add":
+            assert_same(answer.norm(dim=3), source.norm(dim=3), "`rotate` must keep lengths")

@@ -7,12 +7,15 @@ from typing import Any
 
 import torch
 
+from kokoro_core.contracts import AutoregressiveDecoder
 from kokoro_core.testing.batches import RaggedBatch
 from kokoro_core.testing.cases import BATCHES, ONE_BATCH
 from kokoro_core.testing.check import check
 from kokoro_core.testing.compare import assert_identical, assert_same_outputs, tolerance_of
 from kokoro_core.testing.inputs import Outputs
+from kokoro_core.testing.probes import Probe
 from kokoro_core.testing.subject import Subject
+from kokoro_core.testing.walk import Decoding, Move, walk
 
 
 @check(
@@ -31,6 +34,8 @@ def repeatable(subject: Subject, batch: RaggedBatch) -> None:
     second = probe.run(inputs)
     torch.set_rng_state(before)
     probe.run(inputs)
+    if isinstance(probe.component, AutoregressiveDecoder):
+        walk(probe, Decoding(batch, (Move("step"),)))
     assert torch.equal(torch.get_rng_state(), before), "evaluation must draw no random number"
     for name, tensor in first.tensors.items():
         assert_identical(second.tensors[name], tensor, f"`{name}` must be the same each time")
@@ -59,6 +64,22 @@ def inputs_unchanged(subject: Subject, batch: RaggedBatch) -> None:
         for name, tensor in outputs.tensors.items():
             owner = memory.get(tensor.untyped_storage().data_ptr())
             assert owner is None, f"`{name}` must not share the memory of the input `{owner}`"
+    if isinstance(subject.component, AutoregressiveDecoder):
+        _assert_steps_write_nothing(subject.probe, batch)
+
+
+def _assert_steps_write_nothing(probe: Probe, batch: RaggedBatch) -> None:
+    inputs = probe.inputs(batch)
+    memory, padding_mask = inputs.tensors["memory"], inputs.padding["memory"]
+    frames = inputs.tensors["mel_specs"][:, :1].repeat(1, probe.component.reduction_factor, 1)
+    given = {"memory": memory, "the memory's padding mask": padding_mask, "frames": frames}
+    kept = {name: each.clone() for name, each in given.items()}
+    side = probe.side_inputs(inputs, inputs.padding["mel_specs"])
+    with torch.no_grad():
+        state = probe.component.init_state(memory, padding_mask, frames.shape[1], **side)
+        probe.component.step(frames, state)
+    for name, each in given.items():
+        assert_identical(each, kept[name], f"decoding in steps must not write to `{name}`")
 
 
 @check(

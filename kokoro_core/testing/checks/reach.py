@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import torch
 from torch import Tensor
 
@@ -45,7 +47,8 @@ def _assert_reached(
 ) -> None:
     assert gradient is not None, f"`{name}` must reach the output"
     assert bool(gradient.isfinite().all()), f"the gradient of `{name}` must be finite"
-    reached = (gradient != 0).flatten(2).any(-1)
+    # (B, T) or (B, T, C) -> (B, T)
+    reached = (gradient != 0).view(*gradient.shape[:2], -1).any(-1)
     assert not bool(reached[padding_mask].any()), f"`{name}` must not matter at padding"
     # (draws · B, T) -> (draws, B, T) -> (B, T)
     anywhere = reached.view(DRAWS, -1, reached.shape[1]).any(0)
@@ -119,7 +122,7 @@ def _told_by_gradient(probe: Probe, inputs: Inputs, name: str) -> Tensor:
     (gradient,) = torch.autograd.grad(total, copies.tensors[name], allow_unused=True)
     if gradient is None:
         return torch.zeros(steps, copies.tensors[name].shape[1], dtype=torch.bool)
-    return (gradient != 0).flatten(2).any(-1)
+    return (gradient != 0).view(*gradient.shape[:2], -1).any(-1)
 
 
 def _only(outputs: Outputs, kept: Tensor) -> Outputs:
@@ -141,6 +144,28 @@ def _told_by_change(probe: Probe, inputs: Inputs, name: str) -> Tensor:
     return told.T
 
 
+@check(
+    "context",
+    cases=ONE_BATCH,
+    slots=("postnet",),
+    skip=lambda subject: (
+        "its `context` is all frames" if subject.component.context is None else None
+    ),
+    bug="a mel that is refined in pieces, and has a seam at each",
+)
+def context(subject: Subject, batch: RaggedBatch) -> None:
+    """A refined frame depends on no frame that is farther than the postnet's `context`."""
+    probe, far = subject.probe, subject.component.context
+    steps = 2 * far + 3
+    draws = [probe.inputs(RaggedBatch((steps,), 0, seed)) for seed in _seeds(batch)]
+    told = torch.stack([_told(probe, each, probe.first) for each in draws]).any(0)
+    distance = (torch.arange(steps) - torch.arange(steps).unsqueeze(1)).abs()
+    beyond = distance[told & (distance > far)]
+    assert not len(beyond), (
+        f"`context` must cover what a frame depends on: frames {int(beyond.max())} away, not {far}"
+    )
+
+
 def _free(subject: Subject) -> str | None:
     return "declares `position_free`" if subject.capabilities.position_free else None
 
@@ -153,9 +178,11 @@ def _free(subject: Subject) -> str | None:
     bug="speechbrain#2276: an inverted mask made all positions 0, and nobody heard it",
 )
 def order_matters(subject: Subject, batch: RaggedBatch) -> None:
-    """The steps of a row in another order give other results, not the same in another order."""
-    assert _order_matters(subject, batch), (
-        "the order of the steps must matter, or the component must declare `position_free`"
+    """Any two different steps of a row that change places give other results, not the same ones."""
+    same = _exchanges_that_do_not_matter(subject, batch)
+    assert not same, (
+        f"steps {same[0][0]} and {same[0][1]} must not be free to change places, or the component "
+        f"must declare `position_free`"
     )
 
 
@@ -168,41 +195,52 @@ def order_matters(subject: Subject, batch: RaggedBatch) -> None:
 )
 def order_does_not_matter(subject: Subject, batch: RaggedBatch) -> None:
     """A component that declares `position_free` does not know the order of its steps."""
-    assert not _order_matters(subject, batch), (
+    assert _exchanges_that_do_not_matter(subject, batch), (
         "the order of the steps must not matter to a component that declares `position_free`"
     )
 
 
-def _order_matters(subject: Subject, batch: RaggedBatch) -> bool:
+def _exchanges_that_do_not_matter(subject: Subject, batch: RaggedBatch) -> list[tuple[int, int]]:
+    """Return which two steps may change places, if all that follows is that results do as well."""
     probe = subject.probe
-    alone = probe.inputs(RaggedBatch((max(batch.lengths),), 0, batch.seed)).row(0)
-    inputs = _same_target(alone)
+    inputs = _same_target(probe.inputs(RaggedBatch((max(batch.lengths),), 0, batch.seed)), probe)
     name = {"decoder": "memory"}.get(subject.slot, probe.first)
-    steps = inputs.tensors[name].shape[1]
-    before = probe.run(inputs)
-    turns = ([*range(1, steps), 0], [*reversed(range(steps))], [1, 0, *range(2, steps)])
-    return any(
-        not torch.allclose(after, expected, rtol=0, atol=1e-6)
-        for order in turns
-        for after, expected in _turned(probe, inputs, name, order, before)
-    )
+    source = inputs.tensors[name]
+    pairs = [
+        (first, second)
+        for first, second in combinations(range(source.shape[1]), 2)
+        if not torch.equal(source[:, first], source[:, second])
+    ]
+    orders = torch.stack([_exchanged(source.shape[1], pair) for pair in pairs])
+    # (1, T, ...) -> (pairs, T, ...): a row for each two steps that change places
+    rows = inputs.select([0] * len(pairs))
+    after = probe.run(rows.changed(**_moved(probe, inputs, name, orders)))
+    parallel = isinstance(probe.component, (Encoder, ParallelDecoder))
+    same = torch.ones(len(pairs), dtype=torch.bool)
+    for output, before in probe.run(inputs).tensors.items():
+        followed = before[0][orders] if parallel else before.expand_as(after.tensors[output])
+        off = (after.tensors[output] - followed).detach().abs().flatten(1).amax(1)
+        same = same & (off <= 1e-6)
+    return [pair for pair, free in zip(pairs, same.tolist(), strict=True) if free]
 
 
-def _same_target(inputs: Inputs) -> Inputs:
+def _moved(probe: Probe, inputs: Inputs, name: str, orders: Tensor) -> dict[str, Tensor]:
+    """Return an input, and the side inputs of each step of it, in each order."""
+    looks = probe.capabilities.side_inputs.items()
+    of_steps = [each for each, said in looks if said.per == "step" and each in inputs.tensors]
+    beside = of_steps if name == probe.first else []
+    # (1, T, ...) -> (orders, T, ...)
+    return {each: inputs.tensors[each][0][orders] for each in (name, *beside)}
+
+
+def _exchanged(steps: int, pair: tuple[int, int]) -> Tensor:
+    order = torch.arange(steps)
+    order[list(pair)] = order[list(reversed(pair))]
+    return order
+
+
+def _same_target(inputs: Inputs, probe: Probe) -> Inputs:
     """Return the inputs with a target that is 0 everywhere, which has no order of its own."""
     if "mel_specs" not in inputs.tensors:
         return inputs
     return inputs.changed(mel_specs=torch.zeros_like(inputs.tensors["mel_specs"]))
-
-
-def _turned(
-    probe: Probe, inputs: Inputs, name: str, order: list[int], before: Outputs
-) -> list[tuple[Tensor, Tensor]]:
-    """Return what steps in another order give, and what they would give if order did not matter."""
-    after = probe.run(inputs.changed(**{name: inputs.tensors[name][:, order]}))
-    parallel = isinstance(probe.component, (Encoder, ParallelDecoder))
-    followed = order if parallel else None
-    return [
-        (tensor, before.tensors[output][:, followed] if followed else before.tensors[output])
-        for output, tensor in after.tensors.items()
-    ]

@@ -10,26 +10,31 @@ from kokoro_core.testing.batches import RaggedBatch
 from kokoro_core.testing.cases import DURATIONS, DurationRows
 from kokoro_core.testing.check import check
 from kokoro_core.testing.compare import assert_identical, assert_same
+from kokoro_core.testing.inputs import Inputs
+from kokoro_core.testing.probes import Probe
 from kokoro_core.testing.subject import Subject
 
 SLOT = ("regulator",)
 
 
-def planned(subject: Subject, data: DurationRows, channels: int) -> tuple[Tensor, Tensor, Plan]:
+def planned(
+    subject: Subject, data: DurationRows, channels: int, probe: Probe | None = None
+) -> tuple[Tensor, Tensor, Plan]:
     """Return vectors (B, N, channels), the durations (B, N), and a plan for them."""
+    probe = probe or subject.probe
     batch = RaggedBatch(tuple(len(row) for row in data.rows), 1, data.seed)
     durations = torch.zeros(len(data.rows), batch.width, dtype=torch.int64)
     for row, frames in enumerate(data.rows):
         durations[row, : len(frames)] = torch.tensor(frames)
     longest = max(sum(row) for row in data.rows)
     num_frames = None if data.extra is None else longest + data.extra
-    hidden = batch.floats(subject.sizes.hidden_dim).to(subject.dtype)
-    inputs = subject.probe.with_side_inputs(
-        batch, type(subject.probe.inputs(batch))({"hidden": hidden}, {"hidden": batch.padding_mask})
+    hidden = probe.floats(batch, subject.sizes.hidden_dim)
+    inputs = probe.with_side_inputs(
+        batch, Inputs({"hidden": hidden}, {"hidden": batch.padding_mask})
     )
-    side = subject.probe.side_inputs(inputs)
-    plan = subject.component.plan(hidden, durations, batch.padding_mask, num_frames, **side)
-    return batch.floats(channels, stream=5).to(subject.dtype), durations, plan
+    side = probe.side_inputs(inputs)
+    plan = probe.component.plan(hidden, durations, batch.padding_mask, num_frames, **side)
+    return probe.floats(batch, channels, stream=5), durations, plan
 
 
 @check(
@@ -136,6 +141,28 @@ def plan_gradient(subject: Subject, data: DurationRows) -> None:
     if not subject.capabilities.blends:
         expected = durations.unsqueeze(2).expand_as(x).to(x.dtype)
         assert_same(x.grad, expected, "the gradient of a phoneme must be its duration")
+
+
+@check(
+    "plan-in-half",
+    cases=DURATIONS.of(DurationRows(((300, 1, 2, 400), (1, 700)))),
+    slots=SLOT,
+    skip=lambda subject: (
+        None if subject.capabilities.low_precision else "declares `low_precision=False`"
+    ),
+    bug="frames counted in bfloat16, which knows whole numbers up to 256",
+)
+def plan_in_half(subject: Subject, data: DurationRows) -> None:
+    """In bfloat16 a long row has the frames of the same phonemes as in float64."""
+    half = subject.probe.on(subject.build().to(torch.bfloat16), torch.bfloat16)
+    blends = []
+    for probe in (subject.probe, half):
+        _, durations, made = planned(subject, data, 1, probe)
+        identity = torch.eye(durations.shape[1], dtype=probe.dtype)
+        blend = probe.component.expand(made, identity.expand(len(durations), -1, -1))
+        blends.append(blend.double())
+    off = float((blends[0] - blends[1]).abs().max())
+    assert off < 0.02, f"shares of phonemes must be the same in bfloat16, not off {off:.3g}"
 
 
 @check(

@@ -124,6 +124,30 @@ def _assert_rows_alone(probe: Probe, batch: RaggedBatch, promise: str) -> None:
 
 
 @check(
+    "more-padding",
+    cases=BATCHES,
+    bug="EveryVoice PR#887, NVIDIA/tacotron2#244: losses, and statistics, that count padding",
+)
+def more_padding(subject: Subject, batch: RaggedBatch) -> None:
+    """More padding behind all rows changes no valid output and no loss, in training as well."""
+    inputs = subject.probe.inputs(batch)
+    for training in (False, True):
+        # A probe of its own for each call: in training a component may keep statistics.
+        plain, wide = (
+            subject.probe_of(subject.build().train(training)).run(each)
+            for each in (inputs, inputs.wider(3))
+        )
+        valid = ~plain.padding_mask
+        steps = valid.shape[1]
+        for name, tensor in plain.tensors.items():
+            got = wide.tensors[name][:, :steps]
+            assert_same(got[valid], tensor[valid], f"`{name}` must not change with more padding")
+        for name, loss in plain.losses.items():
+            promise = f"the loss `{name}` must not change with more padding"
+            assert_same(wide.losses[name], loss, promise)
+
+
+@check(
     "permutation",
     cases=BATCHES,
     bug="ming024/FastSpeech2#55: a reshape that mixes rows of different lengths",
