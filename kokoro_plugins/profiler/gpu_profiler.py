@@ -26,8 +26,8 @@ _logger = logging.getLogger(__name__)
 class GpuProfiler(Profiler):
     """Measures time and memory of each slot's entry points and of the model's own methods.
 
-    It wraps methods on the instances, since a module's hooks never fire for `step` and fire again
-    when a checkpointed layer is recomputed; what runs in a backward pass is in rows of its own.
+    It wraps methods, since a module's hooks never fire for `step` and fire again when a
+    checkpointed layer is recomputed; what runs in a backward pass is in rows of its own.
     Attaching restarts the device's peak counter at each call's begin and end.
 
     Args:
@@ -74,11 +74,12 @@ class GpuProfiler(Profiler):
                 "or take a second profiler."
             )
         targets = list(entry_points(model, nested=self._nested))
-        inner = layers(model) if self._layers else []
+        if self._layers:
+            targets += layers(model)
         recorder = self._recorder_on(device_of(model))
         self._watch = Watch(recorder=recorder, trace=self._wants_trace)
         try:
-            with self._tracing(), self._watch.over(targets, inner), self._counting(model, recorder):
+            with self._tracing(), self._watch.over(targets), self._counting(model, recorder):
                 yield self
         finally:
             self._watch = None

@@ -1,33 +1,25 @@
-"""Put wrappers around a model's entry points, on the instances, and take them off again."""
+"""Which methods of a model are watched, and what is done at each call."""
 
 from __future__ import annotations
 
-import functools
 import inspect
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import takewhile
-from typing import Any, NamedTuple, final
+from typing import Any, final
 
 from torch import nn
 from torch.autograd.profiler import record_function
 from torch.utils.module_tracker import ModuleTracker
 
 from kokoro_core.contracts import Component
-from kokoro_plugins.profiler.layers import Layer, layers_of, watched_layers
+from kokoro_plugins.profiler.layers import layers_of
 from kokoro_plugins.profiler.recorder import Recorder, RowKey
+from kokoro_plugins.profiler.wrapping import EntryPoint, wrapped
 
 MODEL = "model"
 METHODS = ("forward", "generate", "inference", "stream")
 """The methods of the model itself that are watched, where it has them."""
-
-
-class EntryPoint(NamedTuple):
-    """A method to watch: the slot's name, the instance and the method's name."""
-
-    slot: str
-    module: nn.Module
-    name: str
 
 
 def entry_points(model: nn.Module, *, nested: bool) -> Iterator[EntryPoint]:
@@ -52,8 +44,8 @@ def entry_points(model: nn.Module, *, nested: bool) -> Iterator[EntryPoint]:
             yield _entry_point(slot, component, name)
 
 
-def layers(model: nn.Module) -> list[Layer]:
-    """Return the layers of the model's components, named by their paths below the components."""
+def layers(model: nn.Module) -> list[EntryPoint]:
+    """Return the methods of the layers in the model's components."""
     return [
         layer for slot, component in _slots(model, False) for layer in layers_of(slot, component)
     ]
@@ -97,18 +89,17 @@ class Watch:
         self._on = True
 
     @contextmanager
-    def over(self, targets: Iterable[EntryPoint], layers: list[Layer]) -> Iterator[None]:
-        """Watch methods and layers within a block; afterwards all of them are as they were.
+    def over(self, targets: Iterable[EntryPoint]) -> Iterator[None]:
+        """Watch methods within a block; afterwards classes and instances are as they were.
 
         Raises:
             RuntimeError: Something was put over a wrapper and is still there at the end.
         """
-        with ExitStack() as undo:
-            undo.callback(self._stop)
-            for target in targets:
-                undo.enter_context(_replaced(target, self._wrapper(target)))
-            undo.enter_context(watched_layers(layers, self.measure))
-            yield
+        try:
+            with wrapped(targets, self._call):
+                yield
+        finally:
+            self._on = False
 
     @contextmanager
     def measure(self, slot: str, entry_point: str, *, resumed: bool = False) -> Iterator[None]:
@@ -117,24 +108,15 @@ class Watch:
         with self._range(f"{slot}.{entry_point}"), self._recorder.call(key, resumed=resumed):
             yield
 
-    def _stop(self) -> None:
-        self._on = False
-
     def _range(self, name: str) -> AbstractContextManager[Any]:
         return record_function(name) if self._trace else nullcontext()
 
-    def _wrapper(self, target: EntryPoint) -> Callable[..., Any]:
-        original = getattr(target.module, target.name)
-
-        @functools.wraps(original)
-        def watched(*args: Any, **kwargs: Any) -> Any:
-            if not self._on:
-                return original(*args, **kwargs)
-            with self.measure(target.slot, target.name):
-                result = original(*args, **kwargs)
-            return self._resumed(target, result) if inspect.isgenerator(result) else result
-
-        return watched
+    def _call(self, target: EntryPoint, method: Callable[[], Any]) -> Any:
+        if not self._on:  # whoever has kept a bound method still has the wrapper
+            return method()
+        with self.measure(target.slot, target.name):
+            result = method()
+        return self._resumed(target, result) if inspect.isgenerator(result) else result
 
     def _resumed(
         self, target: EntryPoint, items: Generator[Any, Any, Any]
@@ -151,24 +133,3 @@ class Watch:
             return (yield from items)
         finally:
             items.close()
-
-
-@contextmanager
-def _replaced(target: EntryPoint, wrapper: Callable[..., Any]) -> Iterator[None]:
-    """Put a wrapper on an instance and take it off again, leaving its `__dict__` as it was."""
-    attributes = vars(target.module)
-    had_own = target.name in attributes
-    own = attributes.get(target.name)
-    attributes[target.name] = wrapper
-    try:
-        yield
-    finally:
-        if attributes.get(target.name) is not wrapper:
-            raise RuntimeError(
-                f"`{target.name}` of `{target.slot}` was replaced while the profiler was attached; "
-                f"take off what was put there before the profiler's block ends."
-            )
-        if had_own:
-            attributes[target.name] = own
-        else:
-            del attributes[target.name]

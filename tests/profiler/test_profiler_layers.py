@@ -71,6 +71,31 @@ def test_every_layer_is_a_row_at_every_step_of_generation(speaker, batch):
     }
 
 
+def test_steps_are_seen_also_where_the_decoder_has_spoken_before(speaker, batch):
+    speaker.eval().generate(batch[0], durations=batch[2], stop_threshold=1.0)
+    profiler = GpuProfiler(layers=True)
+    with profiler.attach(speaker):
+        speaker.generate(batch[0], durations=batch[2], stop_threshold=1.0)
+    assert calls(profiler)["decoder.layers.1", "step", False] == 9
+
+
+def test_speaking_in_another_type_is_right_with_a_profiler_and_after_it(speaker, batch):
+    def speak():
+        speaker.eval()
+        options = {"durations": batch[2], "stop_threshold": 1.0, "dtype": torch.bfloat16}
+        return speaker.generate(batch[0], **options).mel
+
+    with GpuProfiler(layers=True, nested=True).attach(speaker):
+        watched = speak()
+    kept = speak()
+    torch.manual_seed(0)
+    other = KokoroModel.from_spec("small", overrides=TINY).eval()
+    other.load_state_dict(speaker.state_dict())
+    speaker = other
+    assert torch.equal(watched, speak())
+    assert torch.equal(kept, watched)
+
+
 def test_layers_that_checkpointing_runs_again_are_rows_of_their_own(batch):
     changes = {**TINY, "gradient_checkpointing": {"segments": 2}}
     speaker = KokoroModel.from_spec("small", overrides=changes)

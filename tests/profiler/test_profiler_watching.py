@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import inspect
 import weakref
 from collections import Counter
-from functools import partial
+from functools import partial, partialmethod
 
 import pytest
 import torch
@@ -34,8 +35,9 @@ def counts(profiler, *, recomputed=False):
 
 
 def dictionaries(model):
-    """Each module's `__dict__` as it is: names in order, values by identity."""
-    return [[(name, id(value)) for name, value in vars(each).items()] for each in model.modules()]
+    """The `__dict__` of each module and class as it is: names in order, values by identity."""
+    owners = [owner for each in model.modules() for owner in (each, *type(each).__mro__)]
+    return [[(name, id(value)) for name, value in vars(owner).items()] for owner in owners]
 
 
 def test_the_plugin_brings_the_profiler_under_its_name():
@@ -266,21 +268,80 @@ def test_two_profilers_nest_and_what_two_blocks_measure_adds_up(model, phoneme_i
     assert dictionaries(model) == before
 
 
-def test_a_wrapper_put_over_ours_and_left_there_is_an_error_and_ours_falls_silent(
-    model, phoneme_indices
-):
-    profiler, encoder = GpuProfiler(), model.acoustic.encoder
+def test_a_wrapper_put_over_ours_on_a_class_and_left_there_is_an_error(model, phoneme_indices):
+    profiler, before = GpuProfiler(), dictionaries(model)
 
     def replace_and_leave():
         with profiler.attach(model):
-            watched = encoder.forward
-            encoder.forward = partial(watched)
+            kind.forward = partialmethod(kind.forward)
+
+    kind = type(model.acoustic.encoder)
+    with pytest.raises(RuntimeError, match=r"`forward` of `encoder` was replaced while the prof"):
+        replace_and_leave()
+    assert dictionaries(model) == before
+
+
+def test_a_wrapper_put_over_ours_on_an_own_method_and_left_there_is_an_error(model):
+    encoder = model.acoustic.encoder
+    encoder.forward = partial(encoder.forward)
+
+    def replace_and_leave():
+        with GpuProfiler().attach(model):
+            encoder.forward = partial(encoder.forward)
 
     with pytest.raises(RuntimeError, match=r"`forward` of `encoder` was replaced while the prof"):
         replace_and_leave()
-    assert "step" not in vars(model.acoustic.decoder)
+
+
+def test_a_bound_method_that_is_kept_goes_on_without_the_profiler(model, phoneme_indices):
+    profiler = GpuProfiler()
+    with profiler.attach(model):
+        model.acoustic.encoder.forward = partial(model.acoustic.encoder.forward)
     model(phoneme_indices)
     assert counts(profiler) == {}
+
+
+def test_a_shallow_copy_does_its_own_work_and_is_counted_as_its_original(model, phoneme_indices):
+    positions = model.acoustic.encoder.positional_encoding
+    profiler = GpuProfiler(nested=True)
+    before = copy.copy(positions)
+    with profiler.attach(model):
+        for each in (before, copy.copy(positions)):
+            each.calls = Counter()
+            each.add(torch.zeros(1, 3, 4), torch.arange(3))
+            assert each.calls == {"positions.add": 1}
+    assert positions.calls == {}
+    assert counts(profiler) == {"encoder.positional_encoding.add": 2}
+
+
+def test_a_deep_copy_is_another_module_and_does_its_own_work(model, phoneme_indices):
+    profiler = GpuProfiler(nested=True)
+    with profiler.attach(model):
+        twin = copy.deepcopy(model.acoustic.decoder).double()
+        mask = torch.zeros(1, 2, dtype=torch.bool)
+        memory = torch.zeros(1, 2, 4, dtype=torch.float64)
+        assert twin(memory, mask, memory[..., :3], mask).mel.dtype is torch.float64
+    assert counts(profiler) == {}
+    twin.step(torch.zeros(1, 1, 3).double(), twin.init_state(memory, mask, 2))
+    assert counts(profiler) == {}
+
+
+def test_a_method_that_calls_the_one_of_its_base_class_is_counted_once(phoneme_indices):
+    class Base(Encoder):
+        def forward(self, phoneme_indices, padding_mask):
+            return phoneme_indices
+
+    class Derived(Base):
+        def forward(self, phoneme_indices, padding_mask):
+            return super().forward(phoneme_indices, padding_mask)
+
+    model = nn.Module()
+    model.encoder, model.other = Derived(), Base()
+    profiler = GpuProfiler()
+    with profiler.attach(model):
+        model.encoder(phoneme_indices, None)
+        model.other(phoneme_indices, None)
+    assert counts(profiler) == {"encoder.forward": 1, "other.forward": 1}
 
 
 class Liar(Encoder):
