@@ -16,6 +16,7 @@ from kokoro_core.layouts import floating_type, wrong_type
 from kokoro_core.outer_contracts import CheckpointError, TensorInfo
 from kokoro_core.spec.diff import Change
 from kokoro_core.spec.load import Source
+from kokoro_core.spec.problems import printable
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class Adaptation:
             lines.append(f"  {title}: {len(group)} tensors")
             if title != "taken":
                 lines += [f"    {each}" for each in _summary(group)]
-        return "\n".join(lines)
+        return "\n".join(map(printable, lines))
 
 
 def _summary(group: Mapping[str, str]) -> list[str]:

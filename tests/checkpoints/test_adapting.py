@@ -257,6 +257,12 @@ def test_the_list_is_printed_unless_it_goes_elsewhere(
     assert capsys.readouterr().out == f"{model.adaptation}\n"
 
 
+def test_the_list_does_no_harm_to_a_terminal(path: Path) -> None:
+    tiny(name="\x1b[2J").save(path)
+    _, report, _ = adapted(path, overrides={"name": "mine"})
+    assert "setting name: \\x1b[2J → mine" in str(report)
+
+
 @pytest.mark.parametrize("name", ["small", "voice", "parallel", "mixed"])
 def test_the_axis_of_the_phonemes_is_found_without_knowing_a_component(name: str) -> None:
     assert vocabulary_axes(load_spec(name, overrides={"frontend": None})) == {TABLE: 0}

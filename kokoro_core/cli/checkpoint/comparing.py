@@ -10,6 +10,7 @@ from typing import Any
 from kokoro_core.checkpointers import checkpointer_for, locate
 from kokoro_core.cli.output import print_json, print_table
 from kokoro_core.outer_contracts import OpenCheckpoint
+from kokoro_core.spec.problems import printable
 from registry import Plugins
 
 
@@ -80,12 +81,12 @@ def _changes(old: Any, new: Any, path: str) -> list[tuple[str, list[Any]]]:
 def _print(report: dict[str, Any]) -> None:
     a, b = report["a"], report["b"]
     for key, (old, new) in report["metadata"].items():
-        print(f"{key}: {old!r} → {new!r}")
+        print(printable(f"{key}: {old!r} → {new!r}"))
     for key, where in (("only_a", a), ("only_b", b)):
         for name in report[key]:
-            print(f"{name}: only in {where}")
+            print(printable(f"{name}: only in {where}"))
     for name, (old, new) in report["other_form"].items():
-        print(f"{name}: {old} → {new}")
+        print(printable(f"{name}: {old} → {new}"))
     changed = report["other_values"]
     if changed:
         rows = [(name, f"{each:.3g}") for name, each in changed.items()]

@@ -8,6 +8,7 @@ from kokoro_core.checkpointers import checkpointer_for, locate
 from kokoro_core.cli.output import print_json
 from kokoro_core.layouts import is_floating
 from kokoro_core.outer_contracts import CheckpointError
+from kokoro_core.spec.problems import printable
 from registry import Plugins
 
 _DTYPES = ("float64", "float32", "bfloat16", "float16")
@@ -52,4 +53,4 @@ def convert(
     if as_json:
         print_json({"path": str(out), "content_hash": stated, "tensors": len(tensors)})
     else:
-        print(f"{out}: {len(tensors)} tensors, content hash {stated}")
+        print(printable(f"{out}: {len(tensors)} tensors, content hash {stated}"))

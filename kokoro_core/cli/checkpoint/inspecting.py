@@ -10,6 +10,7 @@ from typing import Any
 from kokoro_core.checkpointers import checkpointer_for, locate
 from kokoro_core.cli.output import print_json, print_table
 from kokoro_core.outer_contracts import OpenCheckpoint, TensorInfo
+from kokoro_core.spec.problems import printable
 from registry import Plugins
 
 _BYTES = {"float64": 8, "int64": 8, "uint64": 8, "complex64": 8, "bfloat16": 2, "float16": 2}
@@ -79,10 +80,10 @@ def parts_of(layout: Mapping[str, TensorInfo]) -> dict[str, dict[str, int]]:
 
 
 def _print(report: dict[str, Any]) -> None:
-    print(f"{report['path']}")
+    print(printable(report["path"]))
     for title, key in (("spec", "spec"), ("content hash", "content_hash"), ("step", "step")):
         if report.get(key) is not None:
-            print(f"{title}: {report[key]}")
+            print(printable(f"{title}: {report[key]}"))
     if report["content_hash"] is None:
         print("content hash: none, written by the first version")
     print(f"{report['numbers']:,} numbers, {report['bytes']:,} bytes")

@@ -11,6 +11,7 @@ from kokoro_core.cli.output import print_error, print_json
 from kokoro_core.durable import StepFolder
 from kokoro_core.durable.manifest import MANIFEST_NAME
 from kokoro_core.outer_contracts import CheckpointError
+from kokoro_core.spec.problems import printable
 from registry import Plugins
 
 
@@ -30,7 +31,7 @@ def verify(path: Path, plugins: Plugins, *, as_json: bool) -> None:
     else:
         for each, problem in problems.items():
             if problem is None:
-                print(f"{each}: ok")
+                print(printable(f"{each}: ok"))
             else:
                 print_error(problem)
     if any(problems.values()):
