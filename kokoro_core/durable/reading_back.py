@@ -73,21 +73,19 @@ def _advise(descriptor: int, span: _Span, advice: str) -> None:
 def _hash(
     descriptor: int, spans: Iterable[_Span], *, done: Callable[[_Span], None] | None = None
 ) -> str:
-    digest, buffer = hashlib.sha256(), memoryview(bytearray(_CHUNK))
-    for span in spans:
-        digest.update(_read(descriptor, buffer, span))
+    digest = hashlib.sha256()
+    for start, length in spans:
+        digest.update(_read(descriptor, start, length))
         if done:
-            done(span)
+            done((start, length))
     return digest.hexdigest()
 
 
-def _read(descriptor: int, buffer: memoryview, span: _Span) -> memoryview:
-    """Return a piece of a file, or what there is of it."""
-    start, length = span
-    filled = 0
-    while filled < length:
-        count = os.preadv(descriptor, [buffer[filled:length]], start + filled)
-        if count == 0:
-            break
-        filled += count
-    return buffer[:filled]
+def _read(descriptor: int, start: int, length: int) -> bytes:
+    """Return a piece of a file, or what there is of it; one read may give less."""
+    piece = os.pread(descriptor, length, start)
+    while len(piece) < length and (
+        more := os.pread(descriptor, length - len(piece), start + len(piece))
+    ):
+        piece += more
+    return piece

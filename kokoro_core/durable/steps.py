@@ -123,7 +123,7 @@ class StepFolder:
         canonical_json(facts, "facts")
         _check_numbers(step, score)
         target = self._step(step)
-        with self._saving, self._writing() as folder:
+        with self._writing() as folder, self._saving:
             with self._named(f"`{target.path}` could not be saved"):
                 self._check_order(step)
                 with temporary_folder(self.root, folder, "step") as temporary:
@@ -144,7 +144,7 @@ class StepFolder:
             CheckpointError: The step is not there or damaged, or one could not be removed.
         """
         self._step(step).verify()
-        with self._saving, self._writing() as folder:
+        with self._writing() as folder, self._saving:
             later = [each for each in self.steps() if each.number > step]
             with self._named(f"the steps after `{self._step(step).path}` could not all be removed"):
                 for each in reversed(later):

@@ -13,7 +13,7 @@ from typing import Any
 from unittest.mock import patch
 
 _OF_OS = (
-    *("open", "close", "write", "pwrite", "ftruncate", "fsync", "fchmod", "lseek", "preadv"),
+    *("open", "close", "write", "pwrite", "ftruncate", "fsync", "fchmod", "lseek", "pread"),
     *("rename", "mkdir", "unlink", "rmdir", "listdir", "scandir"),
     *("stat", "lstat", "fstat", "posix_fadvise"),
 )
