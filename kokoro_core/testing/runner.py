@@ -190,8 +190,11 @@ def _judged(
 
 
 def said_by(error: BaseException) -> str:
-    """Return an error in one line: a broken promise as it is, anything else with its kind."""
-    text = " ".join(str(error).split())
+    """Return an error in one line: a broken promise as it is, anything else with its kind.
+
+    Where pytest rewrites assertions, what it adds to the promise is left out.
+    """
+    text = " ".join(str(error).partition("\nassert ")[0].split())
     return (
         text if isinstance(error, AssertionError) else f"it raised {type(error).__name__}: {text}"
     )

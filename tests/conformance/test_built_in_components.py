@@ -1,0 +1,76 @@
+"""Every component that the installed plugins register keeps the promises of its slot."""
+
+from __future__ import annotations
+
+import pytest
+
+from kokoro_core.slots import POSITIONAL_ENCODING
+from kokoro_core.spec.load import load_spec
+from kokoro_core.testing import conformance
+from kokoro_core.testing.check import PARTS
+from kokoro_core.testing.checks import checks_of
+from kokoro_core.testing.component import check_component
+from kokoro_core.testing.levels import level_named
+from kokoro_core.testing.model_subject import ModelSubject, small_spec
+from kokoro_core.testing.runner import Plan, run_check
+from kokoro_core.testing.subject import Subject
+from kokoro_core.testing.tiny import tiny_params
+from registry import installed_plugins
+
+REGISTRY = installed_plugins().components
+COMPONENTS = [f"{slot}/{name}" for slot in PARTS for name in REGISTRY.names(slot)]
+SPECS = sorted(installed_plugins().specs)
+MODEL_CHECKS = [each.id for each in checks_of("model")]
+
+ATTENTION = [
+    kind
+    for slot in ("encoder", "decoder")
+    for kind in (REGISTRY.find(slot, name).component for name in REGISTRY.names(slot))
+    if "positional_encoding" in kind.model_fields
+]
+ENCODINGS = REGISTRY.names("positional_encoding")
+
+OF_POSITIONS = (
+    "row-alone",
+    "padding-poison",
+    "reach",
+    "order-matters",
+    "order-does-not-matter",
+    "low-precision",
+    "parameters-learn",
+    "causality",
+    "step-equals-forward",
+    "chunks-and-forks",
+)
+"""What a positional encoding can spoil in the attention that it is given to."""
+
+
+@conformance(*COMPONENTS, level="ci", golden="golden_keys.json")
+def test_a_built_in_component_keeps_its_promises(check):
+    check()
+
+
+@pytest.mark.parametrize("check", MODEL_CHECKS)
+@pytest.mark.parametrize("name", SPECS)
+def test_the_model_of_a_named_spec_keeps_its_promises(name, check):
+    subject = ModelSubject(small_spec(load_spec(name)), name)
+    found = next(each for each in checks_of("model") if each.id == check)
+    result = run_check(subject, found, Plan(level_named("fast"), seed=0))
+    assert result.status in ("passed", "skipped"), result.explain()
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("kind", ATTENTION, ids=lambda kind: f"{kind.slot}-{kind.component_name}")
+def test_any_positional_encoding_serves_any_attention(kind, encoding):
+    of_positions = REGISTRY.get(POSITIONAL_ENCODING, encoding)
+    (own,) = (tiny_params(kind)[""],)
+    small = tiny_params(of_positions)[""]
+    params = type(own).model_validate(
+        {
+            **{name: getattr(own, name) for name in type(own).model_fields},
+            "positional_encoding": small,
+        }
+    )
+    known = {each.id for each in checks_of(params.slot)}
+    report = check_component(Subject(params), only=[each for each in OF_POSITIONS if each in known])
+    assert report.counts().get("passed", 0) >= 6
