@@ -12,6 +12,7 @@ import torch
 
 from kokoro_core.cli.app import main
 from kokoro_plugins.bench import command, runner
+from kokoro_plugins.bench.cases.frame import read_bytes
 from kokoro_plugins.bench.cases.regulator import loop_over_phonemes, loop_over_rows
 from kokoro_plugins.bench.catalogue import CASES, cases_named
 from kokoro_plugins.bench.growth import fit_growth
@@ -58,13 +59,13 @@ SCHEMA = {
 BARS = {
     "frame": [1.25, 1.25, 1.6, 1.6, 1.6, 1.15],
     "batch": [],
-    "utterance": [4.0],
+    "utterance": [1.6, 4.0],
     "training": [1.3, 2.0, 2.5],
     "memory": [0.40, 1.35, 0.25, 1.35],
     "regulator": [10.0, 10.0],
     "loading": [1.2, 1.2, 1.3],
 }
-"""The bars of issue-sized promises, by case."""
+"""The bars of each case, in its order."""
 
 
 @pytest.mark.parametrize("name", list(BARS))
@@ -114,6 +115,14 @@ def test_the_bytes_of_the_default_decoder_grow_as_the_formula_of_its_layers_says
     layer = 6 * 512 * 512 + 2 * 512 * 2048
     assert size.weight_numbers() == 6 * layer + 512 * 80 + 81 * 512
     assert size.cache_numbers(400, 400) == 6 * 2 * 2 * 400 * 512
+
+
+def test_what_ours_and_the_floor_read_is_weights_and_caches_in_their_type() -> None:
+    size = ModelSize()
+    numbers = size.weight_numbers() + size.cache_numbers(400, 400)
+    assert read_bytes("ours", size, 400) == read_bytes("floor, packed", size, 400) == 4 * numbers
+    assert read_bytes("ours, bfloat16", size, 400) == 2 * numbers
+    assert read_bytes("SpeechT5", size, 400) == 0
 
 
 def test_both_loops_of_the_regulators_case_give_what_ours_gives(size: ModelSize) -> None:

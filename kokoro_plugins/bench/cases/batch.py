@@ -45,26 +45,34 @@ def utterances(scale: Scale, threads: int) -> CaseResult:
     """Time `generate` from phonemes to the mel, all rows of one length."""
     result = CaseResult("utterance", "whole utterances by `generate`, rows of equal length")
     model = our_model(scale.model).to(scale.device).eval()
-    ready = {f"{rows}": _speaking(model, scale, rows) for rows in scale.batches}
+    tried = [(rows, None) for rows in scale.batches] + [(1, torch.bfloat16)]
+    ready = {_name(*each): _speaking(model, scale, *each) for each in tried}
     timings = take_turns(
         ready, rounds=scale.rounds, block_seconds=0.0, clock=clock_of(torch.device(scale.device))
     )
-    for rows in scale.batches:
+    for rows, dtype in tried:
         setting = {"threads": threads, "rows": rows, "frames": scale.utterance}
-        timing = timings[f"{rows}"]
+        timing = timings[_name(rows, dtype)]
         facts = {"frames_per_s": rows * scale.utterance / timing.median}
-        result.measurements.append(Measurement("ours, generate", setting, timing, facts))
-    one = timings["1"].median
-    for rows in scale.batches:
-        if rows == 8:
-            ratio = rows * one / timings[f"{rows}"].median
-            setting = {"threads": threads, "rows": rows, "frames": scale.utterance}
-            what = "8 rows one by one / 8 rows at once"
-            result.verdicts.append(Verdict(what, ratio, "at least", 4.0, setting))
+        name = "generate" if dtype is None else "generate, bfloat16"
+        result.measurements.append(Measurement(name, setting, timing, facts))
+    setting = {"threads": threads, "rows": 1, "frames": scale.utterance}
+    one = timings[_name(1, None)].median
+    ratio = one / timings[_name(1, torch.bfloat16)].median
+    what = "generate / generate, bfloat16"
+    result.verdicts.append(Verdict(what, ratio, "at least", 1.6, setting))
+    if 8 in scale.batches:
+        ratio = 8 * one / timings[_name(8, None)].median
+        what = "8 rows one by one / 8 rows at once"
+        result.verdicts.append(Verdict(what, ratio, "at least", 4.0, {**setting, "rows": 8}))
     return result
 
 
-def _speaking(model: KokoroModel, scale: Scale, rows: int) -> Contender:
+def _name(rows: int, dtype: torch.dtype | None) -> str:
+    return f"{rows}, {dtype}"
+
+
+def _speaking(model: KokoroModel, scale: Scale, rows: int, dtype: torch.dtype | None) -> Contender:
     batch = Batch.random(
         scale.model, rows=rows, frames=scale.utterance, device=torch.device(scale.device)
     )
@@ -74,6 +82,7 @@ def _speaking(model: KokoroModel, scale: Scale, rows: int) -> Contender:
             batch.phoneme_indices,
             durations=batch.durations,
             max_mel_len=scale.utterance,
+            dtype=dtype,
             stop_threshold=1.0,  # random weights say nothing of when to stop
         )
 

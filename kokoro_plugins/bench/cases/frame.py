@@ -11,7 +11,7 @@ from kokoro_plugins.bench.peers.minimal import MinimalDecoder, MinimalFrames
 from kokoro_plugins.bench.peers.ours import OurFrames, our_model
 from kokoro_plugins.bench.peers.speecht5 import SpeechT5Frames, speecht5
 from kokoro_plugins.bench.peers.torch_transformer import TorchTransformer, TorchTransformerFrames
-from kokoro_plugins.bench.results import CaseResult, Verdict
+from kokoro_plugins.bench.results import CaseResult, Measurement, Verdict
 from kokoro_plugins.bench.sizes import ModelSize, Scale
 from kokoro_plugins.bench.timing import Timing, clock_of, take_turns
 
@@ -26,7 +26,11 @@ def measure(scale: Scale, threads: int) -> CaseResult:
     makers = contenders(scale.model, scale.device)
     timings = {length: turns(makers, scale, length) for length in scale.lengths}
     for length, found in timings.items():
-        result.add(found, {"threads": threads, "rows": 1, "frames": length})
+        setting = {"threads": threads, "rows": 1, "frames": length}
+        for name, timing in found.items():
+            read = read_bytes(name, scale.model, length)
+            facts = {"GB_per_s": read / timing.median / 1e9} if read else {}
+            result.measurements.append(Measurement(name, setting, timing, facts))
     for name in timings[min(timings)]:
         costs = {length: each[name].median for length, each in timings.items() if name in each}
         if len(costs) > 1:
@@ -51,6 +55,24 @@ def contenders(size: ModelSize, device: str = "cpu") -> list[FrameMaker]:
         *([Floor(size, layout="packed")] if packs(device) else []),
         Floor(size, torch.bfloat16, device=device),
     ]
+
+
+WHAT_IT_READS = {
+    "ours": 4,
+    "ours, bfloat16": 2,
+    MinimalFrames.name: 4,
+    "floor, rows": 4,
+    "floor, columns": 4,
+    "floor, packed": 4,
+    "floor, rows, bfloat16": 2,
+}
+"""Bytes of a number, for those who read no more than they must: each weight and cache once."""
+
+
+def read_bytes(name: str, size: ModelSize, frames: int) -> int:
+    """Return the bytes that a contender has to read for a frame; 0 if that is not known."""
+    numbers = size.weight_numbers() + size.cache_numbers(frames, frames)
+    return WHAT_IT_READS.get(name, 0) * numbers
 
 
 def packs(device: str) -> bool:
