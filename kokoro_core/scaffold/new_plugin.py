@@ -29,14 +29,12 @@ class Example:
     Attributes:
         slot: As a spec writes it.
         module: The file of the component, without its suffix.
-        tests: The test files that fit.
         own: The Python text of the part of a spec that names the component.
         setting: The same as an override of the command line.
     """
 
     slot: str
     module: str
-    tests: tuple[str, ...] = ("test_rows",)
     own: str = '{"SLOT": {"type": NAME}}'
     setting: str = "SLOT.type=example-plugin/example"
 
@@ -44,14 +42,13 @@ class Example:
 EXAMPLES: Mapping[str, Example] = {
     "encoder": Example("encoder", "encoder"),
     "duration_predictor": Example("duration_predictor", "duration_predictor"),
-    "regulator": Example("regulator", "regulator", ("test_rows", "test_durations")),
-    "decoder": Example("decoder", "decoder", ("test_rows", "test_steps")),
+    "regulator": Example("regulator", "regulator"),
+    "decoder": Example("decoder", "decoder"),
     "parallel_decoder": Example("decoder", "decoder"),
     "postnet": Example("postnet", "postnet", setting="postnet={type: example-plugin/example}"),
     "positional_encoding": Example(
         "positional_encoding",
         "positional_encoding",
-        ("test_positions",),
         '{"encoder": {**STACK, "SLOT": {"type": NAME}}}',
         "encoder.positional_encoding.type=example-plugin/example",
     ),
@@ -138,7 +135,7 @@ def plugin_files(names: Names, kind: str) -> dict[str, str]:
         f"{package}/{example.module}.py": _source(folder, example.module),
         **{
             f"tests/{test}.py": _source(f"{_EXAMPLES}.tests", test)
-            for test in (*example.tests, "test_plugin")
+            for test in ("test_conformance", "test_plugin")
         },
     }
     own = _OWN_SPEC.partition(" = ")[0] + " = " + example.own.replace("SLOT", example.slot)

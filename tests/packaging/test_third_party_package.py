@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import sysconfig
@@ -177,8 +178,10 @@ def test_what_ran_was_the_installed_wheel(used: dict[str, Any], installed: Envir
 def test_its_own_tests_pass(installed: Environment) -> None:
     tests = [each for each in PACKAGE if (each.title or "").startswith("tests/")]
     write(tests, installed.folder)
-    ran = installed.run("-m", "pytest", "-q", "-p", "no:cacheprovider", "tests")
-    assert "7 passed" in ran.stdout
+    ran = installed.run(
+        "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "not compile", "tests"
+    )
+    assert int(re.findall(r"(\d+) passed", ran.stdout)[0]) >= 25
 
 
 def test_without_the_package_its_spec_is_refused_in_clear_lines(without: Environment) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from kokoro_core.slots import DecoderParams
+from kokoro_core.spec.capabilities import Capabilities
 from kokoro_core.spec.sizes import LAYER, Size, Sizes, linear
 
 if TYPE_CHECKING:
@@ -22,6 +23,16 @@ class ExampleParams(DecoderParams):
 
     type: Literal["example"] = "example"
     dropout: float = Field(0.1, ge=0, lt=1)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """It knows what came before; torch's recurrent layers cannot be compiled into one graph."""
+        return Capabilities(receptive_field=(None, 0), compilable=False)
+
+    @property
+    def frame_by_frame(self) -> tuple[str, ...]:
+        """It adds the memory of each frame to that frame."""
+        return ("type",)
 
     def size(self, sizes: Sizes) -> Size:
         """Return the size of the recurrent layer and the ways in and out."""

@@ -24,7 +24,9 @@ class ExampleDurationPredictor(DurationPredictor):
     def __init__(self, *, hidden_dim: int, channels: int, dropout: float) -> None:
         super().__init__()
         self.conv = MaskedConv1d(hidden_dim, channels, 3)
-        self.head = nn.Sequential(nn.ReLU(), nn.Dropout(dropout), nn.Linear(channels, 1))
+        self.head = nn.Sequential(
+            nn.ReLU(), nn.LayerNorm(channels), nn.Dropout(dropout), nn.Linear(channels, 1)
+        )
 
     def forward(
         self, hidden: Tensor, padding_mask: Tensor, durations: Tensor | None = None

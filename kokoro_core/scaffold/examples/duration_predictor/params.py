@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from kokoro_core.slots import DurationPredictorParams
-from kokoro_core.spec.sizes import Size, Sizes, conv1d, linear
+from kokoro_core.spec.capabilities import Capabilities
+from kokoro_core.spec.sizes import Size, Sizes, conv1d, layer_norm, linear
 
 if TYPE_CHECKING:
     from kokoro_core.contracts import DurationPredictor
@@ -25,9 +26,15 @@ class ExampleParams(DurationPredictorParams):
     channels: int = Field(128, ge=1)
     dropout: float = Field(0.1, ge=0, lt=1)
 
+    @property
+    def capabilities(self) -> Capabilities:
+        """It sees one neighbour at each side."""
+        return Capabilities(receptive_field=1)
+
     def size(self, sizes: Sizes) -> Size:
-        """Return the size of the convolution and the way out."""
-        return conv1d(sizes.hidden_dim, self.channels, 3) + linear(self.channels, 1)
+        """Return the size of the convolution, the norm and the way out."""
+        head = layer_norm(self.channels) + linear(self.channels, 1)
+        return conv1d(sizes.hidden_dim, self.channels, 3) + head
 
     def build(self, sizes: Sizes) -> DurationPredictor:
         """Return the duration predictor."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from kokoro_core.slots import EncoderParams
+from kokoro_core.spec.capabilities import Capabilities
 from kokoro_core.spec.sizes import LAYER, Size, Sizes, conv1d, embedding, layer_norm
 
 if TYPE_CHECKING:
@@ -32,6 +33,11 @@ class ExampleParams(EncoderParams):
         """Yield the window if it has no middle."""
         if self.kernel_size % 2 == 0:
             yield "kernel_size", f"{self.kernel_size} is even; take {self.kernel_size + 1}"
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """A layer sees half a window at each side, and so does the next."""
+        return Capabilities(receptive_field=self.num_layers * (self.kernel_size // 2))
 
     def size(self, sizes: Sizes) -> Size:
         """Return the size of the layers, the embedding and the norm."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
 from kokoro_core.slots import DecoderParams
+from kokoro_core.spec.capabilities import Capabilities
 from kokoro_core.spec.sizes import LAYER, Size, Sizes, conv1d, linear
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ class ExampleParams(DecoderParams):
         dropout: After each layer, in training.
     """
 
+    parallel: ClassVar[bool] = True
+
     type: Literal["example"] = "example"
     num_layers: int = Field(3, ge=1)
     kernel_size: int = Field(5, ge=1)
@@ -32,6 +35,11 @@ class ExampleParams(DecoderParams):
         """Yield the window if it has no middle."""
         if self.kernel_size % 2 == 0:
             yield "kernel_size", f"{self.kernel_size} is even; take {self.kernel_size + 1}"
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """A layer sees half a window at each side, and so does the next."""
+        return Capabilities(receptive_field=self.num_layers * (self.kernel_size // 2))
 
     def size(self, sizes: Sizes) -> Size:
         """Return the size of the layers and the way out."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from kokoro_core.slots import PositionalEncodingParams
-from kokoro_core.spec.sizes import Size, table
+from kokoro_core.spec.sizes import Size
 
 if TYPE_CHECKING:
     from kokoro_core.contracts import PositionalEncoding
@@ -17,8 +17,8 @@ class ExampleParams(PositionalEncodingParams):
     type: Literal["example"] = "example"
 
     def size(self, *, hidden_dim: int, num_heads: int) -> Size:
-        """Return the size of the scale and of the frequencies, one for each pair of channels."""
-        return Size(parameters=1) + table(1, (hidden_dim + 1) // 2)
+        """Return the size of the scale."""
+        return Size(parameters=1)
 
     def build(self, *, hidden_dim: int, num_heads: int) -> PositionalEncoding:
         """Return the positional encoding."""
@@ -26,4 +26,4 @@ class ExampleParams(PositionalEncodingParams):
             ExamplePositionalEncoding,
         )
 
-        return ExamplePositionalEncoding(hidden_dim=hidden_dim)
+        return ExamplePositionalEncoding()

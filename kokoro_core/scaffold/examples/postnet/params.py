@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from kokoro_core.slots import PostnetParams
+from kokoro_core.spec.capabilities import Capabilities
 from kokoro_core.spec.sizes import Size, Sizes, conv1d
 
 if TYPE_CHECKING:
@@ -30,6 +31,11 @@ class ExampleParams(PostnetParams):
         """Yield the window if it has no middle."""
         if self.kernel_size % 2 == 0:
             yield "kernel_size", f"{self.kernel_size} is even; take {self.kernel_size + 1}"
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Each of the two convolutions sees half a window at each side."""
+        return Capabilities(receptive_field=2 * (self.kernel_size // 2))
 
     def size(self, sizes: Sizes) -> Size:
         """Return the size of both convolutions."""
