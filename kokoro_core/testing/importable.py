@@ -23,10 +23,10 @@ def is_importable(module: str) -> bool:
         return False
     top, *rest = module.split(".")
     found = _fresh_spec(top)
-    if found is None or found.origin is None:
+    if found is None:
         return False
     folders = found.submodule_search_locations
-    origins = [Path(each, *rest) for each in folders] if folders else [Path(found.origin)]
+    origins = [Path(each, *rest) for each in folders] if folders else [Path(found.origin or "")]
     names = [name for each in origins for name in (each.with_suffix(".py"), each / "__init__.py")]
     return any(each.is_file() and each.samefile(file) for each in names)
 

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from kokoro_core.api import KokoroModel
 from kokoro_core.spec.capabilities import Capabilities
 from kokoro_core.spec.model_spec import ModelSpec
+from kokoro_core.testing.randomness import seed_torch
 from kokoro_core.testing.subject import SIZES
 from kokoro_core.testing.tiny import shrunk
 
@@ -75,7 +76,7 @@ class ModelSubject:
     def build(self, *, seed: int = 0) -> KokoroModel:
         """Build the model in float64, in evaluation mode; parameters get a little noise."""
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+            seed_torch(seed)
             model = KokoroModel.from_spec(self.spec)
             with torch.no_grad():
                 for parameter in model.parameters():

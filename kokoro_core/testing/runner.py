@@ -14,6 +14,7 @@ import torch
 
 from kokoro_core.testing.check import Check
 from kokoro_core.testing.levels import Level
+from kokoro_core.testing.randomness import seed_torch
 from kokoro_core.testing.replay import replay_line
 from kokoro_core.testing.report import Result, Status
 from kokoro_core.testing.subject import Subject
@@ -118,7 +119,7 @@ def _try_all(
     subject: Subject, check: Check[Any], plan: Plan, only: list[Any], failure: _Failure
 ) -> None:
     def attempt(data: Any) -> None:
-        torch.manual_seed(0)
+        seed_torch(0)
         try:
             check.holds(subject, data)
         except Exception as error:

@@ -13,6 +13,7 @@ from kokoro_core.spec.capabilities import Capabilities
 from kokoro_core.spec.params import ComponentParams
 from kokoro_core.spec.sizes import Sizes
 from kokoro_core.testing.probes import PROBES, Probe
+from kokoro_core.testing.randomness import seed_torch
 from kokoro_core.testing.tiny import has_dropout, with_dropout
 
 SIZES = Sizes(vocab_size=11, pad_id=2, mel_dim=5, hidden_dim=8)
@@ -66,10 +67,6 @@ class Subject:
         """Whether a setting of it is a dropout."""
         return has_dropout(self.params)
 
-    def dropping(self, share: float = 0.4) -> Subject:
-        """Return the same component with dropout."""
-        return replace(self, params=with_dropout(self.params, share))
-
     def build(self, *, seed: int = 0, jitter: float = 0.1) -> Any:
         """Build the component, in evaluation mode.
 
@@ -77,7 +74,7 @@ class Subject:
         must not hide behind them.
         """
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+            seed_torch(seed)
             component = self.built()
             with torch.no_grad():
                 for parameter in component.parameters():
@@ -95,6 +92,16 @@ class Subject:
     def component(self) -> Any:
         """One built component that all checks share; no check may change it."""
         return self.build()
+
+    @cached_property
+    def trained(self) -> Any:
+        """The same component in training mode, shared by all checks."""
+        return self.build().train()
+
+    @cached_property
+    def dropping(self) -> Subject:
+        """The same component with dropout."""
+        return replace(self, params=with_dropout(self.params, 0.4))
 
     @cached_property
     def probe(self) -> Probe:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from kokoro_core.nn.stack import CheckpointedStack
@@ -15,6 +14,7 @@ from kokoro_core.testing.check import check
 from kokoro_core.testing.compare import assert_same, projection
 from kokoro_core.testing.inputs import Inputs, Outputs
 from kokoro_core.testing.probes import Probe
+from kokoro_core.testing.randomness import seed_torch
 from kokoro_core.testing.subject import Subject
 
 
@@ -56,7 +56,7 @@ def _stacks(component: Any) -> list[CheckpointedStack]:
 )
 def checkpointing(subject: Subject, data: Recomputing) -> None:
     """Recomputing gives the same outputs and all gradients, also with dropout or a frozen start."""
-    dropping = subject.dropping() if subject.has_dropout else subject
+    dropping = subject.dropping if subject.has_dropout else subject
     component = dropping.build(seed=data.seed)
     if data.frozen:
         _freeze_start(component)
@@ -92,9 +92,9 @@ def _train_once(
     component.zero_grad()
     for stack in _stacks(component):
         stack.segments = segments
-    torch.manual_seed(11)
+    seed_torch(11)
     outputs = probe.run(inputs)
-    torch.manual_seed(12)
+    seed_torch(12)
     projection(outputs).backward()  # type: ignore[no-untyped-call]
     gradients = {
         name: each.grad.clone()

@@ -14,6 +14,7 @@ from kokoro_core.testing.check import check
 from kokoro_core.testing.compare import assert_identical, assert_same_outputs, tolerance_of
 from kokoro_core.testing.inputs import Outputs
 from kokoro_core.testing.probes import Probe
+from kokoro_core.testing.randomness import seed_torch
 from kokoro_core.testing.subject import Subject
 from kokoro_core.testing.walk import Decoding, Move, walk
 
@@ -25,12 +26,12 @@ from kokoro_core.testing.walk import Decoding, Move, walk
 )
 def repeatable(subject: Subject, batch: RaggedBatch) -> None:
     """Evaluation gives the same to the bit each time, draws no random number, and no dropout."""
-    dropping = subject.dropping()
+    dropping = subject.dropping
     plain, probe = subject.probe, dropping.probe
     inputs = probe.inputs(batch)
     before = torch.get_rng_state()
     first = probe.run(inputs)
-    torch.manual_seed(batch.seed)
+    seed_torch(batch.seed)
     second = probe.run(inputs)
     torch.set_rng_state(before)
     probe.run(inputs)
@@ -49,7 +50,7 @@ def repeatable(subject: Subject, batch: RaggedBatch) -> None:
 )
 def inputs_unchanged(subject: Subject, batch: RaggedBatch) -> None:
     """No input is written to, in evaluation or in training, and no output is memory of an input."""
-    for component in (subject.component, subject.build().train()):
+    for component in (subject.component, subject.trained):
         probe = subject.probe_of(component)
         inputs = probe.inputs(batch)
         kept = inputs.detached()
@@ -121,8 +122,8 @@ def _no_dropout(subject: Subject) -> str | None:
 )
 def modes(subject: Subject, batch: RaggedBatch) -> None:
     """Training and back gives the same evaluation, and so does one without gradients."""
-    component = subject.dropping().build()
-    probe = subject.dropping().probe_of(component)
+    component = subject.dropping.build()
+    probe = subject.dropping.probe_of(component)
     inputs = probe.inputs(batch)
     first = probe.run(inputs)
     probe.on(component.train()).run(inputs)
@@ -156,14 +157,14 @@ def _assert_equal(got: Outputs, expected: Outputs, *, couples: bool) -> None:
 )
 def dropout_in_training(subject: Subject, batch: RaggedBatch) -> None:
     """In training dropout is applied, also after an evaluation in between."""
-    component = subject.dropping().build()
-    probe = subject.dropping().probe_of(component)
+    component = subject.dropping.build()
+    probe = subject.dropping.probe_of(component)
     inputs = probe.inputs(batch)
     for moment in ("before", "after"):
         component.train()
-        torch.manual_seed(1)
+        seed_torch(1)
         first = probe.run(inputs)
-        torch.manual_seed(2)
+        seed_torch(2)
         second = probe.run(inputs)
         changed = any(
             float((second.tensors[name] - tensor).detach().abs().max()) > tolerance_of(tensor)

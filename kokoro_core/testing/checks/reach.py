@@ -87,7 +87,7 @@ def reach(subject: Subject, batch: RaggedBatch) -> None:
     alone = RaggedBatch((min(max(batch.lengths), 7),), 0, batch.seed)
     name = {"decoder": "memory"}.get(subject.slot, probe.first)
     draws = [probe.inputs(RaggedBatch(alone.lengths, 0, seed)).row(0) for seed in _seeds(alone)]
-    told = torch.stack([_told(probe, each, name) for each in draws]).any(0)
+    told = _told(probe, draws, name)
     steps, sources = told.shape
     before, after = subject.capabilities.reach
     distance = torch.arange(sources) - torch.arange(steps).unsqueeze(1)
@@ -107,21 +107,32 @@ def _assert_told(name: str, told: Tensor, inside: Tensor, subject: Subject) -> N
         )
 
 
-def _told(probe: Probe, inputs: Inputs, name: str) -> Tensor:
-    """Return which output step (first axis) is told of which input step of one row."""
+def _told(probe: Probe, draws: list[Inputs], name: str) -> Tensor:
+    """Return which output step (first axis) any row is told of which of its input steps."""
+    inputs = _stacked(draws)
+    steps = len(inputs.padding[name][0])
     if inputs.tensors[name].is_floating_point():
-        return _told_by_gradient(probe, inputs, name)
-    return _told_by_change(probe, inputs, name)
+        steps = probe.run(draws[0]).padding_mask.shape[1]
+        told = _told_by_gradient(probe, inputs.select(_each(inputs.rows, steps)), name, steps)
+    else:
+        told = _told_by_change(probe, inputs.select(_each(inputs.rows, steps)), name)
+    # (draws · S, T) -> (draws, S, T): for each draw a row a step
+    told = told.view(inputs.rows, steps, -1).any(0)
+    return told if inputs.tensors[name].is_floating_point() else told.T
 
 
-def _told_by_gradient(probe: Probe, inputs: Inputs, name: str) -> Tensor:
-    steps = probe.run(inputs).padding_mask.shape[1]
-    copies = inputs.select([0] * steps).mapped(lambda each: each.requires_grad_())
-    own_step = torch.eye(steps, dtype=torch.bool)
+def _each(rows: int, times: int) -> list[int]:
+    return [row for row in range(rows) for _ in range(times)]
+
+
+def _told_by_gradient(probe: Probe, copies: Inputs, name: str, steps: int) -> Tensor:
+    """Return of which input steps the output step of each row is told: a row for each."""
+    copies = copies.mapped(lambda each: each.requires_grad_())
+    own_step = torch.eye(steps, dtype=torch.bool).repeat(copies.rows // steps, 1)
     total = projection(_only(probe.run(copies), own_step))
     (gradient,) = torch.autograd.grad(total, copies.tensors[name], allow_unused=True)
     if gradient is None:
-        return torch.zeros(steps, copies.tensors[name].shape[1], dtype=torch.bool)
+        return torch.zeros(copies.tensors[name].shape[:2], dtype=torch.bool)
     return (gradient != 0).view(*gradient.shape[:2], -1).any(-1)
 
 
@@ -129,19 +140,20 @@ def _only(outputs: Outputs, kept: Tensor) -> Outputs:
     return Outputs(outputs.tensors, ~kept)
 
 
-def _told_by_change(probe: Probe, inputs: Inputs, name: str) -> Tensor:
-    sources, high = inputs.tensors[name].shape[1], probe.sizes.vocab_size
-    copies = inputs.select([0] * sources)
-    old = copies.tensors[name]
+def _told_by_change(probe: Probe, copies: Inputs, name: str) -> Tensor:
+    """Return which output steps hear of a change of one input step: a row for each."""
+    old, high = copies.tensors[name], probe.sizes.vocab_size
+    sources = old.shape[1]
     new = (old + 1) % high
     new = torch.where(new == probe.sizes.pad_id, (new + 1) % high, new)
-    changed = torch.where(torch.eye(sources, dtype=torch.bool), new, old)
+    one = torch.eye(sources, dtype=torch.bool).repeat(copies.rows // sources, 1)
+    changed = torch.where(one, new, old)
     before, after = probe.run(copies), probe.run(copies.changed(**{name: changed}))
     told = torch.zeros(before.padding_mask.shape, dtype=torch.bool)
     for output, tensor in after.tensors.items():
         difference = (tensor - before.tensors[output]).detach().abs()
         told = told | (difference.view(*told.shape, -1).amax(-1) > tolerance_of(tensor))
-    return told.T
+    return told
 
 
 @check(
@@ -158,7 +170,7 @@ def context(subject: Subject, batch: RaggedBatch) -> None:
     probe, far = subject.probe, subject.component.context
     steps = 2 * far + 3
     draws = [probe.inputs(RaggedBatch((steps,), 0, seed)) for seed in _seeds(batch)]
-    told = torch.stack([_told(probe, each, probe.first) for each in draws]).any(0)
+    told = _told(probe, draws, probe.first)
     distance = (torch.arange(steps) - torch.arange(steps).unsqueeze(1)).abs()
     beyond = distance[told & (distance > far)]
     assert not len(beyond), (

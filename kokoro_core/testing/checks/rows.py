@@ -69,7 +69,7 @@ def _couples_rows(subject: Subject) -> bool:
 )
 def row_alone_in_training(subject: Subject, batch: RaggedBatch) -> None:
     """In training without dropout each row gives what it gives alone, and what evaluation gives."""
-    probe = subject.probe_of(subject.build().train())
+    probe = subject.probe_of(subject.trained)
     promise = "the same alone and in a batch, in training as well"
     _assert_rows_alone(probe, batch, promise)
     inputs = probe.inputs(batch)
@@ -132,11 +132,8 @@ def more_padding(subject: Subject, batch: RaggedBatch) -> None:
     """More padding behind all rows changes no valid output and no loss, in training as well."""
     inputs = subject.probe.inputs(batch)
     for training in (False, True):
-        # A probe of its own for each call: in training a component may keep statistics.
-        plain, wide = (
-            subject.probe_of(subject.build().train(training)).run(each)
-            for each in (inputs, inputs.wider(3))
-        )
+        probe = subject.probe_of(subject.trained if training else subject.component)
+        plain, wide = probe.run(inputs), probe.run(inputs.wider(3))
         valid = ~plain.padding_mask
         steps = valid.shape[1]
         for name, tensor in plain.tensors.items():
