@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from torch import Tensor
 
 BLOCK = 64
-"""Positions by which a cache grows: copying costs about as much as reading the room left over."""
+"""Positions by which a cache grows, or an eighth of what it has if that is more.
+
+Copying then costs about as much as reading the room left over, at any length."""
 
 
 @dataclass
@@ -44,7 +46,11 @@ class KeyValueCache:
 
     def room_with(self, num: int) -> int:
         """Return for how many positions there is room once there are `num`."""
-        return max(self.keys.shape[2], min(self.max_len, -(-num // BLOCK) * BLOCK))
+        room = self.keys.shape[2]
+        if num <= room:
+            return room
+        blocks = -(-max(num, room + room // 8) // BLOCK)
+        return min(self.max_len, blocks * BLOCK)
 
     def write(self, keys: Tensor, values: Tensor, start: int) -> tuple[Tensor, Tensor]:
         """Store K positions from `start` on, in place, and return the whole room.

@@ -35,7 +35,6 @@ class PackedLinear(nn.Module):
     def __init__(self, layers: Sequence[nn.Linear]) -> None:
         super().__init__()
         weight, self.bias = _joined(layers)
-        self.width = weight.shape[0]
         self._kernel = torch.ops.mkldnn._linear_pointwise.default
         self.weight = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), PACKED_FOR)
 
@@ -47,12 +46,13 @@ class PackedLinear(nn.Module):
         """
         if x.dtype is not torch.float32 or x.numel() >= ROWS * x.shape[-1]:
             return self._product(x)
-        # (..., in) -> (rows, in)
+        if x.numel() == x.shape[-1]:
+            # (..., in) -> (ROWS, in) -> (..., out)
+            return self._product(x.view(1, -1).expand(ROWS, -1))[0].view(*x.shape[:-1], -1)
+        # (..., in) -> (rows, in) -> (ROWS, in) -> (..., out)
         rows = x.reshape(-1, x.shape[-1])
-        num = rows.shape[0]
-        filled = rows.expand(ROWS, -1) if num == 1 else F.pad(rows, (0, 0, 0, ROWS - num))
-        # (rows, out) -> (..., out)
-        return self._product(filled)[:num].view(*x.shape[:-1], self.width)
+        filled = F.pad(rows, (0, 0, 0, ROWS - len(rows)))
+        return self._product(filled)[: len(rows)].view(*x.shape[:-1], -1)
 
     def _product(self, x: Tensor) -> Tensor:
         y: Tensor = self._kernel(x, self.weight, self.bias, "none", [], "")
