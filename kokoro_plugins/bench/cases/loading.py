@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -31,9 +33,10 @@ def measure(scale: Scale, threads: int) -> CaseResult:
             "load_file": lambda: load_file(path),
             IN_MEMORY: lambda: {name: each.clone() for name, each in load_file(path).items()},
         }
+        del model
+        peaks = {name: peak_of(load) for name, load in contenders.items()}
         ready = {name: Contender(load) for name, load in contenders.items()}
         timings = take_turns(ready, rounds=scale.rounds, block_seconds=scale.block_seconds)
-        peaks = {name: peak_of(load) for name, load in contenders.items()}
     setting = {"threads": threads, "MiB": weights / 2**20}
     for name, timing in timings.items():
         grown = peaks[name]
@@ -60,6 +63,9 @@ def peak_of(load: Callable[[], object]) -> int | None:
     """
     if sys.platform != "linux":
         return None
+    load()  # the first time maps code as well
+    gc.collect()
+    _give_back()
     try:
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # proc_pid_clear_refs(5)
     except OSError:
@@ -69,6 +75,13 @@ def peak_of(load: Callable[[], object]) -> int | None:
     peak = _status("VmHWM:")
     del kept
     return peak - before
+
+
+def _give_back() -> None:
+    """Let the C library give back what is free, or a load would find its memory there already."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc has it
+    if trim is not None:
+        trim(0)
 
 
 def _status(name: str) -> int:
