@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -93,12 +92,9 @@ def load(
 def _rebuilt(
     path: Path, found: OpenCheckpoint, spec: ModelSpec, device: str, *, verify: bool
 ) -> AcousticModel:
-    """Read the tensors while the modules are made, since one waits for the disk and the hash."""
-    with ThreadPoolExecutor(1) as reader:
-        reading = reader.submit(found.read, device, verify=verify)
-        model = assemble(spec, initialise=False)
-        check_layout(path, model, found)
-        tensors = reading.result()
+    model = assemble(spec, initialise=False)
+    check_layout(path, model, found)
+    tensors = found.read(device, verify=verify)
     check_finite(f"`{path}` is refused", tensors, {name for name, _ in model.named_parameters()})
     model.load_state_dict(tensors, strict=True, assign=True)
     return on_device(path, model, device)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
+from io import RawIOBase
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
@@ -23,6 +23,12 @@ from kokoro_plugins.safetensors.header import (
 )
 from kokoro_plugins.safetensors.memory import bytes_of, info_of
 from kokoro_plugins.safetensors.storable import plain
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
+
+CHUNK = 2**20
+"""Bytes that are hashed right after they are written."""
 
 
 def write(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> str:
@@ -42,14 +48,11 @@ def write(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]
     """
     order = sorted(tensors, key=lambda name: (-tensors[name].element_size(), name))
     start = header_of({name: tensors[name] for name in order}, metadata)
-    with open(path, "xb", buffering=0) as file, ThreadPoolExecutor(1) as hasher:
-        digest = sha256(start)
-        _write_all(file, memoryview(start))
+    digest = sha256()
+    with open(path, "xb", buffering=0) as file:
+        _write_hashed(file, memoryview(start), digest)
         for name in order:
-            content = bytes_of(plain(tensors[name]))
-            hashed = hasher.submit(digest.update, content)  # both let go of the interpreter's lock
-            _write_all(file, content)
-            hashed.result()
+            _write_hashed(file, bytes_of(plain(tensors[name])), digest)
         os.pwrite(file.fileno(), digest.hexdigest().encode(), DIGITS.start)
     return digest.hexdigest()
 
@@ -77,6 +80,9 @@ def header_of(tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> byt
     return LENGTH.pack(len(content)) + content
 
 
-def _write_all(file: BinaryIO, content: memoryview) -> None:
+def _write_hashed(file: RawIOBase, content: memoryview, digest: _Hash) -> None:
+    """Write bytes and hash them while a core's cache has them."""
     while content:
-        content = content[file.write(content) :]
+        written = file.write(content[:CHUNK]) or 0
+        digest.update(content[:written])
+        content = content[written:]
