@@ -209,13 +209,14 @@ class TransformerDecoderParams(StackParams, DecoderParams):
 
     @classmethod
     def tiny(cls) -> Mapping[str, Mapping[str, Any]]:
-        """Return each kind of norm, the place, and a decoder that reads memory of any length."""
-        own: dict[str, Mapping[str, Any]] = {
-            "place": {"place": {"size": 3}},
-            "tokens": {"add_memory": False},
-            "bare": {"add_memory": False, "memory_positions": False},
+        """Return each kind of norm, with and without the place, and memory of any length."""
+        bare = {"add_memory": False, "memory_positions": False}
+        return {
+            "": {},
+            "post": {"norm": "post", "place": {"size": 3}},
+            "pairs": {"add_memory": False, "reduction_factor": 2},
+            "bare": bare,
         }
-        return {**super().tiny(), **own}
 
     @property
     def frame_by_frame(self) -> tuple[str, ...]:
@@ -274,9 +275,8 @@ class ParallelTransformerParams(StackParams, DecoderParams):
 
     @classmethod
     def tiny(cls) -> Mapping[str, Mapping[str, Any]]:
-        """Return each kind of norm, and the place."""
-        own: dict[str, Mapping[str, Any]] = {"place": {"place": {"size": 3}}}
-        return {**super().tiny(), **own}
+        """Return each kind of norm, with and without the place."""
+        return {"": {}, "post": {"norm": "post", "place": {"size": 3}}}
 
     def size(self, sizes: Sizes) -> Size:
         """Return the size of the stack, the way out and the place."""

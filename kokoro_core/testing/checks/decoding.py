@@ -14,6 +14,8 @@ from kokoro_core.testing.batches import RaggedBatch
 from kokoro_core.testing.cases import BATCHES, ONCE, Nothing
 from kokoro_core.testing.check import check
 from kokoro_core.testing.compare import assert_same, tolerance_of
+from kokoro_core.testing.inputs import Inputs, Outputs
+from kokoro_core.testing.probes import Probe
 from kokoro_core.testing.scripts import DECODINGS, STEPS
 from kokoro_core.testing.subject import Subject
 from kokoro_core.testing.walk import Decoding, walk
@@ -36,22 +38,33 @@ def _parallel(subject: Subject) -> str | None:
 def causality(subject: Subject, batch: RaggedBatch) -> None:
     """A frame is made without itself and later ones, and with the group before it."""
     probe = subject.probe
-    group = probe.component.reduction_factor
     inputs = probe.inputs(RaggedBatch(batch.lengths[:2], batch.extra, batch.seed))
-    before = probe.run(inputs)
+    before, after = probe.run(inputs), _each_frame_changed(probe, inputs)
     for frame in range(before.padding_mask.shape[1]):
-        changed = inputs.tensors["mel_specs"].clone()
-        changed[:, frame] += 1
-        after = probe.run(inputs.changed(mel_specs=changed))
-        first = (frame // group + 1) * group
-        for name, tensor in before.tensors.items():
-            promise = f"`{name}` must not know frame {frame} before step {first}"
-            assert_same(after.tensors[name][:, :first], tensor[:, :first], promise)
-        if (frame + 1) % group == 0:
-            told = (after.tensors["mel"] - before.tensors["mel"])[:, first : first + group]
-            heard = told.detach().abs().amax(2)[~before.padding_mask[:, first : first + group]]
-            limit = tolerance_of(before.tensors["mel"])
-            assert bool((heard > limit).all()), f"step {first} must know frame {frame}"
+        rows = slice(frame * inputs.rows, (frame + 1) * inputs.rows)
+        changed = Outputs({name: each[rows] for name, each in after.items()}, before.padding_mask)
+        _assert_told_in_time(before, changed, frame, probe.component.reduction_factor)
+
+
+def _each_frame_changed(probe: Probe, inputs: Inputs) -> dict[str, torch.Tensor]:
+    """Return the outputs of a batch with one frame changed, for each frame one after the other."""
+    width = inputs.tensors["mel_specs"].shape[1]
+    copies = inputs.select([row for _ in range(width) for row in range(inputs.rows)])
+    # (T, T) -> (T · B, T, 1)
+    one = torch.eye(width, dtype=probe.dtype).repeat_interleave(inputs.rows, 0).unsqueeze(2)
+    return dict(probe.run(copies.changed(mel_specs=copies.tensors["mel_specs"] + one)).tensors)
+
+
+def _assert_told_in_time(before: Outputs, after: Outputs, frame: int, group: int) -> None:
+    first = (frame // group + 1) * group
+    for name, tensor in before.tensors.items():
+        promise = f"`{name}` must not know frame {frame} before step {first}"
+        assert_same(after.tensors[name][:, :first], tensor[:, :first], promise)
+    if (frame + 1) % group == 0:
+        told = (after.tensors["mel"] - before.tensors["mel"])[:, first : first + group]
+        heard = told.detach().abs().amax(2)[~before.padding_mask[:, first : first + group]]
+        limit = tolerance_of(before.tensors["mel"])
+        assert bool((heard > limit).all()), f"step {first} must know frame {frame}"
 
 
 @check(
