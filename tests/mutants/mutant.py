@@ -43,9 +43,7 @@ def mutants_of(
         **common: Settings of all these mutants.
     """
 
-    def named(
-        name: str, *, killed_by: str, **settings: Any
-    ) -> Callable[[type[Any]], Mutant]:
+    def named(name: str, *, killed_by: str, **settings: Any) -> Callable[[type[Any]], Mutant]:
         def made(component: type[Any]) -> Mutant:
             whole = sound(**common, **settings)
             broken = sound(mutant=name, **common, **settings)

@@ -6,6 +6,7 @@ import torch
 
 from kokoro_core.contracts import DecoderOutput, DurationOutput
 from kokoro_core.masks import zero_padding
+from kokoro_core.testing.tiny import shrunk
 from kokoro_plugins.fastspeech.duration_predictor import ConvDurationPredictor
 from kokoro_plugins.gaussian.regulator import GaussianRegulator
 from kokoro_plugins.positions.alibi import AlibiPositions
@@ -20,7 +21,6 @@ from kokoro_plugins.transformer.repeat import RepeatRegulator
 from kokoro_plugins.transformer.sinusoidal import SinusoidalEncoding
 from tests.mutants import built_in_params as ours
 from tests.mutants.mutant import Mutant, mutants_of
-from kokoro_core.testing.tiny import shrunk
 
 
 def mutant(kind, name, *, killed_by, **settings):
@@ -41,13 +41,19 @@ class EncoderWithoutPadding(TransformerEncoder):
         return zero_padding(hidden, padding_mask)
 
 
-@mutant(ours.OurEncoder, "our encoder scales what it embeds twice in training", killed_by="row-alone-in-training")
+@mutant(
+    ours.OurEncoder,
+    "our encoder scales what it embeds twice in training",
+    killed_by="row-alone-in-training",
+)
 class EncoderScalesTwice(TransformerEncoder):
     def forward(self, phoneme_indices, padding_mask):
         return super().forward(phoneme_indices, padding_mask) * (2.0 if self.training else 1.0)
 
 
-@mutant(ours.OurEncoder, "our encoder takes padding for a row's first phoneme", killed_by="row-alone")
+@mutant(
+    ours.OurEncoder, "our encoder takes padding for a row's first phoneme", killed_by="row-alone"
+)
 class EncoderReadsPadding(TransformerEncoder):
     def forward(self, phoneme_indices, padding_mask):
         hidden = super().forward(phoneme_indices, padding_mask)
@@ -55,7 +61,9 @@ class EncoderReadsPadding(TransformerEncoder):
         return zero_padding(hidden + 0.01 * last, padding_mask)
 
 
-@mutant(ours.OurDecoder, "our decoder forgets that a step was made", killed_by="step-equals-forward")
+@mutant(
+    ours.OurDecoder, "our decoder forgets that a step was made", killed_by="step-equals-forward"
+)
 class DecoderForgetsPosition(TransformerDecoder):
     def step(self, frames, state):
         made = super().step(frames, state)
@@ -63,7 +71,11 @@ class DecoderForgetsPosition(TransformerDecoder):
         return made
 
 
-@mutant(ours.OurDecoder, "our decoder adds the memory of the frame before", killed_by="step-equals-forward")
+@mutant(
+    ours.OurDecoder,
+    "our decoder adds the memory of the frame before",
+    killed_by="step-equals-forward",
+)
 class DecoderMemoryLate(TransformerDecoder):
     def init_state(self, *args, **kwargs):
         state = super().init_state(*args, **kwargs)
@@ -79,27 +91,41 @@ class DecoderTold(TransformerDecoder):
         return DecoderOutput(made.mel + told, made.stop_logits)
 
 
-@mutant(ours.OurDecoder, "our decoder's memory is no longer masked once it is decoding", killed_by="step-equals-forward")
+@mutant(
+    ours.OurDecoder,
+    "our decoder's memory is no longer masked once it is decoding",
+    killed_by="step-equals-forward",
+)
 class DecoderForgetsMask(TransformerDecoder):
     def init_state(self, memory, memory_padding_mask, max_frames, **side):
         nothing = torch.zeros_like(memory_padding_mask)
         return super().init_state(memory, nothing, max_frames, **side)
 
 
-@mutant(ours.OurParallelDecoder, "our parallel decoder is told the target", killed_by="target-is-not-told")
+@mutant(
+    ours.OurParallelDecoder,
+    "our parallel decoder is told the target",
+    killed_by="infer-equals-forward",
+)
 class ParallelTold(ParallelTransformerDecoder):
     def forward(self, memory, memory_padding_mask, mel_specs, mel_padding_mask, **side):
         made = super().forward(memory, memory_padding_mask, mel_specs, mel_padding_mask, **side)
         return DecoderOutput(made.mel + 1e-4 * zero_padding(mel_specs, mel_padding_mask))
 
 
-@mutant(ours.OurMlp, "our duration predictor makes padding last a frame", killed_by="padding-is-zero")
+@mutant(
+    ours.OurMlp, "our duration predictor makes padding last a frame", killed_by="padding-is-zero"
+)
 class PaddingLasts(MlpDurationPredictor):
     def frames(self, hidden, padding_mask):
         return super().frames(hidden, padding_mask).clamp_min(1)
 
 
-@mutant(ours.OurConvPredictor, "our convolutional predictor reads its neighbour row", killed_by="row-alone")
+@mutant(
+    ours.OurConvPredictor,
+    "our convolutional predictor reads its neighbour row",
+    killed_by="row-alone",
+)
 class ReadsNeighbour(ConvDurationPredictor):
     def forward(self, hidden, padding_mask, durations=None):
         made = super().forward(hidden + 1e-5 * hidden.roll(1, 0), padding_mask, durations)
@@ -126,12 +152,16 @@ class GaussianLate(GaussianRegulator):
         return zero_padding(late[:, : memory.shape[1]], plan.padding_mask)
 
 
-@mutant(ours.OurPostnet, "our postnet has torch's batch norm", killed_by="padding-in-training")
+@mutant(ours.OurPostnet, "our postnet has torch's batch norm", killed_by="more-padding")
 class PlainBatchNorm(ConvPostnet):
     def forward(self, mel, padding_mask):
-        return super().forward(mel, torch.zeros_like(padding_mask)).masked_fill(
-            padding_mask.unsqueeze(2), 0
-        ) if self.training else super().forward(mel, padding_mask)
+        return (
+            super()
+            .forward(mel, torch.zeros_like(padding_mask))
+            .masked_fill(padding_mask.unsqueeze(2), 0)
+            if self.training
+            else super().forward(mel, padding_mask)
+        )
 
 
 @mutant(ours.OurSinusoids, "our sinusoids begin at 0 in each call", killed_by="position-offset")
@@ -146,13 +176,17 @@ class LearnedClamped(LearnedPositions):
         return super().add(x, positions.clamp_max(7))
 
 
-@mutant(ours.OurRotary, "our rotary positions turn keys only", killed_by="position-relative")
-class RotaryKeysOnly(RotaryPositions):
+@mutant(ours.OurRotary, "our rotary positions turn keys from 0 on", killed_by="position-offset")
+class RotaryKeysFromZero(RotaryPositions):
     def rotate(self, q, k, q_positions, k_positions):
-        return q, super().rotate(q, k, q_positions, k_positions)[1]
+        return super().rotate(q, k, q_positions, k_positions - k_positions[..., :1])
 
 
-@mutant(ours.OurAlibi, "our linear biases know the side and count it double", killed_by="position-offset")
+@mutant(
+    ours.OurAlibi,
+    "our linear biases know the side and count it double",
+    killed_by="position-offset",
+)
 class AlibiFromZero(AlibiPositions):
     def bias(self, q_positions, k_positions):
         return super().bias(q_positions, k_positions - q_positions[..., :1])

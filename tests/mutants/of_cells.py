@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import torch
+from torch.nn import functional as F
 
 from tests.mutants.mutant import mutants_of
 from tests.mutants.params import CellDecoderParams
@@ -47,15 +48,17 @@ class ForkWithFirstMemory(OwnState):
     @dataclass
     class state_type(Celled):  # noqa: N801
         def select(self, rows):
-            return replace(super().select(rows), memory=self.memory[torch.arange(len(rows)) % len(self.memory)])
+            return replace(
+                super().select(rows), memory=self.memory[torch.arange(len(rows)) % len(self.memory)]
+            )
 
 
 @mutant("steps read the memory a frame late", killed_by="step-equals-forward")
 class ReadsLate(CellDecoder):
     def step(self, frames, state):
-        state.position = max(0, state.position - 1)
+        state.memory = F.pad(state.memory, (0, 0, 1, 0))[:, :-1]
         made = self.run(frames, state)
-        state.position += 1
+        state.memory = F.pad(state.memory, (0, 0, 0, 1))[:, 1:]
         return made
 
 

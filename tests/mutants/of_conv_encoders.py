@@ -88,7 +88,9 @@ class BackwardFromPadding(ConvEncoder):
         return norm(x + self.recurrence(x.flip(1))[0].flip(1))
 
 
-@mutant("a recurrence packs rows and refuses an empty one with another error", killed_by="empty-row")
+@mutant(
+    "a recurrence packs rows and refuses an empty one with another error", killed_by="empty-row"
+)
 class PacksRows(ConvEncoder):
     def normed(self, norm, x, padding_mask):
         lengths = (~padding_mask).sum(1)

@@ -70,10 +70,10 @@ class OtherBase(ConvPredictor):
 @mutant("frames explode to infinity for large inputs", killed_by="frames-not-negative")
 class InfiniteFrames(ConvPredictor):
     def head(self, x):
-        return super().head(x) * (1 + 400 * x.abs().mean(-1))
+        return super().head(x) * (1 + 4000 * x.abs().mean(-1))
 
 
-@mutant("frames know the true durations", killed_by="reach")
+@mutant("frames know the true durations of the call before", killed_by="row-alone")
 class KnowsTheTruth(ConvPredictor):
     def forward(self, hidden, padding_mask, durations=None):
         if durations is not None:
@@ -85,7 +85,9 @@ class KnowsTheTruth(ConvPredictor):
         return DurationOutput(zeroed(output.duration_pred + 0.1 * seen.mean(), padding_mask))
 
 
-@mutant("the prediction is told the true durations that it is to predict", killed_by="frames-from-log")
+@mutant(
+    "the prediction is told the true durations that it is to predict", killed_by="frames-from-log"
+)
 class ToldTheTruth(ConvPredictor):
     def forward(self, hidden, padding_mask, durations=None):
         output = super().forward(hidden, padding_mask)
@@ -111,6 +113,10 @@ class MultipliesPadding(ConvPredictor):
     class conv_type(Conv):  # noqa: N801
         def clean(self, x, padding_mask):
             return x * ~padding_mask.unsqueeze(2)
+
+    def __init__(self, *, width, dropout):
+        super().__init__(width=width, dropout=dropout)
+        self.first = self.conv_type(width, width)
 
 
 @mutant("the gradient of padding is infinity times 0", killed_by="padding-nan")
@@ -156,7 +162,10 @@ class OverLongest(ConvPredictor):
         return super().frames(hidden, padding_mask) * (padding_mask.shape[1] / 5)
 
 
-@mutant("a norm over the batch is used in training and nobody is told", killed_by="row-alone-in-training")
+@mutant(
+    "a norm over the batch is used in training and nobody is told",
+    killed_by="row-alone-in-training",
+)
 class SecretBatchNorm(ConvPredictor):
     def __init__(self, *, width, dropout):
         super().__init__(width=width, dropout=dropout)
@@ -175,13 +184,13 @@ class WritesDurations(ConvPredictor):
         return super().forward(hidden, padding_mask)
 
 
-@likely("the loss is a mean over padding as well", killed_by="padding-in-loss")
+@likely("the loss is a mean over padding as well", killed_by="more-padding")
 class LossOverPadding(LikelihoodPredictor):
     def average(self, error, padding_mask):
         return zeroed(error, padding_mask).mean()
 
 
-@likely("the loss counts padded phonemes", killed_by="padding-in-loss")
+@likely("the loss counts padded phonemes", killed_by="more-padding")
 class LossOfPadding(LikelihoodPredictor):
     def average(self, error, padding_mask):
         return error.mean()

@@ -1,4 +1,4 @@
-"""Encoders that are broken as modules: how they begin, are moved, saved, recomputed and compiled."""
+"""Encoders that are broken as modules: how they begin, are moved, copied and saved."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ import time
 
 import torch
 from torch import nn
-from torch.utils.checkpoint import checkpoint
 
-from kokoro_core.nn.stack import CheckpointedStack
 from tests.mutants.blocks import sinusoids
 from tests.mutants.mutant import mutants_of
 from tests.mutants.params import AttentionEncoderParams
@@ -183,7 +181,11 @@ class GrowingBuffer(WithParts):
 class CopyThatIsNone(WithParts):
     def add_parts(self, width):
         embedding = self.embedding
-        self.looked_up = lambda indices: embedding(indices)
+
+        def looked_up(indices):
+            return embedding(indices)
+
+        self.looked_up = looked_up
 
     def embed(self, phoneme_indices, padding_mask):
         return self.looked_up(phoneme_indices.masked_fill(padding_mask, 0))
@@ -199,7 +201,11 @@ class TransposedWeight(WithParts):
 @mutant("a weight is not in the state", killed_by="round-trip")
 class WeightLeftOut(WithParts):
     def add_parts(self, width):
-        self._register_state_dict_hook(lambda _, state, prefix, __: state.pop(prefix + "norm.weight"))
+        self._register_state_dict_hook(self._leave_out)
+
+    @staticmethod
+    def _leave_out(_, state, prefix, __):
+        del state[prefix + "norm.weight"]
 
     def load_state_dict(self, state_dict, strict=True, assign=False):
         return super().load_state_dict(state_dict, strict=False, assign=assign)
@@ -228,83 +234,3 @@ class RenamedWeight(AttentionEncoder):
 class PersistentTable(WithParts):
     def add_parts(self, width):
         self.register_buffer("table", sinusoids(torch.arange(64), width, torch.float32))
-
-
-# Recomputing.
-
-
-class OwnStack(AttentionEncoder):
-    """An encoder with another checkpointed stack."""
-
-    stack_type = CheckpointedStack
-
-    def stack(self, layers):
-        return self.stack_type(layers)
-
-
-@mutant("the recomputed part is cut off from what is before it", killed_by="checkpointing")
-class CheckpointDetaches(OwnStack):
-    class stack_type(CheckpointedStack):  # noqa: N801
-        def forward(self, x, *args):
-            return super().forward(x.detach() if self.segments else x, *args)
-
-
-@dropping("recomputing draws another dropout", killed_by="checkpointing")
-class CheckpointFreshDropout(OwnStack):
-    class stack_type(CheckpointedStack):  # noqa: N801
-        def forward(self, x, *args):
-            if not self.segments:
-                return super().forward(x, *args)
-            return checkpoint(
-                self._run, 0, len(self), x, *args, use_reentrant=False, preserve_rng_state=False
-            )
-
-
-@mutant("reentrant recomputing forgets gradients behind a frozen start", killed_by="checkpointing")
-class CheckpointReentrant(OwnStack):
-    class stack_type(CheckpointedStack):  # noqa: N801
-        def forward(self, x, *args):
-            if not self.segments:
-                return super().forward(x, *args)
-            return checkpoint(self._run, 0, len(self), x, *args, use_reentrant=True)
-
-
-@mutant("as many segments as layers leave the last layer out", killed_by="checkpointing")
-class CheckpointDropsLast(OwnStack):
-    class stack_type(CheckpointedStack):  # noqa: N801
-        def bounds(self):
-            return super().bounds()[: 1 if self.segments and self.segments >= len(self) else None]
-
-
-@dropping("dropout is off when a stack is recomputed", killed_by="checkpointing")
-class CheckpointWithoutDropout(OwnStack):
-    class stack_type(CheckpointedStack):  # noqa: N801
-        def forward(self, x, *args):
-            if not self.segments:
-                return super().forward(x, *args)
-            return self.eval()._run(0, len(self), x, *args)
-
-
-# Compiling.
-
-
-@mutant("a number is read from the device in each call", killed_by="compile")
-class ReadsNumber(AttentionEncoder):
-    def embed(self, phoneme_indices, padding_mask):
-        if phoneme_indices.max().item() > 10**6:
-            raise ValueError("There is no such phoneme.")
-        return super().embed(phoneme_indices, padding_mask)
-
-
-@mutant("even and odd widths take different ways", killed_by="compile")
-class BranchesOnWidth(AttentionEncoder):
-    def finish(self, x, padding_mask):
-        x = x + 0.0 if x.shape[1] % 2 else x * 1.0 if x.shape[1] % 3 else x - 0.0
-        return super().finish(x, padding_mask)
-
-
-@mutant("it goes through numpy", killed_by="export")
-class ThroughNumpy(AttentionEncoder):
-    def embed(self, phoneme_indices, padding_mask):
-        rows = torch.tensor(phoneme_indices.tolist())
-        return super().embed(rows, padding_mask)

@@ -35,13 +35,13 @@ class InferLeavesPadding(SoundParallel):
         return DecoderOutput(self.made(memory, memory_padding_mask) + 1)
 
 
-@mutant("training is told the target", killed_by="target-is-not-told")
+@mutant("training is told the target", killed_by="infer-equals-forward")
 class ToldTheTarget(SoundParallel):
     def trained(self, mel, mel_specs, mel_padding_mask):
         return DecoderOutput(zeroed(mel + 1e-3 * mel_specs, mel_padding_mask))
 
 
-@mutant("making frames gives other frames than training", killed_by="target-is-not-told")
+@mutant("making frames gives other frames than training", killed_by="infer-equals-forward")
 class InferDiffers(SoundParallel):
     def infer(self, memory, memory_padding_mask):
         return DecoderOutput(1.01 * self.made(memory, memory_padding_mask))
@@ -60,7 +60,7 @@ class InferTurnsToEvaluation(SoundParallel):
         return super().infer(memory, memory_padding_mask)
 
 
-@flow("the loss of the flow is a mean over padding as well", killed_by="padding-in-loss")
+@flow("the loss of the flow is a mean over padding as well", killed_by="more-padding")
 class LossOverPadding(Flow):
     def counted(self, error, padding_mask):
         return error.numel()

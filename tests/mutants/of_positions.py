@@ -146,7 +146,7 @@ class HardFloat(Sinusoid):
         return super().add(x, positions).float()
 
 
-@added("in training positions are others", killed_by="position-modes")
+@added("in training positions are others", killed_by="position-neutral")
 class OtherInTraining(Sinusoid):
     def at(self, positions):
         return super().at(positions) * (2.0 if self.training else 1.0)
@@ -177,13 +177,16 @@ class Longer(Rotary):
         return 1.01 * super().turned(x, positions)
 
 
-@turned("angles are computed in half precision", killed_by="position-accuracy")
+@turned("angles are computed in half precision", killed_by="positions-distinct")
 class HalfAngles(Rotary):
     def angles(self, positions):
         return super().angles(positions).bfloat16().double()
 
 
-@turned("angles are computed in float32 from float32 positions in bfloat16", killed_by="position-accuracy")
+@turned(
+    "angles are computed in float32 from float32 positions in bfloat16",
+    killed_by="position-accuracy",
+)
 class HalfPositions(Rotary):
     def turned(self, x, positions):
         known = positions if x.dtype is torch.float64 else positions.bfloat16()
@@ -200,12 +203,6 @@ class SameSpeed(Rotary):
 class TurnsAsFirstRow(Rotary):
     def angles(self, positions):
         return super().angles(positions if positions.dim() == 1 else positions[0])
-
-
-@turned("scores depend on where both are, not on how far apart", killed_by="position-relative")
-class TurnsKeysBack(Rotary):
-    def rotate(self, q, k, q_positions, k_positions):
-        return self.turned(q, q_positions), self.turned(k, -k_positions)
 
 
 @relative("a bias counts queries from 0 on", killed_by="position-offset")

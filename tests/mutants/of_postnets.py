@@ -66,7 +66,7 @@ class DropoutStaysOn(SoundPostnet):
         return super().finish(mel, dropped, padding_mask)
 
 
-@normed("padded frames are in the statistics of training", killed_by="padding-in-training")
+@normed("padded frames are in the statistics of training", killed_by="more-padding")
 class StatisticsOfPadding(NormedPostnet):
     def normed(self, x, padding_mask):
         return self.norm(x, torch.zeros_like(padding_mask))

@@ -104,7 +104,7 @@ class CutLongPhonemes(Repeat):
         return super().cleaned(durations.clamp_max(1000), padding_mask)
 
 
-@mutant("frames are counted in the dtype of the model", killed_by="low-precision-frames")
+@mutant("frames are counted in the dtype of the model", killed_by="plan-in-half")
 class CountsInModelDtype(Repeat):
     def shares(self, frames, durations, dtype):
         return super().shares(frames.to(dtype), durations.to(dtype), dtype)

@@ -17,9 +17,7 @@ from tests.mutants.torch_params import ImportsTorch
 
 
 def declaring(name, killed_by, kind, **declared):
-    return settings_mutant(
-        name, killed_by=killed_by, sound=kind(), broken=kind(declares=declared)
-    )
+    return settings_mutant(name, killed_by=killed_by, sound=kind(), broken=kind(declares=declared))
 
 
 EMPTY = declaring(

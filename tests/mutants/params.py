@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from pydantic import Field
+
 from kokoro_core.slots import (
     DecoderParams,
     DurationPredictorParams,
@@ -37,7 +39,7 @@ class Breakable(StrictModel):
     """
 
     mutant: str = ""
-    declares: dict[str, Any] = {}
+    declares: dict[str, Any] = Field(default_factory=dict)
     truth: ClassVar[dict[str, Any]] = {}
 
     @property

@@ -48,9 +48,7 @@ class CellDecoder(AutoregressiveDecoder):
         mel, stop_logits = self.run(fed, state)
         return DecoderOutput(zeroed(mel, mel_padding_mask), zeroed(stop_logits, mel_padding_mask))
 
-    def init_state(
-        self, memory: Tensor, memory_padding_mask: Tensor, max_frames: int
-    ) -> Celled:
+    def init_state(self, memory: Tensor, memory_padding_mask: Tensor, max_frames: int) -> Celled:
         """Return the state before the first frame."""
         zeros = memory.new_zeros(memory.shape[0], self.cell.hidden_size)
         return self.state(0, zeroed(memory, memory_padding_mask), zeros, zeros)

@@ -118,9 +118,7 @@ class AttentionDecoder(AutoregressiveDecoder):
             self.finish(stop_logits[:, :count], mel_padding_mask),
         )
 
-    def init_state(
-        self, memory: Tensor, memory_padding_mask: Tensor, max_frames: int
-    ) -> Decoded:
+    def init_state(self, memory: Tensor, memory_padding_mask: Tensor, max_frames: int) -> Decoded:
         """Project the memory and allocate the caches."""
         memory = self.remembered(memory, memory_padding_mask)
         shape = (memory.shape[0], self.room(max_frames), memory.shape[2])

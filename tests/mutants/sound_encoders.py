@@ -88,6 +88,17 @@ class AttentionEncoder(Encoder):
         return zeroed(x, padding_mask)
 
 
+class OwnAttention(AttentionEncoder):
+    """An encoder whose layers have another attention."""
+
+    attention_type: ClassVar[type[Attention]] = Attention
+
+    def make_layers(self, count: int, width: int, dropout: float) -> list[Layer]:
+        """Return layers with this attention."""
+        kind = type("OwnLayer", (self.layer_type,), {"attention_type": self.attention_type})
+        return [kind(width, dropout) for _ in range(count)]
+
+
 class ConvEncoder(Encoder):
     """Embedding and two convolutions, each normed over channels."""
 

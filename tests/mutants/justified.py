@@ -1,0 +1,1 @@
+JUSTIFIED: dict[str, str] = {}

@@ -1,0 +1,41 @@
+"""The sound components: what the mutants would be without their faults."""
+
+from __future__ import annotations
+
+from kokoro_core.spec.params import ComponentParams
+from tests.mutants.params import (
+    AttentionDecoderParams,
+    AttentionEncoderParams,
+    BlendParams,
+    CellDecoderParams,
+    ConvEncoderParams,
+    ConvPostnetParams,
+    ConvPredictorParams,
+    FlowParams,
+    LikelihoodParams,
+    NormedPostnetParams,
+    ParallelParams,
+    RelativeParams,
+    RepeatParams,
+    RotaryParams,
+    SinusoidParams,
+)
+
+SOUND: dict[str, ComponentParams] = {
+    "attention encoder": AttentionEncoderParams(dropout=0.2),
+    "convolutional encoder": ConvEncoderParams(dropout=0.2),
+    "convolutional predictor": ConvPredictorParams(dropout=0.2),
+    "likelihood predictor": LikelihoodParams(),
+    "repeating regulator": RepeatParams(),
+    "blending regulator": BlendParams(),
+    "attention decoder": AttentionDecoderParams(),
+    "attention decoder of groups": AttentionDecoderParams(reduction_factor=2),
+    "recurrent decoder": CellDecoderParams(),
+    "parallel decoder": ParallelParams(),
+    "flow decoder": FlowParams(),
+    "convolutional postnet": ConvPostnetParams(),
+    "normed postnet": NormedPostnetParams(),
+    "sinusoids": SinusoidParams(),
+    "rotary positions": RotaryParams(),
+    "relative positions": RelativeParams(),
+}
