@@ -9,6 +9,7 @@ from typing import Any, final
 import torch
 from lightning import LightningModule
 from torch import Tensor
+from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from kokoro_core.api import KokoroModel, ModelOutput
 from kokoro_plugins.training.bad_steps import WEIGHT_ADVICE, BadStep, first_bad_tensor
@@ -85,7 +86,8 @@ class TrainingModule(LightningModule):
         """Start the clock of the budget; end a training that was finished already."""
         self._budget.start(self._seconds_before)
         self.finished = self._budget.progress(self.step) >= 1
-        self.trainer.should_stop = self.finished
+        if self.finished:
+            self.trainer.should_stop = True
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Begin with a step, or go on with one."""
@@ -139,8 +141,8 @@ class TrainingModule(LightningModule):
         Raises:
             BadStep: The loss or the gradient is no number, and too many were before.
         """
-        limit = gradient_clip_val or math.inf
-        norm = torch.nn.utils.clip_grad_norm_(self.parameters(), limit)
+        parameters = [each for each in self.parameters() if each.grad is not None]
+        norm = get_total_norm([each.grad for each in parameters if each.grad is not None])
         processes = self.trainer.world_size
         self.figures = self._collector.figures(
             norm,
@@ -154,6 +156,8 @@ class TrainingModule(LightningModule):
             raise BadStep(f"{self.bad}; {self._policy()}")
         if self.bad:
             optimizer.zero_grad(set_to_none=True)  # without gradients nothing is moved
+        elif gradient_clip_val:
+            clip_grads_with_norm_(parameters, gradient_clip_val, norm)
 
     def _add_up(self, values: Tensor) -> Tensor:
         added = self.trainer.strategy.reduce(values, reduce_op="sum")

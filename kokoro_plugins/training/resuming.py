@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
@@ -103,9 +104,9 @@ def describe_start(saving: Saving, newest: Step | None, budget: Budget) -> str:
 
 def stopped(signals: StopSignals, saver: Saver) -> TrainingStopped:
     """Return the error that says what was saved when a signal came."""
-    name = signals.received.name if signals.received else "A signal to another process"
+    name = signals.received.name if signals.received else "A signal to another of its processes"
     saved = "nothing was to be saved" if saver.saved is None else f"step {saver.saved} is saved"
     return TrainingStopped(
         f"{name} ended the training: {saved}; the same command with `--resume` goes on.",
-        signals.status or 1,
+        signals.status or 128 + signal.SIGTERM,
     )

@@ -28,11 +28,18 @@ TRAINING_FILE = "training.safetensors"
 MODEL_PREFIX = "model.acoustic."
 """What the names of the model's tensors begin with inside of the training module."""
 
-LEFT_OUT = ("state_dict", "loops")
-"""The weights are in a file of their own. Lightning's loops are left out: they count batches of
-their own process and know no position in an order without end; `TrainingModule` counts steps."""
+LEFT_OUT = ("state_dict", "loops", "epoch", "global_step")
+"""The weights are in a file of their own. The counts of Lightning's loops are left out: they are of
+one process and know no position in an order without end; `TrainingModule` counts steps."""
 
 FORMAT_VERSION = 1
+
+OTHER_PROCESSES = (
+    "With another number of processes the order of the batches stays the same, but a step takes as "
+    "many of them as there are processes, times `--accumulate`; gradients are added up in another "
+    "order, and random numbers are those of the processes that there were, new ones in others."
+)
+"""What is not exact then."""
 
 
 @final
@@ -133,6 +140,8 @@ class StepFiles(CheckpointIO):
                 f"to the bit:\n{listed}\nMake them the same, or go on with `--inexact`."
             )
         self._say(f"It goes on otherwise than it would have: {'; '.join(found)}.")
+        if before["machine"]["processes"] != self._conditions["machine"]["processes"]:
+            self._say(OTHER_PROCESSES)
 
 
 def _refuse_bad(step: int, tensors: Mapping[str, Tensor]) -> None:

@@ -58,9 +58,11 @@ class Validation(Callback):
         self.due = state_dict["due"]
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Do what is due since the process before this one."""
+        """Do what is due since the process before this one; training waits for it."""
         if self.due:
             self._validate(trainer, pl_module)
+        if self.due:
+            trainer.should_stop = True
 
     def on_train_batch_end(
         self,

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import pytest
 import torch
 
 from kokoro_core import ModelSpec, load_spec
 from kokoro_core.outer_contracts import Corpus, Utterance
+from tests.training.forking import ForkServer
 
 SMALL = {
     "hidden_dim": 32,
@@ -54,3 +57,27 @@ def corpus() -> ListCorpus:
 @pytest.fixture(scope="session")
 def small_spec() -> ModelSpec:
     return load_spec("voice", overrides=SMALL)
+
+
+@pytest.fixture(scope="session")
+def fork_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkServer]:
+    """A process with everything imported that runs jobs in forks of itself."""
+    with ForkServer(tmp_path_factory.mktemp("jobs")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def uninterrupted(
+    fork_server: ForkServer, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., Path]:
+    """Return the folder of a training that nothing befell, every step saved, by precision."""
+
+    @functools.cache
+    def train(precision: str, seed: int = 0) -> Path:
+        out = tmp_path_factory.mktemp("uninterrupted") / "steps"
+        options = {"precision": precision, "seed": seed}
+        ended = fork_server.run("train", out=str(out), every=1, **options)
+        assert ended.status == 0, ended
+        return out
+
+    return train
