@@ -96,5 +96,6 @@ def _save_with(failure: Failure, root: Path, last: int, new: int) -> list[str]:
         problems.append("nothing was raised and nothing saved")
     if not failure.while_removing:  # what could not be removed stays until the process has ended
         more += [name for name in os.listdir(root) if name.startswith(".tmp")]
-        more += judge_next_start(root, new + 1)
+        if failure.code == errno.EIO:  # the next save is the same after each kind of error
+            more += judge_next_start(root, new + 1)
     return problems + more

@@ -8,7 +8,7 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from kokoro_core.durable import FileRecord, Manifest, canonical_json
@@ -142,18 +142,17 @@ def test_what_is_no_json_object_is_refused_in_a_sentence(content: bytes) -> None
         Manifest.from_bytes(content)
 
 
+texts = st.text(max_size=5)
+plain = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
 json_values = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    plain | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
     max_leaves=8,
 )
 
 
-@given(facts=st.dictionaries(st.text(), json_values))
+@settings(suppress_health_check=[HealthCheck.too_slow])  # it measures the machine
+@given(facts=st.dictionaries(texts, json_values, max_size=4))
 @example(facts={"": -0.0, "\ud800": 1e308, "x": [[], {}, 10**300]})
 def test_facts_come_back_whatever_they_are(facts: dict[str, Any]) -> None:
     manifest = Manifest(1, MANIFEST.files, facts, None)
