@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from kokoro_core.testing.batches import RaggedBatch
     from kokoro_core.testing.component import check_component
+    from kokoro_core.testing.machine import decoding_machine
     from kokoro_core.testing.pytest_door import conformance, conformance_test
     from kokoro_core.testing.report import ConformanceError, ConformanceWarning, Report, Result
     from kokoro_core.testing.spec_strategies import specs
@@ -30,6 +31,7 @@ _HOMES = {
     "chunkings": "strategies",
     "conformance": "pytest_door",
     "conformance_test": "pytest_door",
+    "decoding_machine": "machine",
     "durations": "strategies",
     "padding": "strategies",
     "ragged_batches": "strategies",
@@ -47,6 +49,7 @@ __all__ = [
     "chunkings",
     "conformance",
     "conformance_test",
+    "decoding_machine",
     "durations",
     "padding",
     "ragged_batches",
