@@ -86,7 +86,7 @@ def conformance(
         print_checks(as_json)
         return
     with _as_usage():
-        subjects = _subjects(target or [], settings, variant, session_of(ctx))
+        subjects = _subjects(target or [], settings, variant, golden, session_of(ctx))
     if write_golden is not None:
         _write_golden(subjects, write_golden)
         return
@@ -101,10 +101,14 @@ def conformance(
 
 
 def _subjects(
-    targets: list[str], settings: str | None, variant: str | None, session: Session
+    targets: list[str],
+    settings: str | None,
+    variant: str | None,
+    golden: Path | None,
+    session: Session,
 ) -> list[Subject]:
     """Return what the arguments name."""
-    from kokoro_core.testing.component import Target, subjects_of
+    from kokoro_core.testing.component import Target, subjects_of, with_golden
     from kokoro_core.testing.targets import params_of, targets_named
 
     found: list[Target] = []
@@ -116,7 +120,7 @@ def _subjects(
         if len(found) != 1 or not isinstance(found[0], type):
             raise ValueError("`--settings` needs one component.")
         found = [params_of(found[0], settings, session.plugins)]
-    subjects = subjects_of(found)
+    subjects = with_golden(subjects_of(found), golden)
     named = [each for each in subjects if variant in (None, each.variant)]
     if not named:
         known = ", ".join(repr(each.variant) for each in subjects)
@@ -147,7 +151,7 @@ def _run(
     from kokoro_core.testing.report import Report
 
     expected = dict(map(_expected, expect))
-    pairs = component.pairs_of(component.with_golden(subjects, golden), only)
+    pairs = component.pairs_of(subjects, only)
     component.check_case(case, pairs)
     component.check_expected(expected, pairs)
     plan = component.plan_of(level, seed, case, expected, version or SETTLED_VERSION, golden)
