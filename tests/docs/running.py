@@ -29,6 +29,9 @@ LONG = (
     ("kokoro-core", "train", "--minutes"),
     ("kokoro-core", "profile", "small"),
     ("kokoro-core", "profile", "my.yaml"),
+    ("kokoro-core", "profile", "mixed"),
+    ("kokoro-core", "profile", "default"),
+    ("kokoro-core", "bench"),
 )
 """Commands, by words that they contain, that run for minutes or need what the page has not made;
 they are parsed by the real command line and not run."""
