@@ -13,7 +13,7 @@ from typing import Any
 from unittest.mock import patch
 
 _OF_OS = (
-    *("open", "close", "write", "pwrite", "ftruncate", "fsync", "fchmod", "lseek", "pread"),
+    *("open", "close", "write", "pwrite", "ftruncate", "fsync", "fchmod", "lseek"),
     *("rename", "mkdir", "unlink", "rmdir", "listdir", "scandir"),
     *("stat", "lstat", "fstat", "posix_fadvise"),
 )

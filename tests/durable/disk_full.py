@@ -16,7 +16,7 @@ from tests.durable.kills import ended_by, fork
 from tests.durable.scenes import copy_of, judge, judge_next_start, run_with, save
 from tests.durable.small_process import quick_folder
 
-FAILING = CHANGING | {"close", "flock", "pread", "file_digest"}
+FAILING = CHANGING | {"close", "flock", "file_digest"}
 
 
 def full_at_sizes(older: int, sizes: list[int]) -> dict[str, Any]:

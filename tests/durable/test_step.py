@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import random
@@ -271,6 +272,26 @@ def test_what_reads_back_as_something_else_is_not_saved(tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "posix_fadvise", fail_to_keep)
         with pytest.raises(CheckpointError, match="reads back as something else than was written"):
+            save(tmp_path, 2, keep_last=1)
+    assert newest_of(tmp_path) == (1, [])
+
+
+@pytest.mark.parametrize("fails_at", [1, 2])
+def test_a_step_that_cannot_be_read_back_is_not_saved(tmp_path: Path, fails_at: int) -> None:
+    """The first read of a file is of what is in memory, the second of what is on the disk."""
+    save(tmp_path, 1, keep_last=1)
+    real, seen = os.pread, 0
+
+    def fail(descriptor: int, length: int, at: int) -> bytes:
+        nonlocal seen
+        seen += length == 2**20
+        if seen == fails_at:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return real(descriptor, length, at)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "pread", fail)
+        with pytest.raises(CheckpointError, match=r"step-000000002` could not be saved: Input/out"):
             save(tmp_path, 2, keep_last=1)
     assert newest_of(tmp_path) == (1, [])
 
