@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from kokoro_core.testing import RaggedBatch, Subject, decoding_machine
@@ -19,6 +19,7 @@ SETTINGS = settings(
     database=None,
     suppress_health_check=list(HealthCheck),
 )
+FINDING = settings(SETTINGS, max_examples=200, phases=[Phase.generate])
 CONFIGURATIONS = tiny_params(TransformerDecoderParams)
 
 
@@ -34,4 +35,4 @@ def test_the_machine_finds_rows_that_are_not_selected(monkeypatch):
     monkeypatch.setattr(state, "select", lambda self, rows: honest(self, rows.sort().values))
     machine = decoding_machine(CONFIGURATIONS[""])
     with pytest.raises(AssertionError, match="must be the same step by step"):
-        run_state_machine_as_test(machine, settings=SETTINGS)
+        run_state_machine_as_test(machine, settings=FINDING)
