@@ -51,6 +51,18 @@ class RowEnds:
         self.lengths = torch.where(cause == AT_LIMIT, self.lengths, ends)
         self.causes = torch.where(cause == AT_LIMIT, self.causes, cause)
 
+    @staticmethod
+    def any_ends(mel: Tensor, stop_logits: Tensor, stop_threshold: float) -> bool:
+        """Return whether one of these frames ends its row; waits for the device.
+
+        Shape:
+            mel: (B, k, M). stop_logits: (B, k).
+        """
+        largest = torch.maximum(mel.abs().amax(), stop_logits.abs().amax())
+        stops = stop_logits.float().sigmoid().amax()
+        # Written so that NaN, which is not below infinity either, ends its row.
+        return not (float(largest) < torch.inf and float(stops) <= stop_threshold)
+
     def end_now(self, made: int, cause: int) -> None:
         """End every row that goes on past the frames made."""
         goes_on = self.lengths > made

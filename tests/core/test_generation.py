@@ -237,8 +237,13 @@ def test_generation_never_flips_the_training_mode(training: bool) -> None:
     assert [module.training for module in model.modules()] == modes
 
 
-def test_generation_records_no_gradient() -> None:
-    assert not make().generate(INDICES, durations=DURATIONS).mel.requires_grad
+def test_generation_records_no_gradient_and_gives_tensors_that_may_be_trained_with() -> None:
+    model = make()
+    mel = model.generate(INDICES, durations=DURATIONS).mel
+    streamed = next(iter(model.stream(INDICES, durations=DURATIONS)))
+    for tensor in (mel, streamed):
+        assert not tensor.requires_grad
+        assert not tensor.is_inference()
 
 
 @pytest.mark.parametrize(
