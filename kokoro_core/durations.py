@@ -77,6 +77,23 @@ def _check_frames(frames: Tensor) -> None:
         )
 
 
+def check_durations(durations: Tensor, padding_mask: Tensor) -> None:
+    """Refuse durations that are not whole frames of the phonemes; nothing is synchronised.
+
+    Shape:
+        durations: (B, N) int64. padding_mask: (B, N) bool.
+
+    Raises:
+        ValueError: They are not int64, or not of the phonemes' shape.
+    """
+    if durations.dtype is not torch.int64 or durations.shape != padding_mask.shape:
+        raise ValueError(
+            f"`durations` must be int64 of shape {tuple(padding_mask.shape)}, frames of each "
+            f"phoneme, not {durations.dtype} of shape {tuple(durations.shape)}; `round_durations` "
+            f"makes whole frames."
+        )
+
+
 def phoneme_of_frame(durations: Tensor, num_frames: int) -> Tensor:
     """Return for each frame the index of the phoneme that it belongs to.
 

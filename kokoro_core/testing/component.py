@@ -91,7 +91,7 @@ def with_golden(
     if golden is None:
         return subjects
     known = golden_of(subjects, read_golden(golden))
-    return [replace(each, golden=known[each.name]) for each in subjects]
+    return [replace(each, golden=known.get(each.name)) for each in subjects]
 
 
 def _subjects_of(target: Target) -> list[Any]:

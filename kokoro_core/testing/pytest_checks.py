@@ -27,6 +27,7 @@ from kokoro_core.testing.component import (
 from kokoro_core.testing.golden import write_golden
 from kokoro_core.testing.importable import is_importable
 from kokoro_core.testing.levels import LevelName
+from kokoro_core.testing.model_subject import ModelSubject
 from kokoro_core.testing.pytest_door import MARKER, Request
 from kokoro_core.testing.report import ConformanceWarning, Result
 from kokoro_core.testing.runner import Plan, is_skipped, result_id, run_check
@@ -74,8 +75,9 @@ class BoundCheck:
 
 def _with_replay(result: Result, subject: Subject) -> Result:
     """Return a result whose replay line names the test, where no other process knows the class."""
-    module = type(subject.params).__module__
-    if not result.bad or (result.replay and is_importable(module)):
+    if not result.bad or isinstance(subject, ModelSubject):
+        return result
+    if result.replay and is_importable(type(subject.params).__module__):
         return result
     test = os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0]
     words = ["python", "-m", "pytest", test]

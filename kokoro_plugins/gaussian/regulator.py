@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from kokoro_core.contracts import Plan, Regulator
+from kokoro_core.durations import check_durations
 from kokoro_core.masks import padding_mask_from_lengths, zero_padding
 from kokoro_core.pytree import register_pytree
 
@@ -62,7 +63,11 @@ class GaussianRegulator(Regulator):
             durations: (B, N) int64.
             padding_mask: (B, N) bool.
             num_frames: T of the plan; None: the longest row's, which waits for the device.
+
+        Raises:
+            ValueError: The durations are not int64, or not of the phonemes' shape.
         """
+        check_durations(durations, padding_mask)
         durations = zero_padding(durations, padding_mask)
         lengths = durations.sum(1)
         longest = int(lengths.max()) if num_frames is None else num_frames

@@ -8,7 +8,7 @@ from typing import final
 from torch import Tensor
 
 from kokoro_core.contracts import Plan, Regulator
-from kokoro_core.durations import phoneme_of_frame
+from kokoro_core.durations import check_durations, phoneme_of_frame
 from kokoro_core.masks import padding_mask_from_lengths, zero_padding
 from kokoro_core.pytree import register_pytree
 
@@ -43,7 +43,11 @@ class RepeatRegulator(Regulator):
 
         Shape:
             hidden: (B, N, H), not looked at. durations: (B, N) int64. padding_mask: (B, N) bool.
+
+        Raises:
+            ValueError: The durations are not int64, or not of the phonemes' shape.
         """
+        check_durations(durations, padding_mask)
         durations = durations.masked_fill(padding_mask, 0)
         lengths = durations.sum(1)
         length = int(lengths.max()) if num_frames is None else num_frames

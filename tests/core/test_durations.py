@@ -10,6 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kokoro_core.durations import (
+    check_durations,
     frames_from_log,
     log_durations,
     phoneme_of_frame,
@@ -139,3 +140,22 @@ def test_a_speed_of_one_phoneme_that_is_no_pace_is_refused(wrong: float) -> None
 def test_speeds_that_do_not_fit_the_phonemes_are_refused() -> None:
     with pytest.raises(ValueError, match=r"or of shape \(2, 1\) or \(2, 3\), not \(2,\)"):
         round_durations(torch.ones(2, 3), torch.zeros(2, 3, dtype=torch.bool), speed=torch.ones(2))
+
+
+@pytest.mark.parametrize(
+    ("durations", "said"),
+    [
+        (
+            torch.tensor([[1.5, 2.0]]),
+            r"not torch\.float32 of shape \(1, 2\); `round_durations` makes",
+        ),
+        (
+            torch.tensor([[1, 2, 3]]),
+            r"must be int64 of shape \(1, 2\), .* not torch\.int64 of shape \(1, 3\)",
+        ),
+    ],
+    ids=["floats", "another width"],
+)
+def test_durations_that_are_no_whole_frames_of_the_phonemes_are_refused(durations, said):
+    with pytest.raises(ValueError, match=said):
+        check_durations(durations, torch.zeros(1, 2, dtype=torch.bool))

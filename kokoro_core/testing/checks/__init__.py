@@ -105,6 +105,7 @@ CHECKS: tuple[Check[Any], ...] = (
     positions.positions_smooth,
     positions.position_accuracy,
     positions.position_neutral,
+    positions.distance_alone,
     models.model_rows,
     models.model_losses,
     models.speaking_rows,

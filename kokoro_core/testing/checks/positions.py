@@ -268,3 +268,29 @@ def position_neutral(subject: Subject, data: PositionCase) -> None:
         assert answer.dtype == source.dtype, f"`{name}` must keep the dtype {source.dtype}"
         if name != "add":
             assert_same(answer.norm(dim=3), source.norm(dim=3), "`rotate` must keep lengths")
+
+
+def _turns_nothing(subject: Subject) -> str | None:
+    _, q, k = vectors(subject, PositionCase(4))
+    turned, _ = subject.component.rotate(q, k, torch.arange(4), torch.arange(4))
+    return "it turns no queries" if torch.equal(turned, q) else None
+
+
+@check(
+    "distance-alone",
+    cases=POSITIONS,
+    slots=SLOT,
+    skip=_turns_nothing,
+    bug="keys that are turned the other way: every score depends on where in the text it stands",
+)
+def distance_alone(subject: Subject, data: PositionCase) -> None:
+    """The score of a turned query and key depends on the distance of their positions alone."""
+    encoding = subject.component
+    _, q, k = vectors(subject, data)
+    scores = []
+    for shift in (0, data.start + 1):
+        positions = torch.arange(data.length) + shift
+        turned_q, turned_k = encoding.rotate(q, k, positions, positions)
+        # (B, heads, T, D) -> (B, heads, T, T)
+        scores.append(turned_q @ turned_k.transpose(2, 3))
+    assert_same(scores[1], scores[0], "scores must not change when both positions move alike")

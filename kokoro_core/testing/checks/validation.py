@@ -65,6 +65,15 @@ def _floats(probe: Probe, inputs: Inputs) -> Inputs | None:
     return None if tensor.is_floating_point() else inputs.changed(**{probe.first: tensor.double()})
 
 
+def _durations(change: Callable[[Any], Any]) -> Callable[[Probe, Inputs], Inputs | None]:
+    def changed(probe: Probe, inputs: Inputs) -> Inputs | None:
+        if probe.params.slot != "regulator":
+            return None
+        return inputs.changed(durations=change(inputs.tensors["durations"]))
+
+    return changed
+
+
 MISTAKES: dict[str, Callable[[Probe, Inputs], Inputs | None]] = {
     "a missing axis": _tensor(lambda tensor: tensor[0]),
     "an axis too many": _tensor(lambda tensor: tensor.unsqueeze(0)),
@@ -76,6 +85,8 @@ MISTAKES: dict[str, Callable[[Probe, Inputs], Inputs | None]] = {
     "a mask that is shorter than the tensor": _mask(lambda mask: mask[:, :-1]),
     "a mask of more rows": _mask(lambda mask: torch.cat([mask, mask])),
     "a mask of numbers": _mask(lambda mask: mask.long()),
+    "durations that are floats": _durations(lambda durations: durations + 0.5),
+    "durations of other phonemes": _durations(lambda durations: durations[:, :-1]),
 }
 CASES = Cases(Mistake, tuple(Mistake(name) for name in MISTAKES))
 
