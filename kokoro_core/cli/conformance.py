@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -125,7 +126,7 @@ def _subjects(
     if not named:
         known = ", ".join(repr(each.variant) for each in subjects)
         raise ValueError(f"`--variant {variant}` is no configuration; there are {known}.")
-    return named
+    return named if variant is None else [replace(each, first=True) for each in named]
 
 
 def _write_golden(subjects: list[Subject], file: Path) -> None:
