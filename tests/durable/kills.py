@@ -14,10 +14,12 @@ from typing import Any
 
 from tests.durable.calls import CHANGING, before_call, names_of_calls, watched
 from tests.durable.scenes import (
+    OTHERS,
     content_of,
     copy_of,
     judge,
     judge_next_start,
+    judge_others,
     run_with,
     save,
     write_file,
@@ -82,6 +84,30 @@ def kill_at_every_call(older: int, every: bool) -> dict[str, Any]:
             found.append(number)
             wrong += [f"call {call}: {each}" for each in problems]
     return {"calls": len(calls), "wrong": wrong, "found": found}
+
+
+def kill_another_act(name: str) -> dict[str, Any]:
+    """Kill what else moves steps about, before each call that changes something."""
+    with quick_folder() as base:
+        root, act, allowed = OTHERS[name](base)
+        copy = copy_of(root)
+        names = names_of_calls(lambda: act(copy))
+        calls = [number for number, each in enumerate(names) if each in CHANGING]
+        wrong = []
+        for call in calls:
+            copy = copy_of(root)
+
+            def killed(copy: Path = copy, call: int = call) -> None:
+                with watched(before_call(call, die)):
+                    act(copy)
+
+            assert ended_by(fork(killed)) == signal.SIGKILL
+            problems = judge_others(copy, allowed)
+            save(copy, 9)
+            problems += judge_others(copy, {9})
+            problems += [each for each in os.listdir(copy) if each.startswith(".tmp")]
+            wrong += [f"call {call}: {each}" for each in problems]
+    return {"calls": len(calls), "wrong": wrong}
 
 
 def kill_at_random(older: int, kills: int, seed: int) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from typing import Any
 
 from tests.durable.calls import watched
 from tests.durable.op_log import Image, Operation, Recorder, Sync
-from tests.durable.scenes import content_of, judge, run_with, save, write_file
+from tests.durable.scenes import OTHERS, content_of, judge, judge_others, run_with, save, write_file
 from tests.durable.small_process import quick_folder
 
 
@@ -38,6 +38,18 @@ def cut_the_power(older: int, draws: int, forget: str) -> dict[str, Any]:
             _lay_out(tree, base / "after")
             wrong += _judged(base / "after", older, new, go_on=number % 5 == 0)
     return {"states": len(states), "operations": len(recorder.log), "wrong": wrong}
+
+
+def cut_the_power_of_another_act(name: str, draws: int) -> dict[str, Any]:
+    """Do the same for what else moves steps about."""
+    with quick_folder() as base:
+        root, act, allowed = OTHERS[name](base)
+        states = _distinct(_record(root, lambda: act(root)), draws, "")
+        wrong = []
+        for tree in states:
+            _lay_out(tree, base / "after")
+            wrong += judge_others(base / "after", allowed)
+    return {"states": len(states), "wrong": wrong}
 
 
 def cut_the_power_of_one_file(draws: int, forget: str) -> dict[str, Any]:

@@ -99,3 +99,31 @@ def write_file(path: Path, step: int) -> None:
     """Write the single-file form of a step."""
     with atomic_file(path) as temporary:
         write_plainly(temporary, content_of(step)["model.safetensors"])
+
+
+def half_way_back(base: Path) -> tuple[Path, Callable[[Path], object], set[int]]:
+    """Return a run of four steps, what takes the last two away, and what may be the newest."""
+
+    def go_back(root: Path) -> None:
+        StepFolder(root).discard_after(2)
+
+    return run_with(base, 4), go_back, {2, 3, 4}
+
+
+def damaged_and_saved_again(base: Path) -> tuple[Path, Callable[[Path], object], set[int]]:
+    """Return a run with a damaged step, what saves it again, and what may be the newest."""
+    root = run_with(base, 2)
+    with (root / "step-000000002/model.safetensors").open("r+b") as file:
+        file.write(b"rot")
+    return root, lambda copy: save(copy, 2), {1, 2}
+
+
+OTHERS = {"back": half_way_back, "again": damaged_and_saved_again}
+
+
+def judge_others(root: Path, allowed: set[int]) -> list[str]:
+    """Return what is wrong with what a reader gets, where a damaged step may be in sight."""
+    found = StepFolder(root).newest(lambda what: None)
+    if found is None or found.number not in allowed or read(found) != content_of(found.number):
+        return [f"the newest is {found}"]
+    return []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.durable.kills import (
+    kill_another_act,
     kill_at_every_call,
     kill_at_random,
     kill_the_single_file_at_every_call,
@@ -27,6 +28,13 @@ def test_a_kill_at_a_random_moment_leaves_the_last_step_or_the_new_one(older: in
     kills = 400 if RELEASE else 67
     report = in_small_process(kill_at_random, older=older, kills=kills, seed=older)
     assert report == {"killed": kills, "wrong": []}
+
+
+@pytest.mark.parametrize("name", ["back", "again"])
+def test_a_kill_while_steps_are_moved_about_leaves_a_whole_one(name: str) -> None:
+    report = in_small_process(kill_another_act, name=name)
+    assert report["wrong"] == []
+    assert report["calls"] >= 20
 
 
 def test_a_kill_while_one_file_is_replaced_leaves_the_old_or_the_new() -> None:

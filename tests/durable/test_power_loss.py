@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.durable.power_loss import cut_the_power, cut_the_power_of_one_file
+from tests.durable.power_loss import (
+    cut_the_power,
+    cut_the_power_of_another_act,
+    cut_the_power_of_one_file,
+)
 from tests.durable.small_process import RELEASE, in_small_process
 
 DRAWS = 400 if RELEASE else 60
@@ -22,6 +26,13 @@ def test_a_power_cut_while_one_file_is_replaced_leaves_the_old_or_the_new() -> N
     report = in_small_process(cut_the_power_of_one_file, draws=DRAWS, forget="")
     assert report["wrong"] == []
     assert report["states"] >= 10
+
+
+@pytest.mark.parametrize("name", ["back", "again"])
+def test_a_power_cut_while_steps_are_moved_about_leaves_a_whole_one(name: str) -> None:
+    report = in_small_process(cut_the_power_of_another_act, name=name, draws=8)
+    assert report["wrong"] == []
+    assert report["states"] >= 15
 
 
 @pytest.mark.parametrize("forget", ["files", "folders"])
