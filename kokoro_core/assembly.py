@@ -56,6 +56,7 @@ def assemble(
         model = _build(spec)
     checkpointing = spec.gradient_checkpointing
     set_segments(model, checkpointing.segments if checkpointing else None)
+    _keep_what_comes_last(model)
     return model
 
 
@@ -94,6 +95,14 @@ def set_segments(model: nn.Module, segments: int | None) -> None:
     for module in model.modules():
         if isinstance(module, CheckpointedStack):
             module.segments = segments
+
+
+def _keep_what_comes_last(model: AcousticModel) -> None:
+    """Let the stack that the way back begins with keep its last segment, if there is such a one."""
+    if model.postnet is None:
+        stacks = [each for each in model.decoder.modules() if isinstance(each, CheckpointedStack)]
+        for stack in stacks if len(stacks) == 1 else ():
+            stack.keeps_last = True
 
 
 @contextmanager

@@ -1,8 +1,9 @@
 """What a model costs: multiply-adds for a mel frame and memory of a training step, a slot each.
 
 The model is built on the meta device and run there, so that nothing is computed and no memory
-taken; torch counts what would have been. Attention is counted as its formula is written, with the
-weights in memory: a fused kernel keeps less, and skips what a causal mask hides.
+taken; torch counts what would have been. What training keeps is what it keeps on a CPU. Where no
+kernel of ours is used attention is counted as its formula is written, with the weights in memory: a
+fused kernel keeps less, and skips what a causal mask hides.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from kokoro_core.assembly import MODEL_SLOTS, assemble, set_segments
+from kokoro_core.activations import activations
+from kokoro_core.assembly import MODEL_SLOTS, assemble
 from kokoro_core.inputs import TrainingBatch
 from kokoro_core.losses import training_losses, weigh
 from kokoro_core.model import AcousticModel
-from kokoro_core.nn.stack import CheckpointedStack
 from kokoro_core.spec.model_spec import LossWeights, ModelSpec
 
 STATES_OF_ADAMW = 2
@@ -132,32 +133,25 @@ def training_memory(model: AcousticModel, spec: ModelSpec, workload: Workload) -
 
     Returns:
         ``weights``, ``gradients`` and ``optimizer``; ``activations``: tensors saved for the
-        backward pass, by slot; ``recomputed``: the largest segment of a checkpointed stack, which
-        exists again while it is passed backwards; ``total``.
+        backward pass, by slot; ``working``: what the backward pass holds besides at its worst
+        moment, such as a segment of a checkpointed stack that is computed again; ``total``.
     """
     batch = workload.batch(spec, _device(model))
     weights = sum(each.numel() * each.element_size() for each in model.parameters())
     trained = sum(
         each.numel() * each.element_size() for each in model.parameters() if each.requires_grad
     )
-    checkpointing = spec.gradient_checkpointing
     kept = saved_bytes(model, batch, spec.loss)
-    recomputed = 0
-    if checkpointing is not None:
-        largest = _largest_segments(model)
-        set_segments(model, None)
-        everything = saved_bytes(model, batch, spec.loss)
-        set_segments(model, checkpointing.segments)
-        recomputed = max(
-            round((everything[slot] - kept[slot]) * share) for slot, share in largest.items()
-        )
+    with sdpa_kernel(SDPBackend.MATH):
+        held = activations(model, batch, spec.loss)
+    working = held.peak - held.kept
     return {
         "weights": weights,
         "gradients": trained,
         "optimizer": STATES_OF_ADAMW * trained,
         "activations": {"total": sum(kept.values()), "slots": kept},
-        "recomputed": recomputed,
-        "total": weights + (1 + STATES_OF_ADAMW) * trained + sum(kept.values()) + recomputed,
+        "working": working,
+        "total": weights + (1 + STATES_OF_ADAMW) * trained + sum(kept.values()) + working,
     }
 
 
@@ -254,19 +248,3 @@ def _parts(model: AcousticModel) -> dict[str, nn.Module]:
 
 def _device(model: AcousticModel) -> str:
     return next(model.parameters()).device.type
-
-
-def _largest_segments(model: AcousticModel) -> dict[str, float]:
-    """Return for each slot the share of its layers that its largest segment has."""
-    shares = {}
-    for slot, part in _parts(model).items():
-        stacks = [each for each in part.modules() if isinstance(each, CheckpointedStack)]
-        shares[slot] = max(
-            (
-                max(last - first for first, last in each.bounds()) / len(each)
-                for each in stacks
-                if len(each)
-            ),
-            default=0.0,
-        )
-    return shares

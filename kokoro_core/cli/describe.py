@@ -185,10 +185,10 @@ def _cost_lines(cost: dict[str, Any]) -> list[str]:
     if "unknown" in cost:
         return [f"multiply-adds and memory of training are not known: {cost['unknown']}"]
     work, memory = cost["workload"], cost["training_memory"]
-    parts = ("weights", "gradients", "optimizer", "recomputed")
+    parts = ("weights", "gradients", "optimizer", "working")
     kept = {"saved": memory["activations"]["total"], **{each: memory[each] for each in parts}}
     return [
-        "training memory, about {:,} MB: {} (float32, AdamW, attention not fused)".format(
+        "training memory, about {:,} MB: {} (float32, AdamW)".format(
             round(memory["total"] / 1e6),
             ", ".join(f"{name} {each / 1e6:,.1f}" for name, each in kept.items()),
         ),

@@ -184,10 +184,12 @@ class _Blockwise(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         queries, keys, values, mask = ctx.saved_tensors
+        to_queries, to_keys, to_values = (x.new_zeros(x.shape) for x in (queries, keys, values))
+        if grad.is_meta:
+            return to_queries, to_keys, to_values, None, None, None
         masks = KeepMasks(ctx.seed, ctx.dropout)
         scale = 1 / math.sqrt(queries.shape[-1])
         scaled = queries * scale
-        to_queries, to_keys, to_values = (x.new_zeros(x.shape) for x in (queries, keys, values))
         plan = _Plan.of(queries, keys, mask, ctx.is_causal)
         for block in plan:
             asked = (block.row, block.heads, block.queries)

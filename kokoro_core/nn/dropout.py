@@ -34,6 +34,7 @@ class KeepMasks:
     def __init__(self, seed: int, p: float) -> None:
         self._bits = np.random.SFC64(seed)
         self._dropped = round(p * PARTS)
+        self._scale = scale_of_kept(p)
 
     def next(self, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
         """Return 0 where a place is dropped and elsewhere what keeps the mean as it was."""
@@ -41,7 +42,12 @@ class KeepMasks:
         words: np.ndarray[Any, Any] = self._bits.random_raw(-(-num // 4))
         kept = words.view(np.uint16)[:num] >= self._dropped
         mask = torch.from_numpy(kept.view(np.uint8)).to(dtype)
-        return mask.mul_(PARTS / (PARTS - self._dropped)).view(shape)
+        return mask.mul_(self._scale).view(shape)
+
+
+def scale_of_kept(p: float) -> float:
+    """Return what the numbers that are kept are multiplied with, so that the mean stays."""
+    return PARTS / (PARTS - round(p * PARTS))
 
 
 def draw_seed() -> int:
@@ -75,7 +81,7 @@ class _ReluDropout(torch.autograd.Function):
         result = _masked(x, draw_seed(), p).clamp_min_(0)
         # What was dropped is 0 like what was below 0, so the result is all that the way back needs.
         ctx.save_for_backward(result)
-        ctx.scale = PARTS / (PARTS - round(p * PARTS))
+        ctx.scale = scale_of_kept(p)
         return result
 
     @staticmethod
@@ -84,6 +90,13 @@ class _ReluDropout(torch.autograd.Function):
         (result,) = ctx.saved_tensors
         passed = torch.ops.aten.threshold_backward(grad, result, 0)
         return passed.mul_(ctx.scale), None
+
+
+def relu_and_drop_(x: Tensor, p: float) -> None:
+    """Set to 0 in place what is below 0 and a share of the rest, and scale what is left."""
+    x.clamp_min_(0)
+    if p > 0 and not x.is_meta:
+        x.mul_(KeepMasks(draw_seed(), p).next(tuple(x.shape), x.dtype))
 
 
 def _masked(x: Tensor, seed: int, p: float) -> Tensor:

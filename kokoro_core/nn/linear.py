@@ -14,7 +14,7 @@ class _LinearOfOneDnn(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         ctx.save_for_backward(x, weight)
-        return _product(x, weight, bias)
+        return product(x, weight, bias)
 
     @staticmethod
     @once_differentiable
@@ -24,20 +24,22 @@ class _LinearOfOneDnn(torch.autograd.Function):
         # (..., out) -> (rows, out)
         rows = grad.reshape(-1, grad.shape[-1])
         return (
-            _product(grad, weight.t(), None) if for_x else None,
+            product(grad, weight.t()) if for_x else None,
             rows.t() @ x.reshape(-1, x.shape[-1]) if for_weight else None,
             rows.sum(0) if for_bias else None,
         )
 
 
-def _product(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """Return ``x @ weight.T + bias`` as oneDNN computes it; torch's own way there is MKL's.
+def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Return ``x @ weight.T + bias``, in float32 on a CPU as oneDNN computes it.
 
-    Rows with gaps between them would cost it a hundred times as much.
+    Rows with gaps between them would cost oneDNN a hundred times as much.
     """
+    if x.device.type != "cpu" or x.dtype is not torch.float32 or not has_onednn():
+        return F.linear(x, weight, bias)
     rows = x.contiguous()
-    product: Tensor = torch.ops.mkldnn._linear_pointwise(rows, weight, bias, "none", [], "")
-    return product
+    result: Tensor = torch.ops.mkldnn._linear_pointwise(rows, weight, bias, "none", [], "")
+    return result
 
 
 def trains_with_onednn(x: Tensor, weight: Tensor) -> bool:
@@ -75,7 +77,7 @@ class Linear(nn.Linear):
         """
         if not trains_with_onednn(x, self.weight):
             return F.linear(x, self.weight, self.bias)
-        product: Tensor = _LinearOfOneDnn.apply(  # type: ignore[no-untyped-call]
+        result: Tensor = _LinearOfOneDnn.apply(  # type: ignore[no-untyped-call]
             x, self.weight, self.bias
         )
-        return product
+        return result

@@ -20,9 +20,13 @@ class CheckpointedStack(nn.ModuleList):
 
     Attributes:
         segments: Number of segments, or None to keep everything.
+        keeps_last: Whether the last segment is kept. The way back begins with it, so in the last
+            stack of a model recomputing it takes time and saves nothing; in a stack before that,
+            what is kept is there while all later stacks are passed.
     """
 
     segments: int | None = None
+    keeps_last: bool = False
 
     def forward(self, x: Tensor, *args: Any) -> Tensor:
         """Run all layers; the other arguments go to each of them.
@@ -32,9 +36,12 @@ class CheckpointedStack(nn.ModuleList):
         """
         if self.segments is None or not (self.training and torch.is_grad_enabled()):
             return self._run(0, len(self), x, *args)
-        for first, last in self.bounds():
+        *bounds, end = self.bounds() or [(0, 0)]
+        if not self.keeps_last:
+            bounds.append(end)
+        for first, last in bounds:
             x = checkpoint(self._run, first, last, x, *args, use_reentrant=False)
-        return x
+        return self._run(*end, x, *args) if self.keeps_last else x
 
     def bounds(self) -> list[tuple[int, int]]:
         """Return the first layer of each segment and the one after its last."""

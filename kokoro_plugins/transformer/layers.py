@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Literal, final
 
@@ -10,8 +9,8 @@ from torch import Tensor, nn
 
 from kokoro_core.nn.attention import AttentionScope, MultiheadAttention
 from kokoro_core.nn.cache import KeyValueCache
-from kokoro_core.nn.dropout import Dropout, ReluDropout
-from kokoro_core.nn.linear import Linear
+from kokoro_core.nn.dropout import Dropout
+from kokoro_core.nn.feed_forward import FeedForward
 from kokoro_core.nn.packed import linears_for_steps, with_children
 
 
@@ -39,14 +38,9 @@ class LayerSettings:
             hidden_dim=self.hidden_dim, num_heads=self.num_heads, dropout=self.dropout
         )
 
-    def feed_forward(self) -> nn.Sequential:
-        """Return a feed-forward block: two matrices with biases, ReLU between them."""
-        layers = {
-            "0": Linear(self.hidden_dim, self.ff_dim),
-            "1": ReluDropout(self.dropout),
-            "3": Linear(self.ff_dim, self.hidden_dim),  # the name that checkpoints know
-        }
-        return nn.Sequential(OrderedDict(layers))
+    def feed_forward(self) -> FeedForward:
+        """Return a feed-forward block."""
+        return FeedForward(hidden_dim=self.hidden_dim, ff_dim=self.ff_dim, dropout=self.dropout)
 
     def final_norm(self) -> nn.Module:
         """Return what closes the stack: a LayerNorm if the layers' results are not normed."""
@@ -110,13 +104,13 @@ class DecoderLayer(nn.Module):
         )
         return self._finish(x, attended, keys, values, cross_scope)
 
-    def for_steps(self) -> DecoderLayer:
-        """Return a view of this layer for `step`, its weights laid out for that."""
+    def for_steps(self, *, rows: int) -> DecoderLayer:
+        """Return a view of this layer for `step` of so many rows, its weights laid out for that."""
         return with_children(
             self,
-            self_attention=self.self_attention.for_steps(),
-            cross_attention=self.cross_attention.for_cross_steps(),
-            feed_forward=linears_for_steps(self.feed_forward),
+            self_attention=self.self_attention.for_steps(rows=rows),
+            cross_attention=self.cross_attention.for_cross_steps(rows=rows),
+            feed_forward=linears_for_steps(self.feed_forward, rows=rows),
         )
 
     def step(

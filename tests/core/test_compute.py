@@ -105,33 +105,14 @@ def test_the_estimate_is_what_a_step_with_values_saves(name: str, checkpointing:
     assert estimated == pytest.approx(measured_bytes(spec, work), rel=TOLERANCE)
 
 
-def test_what_is_recomputed_is_the_largest_segment() -> None:
-    work = Workload(2, 8, 48)
-    spec = small(**{"gradient_checkpointing": {"segments": 2}})
-    whole = small(**{"gradient_checkpointing": None})
-    kept, everything = (cost(each, work)["training_memory"] for each in (spec, whole))
-    inside = {
-        slot: everything["activations"]["slots"][slot] - kept["activations"]["slots"][slot]
-        for slot in ("encoder", "decoder")
-    }
-    assert kept["recomputed"] == round(inside["decoder"] * 2 / 3)  # three layers: one and two
-    assert inside["encoder"] < inside["decoder"]
-    assert everything["recomputed"] == 0
-    assert kept["total"] < everything["total"]
-
-
-def test_one_segment_run_alone_saves_what_the_estimate_says() -> None:
+def test_recomputing_saves_memory_in_total_and_works_with_more_at_once() -> None:
     work = Workload(2, 8, 48)
     spec = small(**{"gradient_checkpointing": {"segments": 3}})
-    estimated = cost(spec, work)["training_memory"]["recomputed"]
-    one = small(**{"gradient_checkpointing": None, "decoder.num_layers": 1})
-    two = small(**{"gradient_checkpointing": None, "decoder.num_layers": 2})
-    saved = [
-        saved_bytes(assemble(each, device="meta"), work.batch(each, "meta"), each.loss)["decoder"]
-        for each in (one, two)
-    ]
-    what_enters = 2 * 48 * 32 * 4  # is kept already
-    assert estimated == pytest.approx(saved[1] - saved[0] - what_enters, rel=0.01)  # one layer
+    whole = small(**{"gradient_checkpointing": None})
+    kept, everything = (cost(each, work)["training_memory"] for each in (spec, whole))
+    for slot in ("encoder", "decoder"):
+        assert kept["activations"]["slots"][slot] < everything["activations"]["slots"][slot]
+    assert kept["total"] < everything["total"]
 
 
 def test_weights_gradients_and_the_optimizer_are_four_bytes_a_number() -> None:
@@ -139,7 +120,7 @@ def test_weights_gradients_and_the_optimizer_are_four_bytes_a_number() -> None:
     memory = cost(spec, Workload(1, 2, 3))["training_memory"]
     assert memory["weights"] == memory["gradients"] == 4 * 5_687_122
     assert memory["optimizer"] == 8 * 5_687_122
-    parts = ("weights", "gradients", "optimizer", "recomputed")
+    parts = ("weights", "gradients", "optimizer", "working")
     assert memory["total"] == sum(memory[each] for each in parts) + memory["activations"]["total"]
 
 

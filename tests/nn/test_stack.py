@@ -81,6 +81,25 @@ def test_layers_run_twice_in_training_and_once_elsewhere() -> None:
     assert [layer.calls for layer in stack] == [4, 4, 4, 4]
 
 
+def test_the_last_segment_can_be_kept() -> None:
+    plain, kept = make(5, None), make(5, 3)
+    kept.keeps_last = True
+    x = torch.randn(2, 4)
+    for one, other in zip(gradients(plain, x)[1], gradients(kept, x)[1], strict=True):
+        assert one is not None
+        assert other is not None
+        assert torch.equal(one, other)
+    assert [layer.calls for layer in kept] == [2, 2, 2, 1, 1]
+
+
+def test_a_stack_of_no_layers_gives_what_it_gets() -> None:
+    x = torch.randn(2, 4, requires_grad=True)
+    for keeps_last in (False, True):
+        stack = make(0, 4)
+        stack.keeps_last = keeps_last
+        assert torch.equal(stack(x, 0.5), x)
+
+
 def test_recomputing_keeps_fewer_bytes_for_the_way_back() -> None:
     def saved(segments: int | None) -> int:
         stack, kept = make(8, segments), []

@@ -1,0 +1,122 @@
+"""What a training step holds at its worst moment, counted operation by operation.
+
+The step runs on the meta device, so that the largest model takes no memory and no time, and the
+result is the same on every machine. Every storage that an operation makes counts from then until
+nothing refers to it any more, as an allocator without waste would see it.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from kokoro_core.inputs import TrainingBatch
+from kokoro_core.losses import training_losses, weigh
+from kokoro_core.model import AcousticModel
+from kokoro_core.spec.model_spec import LossWeights
+
+
+@dataclass(frozen=True)
+class Activations:
+    """Bytes of a training step besides batch, parameters and their gradients.
+
+    Attributes:
+        kept: What is there between the two ways: all that the way back needs.
+        peak: The most that is there at once: what is kept, a segment that is computed again, and
+            what a single operation needs.
+    """
+
+    kept: int
+    peak: int
+
+
+def activations(model: AcousticModel, batch: TrainingBatch, loss: LossWeights) -> Activations:
+    """Run a training step forwards and backwards and count what it holds.
+
+    Args:
+        model: On any device; on ``meta`` nothing is computed. Left in the mode that it is in, its
+            gradients are dropped.
+        batch: On the same device.
+        loss: How the losses are weighed.
+    """
+    was_training = model.training
+    model.train()
+    try:
+        with _gradients(model), LiveBytes() as live:
+            prediction = model(
+                batch.phoneme_indices,
+                batch.padding_mask,
+                batch.mel_specs,
+                batch.mel_padding_mask,
+                batch.durations,
+                {},
+            )
+            total = weigh(training_losses(prediction, batch, None, loss), loss)
+            del prediction
+            kept = live.now
+            total.backward()  # type: ignore[no-untyped-call]
+    finally:
+        model.train(was_training)
+    return Activations(kept=kept, peak=live.peak)
+
+
+@contextmanager
+def _gradients(model: nn.Module) -> Iterator[None]:
+    """Let each trained parameter have a gradient already, so that none counts as new."""
+    for parameter in model.parameters():
+        parameter.grad = torch.zeros_like(parameter) if parameter.requires_grad else None
+    try:
+        yield
+    finally:
+        model.zero_grad(set_to_none=True)
+
+
+class LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts the bytes of all storages that operations within the context have made.
+
+    Attributes:
+        now: Bytes that something still refers to.
+        peak: The most that there were.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.now = 0
+        self.peak = 0
+        self._known: dict[int, weakref.finalize[Any, Any]] = {}
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        """Run an operation and count what is new in its result."""
+        given = {_key(each) for each in tree_leaves((args, kwargs)) if isinstance(each, Tensor)}
+        result = func(*args, **(kwargs or {}))
+        for each in tree_leaves(result):
+            if isinstance(each, Tensor) and _key(each) not in given:
+                self._count(each)
+        return result
+
+    def _count(self, tensor: Tensor) -> None:
+        storage, key = tensor.untyped_storage(), _key(tensor)
+        if key in self._known:
+            return
+        num = storage.nbytes()
+        self.now += num
+        self.peak = max(self.peak, self.now)
+        self._known[key] = weakref.finalize(storage, self._forget, key, num)
+
+    def _forget(self, key: int, num: int) -> None:
+        self.now -= num
+        del self._known[key]
+
+
+def _key(tensor: Tensor) -> int:
+    return int(tensor.untyped_storage()._cdata)

@@ -1,0 +1,84 @@
+"""`FeedForward`: two linear layers with ReLU and dropout between them, in little memory."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Any, cast, final
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from kokoro_core.nn.dropout import ReluDropout, draws_here, relu_and_drop_, scale_of_kept
+from kokoro_core.nn.linear import Linear, product
+
+
+@final
+class FeedForward(nn.Sequential):
+    """Linear, ReLU, dropout, linear (Vaswani et al., 2017, section 3.3).
+
+    The wide layer and its gradient, the largest tensors of a transformer, each exist once: what is
+    below 0 or dropped is set to 0 in place, and tells on the way back where nothing passed. A chain
+    of modules has each of them two or three times. The derivative has no derivative on a CPU.
+
+    Args:
+        hidden_dim: Width of input and output (H).
+        ff_dim: Width between the two.
+        dropout: Of what is between them, in training.
+    """
+
+    def __init__(self, *, hidden_dim: int, ff_dim: int, dropout: float) -> None:
+        layers = {
+            "0": Linear(hidden_dim, ff_dim),
+            "1": ReluDropout(dropout),
+            "3": Linear(ff_dim, hidden_dim),  # the name that checkpoints know
+        }
+        super().__init__(OrderedDict(layers))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Run the block.
+
+        Shape:
+            x: (..., H). Returns: (..., H).
+        """
+        first, last = self[0], self[-1]
+        between = cast("ReluDropout", self[1])
+        # (..., H) -> (rows, ff): no view, so that it may be changed in place
+        wide = first(x.reshape(-1, x.shape[-1]))
+        p = between.p if self.training else 0.0
+        if not (torch.is_grad_enabled() and wide.requires_grad and p < 1 and draws_here(wide)):
+            result: Tensor = last(between(wide))
+            return result.view(x.shape)
+        result = _ReluDropoutLinear.apply(  # type: ignore[no-untyped-call]
+            wide, last.weight, last.bias, p
+        )
+        # (rows, H) -> (..., H)
+        return result.view(x.shape)
+
+
+class _ReluDropoutLinear(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, wide: Tensor, weight: Tensor, bias: Tensor, p: float) -> Tensor:
+        # Nobody else has this tensor, and the layer that made it needs it no more.
+        relu_and_drop_(wide.detach(), p)
+        ctx.save_for_backward(wide, weight)
+        ctx.scale = scale_of_kept(p)
+        with torch.autocast("cpu", enabled=False):
+            return product(wide, weight.to(wide.dtype), bias.to(wide.dtype))
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        wide, weight = ctx.saved_tensors
+        for_wide, for_weight, for_bias, _ = ctx.needs_input_grad
+        # (..., H) -> (rows, H)
+        rows = grad.reshape(-1, grad.shape[-1])
+        to_weight = to_wide = None
+        if for_weight:
+            to_weight = (rows.t() @ wide.reshape(-1, wide.shape[-1])).to(weight.dtype)
+        if for_wide:
+            to_wide = product(grad, weight.to(grad.dtype).t())
+            # What was dropped is 0 like what was below 0, so one comparison finds both.
+            torch.ops.aten.threshold_backward(to_wide, wide, 0, grad_input=to_wide)
+            to_wide *= ctx.scale
+        return to_wide, to_weight, rows.sum(0).to(weight.dtype) if for_bias else None, None

@@ -1,0 +1,97 @@
+"""The feed-forward block against the chain of modules that it stands for."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from kokoro_core.nn.dropout import KeepMasks, draw_seed
+from kokoro_core.nn.feed_forward import FeedForward
+
+
+def chain(block: FeedForward) -> nn.Sequential:
+    """Return torch's modules in a row with the block's weights, in float64."""
+    row = nn.Sequential(nn.Linear(6, 10), nn.ReLU(), nn.Dropout(0.0), nn.Linear(10, 6)).double()
+    row.load_state_dict(block.state_dict())
+    return row
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_without_chance_it_is_the_chain_forwards_and_backwards(training: bool) -> None:
+    block = FeedForward(hidden_dim=6, ff_dim=10, dropout=0.0 if training else 0.5).train(training)
+    x, grad = torch.randn(2, 3, 6), torch.randn(2, 3, 6)
+    same(block, chain(block), x, grad, tolerance=1e-5)
+
+
+@pytest.mark.parametrize("frozen", ["0", "3"])
+def test_a_frozen_layer_gets_no_gradient(frozen: str) -> None:
+    block = FeedForward(hidden_dim=6, ff_dim=10, dropout=0.0)
+    row = chain(block)
+    for each in (block, row):
+        each.get_submodule(frozen).requires_grad_(False)
+    same(block, row, torch.randn(3, 6), torch.randn(3, 6), tolerance=1e-5)
+
+
+def test_in_bfloat16_it_is_the_chain_roughly() -> None:
+    block = FeedForward(hidden_dim=6, ff_dim=10, dropout=0.0)
+    x, grad = torch.randn(4, 6), torch.randn(4, 6)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert block(x).dtype is torch.bfloat16
+        same(block, chain(block), x, grad, tolerance=0.05)
+
+
+def same(block: nn.Module, row: nn.Module, x: Tensor, grad: Tensor, *, tolerance: float) -> None:
+    ours, theirs = x.clone().requires_grad_(), x.double().requires_grad_()
+    with torch.autocast("cpu", enabled=False):
+        expected = row(theirs)
+    found = block(ours)
+    torch.testing.assert_close(found.double(), expected, atol=tolerance, rtol=tolerance)
+    found.backward(grad.to(found.dtype))
+    expected.backward(grad.double())
+    pairs = zip(block.parameters(), row.parameters(), strict=True)
+    for one, other in [(ours, theirs), *pairs]:
+        assert (one.grad is None) == (other.grad is None)
+        if one.grad is not None:
+            assert one.grad.dtype == one.dtype
+            torch.testing.assert_close(
+                one.grad.double(), other.grad, atol=tolerance, rtol=tolerance
+            )
+
+
+def test_dropout_lies_between_the_two_layers() -> None:
+    block = FeedForward(hidden_dim=6, ff_dim=10, dropout=0.4)
+    torch.manual_seed(1)
+    mask = KeepMasks(draw_seed(), 0.4).next((5, 10), torch.float64)
+    x = torch.randn(5, 6)
+    first, _, _, last = chain(block)
+    given = x.double().requires_grad_()
+    expected = last(first(given).relu() * mask)
+    ours = x.clone().requires_grad_()
+    torch.manual_seed(1)
+    found = block(ours)
+    torch.testing.assert_close(found.double(), expected, atol=1e-5, rtol=1e-5)
+    found.sum().backward()
+    expected.sum().backward()
+    torch.testing.assert_close(ours.grad, given.grad.float())
+    torch.testing.assert_close(block[0].weight.grad, first.weight.grad.float())
+    torch.testing.assert_close(block[-1].weight.grad, last.weight.grad.float())
+
+
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+def test_the_wide_layer_is_kept_once(device: str) -> None:
+    block = FeedForward(hidden_dim=6, ff_dim=64, dropout=0.5).to(device)
+    kept: dict[int, Tensor] = {}
+
+    def pack(tensor: Tensor) -> Tensor:
+        kept[tensor.untyped_storage()._cdata] = tensor
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        block(torch.randn(7, 6, device=device, requires_grad=True))
+    assert sum(each.shape[-1] == 64 and each.shape[0] == 7 for each in kept.values()) == 1
+
+
+def test_checkpoints_know_its_layers_by_the_names_of_a_chain_of_four() -> None:
+    names = set(FeedForward(hidden_dim=2, ff_dim=2, dropout=0.1).state_dict())
+    assert names == {"0.weight", "0.bias", "3.weight", "3.bias"}
