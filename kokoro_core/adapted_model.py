@@ -1,4 +1,4 @@
-"""Carry out what `adapting` plans: build the new model and put the old tensors into it."""
+"""Carry out what `matching` plans: build the new model and put the old tensors into it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from kokoro_core.adapting import Adapt, Adaptation, Plan, old_indices, plan
+from kokoro_core.adapting import Adapt, Adaptation
 from kokoro_core.assembly import assemble
 from kokoro_core.checkpoint import check_finite, layout_of, on_device
 from kokoro_core.layouts import floating_type
+from kokoro_core.matching import Plan, old_indices, plan
 from kokoro_core.model import AcousticModel
 from kokoro_core.outer_contracts import OpenCheckpoint
 from kokoro_core.spec.diff import diff_specs

@@ -7,7 +7,6 @@ every file: the hash is the SHA-256 of the file with zeros there.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 from kokoro_core.durable import canonical_json
 from kokoro_core.outer_contracts import CheckpointError
 from kokoro_plugins.safetensors.header import LENGTH, METADATA, Header
+from kokoro_plugins.safetensors.strict_json import parse_strictly
 
 METADATA_KEY = "kokoro"
 HASH_KEY = "content_sha256"
@@ -76,9 +76,7 @@ def without_digits(raw: bytes) -> bytes:
 
 def _parse(path: object, text: str) -> dict[str, Any]:
     try:
-        values = json.loads(
-            text, object_pairs_hook=_without_duplicates, parse_constant=_refuse_constant
-        )
+        values = parse_strictly(text)
     except (ValueError, RecursionError) as error:
         raise CheckpointError(
             f"`{path}` has metadata under `{METADATA_KEY}` that is not JSON: {error}."
@@ -89,14 +87,3 @@ def _parse(path: object, text: str) -> dict[str, Any]:
             f"{type(values).__name__} ({text[:40]!a})."
         )
     return values
-
-
-def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    values = dict(pairs)
-    if len(values) < len(pairs):
-        raise ValueError("a key stands in it twice")
-    return values
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")

@@ -7,7 +7,6 @@ that of the index itself, which is the SHA-256 of the index with zeros for its d
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from kokoro_core.durable import canonical_json
 from kokoro_core.outer_contracts import CheckpointError
 from kokoro_plugins.safetensors.envelope import HASH_KEY, METADATA_KEY, NO_DIGITS
 from kokoro_plugins.safetensors.header import MAX_TENSORS, HeaderFault, check_name
+from kokoro_plugins.safetensors.strict_json import parse_strictly
 
 INDEX_SUFFIX = ".safetensors.index.json"
 SHARD = re.compile(r"(?P<stem>[A-Za-z0-9._-]+)-\d{5}-of-\d{5}-[0-9a-f]{12}\.safetensors")
@@ -121,16 +121,9 @@ def _check_shards(path: object, shards: Mapping[str, Any], weight_map: Mapping[s
 
 def _parse(path: object, content: bytes) -> Any:
     try:
-        return json.loads(content.decode("ascii"), object_pairs_hook=_without_duplicates)
+        return parse_strictly(content.decode("ascii"))
     except (ValueError, RecursionError) as error:
         raise _damaged(path, f"it is not JSON: {error}") from error
-
-
-def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    values = dict(pairs)
-    if len(values) < len(pairs):
-        raise ValueError("a key stands in it twice")
-    return values
 
 
 def _damaged(path: object, what: str) -> CheckpointError:
