@@ -114,19 +114,20 @@ class MultiheadAttention(nn.Module):
         for layer in (self.query, self.key_value, self.out):
             nn.init.zeros_(layer.bias)
 
-    def for_steps(self) -> MultiheadAttention:
-        """Return a view of this block for decoding step by step, its weights laid out for that.
+    def for_steps(self, *, rows: int) -> MultiheadAttention:
+        """Return a view of this block for steps of so many rows, its weights laid out for that.
 
         In the view `project` is one matrix product; `project_memory` is as it was.
         """
-        out = for_steps(self.out)
+        out = for_steps(self.out, rows=rows)
         if not is_plain(self.query.weight) or self.query.in_features != self.key_value.in_features:
-            return with_children(self, query=for_steps(self.query), out=out)
-        return with_children(self, joined=for_steps(self.query, self.key_value), out=out)
+            return with_children(self, query=for_steps(self.query, rows=rows), out=out)
+        return with_children(self, joined=for_steps(self.query, self.key_value, rows=rows), out=out)
 
-    def for_cross_steps(self) -> MultiheadAttention:
+    def for_cross_steps(self, *, rows: int) -> MultiheadAttention:
         """Return a view of this block for attending step by step to a memory projected already."""
-        return with_children(self, query=for_steps(self.query), out=for_steps(self.out))
+        query, out = for_steps(self.query, rows=rows), for_steps(self.out, rows=rows)
+        return with_children(self, query=query, out=out)
 
     def forward(self, x: Tensor, memory: Tensor, scope: AttentionScope) -> Tensor:
         """Attend from x to a memory; self-attention if they are the same.

@@ -16,6 +16,8 @@ ROWS = 4
 """Fewest rows of float32 for which oneDNN reads the weights at full speed; fewer are filled up."""
 PACKED_FOR = 8
 """Rows for which the layout is chosen; it is as good for 4 to 64 (docs/generation.md)."""
+SMALL = 1 << 16
+"""Weights that stay in a cache of the processor, which any layout serves, have fewer numbers."""
 PACKED_TYPES = (torch.float32, torch.bfloat16)
 
 AnyModule = TypeVar("AnyModule", bound=nn.Module)
@@ -25,8 +27,8 @@ AnyModule = TypeVar("AnyModule", bound=nn.Module)
 class PackedLinear(nn.Module):
     """One or several linear layers over the same input as one, in the layout of the CPU's kernel.
 
-    It holds a copy of the weights and has no parameters. For one row this takes about two thirds
-    of the time of ``F.linear``, for eight rows about half (docs/generation.md has the figures).
+    It holds a copy of the weights and has no parameters. For eight rows this takes about half of
+    the time of ``F.linear``, for one row three quarters (docs/generation.md has the figures).
 
     Args:
         layers: One, or several with biases; their results are joined along the last dimension.
@@ -61,16 +63,18 @@ class PackedLinear(nn.Module):
 
 @final
 class JoinedLinear(nn.Module):
-    """Several linear layers over the same input as one; it has no parameters of its own.
+    """One or several linear layers over the same input as one; it has no parameters of its own.
 
     Args:
-        layers: With biases; their results are joined along the last dimension.
+        layers: One, or several with biases; their results are joined along the last dimension.
+        by_columns: Lay the weights out by columns, which MKL reads faster for one row.
     """
 
-    def __init__(self, layers: Sequence[nn.Linear]) -> None:
+    def __init__(self, layers: Sequence[nn.Linear], *, by_columns: bool = False) -> None:
         super().__init__()
+        weight, bias = _joined(layers)
         # No assignment of a tensor that has a gradient may be taken for a parameter.
-        self._both = _joined(layers)
+        self._both = (weight.t().contiguous().t() if by_columns else weight, bias)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the layers' results, joined.
@@ -111,11 +115,22 @@ def can_pack(weight: Tensor) -> bool:
     )
 
 
-def for_steps(*layers: nn.Linear) -> nn.Module:
-    """Return what computes these layers over one input, joined, in the way that is fastest."""
-    if all(can_pack(layer.weight) for layer in layers):
+def for_steps(*layers: nn.Linear, rows: int) -> nn.Module:
+    """Return what computes these layers over one input, joined, in the way that is fastest.
+
+    Args:
+        layers: One, or several with biases.
+        rows: Rows of the input, or the most of them.
+    """
+    plain = layers[0] if len(layers) == 1 else JoinedLinear(layers)
+    if not all(can_pack(layer.weight) for layer in layers):
+        return plain
+    if rows > 1 or layers[0].weight.dtype is not torch.float32:
         return PackedLinear(layers)
-    return layers[0] if len(layers) == 1 else JoinedLinear(layers)
+    outputs, inputs = sum(layer.out_features for layer in layers), layers[0].in_features
+    if outputs < inputs or outputs * inputs < SMALL:
+        return plain
+    return JoinedLinear(layers, by_columns=True)
 
 
 def with_children(module: AnyModule, **children: nn.Module | None) -> AnyModule:
@@ -125,10 +140,10 @@ def with_children(module: AnyModule, **children: nn.Module | None) -> AnyModule:
     return view
 
 
-def linears_for_steps(module: AnyModule) -> AnyModule:
-    """Return a view of a module whose linear children are laid out for steps."""
+def linears_for_steps(module: AnyModule, *, rows: int) -> AnyModule:
+    """Return a view of a module whose linear children are laid out for steps of so many rows."""
     found = {
-        name: for_steps(child)
+        name: for_steps(child, rows=rows)
         for name, child in module.named_children()
         if isinstance(child, nn.Linear) and type(child) in (nn.Linear, Linear)
     }

@@ -81,7 +81,7 @@ class TransformerDecoder(AutoregressiveDecoder):
         self.norm = layer.final_norm()
         self.mel_out = nn.Linear(width, mel_dim * reduction_factor)
         self.stop_out = nn.Linear(width, reduction_factor)
-        self._kept: Kept[StepParts] = Kept()
+        self._kept: dict[str, Kept[StepParts]] = {"one row": Kept(), "rows": Kept()}
 
     def forward(
         self,
@@ -159,7 +159,7 @@ class TransformerDecoder(AutoregressiveDecoder):
                 for _ in self.layers
             ),
             crossed=self._project_memory(memory, positions[: memory.shape[1]]),
-            shared=Shared(parts=self._step_parts(), positions=positions),
+            shared=Shared(parts=self._step_parts(len(memory)), positions=positions),
         )
 
     def step(self, frames: Tensor, state: TransformerDecoderState) -> tuple[Tensor, Tensor]:
@@ -191,17 +191,18 @@ class TransformerDecoder(AutoregressiveDecoder):
         both = parts.heads(self.norm(x))
         return self._ungroup(both[..., :-r], both[..., -r:])
 
-    def _step_parts(self) -> StepParts:
-        """Return what a step runs; packed weights are kept as long as the weights stay the same."""
+    def _step_parts(self, rows: int) -> StepParts:
+        """Return what a step runs; what is laid out on a CPU is kept while the weights stay."""
         if can_pack(self.frame_in.weight):
-            return self._kept.get(self, self._make_step_parts)
-        return self._make_step_parts()
+            kept = self._kept["one row" if rows == 1 else "rows"]
+            return kept.get(self, lambda: self._make_step_parts(rows))
+        return self._make_step_parts(rows)
 
-    def _make_step_parts(self) -> StepParts:
+    def _make_step_parts(self, rows: int) -> StepParts:
         return StepParts(
-            frame_in=for_steps(self.frame_in),
-            layers=tuple(layer.for_steps() for layer in self._decoder_layers()),
-            heads=for_steps(self.mel_out, self.stop_out),
+            frame_in=for_steps(self.frame_in, rows=rows),
+            layers=tuple(layer.for_steps(rows=rows) for layer in self._decoder_layers()),
+            heads=for_steps(self.mel_out, self.stop_out, rows=rows),
         )
 
     def _project_memory(self, memory: Tensor, positions: Tensor) -> tuple[KeyValueCache, ...]:

@@ -37,7 +37,7 @@ def test_packed_layers_compute_what_they_computed(
 ) -> None:
     both = layers(dtype)
     x = torch.randn(shape, dtype=dtype)
-    packed = for_steps(*both)
+    packed = for_steps(*both, rows=2)
     assert isinstance(packed, PackedLinear)
     expected = torch.cat(
         [F.linear(x.double(), each.weight.double(), each.bias.double()) for each in both], -1
@@ -45,14 +45,14 @@ def test_packed_layers_compute_what_they_computed(
     found = packed(x)
     assert found.dtype is dtype
     torch.testing.assert_close(found.double(), expected, atol=tolerance, rtol=tolerance)
-    single = for_steps(both[0])(x)
+    single = for_steps(both[0], rows=2)(x)
     torch.testing.assert_close(single, found[..., :16], atol=tolerance, rtol=tolerance)
 
 
 @torch.no_grad()
 def test_a_layer_without_bias_is_packed_too() -> None:
     layer, x = nn.Linear(24, 16, bias=False), torch.randn(1, 1, 24)
-    torch.testing.assert_close(for_steps(layer)(x), layer(x), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(for_steps(layer, rows=2)(x), layer(x), atol=1e-5, rtol=1e-5)
 
 
 def test_what_no_packed_copy_may_stand_for_stays_as_it_is(
@@ -60,8 +60,8 @@ def test_what_no_packed_copy_may_stand_for_stays_as_it_is(
 ) -> None:
     one, two = layers()
     x = torch.randn(1, 1, 24)
-    assert for_steps(one) is one
-    joined = for_steps(one, two)
+    assert for_steps(one, rows=2) is one
+    joined = for_steps(one, two, rows=2)
     assert isinstance(joined, JoinedLinear)
     assert list(joined.parameters()) == []
     result = joined(x)
@@ -79,10 +79,23 @@ def test_what_no_packed_copy_may_stand_for_stays_as_it_is(
 
 
 @torch.no_grad()
+def test_for_one_row_of_float32_only_wide_weights_are_laid_out_by_columns() -> None:
+    wide, narrow, small = nn.Linear(256, 512), nn.Linear(512, 256), nn.Linear(16, 32)
+    x = torch.randn(1, 1, 256)
+    by_columns = for_steps(wide, rows=1)
+    assert isinstance(by_columns, JoinedLinear)
+    assert by_columns._both[0].stride() == (1, 512)
+    torch.testing.assert_close(by_columns(x), wide(x), atol=1e-5, rtol=1e-5)
+    assert for_steps(narrow, rows=1) is narrow
+    assert for_steps(small, rows=1) is small
+    assert isinstance(for_steps(wide.bfloat16(), rows=1), PackedLinear)
+
+
+@torch.no_grad()
 def test_a_view_shares_all_but_what_is_replaced() -> None:
     block = nn.Sequential(nn.Linear(24, 16), nn.ReLU(), nn.Linear(16, 24))
     x = torch.randn(1, 1, 24)
-    view = linears_for_steps(block)
+    view = linears_for_steps(block, rows=2)
     assert [type(each).__name__ for each in view] == ["PackedLinear", "ReLU", "PackedLinear"]
     assert view[1] is block[1]
     assert isinstance(block[0], nn.Linear)
