@@ -14,7 +14,7 @@ from kokoro_core.contracts import PositionalEncoding
 from kokoro_core.masks import add_bias, attend_mask, causal_mask
 from kokoro_core.nn.blockwise import attend_in_blocks, blocks_serve
 from kokoro_core.nn.linear import Linear
-from kokoro_core.nn.packed import for_steps, is_plain, with_children
+from kokoro_core.nn.packed import for_steps, with_children
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ class MultiheadAttention(nn.Module):
         In the view `project` is one matrix product; `project_memory` is as it was.
         """
         out = for_steps(self.out, rows=rows)
-        if not is_plain(self.query.weight) or self.query.in_features != self.key_value.in_features:
+        if self.query.in_features != self.key_value.in_features:
             return with_children(self, query=for_steps(self.query, rows=rows), out=out)
         return with_children(self, joined=for_steps(self.query, self.key_value, rows=rows), out=out)
 

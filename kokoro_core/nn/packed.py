@@ -86,6 +86,27 @@ class JoinedLinear(nn.Module):
         return F.linear(x, weight, bias)
 
 
+@final
+class SeparateLinears(nn.Module):
+    """Several linear layers over the same input, each by itself, for weights of a special kind.
+
+    Args:
+        layers: Their results are joined along the last dimension.
+    """
+
+    def __init__(self, layers: Sequence[nn.Linear]) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the layers' results, joined.
+
+        Shape:
+            x: (..., in). Returns: (..., out).
+        """
+        return torch.cat([layer(x) for layer in self.layers], dim=-1)
+
+
 def _joined(layers: Sequence[nn.Linear]) -> tuple[Tensor, Tensor | None]:
     if len(layers) == 1:
         bias: Tensor | None = layers[0].bias
@@ -122,6 +143,8 @@ def for_steps(*layers: nn.Linear, rows: int) -> nn.Module:
         layers: One, or several with biases.
         rows: Rows of the input, or the most of them.
     """
+    if len(layers) > 1 and not all(is_plain(layer.weight) for layer in layers):
+        return SeparateLinears(layers)
     plain = layers[0] if len(layers) == 1 else JoinedLinear(layers)
     if not all(can_pack(layer.weight) for layer in layers):
         return plain

@@ -14,6 +14,7 @@ from kokoro_core.nn.kept import Kept
 from kokoro_core.nn.packed import (
     JoinedLinear,
     PackedLinear,
+    SeparateLinears,
     can_pack,
     for_steps,
     linears_for_steps,
@@ -89,6 +90,22 @@ def test_for_one_row_of_float32_only_wide_weights_are_laid_out_by_columns() -> N
     assert for_steps(narrow, rows=1) is narrow
     assert for_steps(small, rows=1) is small
     assert isinstance(for_steps(wide.bfloat16(), rows=1), PackedLinear)
+
+
+class Special(Tensor):
+    """A tensor of a special kind, as quantised weights are."""
+
+
+@torch.no_grad()
+def test_weights_of_a_special_kind_are_used_as_they_are() -> None:
+    one, two = layers()
+    for layer in (one, two):
+        layer.weight = nn.Parameter(layer.weight.as_subclass(Special), requires_grad=False)
+    x = torch.randn(1, 1, 24)
+    separate = for_steps(one, two, rows=1)
+    assert isinstance(separate, SeparateLinears)
+    assert torch.equal(separate(x), torch.cat([one(x), two(x)], -1))
+    assert for_steps(one, rows=1) is one
 
 
 @torch.no_grad()
