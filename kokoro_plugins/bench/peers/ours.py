@@ -45,7 +45,7 @@ class OurFrames(FrameMaker):
         """
         memory = self._like.new_empty(rows, frames, self._sizes.hidden_dim).normal_()
         mask = torch.zeros(rows, frames, dtype=torch.bool, device=memory.device)
-        self._filled: State = self._decoder.init_state(memory, mask, frames + ROOM)
+        self._filled: State = self._decoder.init_state(memory, mask, frames + 1 + ROOM)
         fed = self._like.new_zeros(rows, frames, self._sizes.mel_dim)
         mel, _ = self._decoder.step(fed, self._filled)
         mel, _ = self._decoder.step(mel[:, -1:], self._filled)
