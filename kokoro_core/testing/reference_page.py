@@ -1,0 +1,40 @@
+"""The page ``docs/conformance-checks.md``: every check, from the list itself.
+
+``python -m kokoro_core.testing.reference_page > docs/conformance-checks.md`` renews it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from kokoro_core.testing.check import Check
+from kokoro_core.testing.checks import CHECKS, CONFORMANCE_VERSION, SETTLED_VERSION
+
+_HEAD = f"""\
+# The checks of the conformance kit
+
+Version {CONFORMANCE_VERSION} of the list; version {SETTLED_VERSION} counts where none is asked for. What \
+each says, the slots whose components have it, and a real bug of the field that it stands for (the number \
+is that of a public issue or pull request). A check holds for a component unless its
+[capabilities](conformance.md#capabilities) say otherwise. This page is made from the list:
+`python -m kokoro_core.testing.reference_page > docs/conformance-checks.md` renews it.
+"""
+
+
+def reference_page(checks: Iterable[Check[Any]] = CHECKS) -> str:
+    """Return Markdown with a table of the checks."""
+    return "\n".join([_HEAD, *_rows(checks)]) + "\n"
+
+
+def _rows(checks: Iterable[Check[Any]]) -> Iterator[str]:
+    yield "| check | what it says | slots | since | a real bug |"
+    yield "| --- | --- | --- | --- | --- |"
+    for each in checks:
+        slots = ", ".join(slot.replace("_", " ") for slot in each.slots)
+        cells = f"`{each.id}`", each.meaning, slots, str(each.since), each.bug
+        yield f"| {' | '.join(cell.replace('``', '`').replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+if __name__ == "__main__":
+    print(reference_page(), end="")
