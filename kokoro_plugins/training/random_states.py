@@ -41,11 +41,7 @@ class RandomStates(Callback):
         own = random_states(device)
         if self._trainer.world_size == 1:
             return {name: each[None] for name, each in own.items()}
-        gathered = {}
-        for name, each in own.items():
-            rows = self._trainer.strategy.all_gather(each.to(device))
-            gathered[name] = rows.cpu()
-        return gathered
+        return {name: _gathered(each.to(device)).cpu() for name, each in own.items()}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Note the states to put back."""
@@ -56,7 +52,8 @@ class RandomStates(Callback):
         pending, self._pending = self._pending or {}, None
         rank = trainer.global_rank
         if pending and rank < len(pending["torch"]):
-            own = {name: each[rank] for name, each in pending.items()}
+            # cloned, since torch 2.13 crashes on a state that is a view
+            own = {name: each[rank].clone() for name, each in pending.items()}
             set_random_states(own, trainer.strategy.root_device)
         elif rank > 0:
             drawn = int(pending["python"][0].sum()) if pending else 0
@@ -102,6 +99,13 @@ def seed_process(*numbers: int) -> None:
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
+
+
+def _gathered(own: Tensor) -> Tensor:
+    """Return the tensors of all processes as rows of one."""
+    rows = [torch.empty_like(own) for _ in range(torch.distributed.get_world_size())]
+    torch.distributed.all_gather(rows, own)
+    return torch.stack(rows)
 
 
 def _of_device(device: torch.device) -> Any:

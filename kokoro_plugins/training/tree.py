@@ -74,7 +74,7 @@ def _pack_mapping(value: Mapping[Any, Any], name: str, tensors: dict[str, Tensor
 
 
 def _unmarked(value: dict[str, Any], tensors: Mapping[str, Tensor]) -> Any:
-    match value:
+    match value if len(value) == 1 else {}:
         case {"$tensor": str(name)} if name in tensors:
             return tensors[name]
         case {"$tensor": name}:

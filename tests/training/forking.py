@@ -5,8 +5,10 @@ Tests cannot fork themselves: autograd refuses to run in the child of a process 
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -113,12 +115,16 @@ def run_job(function: Any, arguments: dict[str, Any], log: str) -> None:
     os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 1)
     os.dup2(1, 2)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    faulthandler.enable()
     status: Any = 0
     try:
         function(**arguments)
     except SystemExit as ended:
         status = ended.code or 0
     except BaseException:
+        resource.setrlimit(
+            resource.RLIMIT_FSIZE, [resource.getrlimit(resource.RLIMIT_FSIZE)[1]] * 2
+        )
         traceback.print_exc()
         status = 1
     sys.stdout.flush()

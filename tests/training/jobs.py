@@ -20,7 +20,7 @@ from kokoro_core import KokoroModel, ModelSpec, load_spec
 from kokoro_core.outer_contracts import Utterance
 from kokoro_plugins.training import step_files
 from kokoro_plugins.training.data_module import AlignedSpeech
-from kokoro_plugins.training.fit import fit, seed_everything
+from kokoro_plugins.training.fit import fit, quieten, seed_everything
 from kokoro_plugins.training.module import TrainingModule
 from kokoro_plugins.training.output import write_json
 from kokoro_plugins.training.resuming import TrainingStopped, is_first_process
@@ -57,6 +57,7 @@ def warm_up() -> None:
         model = KokoroModel.from_spec(SPEC)
         model.save(Path(folder) / "model.safetensors")
         KokoroModel.load(Path(folder) / "model.safetensors")
+    quieten()
     Trainer(accelerator="cpu", logger=False, enable_checkpointing=False)
 
 
@@ -154,7 +155,8 @@ def arrange(*, where: str, step: int, what: str, batch: int = 0) -> None:
             if name == "error":
                 raise RuntimeError("something else went wrong")
             if name == "full disk":
-                resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+                most = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+                resource.setrlimit(resource.RLIMIT_FSIZE, (1000, most))
                 return
             os.kill(os.getpid(), signal.Signals[name])
 

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from kokoro_plugins.training.batching import (
     LengthBatches,
+    Position,
     cut,
     in_order_of_length,
     padding_share,
@@ -87,3 +88,20 @@ def test_batches_come_in_another_order_than_their_lengths():
     shortest = [min(lengths[index] for index in batch) for batch in batches]
     assert shortest != sorted(shortest)
     assert shortest != sorted(shortest, reverse=True)
+
+
+@given(
+    lengths=st.lists(st.integers(1, 60), min_size=1, max_size=12),
+    epoch=st.integers(0, 3),
+    done=st.integers(0, 40),
+)
+@example(lengths=[10], epoch=0, done=0)
+@example(lengths=[10], epoch=2, done=7)
+@settings(deadline=None)
+def test_an_order_goes_on_from_any_position(lengths, epoch, done):
+    batches = LengthBatches(lengths, batch_frames=64)
+    start = Position(epoch, 0)
+    whole = list(itertools.islice(batches.starting_at(start), done + 5))
+    position = batches.moved(start, done)
+    assert position.batch < len(batches.epoch(position.epoch))
+    assert list(itertools.islice(batches.starting_at(position), 5)) == whole[done:]

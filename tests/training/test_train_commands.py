@@ -2,18 +2,22 @@
 
 import json
 import math
+import os
 import re
+import signal
 import wave
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from kokoro_core import KokoroModel
 from kokoro_core.cli.app import main
 from kokoro_core.slots import CORPUS
 from kokoro_plugins.training.data import collate
 from kokoro_plugins.training.evaluation import predict, speak
+from kokoro_plugins.training.module import TrainingModule
 from registry import installed_plugins
 
 SMALL = [
@@ -208,3 +212,64 @@ def test_wrong_options_get_one_clear_line(demo, tmp_path, capsys, options, messa
     assert run("train", "voice", *base, *options) == 1
     assert message in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
+
+
+@pytest.fixture(scope="module")
+def trained(demo, tmp_path_factory):
+    """A training of two steps by the command, and its options."""
+    out = tmp_path_factory.mktemp("trained") / "run"
+    options = ["train", "voice", "--data", demo / "corpus", "--holdout", "2", "--out", out]
+    options += ["--steps", "2", "--save-every", "1", "--threads", "1", *QUICK]
+    assert run(*options) == 0
+    return out, options
+
+
+def test_a_folder_that_holds_a_training_is_not_overwritten(trained, capsys):
+    out, options = trained
+    before = {each: each.read_bytes() for each in out.rglob("*") if each.is_file()}
+    assert run(*options) == 1
+    assert f"`{out}` holds a training already (`steps`)" in capsys.readouterr().err
+    assert {each: each.read_bytes() for each in out.rglob("*") if each.is_file()} == before
+
+
+def test_a_step_is_a_checkpoint_that_commands_read(trained):
+    out, _ = trained
+    step = out / "steps" / "step-000000002" / "model.safetensors"
+    assert KokoroModel.load(step).spec.hidden_dim == 32
+
+
+def test_the_command_goes_on_from_what_a_signal_left(trained, tmp_path, monkeypatch, capsys):
+    whole, options = trained
+    out = tmp_path / "run"
+    options = [out if each == whole else each for each in options]
+    update = TrainingModule.optimizer_step
+
+    def stopped_update(module, *arguments):
+        update(module, *arguments)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TrainingModule, "optimizer_step", stopped_update)
+        assert run(*options) == 143
+    error = capsys.readouterr().err
+    assert "SIGTERM ended the training: step 1 is saved; the same command with" in error
+    assert not (out / "model.safetensors").exists()
+    assert run(*options, "--lr", "0.5", "--resume") == 1
+    assert "`settings.lr` was 0.001 and is 0.5" in capsys.readouterr().err
+    assert run(*options, "--resume") == 0
+    assert "Training goes on from" in capsys.readouterr().out
+    one, two = (load_file(each / "model.safetensors") for each in (whole, out))
+    assert all(torch.equal(one[name], two[name]) for name in one)
+
+
+def test_resuming_where_nothing_is_starts_and_says_so(trained, tmp_path, capsys):
+    whole, options = trained
+    options = [tmp_path / "new" if each == whole else each for each in options]
+    assert run(*options, "--resume") == 0
+    printed = capsys.readouterr().out
+    assert "yet: training starts from the beginning." in re.sub(r"\s+", " ", printed)
+
+
+def test_a_policy_that_is_none_is_one_clear_line(trained, tmp_path, capsys):
+    assert run(*trained[1], "--on-bad-step", "hope") == 1
+    assert "`--on-bad-step` must be `stop` or `skip:N`" in capsys.readouterr().err

@@ -159,3 +159,47 @@ def test_the_grid_ends_at_the_longest_utterance_so_that_whatever_fits_goes_on_to
     data = AlignedSpeech(corpus=rows, audio=AUDIO, pad_id=0, holdout=0)
     [batch] = itertools.islice(data.train_dataloader(), 1)
     assert batch.mel_specs.shape[:2] == (2, 18)
+
+
+def test_workers_give_the_batches_that_one_process_gives(corpus):
+    batches = []
+    for workers in (0, 2):
+        loader = data_of(corpus, holdout=3, batch_frames=90, workers=workers).train_dataloader()
+        batches.append(list(itertools.islice(loader, 7)))
+    for one, two in zip(*batches, strict=True):
+        for name, tensor in vars(one).items():
+            assert torch.equal(tensor, getattr(two, name)), name
+
+
+def test_workers_draw_nothing_from_torch(corpus):
+    torch.manual_seed(1)
+    expected = torch.rand(3)
+    torch.manual_seed(1)
+    next(iter(data_of(corpus, holdout=3, workers=1).train_dataloader()))
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_training_goes_on_where_it_was(corpus):
+    data = data_of(corpus, holdout=0, batch_frames=90)
+    whole = list(itertools.islice(data.train_dataloader(), 12))
+    data.move_on(3)
+    data.move_on(4)
+    other = data_of(corpus, holdout=0, batch_frames=90)
+    other.load_state_dict(data.state_dict())
+    for batch, expected in zip(other.train_dataloader(), whole[7:], strict=False):
+        assert torch.equal(batch.mel_specs, expected.mel_specs)
+
+
+@pytest.mark.parametrize("part", ["name", "phoneme_indices", "durations", "mel"])
+def test_the_fingerprint_sees_every_part_of_an_utterance(corpus, part):
+    before = data_of(corpus, holdout=2).fingerprint
+    assert data_of(corpus, holdout=2).fingerprint == before
+    odd = corpus.utterances[11]
+    changes = {
+        "name": "other",
+        "phoneme_indices": odd.phoneme_indices.flip(0),
+        "durations": odd.durations.flip(0),
+        "mel": odd.mel.flip(0),
+    }
+    corpus.utterances[11] = replace(odd, **{part: changes[part]})
+    assert data_of(corpus, holdout=2).fingerprint != before
