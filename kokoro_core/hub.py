@@ -35,8 +35,7 @@ _CARD = """\
 {{ card_data }}
 ---
 
-A text-to-speech acoustic model of [Kokoro](https://pypi.org/project/kokoro-core/). The spec of the
-model is in its weights:
+A text-to-speech acoustic model of the framework Kokoro. The spec of the model is in its weights:
 
 ```python
 from kokoro_core import KokoroModel

@@ -65,9 +65,9 @@ def load_any(source: str, settings: list[str] | None, session: Session) -> Model
     components = session.plugins.components
     names = components.names(CHECKPOINTER.name)
     handled = {each for name in names for each in components.get(CHECKPOINTER, name).suffixes}
-    if Path(source).suffix not in handled:
+    if not source.endswith(tuple(handled)):
         return load_with(source, settings, session)
-    from kokoro_core.checkpoint import checkpointer_for
+    from kokoro_core.checkpointers import checkpointer_for
     from kokoro_core.outer_contracts import CheckpointError
 
     metadata = checkpointer_for(Path(source), session.plugins).read_metadata(Path(source))

@@ -262,6 +262,19 @@ def test_convert_replaces_only_when_told(run: Any, path: Path, tmp_path: Path) -
     assert out.read_bytes() == path.read_bytes()
 
 
+def test_convert_replaces_shards_only_when_told(run: Any, path: Path, tmp_path: Path) -> None:
+    split = ("convert", path, tmp_path / "s.safetensors", "--max-shard-bytes", "20000")
+    assert run(*split)[0] == 0
+    index = tmp_path / "s.safetensors.index.json"
+    before = index.read_bytes()
+    assert run("convert", path, index, "--max-shard-bytes", "30000")[0] == 1
+    status, _, err = run(*split[:-1], "30000")
+    assert (status, index.read_bytes()) == (1, before)
+    assert f"`{index}` is there already; --force replaces it" in err
+    assert run(*split[:-1], "30000", "--force")[0] == 0
+    assert index.read_bytes() != before
+
+
 def test_convert_copies_nothing_that_is_damaged(run: Any, path: Path, tmp_path: Path) -> None:
     damage(path)
     status, _, err = run("convert", path, tmp_path / "out.safetensors")

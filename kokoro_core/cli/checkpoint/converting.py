@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
-from kokoro_core.checkpointers import checkpointer_for, locate
+from kokoro_core.checkpointers import checkpointer_for, locate, suffixes
 from kokoro_core.cli.output import print_json
 from kokoro_core.layouts import is_floating
 from kokoro_core.outer_contracts import CheckpointError
@@ -34,10 +35,10 @@ def convert(
 
     if dtype is not None and dtype not in _DTYPES:
         raise ValueError(f"`--dtype {dtype}` must be one of {', '.join(_DTYPES)}.")
-    if out.exists() and not force:
-        raise CheckpointError(f"`{out}` is there already; --force replaces it.")
     located = locate(path, plugins)
     target = checkpointer_for(out, plugins)
+    if (there := _there(out, plugins)) and not force:
+        raise CheckpointError(f"`{there}` is there already; --force replaces it.")
     verify = not located.verify()
     with checkpointer_for(located.path, plugins).open(located.path) as found:
         tensors, metadata = found.read(verify=verify), found.metadata
@@ -54,3 +55,11 @@ def convert(
         print_json({"path": str(out), "content_hash": stated, "tensors": len(tensors)})
     else:
         print(printable(f"{out}: {len(tensors)} tensors, content hash {stated}"))
+
+
+def _there(out: Path, plugins: Plugins) -> Path | None:
+    """Return what stands where a checkpoint is to be written, in one file or as an index."""
+    endings = sorted(suffixes(plugins), key=len, reverse=True)
+    stem = next(out.name.removesuffix(each) for each in endings if out.name.endswith(each))
+    names = [out, *(out.with_name(stem + each) for each in endings)]
+    return next((each for each in names if os.path.lexists(each)), None)
