@@ -190,6 +190,19 @@ class KokoroModel(nn.Module):
         model.adaptation = report
         return model
 
+    def load_weights(self, path: str | os.PathLike[str], *, verify: bool = True) -> None:
+        """Put the weights of a checkpoint of this very model into it: all of them, or none.
+
+        Args:
+            path: As in `load`.
+            verify: As in `load`.
+
+        Raises:
+            CheckpointError: The checkpoint is missing, damaged, none, or of another model; the
+                model is then as it was.
+        """
+        checkpoint.load_weights(Path(path), self.acoustic, self.spec, self.plugins, verify=verify)
+
     @classmethod
     def _of(cls, spec: ModelSpec, acoustic: AcousticModel, plugins: Plugins) -> Self:
         model = cls.__new__(cls)

@@ -14,9 +14,10 @@ from torch import Tensor
 from kokoro_core.adapting import Adapt, Adaptation
 from kokoro_core.assembly import assemble
 from kokoro_core.checkpointers import checkpointer_for, locate
-from kokoro_core.layouts import CheckpointMismatch, differences
+from kokoro_core.layouts import CheckpointMismatch, differences, floating_type
 from kokoro_core.model import AcousticModel
 from kokoro_core.outer_contracts import CheckpointError, OpenCheckpoint, TensorInfo
+from kokoro_core.spec.diff import diff_specs
 from kokoro_core.spec.load import load_spec
 from kokoro_core.spec.migrations import migrate
 from kokoro_core.spec.model_spec import ModelSpec
@@ -24,9 +25,20 @@ from kokoro_core.spec.problems import SpecError
 from kokoro_core.spec.resolve import resolve
 from registry import Plugins
 
-__all__ = ["FORMAT_VERSION", "checkpointer_for", "layout_of", "load", "save", "spec_inside"]
+__all__ = [
+    "FORMAT_VERSION",
+    "checkpointer_for",
+    "layout_of",
+    "load",
+    "load_weights",
+    "save",
+    "spec_inside",
+]
 
 FORMAT_VERSION = 1
+
+_AROUND_THE_MODEL = {"name", "loss", "gradient_checkpointing", "frontend", "vocoder", "plugins"}
+"""Settings that change nothing of what the weights mean."""
 
 
 def save(
@@ -87,6 +99,44 @@ def load(
 
             return adapted(located.path, found, spec, adapt, plugins, device, verify=verify)
         return spec, _rebuilt(located.path, found, spec, device, verify=verify), None
+
+
+def load_weights(
+    path: Path, model: AcousticModel, spec: ModelSpec, plugins: Plugins, *, verify: bool = True
+) -> None:
+    """Put the weights of a checkpoint into a model that is there: all of them, or none.
+
+    Args:
+        path: As in `load`.
+        model: The model; it is touched only when everything has been checked.
+        spec: Its spec.
+        plugins: Where components come from.
+        verify: Compare everything with the content hash.
+
+    Raises:
+        CheckpointMismatch: It is a checkpoint of another model; the error lists how they differ.
+        CheckpointError: The checkpoint is missing, damaged or none.
+    """
+    located = locate(path, plugins)
+    verify = verify and not located.verify()
+    with checkpointer_for(located.path, plugins).open(located.path) as found:
+        _warn_of_old(located.path, found)
+        stored = spec_inside(located.path, found.metadata, plugins)
+        changes = [
+            f"`{each.path}` is {each.old} in it and {each.new} in the model"
+            for each in diff_specs(stored, spec, plugins)
+            if each.path.partition(".")[0] not in _AROUND_THE_MODEL
+        ]
+        here, there = floating_type(layout_of(model)), floating_type(found.layout)
+        if here != there:
+            changes.append(f"it is stored in {there} and the model is in {here}")
+        if changes:
+            raise CheckpointMismatch(f"`{located.path}` is of another model", changes)
+        check_layout(located.path, model, found)
+        tensors = found.read(verify=verify)
+    parameters = {name for name, _ in model.named_parameters()}
+    check_finite(f"`{located.path}` is refused", tensors, parameters)
+    model.load_state_dict(tensors, strict=True)
 
 
 def _rebuilt(

@@ -21,6 +21,7 @@ from registry import installed_plugins
 from tests.core.test_api import DURATIONS, INDICES, tiny
 
 Layout = dict[str, TensorInfo]
+LAST = "decoder.stop_out.bias"
 
 
 @cache
@@ -234,3 +235,66 @@ def test_a_file_of_the_first_version_loads_with_a_warning_that_says_what_to_do(
         loaded = KokoroModel.load(path)
     for name, each in model.acoustic.state_dict().items():
         assert torch.equal(loaded.acoustic.state_dict()[name], each)
+
+
+# Into a model that is there
+
+
+def state_of(model: KokoroModel) -> dict[str, torch.Tensor]:
+    return {name: each.clone() for name, each in model.state_dict().items()}
+
+
+def test_weights_go_into_a_model_that_is_there(path: Path) -> None:
+    model = KokoroModel.from_spec(tiny().spec)
+    parameters = {name: id(each) for name, each in model.named_parameters()}
+    model.train().load_weights(path)
+    assert model.training
+    assert parameters == {name: id(each) for name, each in model.named_parameters()}
+    stored = checkpointer_for(path, installed_plugins()).load(path)
+    assert all(
+        torch.equal(each, stored[name]) for name, each in model.acoustic.state_dict().items()
+    )
+
+
+def damage(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (damage, "is damaged"),
+        (lambda path: rewrite(path, lambda all: all.popitem()), "is missing"),
+        (lambda path: rewrite(path, lambda all: all.update(x=torch.ones(1))), "`x` is not in the"),
+        (
+            lambda path: rewrite(path, lambda all: all[LAST].fill_(float("nan"))),
+            f"is refused: `{LAST}` has 1 NaN",
+        ),
+        (lambda path: tiny(**{"encoder.num_heads": 4}).save(path), "`encoder.num_heads` is 4 in"),
+        (lambda path: tiny(**{"decoder.num_layers": 3}).save(path), "`decoder.num_layers` is 3 in"),
+        (lambda path: tiny(**{"encoder.dropout": 0.3}).save(path), "`encoder.dropout` is 0.3 in"),
+        (lambda path: tiny().bfloat16().save(path), "stored in bfloat16 and the model is in float"),
+        (lambda path: path.unlink(), "does not exist"),
+    ],
+    ids=[
+        *("damaged", "missing", "extra", "NaN", "heads", "layers", "dropout", "precision"),
+        "no file",
+    ],
+)
+def test_a_model_is_as_it_was_when_weights_do_not_fit(
+    path: Path, spoil: Callable[[Path], object], message: str
+) -> None:
+    model = KokoroModel.from_spec(tiny().spec)
+    before = state_of(model)
+    spoil(path)
+    with pytest.raises(CheckpointError) as caught:
+        model.load_weights(path)
+    assert message in str(caught.value)
+    assert all(torch.equal(each, before[name]) for name, each in model.state_dict().items())
+
+
+def test_settings_around_the_model_may_differ(path: Path) -> None:
+    spec = tiny(name="other", gradient_checkpointing=None, **{"loss.mel_mse": 1.0}).spec
+    KokoroModel.from_spec(spec).load_weights(path)
