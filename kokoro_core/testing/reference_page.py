@@ -14,10 +14,10 @@ from kokoro_core.testing.checks import CHECKS, CONFORMANCE_VERSION, SETTLED_VERS
 _HEAD = f"""\
 # The checks of the conformance kit
 
-Version {CONFORMANCE_VERSION} of the list; version {SETTLED_VERSION} counts where none is asked for. What \
-each says, the slots whose components have it, and a real bug of the field that it stands for (the number \
-is that of a public issue or pull request). A check holds for a component unless its
-[capabilities](conformance.md#capabilities) say otherwise. This page is made from the list:
+What each check says, the slots whose components have it, and a real bug of the field that it stands
+for, by the number of its public issue. A check holds for a component unless its
+[capabilities](conformance.md#capabilities) say otherwise. This is version {CONFORMANCE_VERSION} of the
+list; where none is asked for, version {SETTLED_VERSION} counts. The page is made from the list:
 `python -m kokoro_core.testing.reference_page > docs/conformance-checks.md` renews it.
 """
 
@@ -33,7 +33,11 @@ def _rows(checks: Iterable[Check[Any]]) -> Iterator[str]:
     for each in checks:
         slots = ", ".join(slot.replace("_", " ") for slot in each.slots)
         cells = f"`{each.id}`", each.meaning, slots, str(each.since), each.bug
-        yield f"| {' | '.join(cell.replace('``', '`').replace('|', chr(92) + '|') for cell in cells)} |"
+        yield f"| {' | '.join(_cell(cell) for cell in cells)} |"
+
+
+def _cell(text: str) -> str:
+    return text.replace("``", "`").replace("|", "\\|")
 
 
 if __name__ == "__main__":

@@ -145,7 +145,7 @@ def test_a_case_and_a_version_reach_the_checks() -> None:
 
 # the plugin at work, here and in other projects
 
-test_mlp = conformance_test(MlpParams, level="fast")
+test_positions = conformance_test("positional_encoding/none", level="ci")
 
 
 @conformance("regulator/repeat", MlpParams(dropout=0.3))
