@@ -16,8 +16,9 @@ _HEAD = f"""\
 
 What each check says, the slots whose components have it, and a real bug of the field that it stands
 for, by the number of its public issue. A check holds for a component unless its
-[capabilities](conformance.md#capabilities) say otherwise. This is version {CONFORMANCE_VERSION} of the
-list; where none is asked for, version {SETTLED_VERSION} counts. The page is made from the list:
+[capabilities](conformance.md#capabilities) say otherwise. This is version
+{CONFORMANCE_VERSION} of the list; where none is asked for, version {SETTLED_VERSION} counts.
+The page is made from the list:
 `python -m kokoro_core.testing.reference_page > docs/conformance-checks.md` renews it.
 """
 
