@@ -26,7 +26,7 @@ its start, the edge of an epoch inside of an accumulation, evaluations, a save."
 
 STATUS = {"SIGINT": 130, "SIGTERM": 143, "SIGKILL": -9, "error": 1}
 
-RELEASE = os.environ.get("KOKORO_TEST_SIZE") == "release"
+RELEASE = os.environ.get("KOKORO_FAULTS") == "release"
 """The release size interrupts trainings with several seeds and intervals of saving."""
 
 VARIANTS = [(seed, every) for seed in range(5) for every in (1, 2, 3)] if RELEASE else [(0, 2)]
