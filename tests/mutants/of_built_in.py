@@ -176,6 +176,12 @@ class LearnedClamped(LearnedPositions):
         return super().add(x, positions.clamp_max(7))
 
 
+@mutant(ours.OurRotary, "our rotary positions turn keys only", killed_by="distance-alone")
+class RotaryKeysOnly(RotaryPositions):
+    def rotate(self, q, k, q_positions, k_positions):
+        return q, super().rotate(q, k, q_positions, k_positions)[1]
+
+
 @mutant(ours.OurRotary, "our rotary positions turn keys from 0 on", killed_by="position-offset")
 class RotaryKeysFromZero(RotaryPositions):
     def rotate(self, q, k, q_positions, k_positions):

@@ -11,7 +11,6 @@ from tests.mutants.params import AttentionDecoderParams
 from tests.mutants.sound_decoders import AttentionDecoder
 
 mutant = mutants_of(AttentionDecoderParams)
-dropping = mutants_of(AttentionDecoderParams, dropout=0.2)
 grouped = mutants_of(AttentionDecoderParams, reduction_factor=2)
 
 

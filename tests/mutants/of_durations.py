@@ -125,6 +125,25 @@ class NanGradient(ConvPredictor):
         return zeroed(hidden.abs().sqrt() * hidden.sign(), padding_mask)
 
 
+@mutant(
+    "a NaN at padding changes frames and stays unseen",
+    killed_by="nan-is-loud",
+    declares={"nan_safe_padding": False},
+)
+class QuietNan(ConvPredictor):
+    def start(self, hidden, padding_mask):
+        return super().start(hidden, padding_mask) + 0.01 * hidden.isnan().any()
+
+
+@mutant("frames are a hair below 0 where nothing is heard", killed_by="frames-not-negative")
+class HairBelowZero(ConvPredictor):
+    def head(self, x):
+        return super().head(x) * (self.out(x).squeeze(-1) > 0)
+
+    def counted(self, duration_pred):
+        return torch.expm1(duration_pred) - 1e-13
+
+
 @mutant("it is cut off from the encoder", killed_by="sensitivity")
 class DetachedHidden(ConvPredictor):
     def start(self, hidden, padding_mask):

@@ -13,7 +13,6 @@ from tests.mutants.params import AttentionEncoderParams
 from tests.mutants.sound_encoders import AttentionEncoder, OwnAttention
 
 mutant = mutants_of(AttentionEncoderParams)
-dropping = mutants_of(AttentionEncoderParams, dropout=0.2)
 
 
 @mutant("a bare squeeze takes axes of 1 away", killed_by="shapes")
@@ -114,6 +113,16 @@ class OverflowsInHalf(OwnAttention):
     class attention_type(Attention):  # noqa: N801
         def weigh(self, scores, hidden):
             return super().weigh(((scores + 300) * 300 - 90000) / 300, hidden)
+
+
+@mutant("under autocast a mask is added twice and overflows", killed_by="autocast")
+class OverflowsUnderAutocast(OwnAttention):
+    class attention_type(Attention):  # noqa: N801
+        def weigh(self, scores, hidden):
+            if torch.is_autocast_enabled("cpu"):
+                largest = torch.finfo(torch.float32).max
+                scores = scores.float() + largest + largest
+            return super().weigh(scores, hidden)
 
 
 @mutant("a float32 table meets half precision", killed_by="low-precision")

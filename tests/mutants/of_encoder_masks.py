@@ -11,7 +11,6 @@ from tests.mutants.params import AttentionEncoderParams
 from tests.mutants.sound_encoders import AttentionEncoder, OwnAttention
 
 mutant = mutants_of(AttentionEncoderParams)
-dropping = mutants_of(AttentionEncoderParams, dropout=0.2)
 
 
 @mutant("the keys are not masked", killed_by="row-alone")
@@ -108,6 +107,14 @@ class MaskFromZeros(AttentionEncoder):
 class MaskFromIndices(AttentionEncoder):
     def hidden(self, phoneme_indices, padding_mask):
         return (phoneme_indices == self.pad_id)[:, None, None, :]
+
+
+@mutant("padding of the largest index is heard", killed_by="padding-poison")
+class HearsLargestIndex(AttentionEncoder):
+    def embed(self, phoneme_indices, padding_mask):
+        last = phoneme_indices == self.embedding.num_embeddings - 1
+        heard = (last & padding_mask).any(1)[:, None, None]
+        return super().embed(phoneme_indices, padding_mask) * (1 + 0.5 * heard)
 
 
 @mutant("the mask has a length in the wrong unit, so that it hides nothing", killed_by="row-alone")

@@ -12,30 +12,29 @@ from tests.mutants.params import AttentionEncoderParams
 from tests.mutants.sound_encoders import AttentionEncoder, OwnAttention
 
 mutant = mutants_of(AttentionEncoderParams)
-dropping = mutants_of(AttentionEncoderParams, dropout=0.2)
 
 
-@dropping("attention has dropout in evaluation", killed_by="repeatable")
+@mutant("attention has dropout in evaluation", killed_by="repeatable")
 class DropoutInEvaluation(OwnAttention):
     class attention_type(Attention):  # noqa: N801
         def drop(self, weights):
             return F.dropout(weights, self.dropout)
 
 
-@dropping("a dropout layer is made in each call", killed_by="repeatable")
+@mutant("a dropout layer is made in each call", killed_by="repeatable")
 class DropoutMadeInForward(AttentionEncoder):
     def finish(self, x, padding_mask):
         return zeroed(nn.Dropout(self.dropout.p)(x), padding_mask)
 
 
-@dropping("one branch of evaluation has dropout: that of long rows", killed_by="repeatable")
+@mutant("one branch of evaluation has dropout: that of long rows", killed_by="repeatable")
 class DropoutForLongRows(AttentionEncoder):
     def finish(self, x, padding_mask):
         share = self.dropout.p if x.shape[1] > 5 else 0.0
         return zeroed(F.dropout(x, share, training=True), padding_mask)
 
 
-@dropping("after an evaluation dropout stays off", killed_by="dropout-in-training")
+@mutant("after an evaluation dropout stays off", killed_by="dropout-in-training")
 class DropoutLostAfterEvaluation(AttentionEncoder):
     def embed(self, phoneme_indices, padding_mask):
         if not self.training:
@@ -45,13 +44,13 @@ class DropoutLostAfterEvaluation(AttentionEncoder):
         return super().embed(phoneme_indices, padding_mask)
 
 
-@dropping("dropout is set and never applied", killed_by="dropout-in-training")
+@mutant("dropout is set and never applied", killed_by="dropout-in-training")
 class NoDropout(AttentionEncoder):
     def __init__(self, *, sizes, num_layers, dropout):
         super().__init__(sizes=sizes, num_layers=num_layers, dropout=0.0)
 
 
-@dropping("each call seeds the generator", killed_by="dropout-in-training")
+@mutant("each call seeds the generator", killed_by="dropout-in-training")
 class SeededInTraining(AttentionEncoder):
     def embed(self, phoneme_indices, padding_mask):
         if self.training:
@@ -59,7 +58,7 @@ class SeededInTraining(AttentionEncoder):
         return super().embed(phoneme_indices, padding_mask)
 
 
-@dropping("a part of it never leaves training", killed_by="modes")
+@mutant("a part of it never leaves training", killed_by="modes")
 class StuckInTraining(AttentionEncoder):
     class _Stuck(nn.Identity):
         def train(self, mode=True):

@@ -11,7 +11,6 @@ from tests.mutants.params import AttentionEncoderParams
 from tests.mutants.sound_encoders import AttentionEncoder
 
 mutant = mutants_of(AttentionEncoderParams)
-dropping = mutants_of(AttentionEncoderParams, dropout=0.2)
 
 
 @mutant("there are no positions", killed_by="order-matters")

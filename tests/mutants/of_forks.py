@@ -13,7 +13,6 @@ from tests.mutants.params import AttentionDecoderParams
 from tests.mutants.sound_decoders import AttentionDecoder, Decoded
 
 mutant = mutants_of(AttentionDecoderParams)
-dropping = mutants_of(AttentionDecoderParams, dropout=0.2)
 grouped = mutants_of(AttentionDecoderParams, reduction_factor=2)
 
 

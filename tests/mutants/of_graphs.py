@@ -11,7 +11,6 @@ from tests.mutants.params import AttentionEncoderParams
 from tests.mutants.sound_encoders import AttentionEncoder
 
 mutant = mutants_of(AttentionEncoderParams)
-dropping = mutants_of(AttentionEncoderParams, dropout=0.2)
 
 
 class OwnStack(AttentionEncoder):
@@ -30,7 +29,7 @@ class CheckpointDetaches(OwnStack):
             return super().forward(x.detach() if self.segments else x, *args)
 
 
-@dropping("recomputing draws another dropout", killed_by="checkpointing")
+@mutant("recomputing draws another dropout", killed_by="checkpointing")
 class CheckpointFreshDropout(OwnStack):
     class stack_type(CheckpointedStack):  # noqa: N801
         def forward(self, x, *args):
@@ -57,7 +56,7 @@ class CheckpointDropsLast(OwnStack):
             return super().bounds()[: 1 if self.segments and self.segments >= len(self) else None]
 
 
-@dropping("dropout is off when a stack is recomputed", killed_by="checkpointing")
+@mutant("dropout is off when a stack is recomputed", killed_by="checkpointing")
 class CheckpointWithoutDropout(OwnStack):
     class stack_type(CheckpointedStack):  # noqa: N801
         def forward(self, x, *args):

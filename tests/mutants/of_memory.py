@@ -12,7 +12,6 @@ from tests.mutants.params import AttentionDecoderParams
 from tests.mutants.sound_decoders import AttentionDecoder, Layer, dropped
 
 mutant = mutants_of(AttentionDecoderParams)
-dropping = mutants_of(AttentionDecoderParams, dropout=0.2)
 grouped = mutants_of(AttentionDecoderParams, reduction_factor=2)
 
 
@@ -95,7 +94,7 @@ class NoMemoryIsNan(AttentionDecoder):
                 return scores.masked_fill(hidden, float("-inf"))
 
 
-@dropping("the teacher's frames have dropout in evaluation", killed_by="repeatable")
+@mutant("the teacher's frames have dropout in evaluation", killed_by="repeatable")
 class PrenetDropout(AttentionDecoder):
     def teacher(self, mel_specs, mel_padding_mask):
         return dropped(super().teacher(mel_specs, mel_padding_mask), self.dropout.p)

@@ -14,7 +14,6 @@ from tests.mutants.params import AttentionEncoderParams
 from tests.mutants.sound_encoders import AttentionEncoder, Layer
 
 mutant = mutants_of(AttentionEncoderParams)
-dropping = mutants_of(AttentionEncoderParams, dropout=0.2)
 
 
 class WithParts(AttentionEncoder):
@@ -164,6 +163,23 @@ class TableCastWithModel(WithParts):
 class ReadsNumbersWhenBuilt(WithParts):
     def add_parts(self, width):
         self.largest = float(self.norm.weight.abs().max())
+
+
+@mutant("a table has another length on the meta device", killed_by="meta-device")
+class OtherLengthOnMeta(WithParts):
+    def add_parts(self, width):
+        length = 3 if self.norm.weight.is_meta else 4
+        self.register_buffer("table", torch.zeros(length), persistent=False)
+
+
+@mutant("a buffer counts the calls and nobody reads it", killed_by="state-unchanged")
+class CountsInBuffer(WithParts):
+    def add_parts(self, width):
+        self.register_buffer("calls", torch.zeros((), dtype=torch.int64), persistent=False)
+
+    def finish(self, x, padding_mask):
+        self.calls += 1
+        return super().finish(x, padding_mask)
 
 
 @mutant("a buffer has another shape once it is used", killed_by="state-unchanged")

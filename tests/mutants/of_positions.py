@@ -205,6 +205,12 @@ class TurnsAsFirstRow(Rotary):
         return super().angles(positions if positions.dim() == 1 else positions[0])
 
 
+@turned("keys are turned the other way", killed_by="distance-alone")
+class TurnsKeysBack(Rotary):
+    def rotate(self, q, k, q_positions, k_positions):
+        return self.turned(q, q_positions), self.turned(k, -k_positions)
+
+
 @relative("a bias counts queries from 0 on", killed_by="position-offset")
 class BiasFromZero(Relative):
     def bias(self, q_positions, k_positions):

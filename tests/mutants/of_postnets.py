@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-from torch import nn
 
 from tests.mutants.blocks import Conv, zeroed
 from tests.mutants.mutant import mutants_of
@@ -12,7 +11,6 @@ from tests.mutants.sound_postnets import NormedPostnet, SoundPostnet
 
 mutant = mutants_of(ConvPostnetParams)
 normed = mutants_of(NormedPostnetParams)
-dropping = mutants_of(ConvPostnetParams, dropout=0.5)
 
 
 @mutant("the postnet's second convolution reads padding", killed_by="row-alone")
@@ -59,7 +57,7 @@ class HandsBack(SoundPostnet):
         return mel if not padding_mask.any() else super().finish(mel, x, padding_mask)
 
 
-@dropping("dropout stays on in evaluation, as in a prenet", killed_by="repeatable")
+@mutant("dropout stays on in evaluation, as in a prenet", killed_by="repeatable")
 class DropoutStaysOn(SoundPostnet):
     def finish(self, mel, x, padding_mask):
         dropped = torch.dropout(x, self.dropout.p, True)
@@ -79,6 +77,16 @@ class BatchInEvaluation(NormedPostnet):
         return self.norm(clean - clean.mean((0, 1)), padding_mask)
 
 
+@normed("evaluation takes the mean of the batch's valid frames off", killed_by="row-alone")
+class MeanInEvaluation(NormedPostnet):
+    def normed(self, x, padding_mask):
+        normal = super().normed(x, padding_mask)
+        if self.training:
+            return normal
+        count = (~padding_mask).sum().clamp_min(1)
+        return normal - zeroed(normal, padding_mask).sum((0, 1)).detach() / count
+
+
 @normed("statistics are tracked in evaluation", killed_by="state-unchanged")
 class TracksInEvaluation(NormedPostnet):
     def normed(self, x, padding_mask):
@@ -88,8 +96,7 @@ class TracksInEvaluation(NormedPostnet):
 
 @normed("a batch norm is declared and not there", killed_by="rows-are-coupled")
 class NotCoupled(NormedPostnet):
-    def make_norm(self, channels):
-        return nn.LayerNorm(channels)
-
-    def normed(self, x, padding_mask):
-        return self.norm(x)
+    def train(self, mode=True):
+        super().train(mode)
+        self.norm.eval()
+        return self

@@ -139,8 +139,8 @@ class TurnedOrder(Repeat):
 
 @mutant("durations that are floats are taken and cut", killed_by="wrong-inputs")
 class CutsFloats(Repeat):
-    def cleaned(self, durations, padding_mask):
-        return super().cleaned(durations.long(), padding_mask)
+    def plan(self, hidden, durations, padding_mask, num_frames=None):
+        return super().plan(hidden, durations.long(), padding_mask, num_frames)
 
 
 @blend("the weights are not made to sum to 1", killed_by="weights")

@@ -12,7 +12,6 @@ from tests.mutants.params import AttentionDecoderParams
 from tests.mutants.sound_decoders import AttentionDecoder, Cache, Layer, dropped
 
 mutant = mutants_of(AttentionDecoderParams)
-dropping = mutants_of(AttentionDecoderParams, dropout=0.2)
 grouped = mutants_of(AttentionDecoderParams, reduction_factor=2)
 
 
@@ -219,7 +218,7 @@ class NoNormInSteps(AttentionDecoder):
         return self.heads(x * 0.9 + 0.1 * x.mean(0, keepdim=True))
 
 
-@dropping("steps have dropout in evaluation", killed_by="repeatable")
+@mutant("steps have dropout in evaluation", killed_by="repeatable")
 class DropoutInSteps(AttentionDecoder):
     def embed_step(self, frames, start):
         return dropped(self.embed(frames, start), self.dropout.p)

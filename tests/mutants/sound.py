@@ -22,9 +22,9 @@ from tests.mutants.params import (
 )
 
 SOUND: dict[str, ComponentParams] = {
-    "attention encoder": AttentionEncoderParams(dropout=0.2),
-    "convolutional encoder": ConvEncoderParams(dropout=0.2),
-    "convolutional predictor": ConvPredictorParams(dropout=0.2),
+    "attention encoder": AttentionEncoderParams(),
+    "convolutional encoder": ConvEncoderParams(),
+    "convolutional predictor": ConvPredictorParams(),
     "likelihood predictor": LikelihoodParams(),
     "repeating regulator": RepeatParams(),
     "blending regulator": BlendParams(),

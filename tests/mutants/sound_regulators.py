@@ -32,6 +32,7 @@ class Repeat(Regulator):
     ) -> Plan:
         """Plan the frames of hidden (B, N, H)."""
         require(hidden, padding_mask, 3, "hidden")
+        self.refuse(durations, padding_mask)
         durations = self.cleaned(durations, padding_mask)
         lengths = self.lengths(durations)
         width = int(lengths.max()) if num_frames is None else num_frames
@@ -39,6 +40,17 @@ class Repeat(Regulator):
         shares = self.shares(frames, durations, hidden.dtype)
         beyond = frames >= lengths.unsqueeze(1)
         return SharePlan(lengths, beyond, durations, shares)
+
+    def refuse(self, durations: Tensor, padding_mask: Tensor) -> None:
+        """Refuse durations that are no whole numbers, that are negative, or of another shape.
+
+        Raises:
+            ValueError: They are one of these.
+        """
+        if durations.dtype is not torch.int64 or durations.shape != padding_mask.shape:
+            raise ValueError(f"`durations` must be int64 and {padding_mask.shape}.")
+        if not torch.compiler.is_compiling() and bool((durations < 0).any()):
+            raise ValueError("`durations` must not be negative.")
 
     def cleaned(self, durations: Tensor, padding_mask: Tensor) -> Tensor:
         """Return durations that are 0 at padding."""

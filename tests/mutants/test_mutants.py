@@ -36,7 +36,7 @@ def test_a_sound_component_raises_no_alarm(name):
     ids = [each.id for each in checks_of(params.slot) if not each.costly]
     report = check_component(Subject(params), level="ci", only=ids, raises=False)
     assert report.ok, report.explain()
-    assert report.counts()["passed"] >= 15
+    assert report.counts()["passed"] >= 14
 
 
 @pytest.mark.parametrize("name", MUTANTS)
@@ -46,7 +46,9 @@ def test_a_mutant_is_killed_by_its_check(name):
     # A mutant that is wrong in another way than it says would prove nothing.
     assert not re.search(r"it raised (NameError|AttributeError|ImportError)", result.reason)
     assert result.case
-    assert result.replay.startswith("kokoro-core conformance ")
+    # Golden keys that are given as a mapping are nothing that a shell line can name.
+    if result.check != "golden-keys":
+        assert result.replay.startswith("kokoro-core conformance ")
 
 
 @pytest.mark.parametrize("name", AGAIN)
