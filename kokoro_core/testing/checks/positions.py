@@ -272,8 +272,9 @@ def position_neutral(subject: Subject, data: PositionCase) -> None:
 
 def _turns_nothing(subject: Subject) -> str | None:
     _, q, k = vectors(subject, PositionCase(4))
-    turned, _ = subject.component.rotate(q, k, torch.arange(4), torch.arange(4))
-    return "it turns no queries" if torch.equal(turned, q) else None
+    turned_q, turned_k = subject.component.rotate(q, k, torch.arange(4), torch.arange(4))
+    neither = torch.equal(turned_q, q) and torch.equal(turned_k, k)
+    return "it turns neither queries nor keys" if neither else None
 
 
 @check(
