@@ -39,14 +39,14 @@ def home(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What regular files are opened, by their real paths."""
+    """What is opened and no folder, by the name that the system has for it."""
     found: list[str] = []
     original = os.open
 
     def watched(path: Any, flags: int, *args: Any, **kwargs: Any) -> int:
         descriptor = original(path, flags, *args, **kwargs)
         if not flags & os.O_DIRECTORY:
-            found.append(os.path.realpath(f"/proc/self/fd/{descriptor}"))
+            found.append(os.readlink(f"/proc/self/fd/{descriptor}"))
         return descriptor
 
     monkeypatch.setattr(os, "open", watched)

@@ -39,7 +39,7 @@ they are parsed by the real command line and not run."""
 
 ELSEWHERE = (
     ("python", "-m", "pytest"),
-    ("KOKORO_FAULTS=release", "python", "-m", "pytest", "tests/durable"),
+    ("KOKORO_FAULTS=release", "python", "-m", "pytest", "tests/durable", "tests/checkpoints"),
 )
 """Commands that run tests: the suite runs as a whole, and the test of the third-party package runs
 those of the package that docs/plugins.md shows."""
