@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 
 def shift_right(mel: Tensor, reduction_factor: int = 1) -> Tensor:
     """Return the frames that a decoder is fed to make `mel`: a group of zero frames comes first.
 
-    Generation feeds the same: zeros at its first step, then what it made. Frames that fill up the
-    last group are zero.
+    Generation feeds the same: zeros at its first step, then what it made.
 
     Shape:
         mel: (B, T, M). Returns: (B, ceil(T / r) * r, M).
@@ -19,5 +17,5 @@ def shift_right(mel: Tensor, reduction_factor: int = 1) -> Tensor:
     groups = -(-mel.shape[1] // reduction_factor)
     fed = (groups - 1) * reduction_factor
     start = mel.new_zeros(mel.shape[0], reduction_factor, mel.shape[2])
-    # A group is fed whole, so the last one before the end may be cut out of `mel` as it stands.
-    return torch.cat([start, F.pad(mel, (0, 0, 0, max(0, fed - mel.shape[1])))[:, :fed]], dim=1)
+    # The last group that is fed ends before the last frame.
+    return torch.cat([start, mel[:, :fed]], dim=1)

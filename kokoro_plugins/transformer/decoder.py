@@ -118,9 +118,12 @@ class TransformerDecoder(AutoregressiveDecoder):
         x = self._embed(self.frame_in(fed[:, r - 1 :: r]), memory[:, ::r], positions)
         x = self.norm(self.layers(x, self._positioned(memory, cross_scope), scope, cross_scope))
         mel, stop_logits = self._ungroup(self.mel_out(x), self.stop_out(x))
+        if r > 1:
+            # A slice is whole or not by the length, and a compiled graph would be for one of both.
+            frames = torch.arange(length, device=mel.device)
+            mel, stop_logits = mel[:, frames], stop_logits[:, frames]
         return DecoderOutput(
-            zero_padding(mel[:, :length], mel_padding_mask),
-            zero_padding(stop_logits[:, :length], mel_padding_mask),
+            zero_padding(mel, mel_padding_mask), zero_padding(stop_logits, mel_padding_mask)
         )
 
     def init_state(
