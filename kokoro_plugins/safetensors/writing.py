@@ -17,6 +17,7 @@ from kokoro_plugins.safetensors.dtypes import NAMES
 from kokoro_plugins.safetensors.envelope import DIGITS, METADATA_KEY, wrap
 from kokoro_plugins.safetensors.header import (
     LENGTH,
+    MAX_HEADER_BYTES,
     METADATA,
     HeaderFault,
     parse_header,
@@ -73,6 +74,11 @@ def header_of(tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> byt
     text = json.dumps(values, separators=(",", ":"), ensure_ascii=False)
     content = text.encode("utf-8", "surrogatepass")
     content += b" " * (-len(content) % LENGTH.size)
+    if len(content) > MAX_HEADER_BYTES:
+        raise CheckpointError(
+            f"`metadata` and the names of {len(tensors)} tensors make a header of {len(content)} "
+            f"bytes, more than the {MAX_HEADER_BYTES} that are read; save what is long as tensors."
+        )
     try:
         parse_header(content, end)
     except HeaderFault as fault:

@@ -14,6 +14,7 @@ from safetensors.torch import save
 from torch import nn
 
 from kokoro_core.outer_contracts import CheckpointError
+from kokoro_plugins.safetensors import header, writing
 from kokoro_plugins.safetensors.params import SafetensorsParams
 
 
@@ -112,6 +113,19 @@ def test_a_tensor_that_would_not_come_back_as_it_is_is_refused(
     with pytest.raises(CheckpointError, match=message):
         checkpointer.save(tmp_path / "a.safetensors", tensors(torch.arange(12.0)), {})
     assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_is_written_that_would_not_be_read(tmp_path, checkpointer, monkeypatch):
+    path = tmp_path / "a.safetensors"
+    monkeypatch.setattr(header, "MAX_HEADER_BYTES", 1000)
+    monkeypatch.setattr(writing, "MAX_HEADER_BYTES", 1000)
+    with pytest.raises(CheckpointError, match=r"make a header of 1\d\d\d bytes, more than the 1000"):
+        checkpointer.save(path, {"w": torch.ones(1)}, {"log": "x" * 900})
+    with pytest.raises(CheckpointError, match=r"cannot be stored as they are: the name '\.\./w'"):
+        checkpointer.save(path, {"../w": torch.ones(1)}, {})
+    assert list(tmp_path.iterdir()) == []
+    checkpointer.save(path, {"w": torch.ones(1)}, {"log": "x" * 700})
+    assert checkpointer.read_metadata(path) == {"log": "x" * 700}
 
 
 def test_tied_weights_of_a_model_are_named(tmp_path, checkpointer):
