@@ -29,7 +29,6 @@ SOUND: dict[str, ComponentParams] = {
     "repeating regulator": RepeatParams(),
     "blending regulator": BlendParams(),
     "attention decoder": AttentionDecoderParams(),
-    "attention decoder of groups": AttentionDecoderParams(reduction_factor=2),
     "recurrent decoder": CellDecoderParams(),
     "parallel decoder": ParallelParams(),
     "flow decoder": FlowParams(),
@@ -39,3 +38,8 @@ SOUND: dict[str, ComponentParams] = {
     "rotary positions": RotaryParams(),
     "relative positions": RelativeParams(),
 }
+
+VARIANTS: dict[str, ComponentParams] = {
+    "attention decoder of groups": AttentionDecoderParams(reduction_factor=2),
+}
+"""The same in other settings, which are tried less."""

@@ -27,7 +27,8 @@ must be killed by the check that is named for it; the sound components that they
 raise no alarm. `tests/mutants` holds them, and tests run every named kill. The whole table is
 worked out by `python -m tests.mutants.table`, which writes this page: there each check is tried on
 its corners, and the checks that cost seconds (compiling, exporting, importing) on the mutants that
-name them alone.
+name them alone. With `KOKORO_MUTANTS=full` in the environment, `pytest tests/mutants` works every
+row of the table out again; without, it does so for a handful.
 
 {mutants} mutants of {slots} slots; {checks} checks kill at least one, {alone} of them one that no
 other check kills. The check in bold is the one that is named.
