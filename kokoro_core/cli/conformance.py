@@ -114,7 +114,8 @@ def _subjects(
 
     found: list[Target] = []
     for each in targets:
-        found += targets_named(each, session.plugins, print_note)
+        named = targets_named(each, session.plugins, print_note)
+        found += [target for target in named if target not in found]
     if not found:
         raise ValueError("name a component, a plugin, a spec or a params class, or give --list.")
     if settings is not None:
@@ -122,11 +123,11 @@ def _subjects(
             raise ValueError("`--settings` needs one component.")
         found = [params_of(found[0], settings, session.plugins)]
     subjects = with_golden(subjects_of(found), golden)
-    named = [each for each in subjects if variant in (None, each.variant)]
-    if not named:
+    chosen = [each for each in subjects if variant in (None, each.variant)]
+    if not chosen:
         known = ", ".join(repr(each.variant) for each in subjects)
         raise ValueError(f"`--variant {variant}` is no configuration; there are {known}.")
-    return named if variant is None else [replace(each, first=True) for each in named]
+    return chosen if variant is None else [replace(each, first=True) for each in chosen]
 
 
 def _write_golden(subjects: list[Subject], file: Path) -> None:

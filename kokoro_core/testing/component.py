@@ -107,7 +107,7 @@ def _subjects_of(target: Target) -> list[Any]:
 
 def _named_apart(subject: Subject, taken: set[str]) -> Subject:
     named, number = subject, 1
-    while named.name in taken:
+    while named.name in taken and isinstance(subject, Subject):
         number += 1
         named = replace(subject, variant=f"{subject.variant}{number}")
     return named

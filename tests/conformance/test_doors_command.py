@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from kokoro_core.cli.app import main
 from kokoro_core.testing.checks import CHECKS
 from kokoro_core.testing.component import subjects_of
 from kokoro_core.testing.targets import targets_named
-from registry import installed_plugins
+from registry import ComponentRegistry, Plugins, installed_plugins
 
 ROOT = Path(__file__).parents[2]
 LEAKY = "tests.conformance.faulty:LeakyParams"
@@ -172,10 +173,21 @@ def test_a_short_name_is_meant_in_every_slot_and_a_plugin_of_that_name_is_mentio
     assert {"regulator/repeat", *names} < set(named("transformer/")[0])
 
 
+def test_what_is_named_twice_is_checked_once(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("gaussian", "gaussian/", "regulator/gaussian", "--check", "seeded", "--json") == 0
+    results = json.loads(capsys.readouterr().out)["results"]
+    assert [each["component"] for each in results] == ["regulator/gaussian"]
+
+
 def test_what_has_no_checks_is_said() -> None:
-    names, notes = named("conv")
-    assert set(names) == {"duration_predictor/conv", "postnet/conv"}
-    assert not notes
+    plugins = installed_plugins()
+    [encoder] = [each for each in plugins.components if each.slot == "encoder"][:1]
+    vocoder = next(each for each in plugins.components if each.slot == "vocoder")
+    both = [replace(each, plugin="acme") for each in (encoder, vocoder)]
+    notes: list[str] = []
+    found = targets_named("acme/", Plugins(components=ComponentRegistry(both)), notes.append)
+    assert found == [encoder.component]
+    assert notes == [f"no checks exist for vocoder/{vocoder.name}"]
 
 
 def test_a_spec_means_its_parts_with_its_settings_made_small(tmp_path: Path) -> None:
