@@ -50,9 +50,13 @@ DECODINGS = Cases(
         Decoding(RaggedBatch((5,)), (Move("step", 5),)),
         Decoding(RaggedBatch((5,)), (Move("step", 2), Move("step", 3))),
         Decoding(RaggedBatch((5,)), (Move("step", 1), Move("fork", rows=(0,)))),
-        Decoding(RaggedBatch((5,)), (Move("step", 1), Move("fork", rows=(0,)), *ONE_BY_ONE)),
-        Decoding(RaggedBatch((4, 6)), (Move("step", 2), Move("keep", rows=(0, 1)), *ONE_BY_ONE)),
-        Decoding(RaggedBatch((4, 6)), (Move("step", 2), Move("fork", rows=(0, 1)), *ONE_BY_ONE)),
+        Decoding(RaggedBatch((5,)), (Move("step", 1), Move("fork", rows=(0,)), *ONE_BY_ONE[:2])),
+        Decoding(
+            RaggedBatch((4, 6)), (Move("step", 2), Move("keep", rows=(0, 1)), *ONE_BY_ONE[:2])
+        ),
+        Decoding(
+            RaggedBatch((4, 6)), (Move("step", 2), Move("fork", rows=(0, 1)), *ONE_BY_ONE[:2])
+        ),
         Decoding(
             RaggedBatch((6, 9, 7), extra=1),
             (
