@@ -33,10 +33,10 @@ class SinusoidalEncoding(PositionalEncoding):
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         """Move the table, and compute it anew for another dtype: rounding would stay in it."""
         old = self.table
-        moved = super()._apply(fn, recurse)
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         if (old.is_meta or old.dtype != self.table.dtype) and not self.table.is_meta:
             self.table = sinusoids(*old.shape).to(self.table)
-        return moved
+        return self
 
     def add(self, x: Tensor, positions: Tensor) -> Tensor:
         """Return x with the sinusoids of its positions added.
