@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from kokoro_core.contracts import DurationOutput, DurationPredictor
 from kokoro_core.masks import zero_padding
 from kokoro_core.nn.conv import MaskedConv1d
+from kokoro_core.nn.dropout import Dropout
 
 
 @final
@@ -41,7 +42,7 @@ class ConvDurationPredictor(DurationPredictor):
             MaskedConv1d(width, channels, kernel_size) for width in widths[:-1]
         )
         self.norms = nn.ModuleList(nn.LayerNorm(channels) for _ in range(num_layers))
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.out = nn.Linear(channels, 1)
 
     def forward(

@@ -11,6 +11,7 @@ from kokoro_core.contracts import Postnet
 from kokoro_core.masks import zero_padding
 from kokoro_core.nn.batch_norm import MaskedBatchNorm
 from kokoro_core.nn.conv import MaskedConv1d
+from kokoro_core.nn.dropout import Dropout
 
 
 @final
@@ -45,7 +46,7 @@ class ConvPostnet(Postnet):
         self.context = num_layers * (kernel_size // 2)
         self.convs = nn.ModuleList(MaskedConv1d(a, b, kernel_size) for a, b in pairwise(widths))
         self.norms = nn.ModuleList(MaskedBatchNorm(width) for width in widths[1:])
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, mel: Tensor, padding_mask: Tensor) -> Tensor:
         """Return the refined mel.
