@@ -242,7 +242,7 @@ def test_without_argument():
     pass
 """,
 }
-CHOICE = ("-k", "row-alone or shapes or golden", "--continue-on-collection-errors")
+CHOICE = ("-k", "row-alone and not training or shapes or golden", "--continue-on-collection-errors")
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from typing import final
 from torch import Tensor
 
 from kokoro_core.contracts import Plan, Regulator
-from kokoro_core.durations import phoneme_of_frame
+from kokoro_core.durations import check_durations, phoneme_of_frame
 from kokoro_core.masks import padding_mask_from_lengths, zero_padding
 
 
@@ -26,7 +26,11 @@ class ExampleRegulator(Regulator):
 
         Shape:
             hidden: (B, N, H), not looked at. durations: (B, N) int64. padding_mask: (B, N) bool.
+
+        Raises:
+            ValueError: The durations are not int64, or not of the phonemes' shape.
         """
+        check_durations(durations, padding_mask)
         durations = zero_padding(durations, padding_mask)
         lengths = durations.sum(1)
         longest = int(lengths.max()) if num_frames is None else num_frames
