@@ -122,3 +122,24 @@ def test_it_has_no_state_and_no_end():
 def test_heads_of_odd_width_are_refused():
     with pytest.raises(ValueError, match=r"`head_dim` must be even .* not 5; choose `hidden_dim`"):
         RotaryParams().build(hidden_dim=10, num_heads=2)
+
+
+def test_one_pass_computes_the_angles_of_the_same_positions_once(monkeypatch):
+    rotary = RotaryPositions(head_dim=4)
+    q, k = queries_and_keys(5, 5, 4)
+    here, there = torch.arange(5), torch.arange(3, 8)
+    computed = []
+    compute = RotaryPositions._compute_cos_sin
+    monkeypatch.setattr(
+        RotaryPositions,
+        "_compute_cos_sin",
+        lambda self, at, dtype: (computed.append(at), compute(self, at, dtype))[1],
+    )
+    view = rotary.for_one_pass()
+    for _ in range(3):
+        for expected, found in zip(
+            rotary.rotate(q, k, here, there), view.rotate(q, k, here, there), strict=True
+        ):
+            assert torch.equal(found, expected)
+    assert len(computed) == 3 * 2 + 2
+    assert rotary.for_one_pass() is not view
