@@ -41,10 +41,10 @@ class FrameMaker(ABC):
         """
 
     def contender(self, *, rows: int, frames: int) -> Contender:
-        """Return what times a frame after so many."""
-        with torch.no_grad():
+        """Return what times a frame after so many, in inference mode, as `generate` makes it."""
+        with torch.inference_mode():
             self.begin(rows=rows, frames=frames)
-        return Contender(torch.no_grad()(self.step), torch.no_grad()(self.rewind))
+        return Contender(torch.inference_mode()(self.step), torch.inference_mode()(self.rewind))
 
 
 @dataclass(frozen=True)
