@@ -95,8 +95,8 @@ class Subject:
 
     @cached_property
     def trained(self) -> Any:
-        """The same component in training mode, shared by all checks."""
-        return self.build().train()
+        """The same component in training mode without dropout, shared by all checks."""
+        return replace(self, params=with_dropout(self.params, 0.0)).build().train()
 
     @cached_property
     def dropping(self) -> Subject:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import final
 
+import torch
 from torch import Tensor
 
 from kokoro_core.contracts import Plan, Regulator
 from kokoro_core.durations import check_durations, phoneme_of_frame
-from kokoro_core.masks import padding_mask_from_lengths, zero_padding
+from kokoro_core.masks import padding_mask_from_lengths
 from kokoro_core.pytree import register_pytree
 
 
@@ -29,7 +30,8 @@ class RepeatPlan(Plan):
 class RepeatRegulator(Regulator):
     """Repeats each phoneme for as many frames as it lasts (length regulator, Ren et al., 2019).
 
-    One gather serves the whole batch, so that no row is treated for itself.
+    One selection of rows serves the whole batch, so that no row is treated for itself; a gather
+    with an index for each number takes twice as long.
     """
 
     def plan(
@@ -66,12 +68,22 @@ class RepeatRegulator(Regulator):
 
         Raises:
             TypeError: The plan is another regulator's.
+            ValueError: The tensor is not of the plan's phonemes.
         """
         if not isinstance(plan, RepeatPlan):
             raise TypeError(
                 f"`expand` takes the plan that `plan` of the same regulator made, "
                 f"not a `{type(plan).__name__}`."
             )
-        # (B, T) -> (B, T, C)
-        index = plan.phoneme.unsqueeze(-1).expand(-1, -1, x.shape[-1])
-        return zero_padding(x.gather(1, index), plan.padding_mask)
+        if x.dim() != 3 or x.shape[:2] != plan.durations.shape:
+            raise ValueError(
+                f"`x` must be of shape {tuple(plan.durations.shape)} and channels, as the plan's "
+                f"phonemes are, not {tuple(x.shape)}."
+            )
+        rows, phonemes, channels = x.shape
+        # (B, N, C) -> (B·N + 1, C): all phonemes in a row, and zeros behind them for padding
+        table = torch.cat([x.reshape(-1, channels), x.new_zeros(1, channels)])
+        first = torch.arange(rows, device=x.device).unsqueeze(1) * phonemes
+        index = (plan.phoneme + first).masked_fill(plan.padding_mask, rows * phonemes)
+        # (B·T, C) -> (B, T, C)
+        return table.index_select(0, index.flatten()).view(rows, -1, channels)
