@@ -201,6 +201,24 @@ def test_diff_of_equal_checkpoints_finds_nothing(run: Any, path: Path, tmp_path:
     assert run("diff", path, path) == (0, expected, "")
 
 
+def test_diff_takes_no_stated_hash_for_the_content(run: Any, path: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.safetensors"
+    other.write_bytes(path.read_bytes())
+    damage(other)
+    for pair in ((path, other), (other, path)):
+        status, out, err = run("diff", *pair)
+        assert (status, out) == (1, "")
+        assert f"`{other}` is damaged" in err
+
+
+def test_diff_refuses_a_step_whose_model_is_another(run: Any, path: Path, tmp_path: Path) -> None:
+    step = step_of(tmp_path / "steps")
+    tiny(**{"encoder.dropout": 0.3}).save(step / "model.safetensors")
+    status, out, err = run("diff", step, path)
+    assert (status, out) == (1, "")
+    assert "and `manifest.json` says" in err
+
+
 def test_diff_says_what_changed_in_settings_tensors_and_values(
     run: Any, path: Path, tmp_path: Path
 ) -> None:
@@ -234,6 +252,21 @@ def test_diff_shows_another_precision(run: Any, path: Path, tmp_path: Path) -> N
     assert found["other_form"]["decoder.stop_out.bias"] == ["float32 (1,)", "bfloat16 (1,)"]
     loaded = KokoroModel.load(other)
     assert {each.dtype for each in loaded.parameters()} == {torch.bfloat16}
+
+
+def test_convert_writes_nothing_that_could_not_be_loaded(
+    run: Any, path: Path, tmp_path: Path
+) -> None:
+    model, other = tiny(), tmp_path / "half.safetensors"
+    state = model.acoustic.state_dict()
+    state["decoder.stop_out.bias"].fill_(1e6)  # float16 ends at 65,504
+    model.save(path)
+    status, out, err = run("convert", path, other, "--dtype", "float16")
+    assert (status, out) == (1, "")
+    assert "`decoder.stop_out.bias` has 1 numbers beyond the range of float16" in err
+    assert not other.exists()
+    assert run("convert", path, other, "--dtype", "bfloat16")[0] == 0
+    KokoroModel.load(other)
 
 
 def test_convert_splits_and_joins(run: Any, path: Path, tmp_path: Path) -> None:
@@ -291,7 +324,7 @@ def test_convert_copies_nothing_that_is_damaged(run: Any, path: Path, tmp_path: 
         (("diff", "none.safetensors", "none.safetensors"), 1, "does not exist"),
         (("convert", "none.safetensors", "out.safetensors"), 1, "does not exist"),
         (("inspect", "model.pt"), 1, "has a suffix that no checkpointer handles"),
-        (("convert", "m.safetensors", "out.safetensors", "--dtype", "int8"), 1, "must be one of"),
+        (("convert", "m.safetensors", "out.safetensors", "--dtype", "int8"), 2, "must be one of"),
         (("inspect",), 2, "Missing argument 'PATH'"),
         (("convert", "none.safetensors"), 2, "Missing argument 'OUT'"),
         (("convert", "a", "b", "--max-shard-bytes", "0"), 2, "greater than or equal to 1"),

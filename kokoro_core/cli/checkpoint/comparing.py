@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -15,13 +15,16 @@ from registry import Plugins
 
 
 def diff(a: Path, b: Path, plugins: Plugins, *, as_json: bool) -> None:
-    """Print how two checkpoints differ; neither is built.
+    """Print how two checkpoints differ; neither is built, and each is verified.
 
     Raises:
         CheckpointError: One is missing, damaged or none.
     """
     with ExitStack() as stack:
-        located = [locate(each, plugins).path for each in (a, b)]
+        found = [locate(each, plugins) for each in (a, b)]
+        for each in found:
+            each.verify()
+        located = [each.path for each in found]
         old, new = (
             stack.enter_context(checkpointer_for(each, plugins).open(each)) for each in located
         )
@@ -33,7 +36,11 @@ def diff(a: Path, b: Path, plugins: Plugins, *, as_json: bool) -> None:
 
 
 def compared(old: OpenCheckpoint, new: OpenCheckpoint) -> dict[str, Any]:
-    """Return the differences of two open checkpoints, as values that JSON has."""
+    """Return the differences of two open checkpoints, as values that JSON has.
+
+    Raises:
+        CheckpointError: The content of one is not what was saved.
+    """
     names = [name for name in old.layout if name in new.layout]
     alike = [name for name in names if old.layout[name] == new.layout[name]]
     same = old.content_hash is not None and old.content_hash == new.content_hash
@@ -46,9 +53,16 @@ def compared(old: OpenCheckpoint, new: OpenCheckpoint) -> dict[str, Any]:
             for name in names
             if name not in set(alike)
         },
-        "other_values": {} if same else _values(old, new, alike),
+        "other_values": _verified((old, new)) if same else _values(old, new, alike),
         "equal": len(alike),
     }
+
+
+def _verified(found: Iterable[OpenCheckpoint]) -> dict[str, float]:
+    """Return that no value differs where the hashes are equal, which must be those of the bytes."""
+    for each in found:
+        each.verify()
+    return {}
 
 
 def _values(old: OpenCheckpoint, new: OpenCheckpoint, names: list[str]) -> dict[str, float]:

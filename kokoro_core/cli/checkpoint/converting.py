@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
 
 from kokoro_core.checkpointers import checkpointer_for, locate, suffixes
 from kokoro_core.cli.output import print_json
@@ -11,6 +14,9 @@ from kokoro_core.layouts import is_floating
 from kokoro_core.outer_contracts import CheckpointError
 from kokoro_core.spec.problems import printable
 from registry import Plugins
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _DTYPES = ("float64", "float32", "bfloat16", "float16")
 
@@ -28,13 +34,12 @@ def convert(
     """Write a copy of a checkpoint and read it back.
 
     Raises:
-        CheckpointError: The checkpoint is damaged or none, or the copy cannot be written.
-        ValueError: The type is none that a model has.
+        CheckpointError: The checkpoint is damaged or none, has numbers beyond the type's range, or
+            the copy cannot be written.
+        BadParameter: The type is none that a model has.
     """
-    import torch
-
     if dtype is not None and dtype not in _DTYPES:
-        raise ValueError(f"`--dtype {dtype}` must be one of {', '.join(_DTYPES)}.")
+        raise typer.BadParameter(f"`--dtype {dtype}` must be one of {', '.join(_DTYPES)}.")
     located = locate(path, plugins)
     target = checkpointer_for(out, plugins)
     if (there := _there(out, plugins)) and not force:
@@ -43,10 +48,7 @@ def convert(
     with checkpointer_for(located.path, plugins).open(located.path) as found:
         tensors, metadata = found.read(verify=verify), found.metadata
         if dtype is not None:
-            tensors = {
-                name: each.to(getattr(torch, dtype)) if is_floating(str(each.dtype)[6:]) else each
-                for name, each in tensors.items()
-            }
+            tensors = {name: _in_type(name, each, dtype) for name, each in tensors.items()}
     target.save(out, tensors, metadata, max_shard_bytes=max_shard_bytes)
     with target.open(out) as copy:
         copy.verify()
@@ -55,6 +57,26 @@ def convert(
         print_json({"path": str(out), "content_hash": stated, "tensors": len(tensors)})
     else:
         print(printable(f"{out}: {len(tensors)} tensors, content hash {stated}"))
+
+
+def _in_type(name: str, tensor: Tensor, dtype: str) -> Tensor:
+    """Return a tensor in a floating type; other types stay what they are.
+
+    Raises:
+        CheckpointError: Numbers would become infinite, so that nobody could load the copy.
+    """
+    import torch
+
+    if not is_floating(str(tensor.dtype).removeprefix("torch.")):
+        return tensor
+    copy = tensor.to(getattr(torch, dtype))
+    lost = int((copy.isinf() & ~tensor.isinf()).sum())
+    if lost:
+        raise CheckpointError(
+            f"`{name}` has {lost} numbers beyond the range of {dtype}; nothing was written; "
+            f"`--dtype bfloat16` has the range of float32."
+        )
+    return copy
 
 
 def _there(out: Path, plugins: Plugins) -> Path | None:
