@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
@@ -10,6 +13,8 @@ from kokoro_plugins.bench.peers.ours import our_model
 from kokoro_plugins.bench.results import CaseResult, Verdict
 from kokoro_plugins.bench.sizes import Scale
 from kokoro_plugins.bench.timing import Contender, take_turns
+
+BOTH_WAYS = ", forwards and back"
 
 
 def measure(scale: Scale, threads: int) -> CaseResult:
@@ -29,19 +34,29 @@ def measure(scale: Scale, threads: int) -> CaseResult:
         expanded: Tensor = regulator.expand(plan, hidden)
         return expanded
 
-    contenders = {
-        "ours": Contender(ours),
-        "loop over rows": Contender(lambda: loop_over_rows(hidden, durations)),
-        "loop over phonemes": Contender(lambda: loop_over_phonemes(hidden, durations)),
+    ways: dict[str, Callable[[], Tensor]] = {
+        "ours": ours,
+        "loop over rows": lambda: loop_over_rows(hidden, durations),
+        "loop over phonemes": lambda: loop_over_phonemes(hidden, durations),
     }
-    with torch.no_grad():
-        timings = take_turns(contenders, rounds=scale.rounds, block_seconds=scale.block_seconds)
+    contenders = {name: Contender(torch.no_grad()(way)) for name, way in ways.items()}
+    grad = torch.randn(rows, num_frames, scale.model.hidden_dim, generator=generator)
+    for name, way in ways.items():
+        contenders[f"{name}{BOTH_WAYS}"] = Contender(partial(_both_ways, way, hidden, grad))
+    timings = take_turns(contenders, rounds=scale.rounds, block_seconds=scale.block_seconds)
     setting = {"threads": threads, "rows": rows, "phonemes": phonemes, "frames": num_frames}
     result.add(timings, setting)
     for name in ("loop over rows", "loop over phonemes"):
-        ratio = timings[name].median / timings["ours"].median
-        result.verdicts.append(Verdict(f"{name} / ours", ratio, "at least", 10.0, setting))
+        for ways_there in ("", BOTH_WAYS):
+            ratio = timings[f"{name}{ways_there}"].median / timings[f"ours{ways_there}"].median
+            what = f"{name} / ours{ways_there}"
+            result.verdicts.append(Verdict(what, ratio, "at least", 10.0, setting))
     return result
+
+
+def _both_ways(way: Callable[[], Tensor], hidden: Tensor, grad: Tensor) -> None:
+    hidden.requires_grad_().grad = None
+    way().backward(grad)  # type: ignore[no-untyped-call]
 
 
 def loop_over_rows(hidden: Tensor, durations: Tensor) -> Tensor:
