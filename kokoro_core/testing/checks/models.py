@@ -255,13 +255,15 @@ def stream(subject: ModelSubject, batch: RaggedBatch) -> None:
     """Streamed frames, one after the other, are those that are made at once."""
     model = subject.component
     data = spoken(subject, RaggedBatch((5,), 0, batch.seed))
-    whole = speak(model, data, durations=data.durations)
+    whole = speak(model, data, durations=data.durations, stop_threshold=1.0)
     pieces = list(
         model.stream(
             data.indices,
             data.padding_mask,
             durations=None if model.acoustic.regulator is None else data.durations,
             max_mel_len=FRAMES,
+            stop_threshold=1.0,
+            chunk_frames=2,
             seed=[0],
         )
     )
@@ -280,21 +282,18 @@ def stream(subject: ModelSubject, batch: RaggedBatch) -> None:
     bug="espnet PR#6680, ming024/FastSpeech2, TensorFlowTTS#107: rounded, scaled, cut",
 )
 def durations_of_speech(subject: ModelSubject, batch: RaggedBatch) -> None:
-    """Durations are whole, at least 1 for a phoneme, 0 at padding, and fewer when it is faster."""
-    model = subject.component
-    data = spoken(subject, batch)
-    slow, normal, fast = (_durations(model, data, speed) for speed in (0.5, 1.0, 2.0))
-    for each in (slow, normal, fast):
-        assert not each.is_floating_point(), "durations must be whole numbers"
-        assert bool((each[~data.padding_mask] >= 1).all()), "a phoneme must last a frame"
-        assert bool((each[data.padding_mask] == 0).all()), "padding must last no frame"
-    assert bool((slow >= normal).all() and (normal >= fast).all()), "faster must not be longer"
-
-
-def _durations(model: KokoroModel, data: Spoken, speed: float) -> Tensor:
-    durations = speak(model, data, speed=speed).durations
-    assert durations is not None, "a model that predicts durations must tell them"
-    return durations
+    """Durations are frames / speed rounded once, at least 1 for a phoneme, and 0 at padding."""
+    model, data = subject.build(), spoken(subject, batch)
+    # of a model that knows nothing all would be less than a frame, and rounded up to one
+    frames = batch.floats(1, stream=6)[:, :, 0].abs() * 6
+    model.acoustic.predict_frames = lambda *_: frames.masked_fill(data.padding_mask, 0)  # type: ignore[method-assign]
+    for speed in (0.5, 1.0, 2.0):
+        durations = speak(model, data, speed=speed).durations
+        assert durations is not None, "a model that predicts durations must tell them"
+        assert not durations.is_floating_point(), "durations must be whole numbers"
+        expected = torch.floor(frames / speed + 0.5).clamp_min(1).long()
+        promise = f"at speed {speed:g} durations must be frames / speed, rounded once, at least 1"
+        assert_identical(durations, expected.masked_fill(data.padding_mask, 0), promise)
 
 
 @check(
