@@ -23,6 +23,26 @@ PACKED_TYPES = (torch.float32, torch.bfloat16)
 AnyModule = TypeVar("AnyModule", bound=nn.Module)
 
 
+@torch.library.custom_op("kokoro::packed_linear", mutates_args=())
+def packed_linear(x: Tensor, weight: Tensor, bias: Tensor | None, outputs: int) -> Tensor:
+    """Return the product of oneDNN with a packed weight, as one kernel that a compiler leaves be.
+
+    Inductor would join the kernel of oneDNN with what follows it, which fails where the packed
+    weight is no constant of the graph.
+
+    Shape:
+        x: (..., in). weight: packed. Returns: (..., outputs).
+    """
+    kernel = torch.ops.mkldnn._linear_pointwise.default
+    result: Tensor = kernel(x, weight, bias, "none", [], "")
+    return result
+
+
+@packed_linear.register_fake
+def _(x: Tensor, weight: Tensor, bias: Tensor | None, outputs: int) -> Tensor:
+    return x.new_empty((*x.shape[:-1], outputs))
+
+
 @final
 class PackedLinear(nn.Module):
     """One or several linear layers over the same input as one, in the layout of the CPU's kernel.
@@ -38,6 +58,7 @@ class PackedLinear(nn.Module):
         super().__init__()
         weight, self.bias = _joined(layers)
         self._kernel = torch.ops.mkldnn._linear_pointwise.default
+        self.outputs = len(weight)
         self.weight = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), PACKED_FOR)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -57,7 +78,10 @@ class PackedLinear(nn.Module):
         return self._product(filled)[: len(rows)].view(*x.shape[:-1], -1)
 
     def _product(self, x: Tensor) -> Tensor:
-        y: Tensor = self._kernel(x, self.weight, self.bias, "none", [], "")
+        if torch.compiler.is_compiling():
+            y: Tensor = packed_linear(x, self.weight, self.bias, self.outputs)
+        else:
+            y = self._kernel(x, self.weight, self.bias, "none", [], "")
         return y
 
 
