@@ -15,7 +15,9 @@ from kokoro_core.api import KokoroModel
 from kokoro_core.checkpoint import checkpointer_for
 from kokoro_core.durable import StepFolder
 from kokoro_core.outer_contracts import CheckpointError
+from kokoro_core.spec.resolve import resolve
 from kokoro_plugins.training.conditions import ResumeRefused, differences
+from kokoro_plugins.training.data_module import AlignedSpeech
 from kokoro_plugins.training.module import STATE
 from kokoro_plugins.training.tree import pack, unpack
 
@@ -98,7 +100,7 @@ class StepFiles(CheckpointIO):
             target = folder / TRAINING_FILE
             checkpointer_for(target, plugins).save(target, tensors, metadata)
 
-        self._folder.save(step, write, facts={"kind": "training"}, score=self.score)
+        self._folder.save(step, write, facts=self._facts(checkpoint), score=self.score)
 
     def load_checkpoint(
         self, path: Any, map_location: Any = None, weights_only: bool | None = None
@@ -128,6 +130,16 @@ class StepFiles(CheckpointIO):
     def remove_checkpoint(self, path: Any) -> None:
         """Leave it to the folder which steps stay."""
         raise NotImplementedError("`StepFolder` decides which steps stay.")
+
+    def _facts(self, checkpoint: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what the manifest says beside the files; no times, so equal content is equal."""
+        position = checkpoint[AlignedSpeech.__qualname__]
+        return {
+            "kind": "training",
+            "progress": {"step": checkpoint[STATE]["step"], **position},
+            "versions": self._conditions["versions"],
+            **resolve(self._model.spec, self._model.plugins),
+        }
 
     def _compare(self, path: Path, before: Mapping[str, Any]) -> None:
         found = differences(before, self._conditions)

@@ -94,6 +94,23 @@ def test_inspect_of_a_step_has_its_number_and_files(run: Any, tmp_path: Path) ->
         assert list(found["files"]) == ["model.safetensors"]
 
 
+@pytest.mark.parametrize(
+    "progress",
+    [{"step": 7, "epoch": 2}, "far\x1b[2J", None],
+    ids=["training's", "a stranger's", "none"],
+)
+def test_inspect_of_a_step_says_how_far_training_had_come(
+    run: Any, tmp_path: Path, progress: Any
+) -> None:
+    facts = {} if progress is None else {"progress": progress}
+    write = tiny().save
+    StepFolder(tmp_path).save(7, lambda into: write(into / "model.safetensors"), facts=facts)
+    assert json.loads(run("inspect", tmp_path, "--json")[1])["progress"] == progress
+    text = run("inspect", tmp_path)[1]
+    assert ("progress: epoch 2, step 7\n" in text) == isinstance(progress, dict)
+    assert "\x1b" not in text
+
+
 @pytest.mark.parametrize("limit", [None, 20_000], ids=["one file", "shards"])
 def test_inspect_reads_no_weight(
     run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int | None

@@ -2,12 +2,14 @@
 
 import json
 import shutil
+from importlib.metadata import version
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from kokoro_core import KokoroModel, load_spec
+from kokoro_core.spec.resolve import resolve
 from kokoro_plugins.training import module
 from kokoro_plugins.training.conditions import ResumeRefused, differences
 from kokoro_plugins.training.fit import fit, seed_everything
@@ -143,6 +145,22 @@ def test_a_training_that_was_finished_ends_at_once(begun, tmp_path):
     assert after.training == before.training
     for one, two in zip(first.parameters(), second.parameters(), strict=True):
         assert torch.equal(one, two)
+
+
+def test_a_manifest_says_spec_plugins_versions_and_progress(begun):
+    files = {number: path / "manifest.json" for number, path in steps_in(begun).items()}
+    facts = {number: json.loads(file.read_bytes())["facts"] for number, file in files.items()}
+    batches = len(list(tiny_data()._order.epoch(0)))
+    for number, each in facts.items():
+        place = {"epoch": number // batches, "batch": number % batches}
+        assert each["progress"] == {"step": number, **place}
+        assert load_spec(each["spec"]) == load_spec(resolve(SPEC)["spec"])
+        assert {part["path"]: part["version"] for part in each["components"]} == {
+            part["path"]: version("kokoro-core") for part in resolve(SPEC)["components"]
+        }
+        assert {part["plugin"] for part in each["components"]} >= {"transformer"}
+        assert each["versions"]["torch"] == version("torch")
+        assert each["versions"]["lightning"] == version("lightning")
 
 
 def test_the_model_of_a_step_can_be_loaded_alone(begun):

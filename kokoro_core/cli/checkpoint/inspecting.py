@@ -30,6 +30,7 @@ def inspect(path: Path, plugins: Plugins, *, tensors: bool, as_json: bool) -> No
         manifest = located.step.manifest
         report["step"] = manifest.step
         report["score"] = manifest.score
+        report["progress"] = manifest.facts.get("progress")
         report["files"] = {name: each.size for name, each in sorted(manifest.files.items())}
     if not tensors:
         report.pop("tensors")
@@ -84,6 +85,9 @@ def _print(report: dict[str, Any]) -> None:
     for title, key in (("spec", "spec"), ("content hash", "content_hash"), ("step", "step")):
         if report.get(key) is not None:
             print(printable(f"{title}: {report[key]}"))
+    if isinstance(progress := report.get("progress"), dict):
+        said = ", ".join(f"{name} {each}" for name, each in progress.items())
+        print(printable(f"progress: {said}"))
     if report["content_hash"] is None:
         print("content hash: none, written by the first version")
     print(f"{report['numbers']:,} numbers, {report['bytes']:,} bytes")
