@@ -156,7 +156,8 @@ def _run(
     pairs = component.pairs_of(subjects, only)
     component.check_case(case, pairs)
     component.check_expected(expected, pairs)
-    plan = component.plan_of(level, seed, case, expected, version or SETTLED_VERSION, golden)
+    wanted = SETTLED_VERSION if version is None else version
+    plan = component.plan_of(level, seed, case, expected, wanted, golden)
     total = len(component.tried(pairs, plan))
     results = advancing(component.results_of(pairs, plan), total)
     return Report(tuple(results), level, CONFORMANCE_VERSION, plan.seed)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+
+import numpy as np
 import torch
 
 
@@ -12,3 +15,8 @@ def seed_torch(seed: int) -> None:
     from, which takes longer than a tiny component.
     """
     torch.default_generator.manual_seed(seed)
+
+
+def drawn_elsewhere() -> str:
+    """Return what tells whether a number is drawn from the generators of Python or numpy."""
+    return f"{random.getstate()}{np.random.get_state()}"

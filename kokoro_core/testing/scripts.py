@@ -58,6 +58,9 @@ DECODINGS = Cases(
             RaggedBatch((4, 6)), (Move("step", 2), Move("fork", rows=(0, 1)), *ONE_BY_ONE[:2])
         ),
         Decoding(
+            RaggedBatch((4, 6, 5)), (Move("step", 2), Move("fork", rows=(2, 0)), *ONE_BY_ONE[:2])
+        ),
+        Decoding(
             RaggedBatch((6, 9, 7), extra=1),
             (
                 Move("step", 2),

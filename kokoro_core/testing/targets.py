@@ -43,6 +43,8 @@ def targets_named(text: str, plugins: Plugins, note: Note = lambda _: None) -> l
     """
     if _CLASS.fullmatch(text):
         return [_params_class(text)]
+    if text.endswith(".py"):
+        raise ValueError(f"`{text}` is a file of Python; name a params class in it: {text}:CLASS.")
     found = _components(text, plugins)
     if found:
         if any(each.name == text for each in plugins.records):

@@ -126,6 +126,8 @@ def test_the_list_has_every_check_with_its_meaning_and_a_bug(
         (["mlp", "--variant", "x"], "`--variant x` is no configuration; there are ''"),
         (["mlp", "--expect", "x"], "`--expect x` must be ID=REASON"),
         (["mlp", "--version", "9"], "has the versions 1 to 1, not 9"),
+        (["mlp", "--version", "0"], "has the versions 1 to 1, not 0"),
+        (["acme.py"], "name a params class in it: acme.py:CLASS"),
         (["mlp", "--golden", "nowhere.json"], "`nowhere.json` does not exist"),
         (["mlp", "--level", "slow"], "'slow' is not one of"),
     ],

@@ -209,6 +209,19 @@ class LossOverPadding(LikelihoodPredictor):
         return zeroed(error, padding_mask).mean()
 
 
+@likely("the loss has no gradient", killed_by="parameters-learn")
+class LossWithoutGradient(LikelihoodPredictor):
+    def average(self, error, padding_mask):
+        return super().average(error.detach(), padding_mask)
+
+
+@mutant("asking for frames turns the predictor to evaluation", killed_by="modes")
+class StaysInEvaluation(ConvPredictor):
+    def frames(self, hidden, padding_mask):
+        self.eval()
+        return super().frames(hidden, padding_mask)
+
+
 @likely("the loss counts padded phonemes", killed_by="more-padding")
 class LossOfPadding(LikelihoodPredictor):
     def average(self, error, padding_mask):

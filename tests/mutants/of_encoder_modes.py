@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -73,6 +74,28 @@ class StuckInTraining(AttentionEncoder):
 class DrawsInEvaluation(AttentionEncoder):
     def finish(self, x, padding_mask):
         torch.rand(1)
+        return super().finish(x, padding_mask)
+
+
+@mutant("the generator of numpy is drawn from in evaluation", killed_by="repeatable")
+class DrawsFromNumpy(AttentionEncoder):
+    def finish(self, x, padding_mask):
+        np.random.rand()
+        return super().finish(x, padding_mask)
+
+
+@mutant("a call makes float64 the default of everybody", killed_by="state-unchanged")
+class ChangesTheDefault(AttentionEncoder):
+    def finish(self, x, padding_mask):
+        torch.set_default_dtype(torch.float64)
+        return super().finish(x, padding_mask)
+
+
+@mutant("a call turns gradients off for everybody", killed_by="state-unchanged")
+class TurnsGradientsOff(AttentionEncoder):
+    def finish(self, x, padding_mask):
+        if not self.training:
+            torch.set_grad_enabled(False)
         return super().finish(x, padding_mask)
 
 

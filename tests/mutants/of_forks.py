@@ -64,6 +64,17 @@ class ForkSorts(OwnState):
             return super().select(rows.sort().values)
 
 
+@mutant("a fork of fewer rows has the values of its neighbours", killed_by="chunks-and-forks")
+class FewerRowsTurned(OwnState):
+    @dataclass
+    class state_type(Decoded):  # noqa: N801
+        def select(self, rows):
+            copy = super().select(rows)
+            if len(rows) < len(self.memory_hidden):
+                copy.own[-1].values = copy.own[-1].values.roll(1, 0)
+            return copy
+
+
 @mutant("a fork takes each row once", killed_by="chunks-and-forks")
 class ForkUnique(OwnState):
     @dataclass

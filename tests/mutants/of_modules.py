@@ -81,6 +81,12 @@ class UnusedParameter(WithParts):
         self.spare = nn.Parameter(torch.zeros(width))
 
 
+@mutant("all parameters are frozen", killed_by="parameters-learn")
+class FrozenFromTheStart(WithParts):
+    def add_parts(self, width):
+        self.requires_grad_(False)
+
+
 @mutant("a parameter is multiplied by 0", killed_by="parameters-learn")
 class ZeroedParameter(WithParts):
     def add_parts(self, width):

@@ -80,6 +80,20 @@ class SqueezedChannel(Repeat):
         return super().finish(memory.squeeze(2), plan)
 
 
+@mutant("a plan serves one tensor, and gives its result for every other", killed_by="weights")
+class ServesOneTensor(Repeat):
+    def expand(self, plan, x):
+        if not hasattr(plan, "kept") or plan.kept.shape[2] != x.shape[2]:
+            object.__setattr__(plan, "kept", super().expand(plan, x))
+        return plan.kept.clone()
+
+
+@mutant("lengths are of 32 bits", killed_by="plan")
+class ShortLengths(Repeat):
+    def lengths(self, durations):
+        return durations.sum(1).int()
+
+
 @mutant("the last frame goes on in the padding", killed_by="padding-is-zero")
 class GoesOn(Repeat):
     def finish(self, memory, plan):

@@ -21,6 +21,12 @@ class PositionIgnored(AttentionDecoder):
         return self.embed(frames, 0)
 
 
+@grouped("a group that is not full gets no room", killed_by="room")
+class RoomRoundedDown(AttentionDecoder):
+    def room(self, max_frames):
+        return max_frames // self.reduction_factor
+
+
 @mutant("positions in steps are one too high", killed_by="step-equals-forward")
 class PositionOneOff(AttentionDecoder):
     def embed_step(self, frames, start):

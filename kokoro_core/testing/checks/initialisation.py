@@ -12,6 +12,7 @@ from kokoro_core.testing.batches import RaggedBatch
 from kokoro_core.testing.cases import ONCE, ONE_BATCH, Nothing
 from kokoro_core.testing.check import PARTS, check
 from kokoro_core.testing.compare import assert_identical, projection
+from kokoro_core.testing.inputs import Outputs
 from kokoro_core.testing.subject import Subject
 
 
@@ -72,15 +73,22 @@ def parameters_learn(subject: Subject, batch: RaggedBatch) -> None:
     probe = subject.probe_of(component)
     for seed in range(3):
         inputs = probe.inputs(RaggedBatch((9, 5, 7), 1, batch.seed + seed))
-        total = projection(_training_outputs(probe, inputs))
+        outputs = _training_outputs(probe, inputs)
+        total = projection(outputs)
+        _assert_losses_teach(component, outputs)
         if total.requires_grad:
             total.backward()  # type: ignore[no-untyped-call]
     for name, parameter in component.named_parameters():
-        if not parameter.requires_grad:
-            continue
+        assert parameter.requires_grad, f"`{name}` must learn, or be a buffer"
         assert parameter.grad is not None, f"the parameter `{name}` must get a gradient"
         assert bool(parameter.grad.isfinite().all()), f"the gradient of `{name}` must be finite"
         assert bool((parameter.grad != 0).any()), f"the gradient of `{name}` must not be all 0"
+
+
+def _assert_losses_teach(component: Any, outputs: Outputs) -> None:
+    for name, loss in outputs.losses.items():
+        teaches = loss.requires_grad or not list(component.parameters())
+        assert teaches, f"the loss `{name}` must have a gradient"
 
 
 def _training_outputs(probe: Any, inputs: Any) -> Any:

@@ -14,7 +14,7 @@ from kokoro_core.testing.check import check
 from kokoro_core.testing.compare import assert_identical, assert_same_outputs, tolerance_of
 from kokoro_core.testing.inputs import Outputs
 from kokoro_core.testing.probes import Probe
-from kokoro_core.testing.randomness import seed_torch
+from kokoro_core.testing.randomness import drawn_elsewhere, seed_torch
 from kokoro_core.testing.subject import Subject
 from kokoro_core.testing.walk import Decoding, Move, walk
 
@@ -29,7 +29,7 @@ def repeatable(subject: Subject, batch: RaggedBatch) -> None:
     dropping = subject.dropping
     plain, probe = subject.probe, dropping.probe
     inputs = probe.inputs(batch)
-    before = torch.get_rng_state()
+    before, elsewhere = torch.get_rng_state(), drawn_elsewhere()
     first = probe.run(inputs)
     seed_torch(batch.seed)
     second = probe.run(inputs)
@@ -38,6 +38,7 @@ def repeatable(subject: Subject, batch: RaggedBatch) -> None:
     if isinstance(probe.component, AutoregressiveDecoder):
         walk(probe, Decoding(batch, (Move("step"),)))
     assert torch.equal(torch.get_rng_state(), before), "evaluation must draw no random number"
+    assert drawn_elsewhere() == elsewhere, "evaluation must draw no number of `random` or numpy"
     for name, tensor in first.tensors.items():
         assert_identical(second.tensors[name], tensor, f"`{name}` must be the same each time")
     assert_same_outputs(plain.run(inputs), first, "must be the same without dropout in evaluation")
@@ -95,9 +96,12 @@ def state_unchanged(subject: Subject, batch: RaggedBatch) -> None:
     inputs = probe.inputs(batch)
     other = probe.inputs(RaggedBatch((3, 1), 0, batch.seed + 1))
     kept = {name: each.detach().clone() for name, each in _tensors(component).items()}
+    default = torch.get_default_dtype()
     first = probe.run(inputs)
     probe.run(other)
     second = probe.run(inputs)
+    assert torch.get_default_dtype() is default, "a call must not change torch's default dtype"
+    assert torch.is_grad_enabled(), "a call must not turn gradients off for everybody"
     now = _tensors(component)
     assert kept.keys() == now.keys(), f"a call must not add {sorted(now.keys() - kept.keys())}"
     for name, tensor in kept.items():
@@ -127,6 +131,8 @@ def modes(subject: Subject, batch: RaggedBatch) -> None:
     inputs = probe.inputs(batch)
     first = probe.run(inputs)
     probe.on(component.train()).run(inputs)
+    for part in component.modules():
+        assert part.training, f"a call must not turn `{type(part).__name__}` to evaluation"
     _assert_equal(_run_in(probe, inputs, nullcontext()), first, couples=component.couples_rows)
     component.eval()
     for mode in (torch.no_grad(), torch.inference_mode()):

@@ -48,6 +48,7 @@ def plan(subject: Subject, data: DurationRows) -> None:
     _, durations, made = planned(subject, data, 1)
     sums = [sum(row) for row in data.rows]
     assert made.lengths.tolist() == sums, f"`lengths` must be {sums}, not {made.lengths.tolist()}"
+    assert made.lengths.dtype == torch.int64, f"`lengths` must be int64, not {made.lengths.dtype}"
     assert_identical(made.durations, durations, "the plan must keep the durations")
     width = max(sums) + (data.extra or 0)
     expected = torch.arange(width) >= torch.tensor(sums).unsqueeze(1)
@@ -91,7 +92,9 @@ def weights(subject: Subject, data: DurationRows) -> None:
     absent = (durations == 0).unsqueeze(1).expand_as(blend)
     assert bool((blend[absent] == 0).all()), "a phoneme of 0 frames must have no part in a frame"
     x, _, again = planned(subject, data, 3)
-    assert_same(subject.component.expand(again, x), blend @ x, "`expand` must be this blend")
+    for vectors in (x, -x):
+        promise = "`expand` must be this blend, for each tensor that the plan serves"
+        assert_same(subject.component.expand(again, vectors), blend @ vectors, promise)
     places = torch.arange(durations.shape[1], dtype=subject.dtype)
     mean = blend @ places
     back = (mean.diff(dim=1) < -1e-9) & valid[:, 1:]
