@@ -109,8 +109,16 @@ def _own_limits(memory: Memory, options: GenerationOptions) -> Tensor:
     Shape:
         Returns: (B,) int64.
     """
-    plan = memory.plan
-    planned = lengths_from_padding_mask(memory.padding_mask) if plan is None else plan.lengths
-    default = FRAMES_PER_PHONEME if plan is None else 1.0
+    default = FRAMES_PER_PHONEME if memory.plan is None else 1.0
     ratio = default if options.length_ratio is None else options.length_ratio
-    return torch.floor(planned * ratio + 0.5).to(torch.int64).clamp_min(1)
+    return torch.floor(planned_lengths(memory) * ratio + 0.5).to(torch.int64).clamp_min(1)
+
+
+def planned_lengths(memory: Memory) -> Tensor:
+    """Return the frames of each row's plan, whatever the limits; its phonemes where there is none.
+
+    Shape:
+        Returns: (B,) int64.
+    """
+    plan = memory.plan
+    return lengths_from_padding_mask(memory.padding_mask) if plan is None else plan.lengths

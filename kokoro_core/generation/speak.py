@@ -11,9 +11,9 @@ from torch import Tensor
 from kokoro_core.contracts import AutoregressiveDecoder, Decoder, DecoderOutput, ParallelDecoder
 from kokoro_core.generation.ends import RowEnds
 from kokoro_core.generation.loop import FrameLoop
-from kokoro_core.generation.options import Generation, GenerationOptions
+from kokoro_core.generation.options import Generation, GenerationOptions, StopReason
 from kokoro_core.generation.precision import converted_inputs
-from kokoro_core.generation.reading import Utterances
+from kokoro_core.generation.reading import Utterances, planned_lengths
 from kokoro_core.masks import lengths_from_padding_mask, padding_mask_from_lengths, zero_padding
 from kokoro_core.model import AcousticModel
 
@@ -45,7 +45,7 @@ def generate(
         lengths, reasons = loop.lengths, loop.stop_reasons()
     else:
         mel, ends = _decode_parallel(model, decoder, utterances)
-        lengths, reasons = ends.lengths, ends.reasons(utterances.cut_short, "complete")
+        lengths, reasons = ends.lengths, _parallel_reasons(ends, utterances)
     mask = padding_mask_from_lengths(lengths, mel.shape[1])
     mel = model.refine(mel.to(dtype), mask, utterances.available)
     return Generation(mel, lengths, utterances.durations, reasons)
@@ -111,6 +111,14 @@ def _decode_parallel(
     ends.note(output.mel, None, 0, 1.0)
     mel = output.mel[:, : int(ends.lengths.max())]
     return zero_padding(mel, padding_mask_from_lengths(ends.lengths, mel.shape[1])), ends
+
+
+def _parallel_reasons(ends: RowEnds, utterances: Utterances) -> list[StopReason]:
+    """Return for each row why it ended; a limit that lies behind its plan ends nothing."""
+    short = planned_lengths(utterances.memory) > utterances.limits
+    reasons = ends.reasons(utterances.cut_short & short, "complete")
+    pairs = zip(reasons, short.tolist(), strict=True)
+    return ["planned_length" if why == "complete" and cut else why for why, cut in pairs]
 
 
 def _refine_chunks(

@@ -179,6 +179,28 @@ def test_the_callers_limit_cuts_and_says_so() -> None:
     assert parallel.mel.shape[1] == 6
 
 
+@pytest.mark.parametrize(
+    ("limits", "lengths", "reasons"),
+    [
+        ({"length_ratio": 100.0, "max_mel_len": 30}, [7, 5, 6], ["complete"] * 3),
+        ({"length_ratio": 2.0, "max_mel_len": 6}, [6, 5, 6], ["max_mel_len"] + ["complete"] * 2),
+        ({"length_ratio": 0.5}, [4, 3, 3], ["planned_length"] * 3),
+        (
+            {"length_ratio": 0.5, "max_mel_len": 3},
+            [3] * 3,
+            ["max_mel_len"] + 2 * ["planned_length"],
+        ),
+    ],
+    ids=["far behind the plan", "one row cut", "half the plan", "both"],
+)
+def test_a_limit_that_lies_behind_a_parallel_plan_ended_nothing(
+    limits: dict[str, Any], lengths: list[int], reasons: list[str]
+) -> None:
+    spoken = make(decoder=PARALLEL).generate(INDICES, durations=DURATIONS, **limits)
+    assert spoken.lengths.tolist() == lengths
+    assert spoken.stop_reasons == reasons
+
+
 def test_nothing_is_made_of_a_plan_past_the_callers_limit() -> None:
     decoder = {**SPEC["decoder"], "positional_encoding": {"type": "sinusoidal", "max_len": 8}}
     spoken = make(decoder=decoder).generate(INDICES, durations=DURATIONS * 100, max_mel_len=8)
