@@ -95,5 +95,6 @@ CORNERS = (
     RaggedBatch((1,), extra=3),
     RaggedBatch((4, 4)),
     RaggedBatch((2, 5, 1), extra=2),
+    RaggedBatch((3, 1, 4, 1, 5, 2), extra=1),
 )
 """Batches that drawing may miss: one row, one step, equal lengths, the longest row not first."""

@@ -94,6 +94,13 @@ def test_side_inputs_are_made_as_they_are_declared():
     }
 
 
+def test_a_side_input_that_is_not_read_is_found():
+    assert status(toys.SpeakingParams(), "side-inputs-matter")[0] == "passed"
+    found, reason = status(toys.DeafParams(), "side-inputs-matter")
+    assert found == "failed"
+    assert "`speaker` must matter" in reason
+
+
 def test_a_side_input_of_which_nothing_is_said_is_an_error_that_names_it():
     (result,) = check_component(toys.SilentParams(), only="shapes", raises=False).results
     assert result.status == "failed"

@@ -179,3 +179,19 @@ class SilentParams(SpeakingParams):
     @property
     def capabilities(self) -> Capabilities:
         return Capabilities()
+
+
+class Deaf(Speaking):
+    """Reads the speaker, and makes nothing of it."""
+
+    def forward(self, phoneme_indices, padding_mask, *, speaker, pitch):
+        return super().forward(phoneme_indices, padding_mask, speaker=0 * speaker, pitch=pitch)
+
+
+class DeafParams(SpeakingParams):
+    """An encoder that does not listen to who speaks."""
+
+    type: Literal["deaf"] = "deaf"  # type: ignore[assignment]
+
+    def build(self, sizes) -> Encoder:
+        return Deaf(sizes.vocab_size, sizes.hidden_dim)

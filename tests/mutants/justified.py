@@ -11,6 +11,8 @@ JUSTIFIED: dict[str, str] = {
     "copies": "Other checks work on copies themselves, and stumble over what it names.",
     "frames-not-negative": "A frame below 0 breaks `frames-from-log` as well; where a predictor "
     "returns no prediction it is the only one that asks.",
+    "side-inputs-matter": "No component of the table has side inputs; toys that have some are in "
+    "`tests/conformance/test_capabilities.py`.",
     "frames-vary": "`sensitivity` finds a predictor that says nothing; rounding is its own word.",
     "causality": "A step cannot know what comes later, so `step-equals-forward` differs as well; "
     "but not where training runs through the steps, and only it names the frame that is known.",

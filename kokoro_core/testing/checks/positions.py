@@ -295,3 +295,31 @@ def distance_alone(subject: Subject, data: PositionCase) -> None:
         # (B, heads, T, D) -> (B, heads, T, T)
         scores.append(turned_q @ turned_k.transpose(2, 3))
     assert_same(scores[1], scores[0], "scores must not change when both positions move alike")
+
+
+@check(
+    "one-pass",
+    cases=POSITIONS,
+    slots=SLOT,
+    bug="angles that are remembered from one call to another with other positions",
+)
+def one_pass(subject: Subject, data: PositionCase) -> None:
+    """What one pass through a stack uses gives the same, layer for layer and pass for pass."""
+    encoding = subject.component
+    x, q, k = vectors(subject, data)
+    every = torch.arange(data.length)
+    for positions in (every, every[data.start :], every):
+        view = encoding.for_one_pass()
+        x_part, q_part = x[:, : len(positions)], q[:, :, : len(positions)]
+        for _ in range(2):
+            got = (view.add(x_part, positions), *view.rotate(q_part, k, positions, every))
+            expected = (
+                encoding.add(x_part, positions),
+                *encoding.rotate(q_part, k, positions, every),
+            )
+            for name, one, other in zip(("add", "q", "k"), got, expected, strict=True):
+                assert_same(one, other, f"`{name}` must be the same within one pass")
+            biases = view.bias(positions, every), encoding.bias(positions, every)
+            assert (biases[0] is None) == (biases[1] is None), "`bias` must not come and go"
+            if biases[0] is not None and biases[1] is not None:
+                assert_same(biases[0], biases[1], "`bias` must be the same within one pass")

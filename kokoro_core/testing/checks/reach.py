@@ -83,11 +83,15 @@ def _stacked(drawn: list[Inputs]) -> Inputs:
 )
 def reach(subject: Subject, batch: RaggedBatch) -> None:
     """Each output step depends on every step inside the declared reach, and on none beyond it."""
+    assert_reach(subject, min(max(batch.lengths), 7), batch.seed)
+
+
+def assert_reach(subject: Subject, length: int, seed: int, *, draws: int = DRAWS) -> None:
+    """Compare which step of a row depends on which with what is declared."""
     probe = subject.probe
-    alone = RaggedBatch((min(max(batch.lengths), 7),), 0, batch.seed)
     name = {"decoder": "memory"}.get(subject.slot, probe.first)
-    draws = [probe.inputs(RaggedBatch(alone.lengths, 0, seed)).row(0) for seed in _seeds(alone)]
-    told = _told(probe, draws, name)
+    drawn = [probe.inputs(RaggedBatch((length,), 0, seed + each)).row(0) for each in range(draws)]
+    told = _told(probe, drawn, name)
     steps, sources = told.shape
     before, after = subject.capabilities.reach
     distance = torch.arange(sources) - torch.arange(steps).unsqueeze(1)
@@ -191,7 +195,7 @@ def _free(subject: Subject) -> str | None:
 )
 def order_matters(subject: Subject, batch: RaggedBatch) -> None:
     """Any two different steps of a row that change places give other results, not the same ones."""
-    same = _exchanges_that_do_not_matter(subject, batch)
+    same = exchanges_that_do_not_matter(subject, batch)
     assert not same, (
         f"steps {same[0][0]} and {same[0][1]} must not be free to change places, or the component "
         f"must declare `position_free`"
@@ -207,22 +211,17 @@ def order_matters(subject: Subject, batch: RaggedBatch) -> None:
 )
 def order_does_not_matter(subject: Subject, batch: RaggedBatch) -> None:
     """A component that declares `position_free` does not know the order of its steps."""
-    assert _exchanges_that_do_not_matter(subject, batch), (
+    free = exchanges_that_do_not_matter(subject, batch)
+    assert len(free) == len(_pairs(subject, batch)), (
         "the order of the steps must not matter to a component that declares `position_free`"
     )
 
 
-def _exchanges_that_do_not_matter(subject: Subject, batch: RaggedBatch) -> list[tuple[int, int]]:
+def exchanges_that_do_not_matter(subject: Subject, batch: RaggedBatch) -> list[tuple[int, int]]:
     """Return which two steps may change places, if all that follows is that results do as well."""
     probe = subject.probe
-    inputs = _same_target(probe.inputs(RaggedBatch((max(batch.lengths),), 0, batch.seed)), probe)
-    name = {"decoder": "memory"}.get(subject.slot, probe.first)
-    source = inputs.tensors[name]
-    pairs = [
-        (first, second)
-        for first, second in combinations(range(source.shape[1]), 2)
-        if not torch.equal(source[:, first], source[:, second])
-    ]
+    inputs, name = _one_row(subject, batch)
+    source, pairs = inputs.tensors[name], _pairs(subject, batch)
     orders = torch.stack([_exchanged(source.shape[1], pair) for pair in pairs])
     # (1, T, ...) -> (pairs, T, ...): a row for each two steps that change places
     rows = inputs.select([0] * len(pairs))
@@ -234,6 +233,24 @@ def _exchanges_that_do_not_matter(subject: Subject, batch: RaggedBatch) -> list[
         off = (after.tensors[output] - followed).detach().abs().flatten(1).amax(1)
         same = same & (off <= 1e-6)
     return [pair for pair, free in zip(pairs, same.tolist(), strict=True) if free]
+
+
+def _one_row(subject: Subject, batch: RaggedBatch) -> tuple[Inputs, str]:
+    """Return one row without padding, and the name of the input whose order is asked about."""
+    probe = subject.probe
+    alone = probe.inputs(RaggedBatch((max(batch.lengths),), 0, batch.seed)).row(0)
+    return _same_target(alone, probe), {"decoder": "memory"}.get(subject.slot, probe.first)
+
+
+def _pairs(subject: Subject, batch: RaggedBatch) -> list[tuple[int, int]]:
+    """Return each two steps that differ."""
+    inputs, name = _one_row(subject, batch)
+    source = inputs.tensors[name]
+    return [
+        (first, second)
+        for first, second in combinations(range(source.shape[1]), 2)
+        if not torch.equal(source[:, first], source[:, second])
+    ]
 
 
 def _moved(probe: Probe, inputs: Inputs, name: str, orders: Tensor) -> dict[str, Tensor]:

@@ -50,7 +50,7 @@ def padding_is_zero(subject: Subject, batch: RaggedBatch) -> None:
 )
 def row_alone(subject: Subject, batch: RaggedBatch) -> None:
     """Each row gives alone, without padding, what it gives in a batch, and is as long."""
-    _assert_rows_alone(subject.probe, batch, "the same alone and in a batch")
+    assert_rows_alone(subject.probe, batch, "the same alone and in a batch")
 
 
 def _couples(subject: Subject) -> str | None:
@@ -71,7 +71,7 @@ def row_alone_in_training(subject: Subject, batch: RaggedBatch) -> None:
     """In training without dropout each row gives what it gives alone, and what evaluation gives."""
     probe = subject.probe_of(subject.trained)
     promise = "the same alone and in a batch, in training as well"
-    _assert_rows_alone(probe, batch, promise)
+    assert_rows_alone(probe, batch, promise)
     inputs = probe.inputs(batch)
     trained, evaluated = probe.run(inputs), subject.probe.run(inputs)
     for name, tensor in evaluated.tensors.items():
@@ -107,7 +107,8 @@ def rows_are_coupled(subject: Subject, batch: RaggedBatch) -> None:
     )
 
 
-def _assert_rows_alone(probe: Probe, batch: RaggedBatch, promise: str) -> None:
+def assert_rows_alone(probe: Probe, batch: RaggedBatch, promise: str) -> None:
+    """Compare each row of a batch with itself alone."""
     inputs = probe.inputs(batch)
     together = probe.run(inputs)
     for row, steps in enumerate(together.lengths):

@@ -1,0 +1,106 @@
+"""The gradient is the derivative of what is computed, and every input that is asked for matters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from kokoro_core.testing.batches import RaggedBatch
+from kokoro_core.testing.cases import ONE_BATCH
+from kokoro_core.testing.check import check
+from kokoro_core.testing.compare import assert_same, projection, tolerance_of
+from kokoro_core.testing.inputs import Inputs
+from kokoro_core.testing.subject import Subject
+
+STEP = 1e-6
+"""How far the numbers are moved; in float64 a difference over twice that is right to 1e-8."""
+
+
+@check(
+    "gradient",
+    cases=ONE_BATCH,
+    skip=lambda subject: None if subject.capabilities.float64 else "declares `float64=False`",
+    bug="PaddleSpeech#3032, transformers#21381: a part that is cut off, and trains wrongly",
+)
+def gradient(subject: Subject, batch: RaggedBatch) -> None:
+    """The gradient of inputs and parameters is the slope that small changes show."""
+    component = subject.build()
+    inputs = subject.probe.inputs(batch).mapped(lambda each: each.requires_grad_())
+    parameters = {name: each for name, each in component.named_parameters() if each.requires_grad}
+    for what, tensors in (("inputs", inputs.floating), ("parameters", parameters)):
+        total = projection(subject.probe_of(component).run(inputs))
+        if not tensors or not total.requires_grad:
+            continue
+        said = torch.autograd.grad(total, list(tensors.values()), allow_unused=True)
+        directions = _directions(tensors)
+        slope = sum(
+            float((each * way).sum())
+            for each, way in zip(said, directions.values(), strict=True)
+            if each is not None
+        )
+        seen = _seen(subject, component, inputs, tensors, directions)
+        allowed = 1e-4 * max(1.0, abs(seen))
+        assert abs(slope - seen) <= allowed, (
+            f"the gradient of the {what} must be the slope that small changes show: it says "
+            f"{slope:.6g}, they show {seen:.6g}"
+        )
+
+
+def _directions(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    generator = torch.Generator().manual_seed(5)
+    return {
+        name: torch.randn(each.shape, generator=generator, dtype=torch.float64).to(each.dtype)
+        for name, each in tensors.items()
+    }
+
+
+def _seen(
+    subject: Subject,
+    component: Any,
+    inputs: Inputs,
+    tensors: Mapping[str, Tensor],
+    directions: Mapping[str, Tensor],
+) -> float:
+    """Return the slope along the directions, by central differences."""
+    values = []
+    with torch.no_grad():
+        for step in (STEP, -2 * STEP):
+            for name, tensor in tensors.items():
+                tensor.add_(directions[name], alpha=step)
+            values.append(float(projection(subject.probe_of(component).run(inputs))))
+        for name, tensor in tensors.items():
+            tensor.add_(directions[name], alpha=STEP)
+    return (values[0] - values[1]) / (2 * STEP)
+
+
+def _no_side_inputs(subject: Subject) -> str | None:
+    return None if subject.capabilities.side_inputs else "it declares no side inputs"
+
+
+@check(
+    "side-inputs-matter",
+    cases=ONE_BATCH,
+    skip=_no_side_inputs,
+    bug="speechbrain#2986: an input that is passed on under a name that nobody reads",
+)
+def side_inputs_matter(subject: Subject, batch: RaggedBatch) -> None:
+    """Another value of a declared side input changes its own row, and no other."""
+    probe = subject.probe
+    inputs = probe.inputs(batch)
+    before = probe.run(inputs)
+    for name, looks in subject.capabilities.side_inputs.items():
+        changed = inputs.tensors[name].clone()
+        changed[0] = (
+            (changed[0] + 1) % (looks.width or 2) if looks.kind == "index" else changed[0] + 1
+        )
+        after = probe.run(inputs.changed(**{name: changed}))
+        off = []
+        for output, tensor in after.tensors.items():
+            promise = f"`{output}` must not depend on the `{name}` of another row"
+            assert_same(tensor[1:], before.tensors[output][1:], promise)
+            off.append(float((tensor[0] - before.tensors[output][0]).detach().abs().max()))
+        limit = tolerance_of(next(iter(after.tensors.values())))
+        assert max(off) > limit, f"`{name}` must matter: another value of it changes nothing"

@@ -1,0 +1,60 @@
+"""Faults that few steps do not show, and gradients that are another function's."""
+
+from __future__ import annotations
+
+import torch
+
+from tests.mutants.mutant import mutants_of
+from tests.mutants.params import AttentionEncoderParams, RotaryParams
+from tests.mutants.sound_encoders import AttentionEncoder
+from tests.mutants.sound_positions import Rotary
+
+mutant = mutants_of(AttentionEncoderParams)
+turned = mutants_of(RotaryParams)
+
+
+@mutant("half of the gradient is lost", killed_by="gradient")
+class HalfGradient(AttentionEncoder):
+    def place(self, x, padding_mask):
+        return super().place(0.5 * x + 0.5 * x.detach(), padding_mask)
+
+
+@mutant("the positions are embedded with a gradient that is turned round", killed_by="gradient")
+class TurnedGradient(AttentionEncoder):
+    def finish(self, x, padding_mask):
+        return super().finish(2 * x.detach() - x, padding_mask)
+
+
+@mutant("positions begin again after 16 steps", killed_by="long-rows")
+class WrappedAt16(AttentionEncoder):
+    def positions(self, x, padding_mask):
+        return super().positions(x, padding_mask) % 16
+
+
+@mutant("positions end at 12", killed_by="long-rows")
+class ClampedAt12(AttentionEncoder):
+    def positions(self, x, padding_mask):
+        return super().positions(x, padding_mask).clamp_max(12)
+
+
+@mutant("a row of more than 32 steps is cut", killed_by="long-rows")
+class CutAt32(AttentionEncoder):
+    def finish(self, x, padding_mask):
+        whole = super().finish(x, padding_mask)
+        late = torch.arange(x.shape[1]) >= 32
+        return whole.masked_fill(late[None, :, None], 0)
+
+
+@turned("a pass remembers the positions that it was asked for first", killed_by="one-pass")
+class RemembersPositions(Rotary):
+    def for_one_pass(self):
+        if not hasattr(self, "first"):
+            self.first = []
+        return self
+
+    def rotate(self, q, k, q_positions, k_positions):
+        if getattr(self, "first", None) is None or len(k_positions) != k.shape[2]:
+            return super().rotate(q, k, q_positions, k_positions)
+        if not self.first:
+            self.first.append(k_positions + 1)
+        return super().rotate(q, k, q_positions, self.first[0][: len(k_positions)])
