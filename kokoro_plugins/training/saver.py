@@ -69,7 +69,9 @@ class Saver(Callback):
         if pl_module.figures is None:
             return
         self.stopped = pl_module.figures.stop or self._asked(trainer)
-        if self.stopped or pl_module.finished or pl_module.step % self._every == 0:
+        # A step that was passed over must not push a good one out of those that stay.
+        is_time = pl_module.step % self._every == 0 and pl_module.bad is None
+        if self.stopped or pl_module.finished or is_time:
             self._save(trainer, pl_module)
         if self.stopped or (self._asked(trainer) and self.saved == pl_module.step):
             self.stopped = trainer.should_stop = True
