@@ -27,6 +27,13 @@ class RaggedBatch:
     extra: int = 0
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        if not self.lengths or min(self.lengths) < 1 or self.extra < 0:
+            raise ValueError(
+                f"`lengths` must have rows of at least 1 step, and `extra` be 0 or more, "
+                f"not {self.lengths} and {self.extra}."
+            )
+
     @property
     def width(self) -> int:
         """Steps of every row, padding included."""

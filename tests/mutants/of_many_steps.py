@@ -58,3 +58,9 @@ class RemembersPositions(Rotary):
         if not self.first:
             self.first.append(k_positions + 1)
         return super().rotate(q, k, q_positions, self.first[0][: len(k_positions)])
+
+
+@turned("half of the queries' gradient is lost", killed_by="position-gradient")
+class HalfQueries(Rotary):
+    def rotate(self, q, k, q_positions, k_positions):
+        return super().rotate(0.5 * q + 0.5 * q.detach(), k, q_positions, k_positions)

@@ -112,6 +112,7 @@ CHECKS: tuple[Check[Any], ...] = (
     positions.position_neutral,
     positions.distance_alone,
     positions.one_pass,
+    positions.position_gradient,
     models.model_rows,
     models.model_losses,
     models.speaking_rows,

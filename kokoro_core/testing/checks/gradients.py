@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
@@ -12,7 +11,6 @@ from kokoro_core.testing.batches import RaggedBatch
 from kokoro_core.testing.cases import ONE_BATCH
 from kokoro_core.testing.check import check
 from kokoro_core.testing.compare import assert_same, projection, tolerance_of
-from kokoro_core.testing.inputs import Inputs
 from kokoro_core.testing.subject import Subject
 
 STEP = 1e-6
@@ -28,25 +26,31 @@ STEP = 1e-6
 def gradient(subject: Subject, batch: RaggedBatch) -> None:
     """The gradient of inputs and parameters is the slope that small changes show."""
     component = subject.build()
-    inputs = subject.probe.inputs(batch).mapped(lambda each: each.requires_grad_())
-    parameters = {name: each for name, each in component.named_parameters() if each.requires_grad}
-    for what, tensors in (("inputs", inputs.floating), ("parameters", parameters)):
-        total = projection(subject.probe_of(component).run(inputs))
-        if not tensors or not total.requires_grad:
-            continue
-        said = torch.autograd.grad(total, list(tensors.values()), allow_unused=True)
-        directions = _directions(tensors)
-        slope = sum(
-            float((each * way).sum())
-            for each, way in zip(said, directions.values(), strict=True)
-            if each is not None
-        )
-        seen = _seen(subject, component, inputs, tensors, directions)
-        allowed = 1e-4 * max(1.0, abs(seen))
-        assert abs(slope - seen) <= allowed, (
-            f"the gradient of the {what} must be the slope that small changes show: it says "
-            f"{slope:.6g}, they show {seen:.6g}"
-        )
+    inputs = subject.probe.inputs(batch)
+    for what, tensors in (
+        ("inputs", inputs.floating),
+        ("parameters", dict(component.named_parameters())),
+    ):
+        if tensors:
+            assert_slope(tensors, lambda: projection(subject.probe_of(component).run(inputs)), what)
+
+
+def assert_slope(tensors: Mapping[str, Tensor], total: Callable[[], Tensor], what: str) -> None:
+    """Compare the gradient of a number with the slope along a random direction."""
+    for tensor in tensors.values():
+        tensor.requires_grad_()
+    value = total()
+    if not value.requires_grad:
+        return
+    said = torch.autograd.grad(value, list(tensors.values()), allow_unused=True)
+    ways = _directions(tensors)
+    pairs = zip(said, ways.values(), strict=True)
+    slope = sum(float((each * way).sum()) for each, way in pairs if each is not None)
+    seen = _seen(tensors, ways, total)
+    assert abs(slope - seen) <= 1e-4 * max(1.0, abs(seen)), (
+        f"the gradient of the {what} must be the slope that small changes show: it says "
+        f"{slope:.6g}, they show {seen:.6g}"
+    )
 
 
 def _directions(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -58,21 +62,17 @@ def _directions(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _seen(
-    subject: Subject,
-    component: Any,
-    inputs: Inputs,
-    tensors: Mapping[str, Tensor],
-    directions: Mapping[str, Tensor],
+    tensors: Mapping[str, Tensor], ways: Mapping[str, Tensor], total: Callable[[], Tensor]
 ) -> float:
     """Return the slope along the directions, by central differences."""
     values = []
     with torch.no_grad():
         for step in (STEP, -2 * STEP):
             for name, tensor in tensors.items():
-                tensor.add_(directions[name], alpha=step)
-            values.append(float(projection(subject.probe_of(component).run(inputs))))
+                tensor.add_(ways[name], alpha=step)
+            values.append(float(total()))
         for name, tensor in tensors.items():
-            tensor.add_(directions[name], alpha=STEP)
+            tensor.add_(ways[name], alpha=STEP)
     return (values[0] - values[1]) / (2 * STEP)
 
 

@@ -19,7 +19,9 @@ NAN = float("nan")
 def poisoned(probe: Probe, inputs: Inputs, value: float, index: int) -> Inputs:
     """Return the inputs with another number, or another index, at padding."""
     changed: dict[str, Tensor] = {}
-    for name in probe.free_at_padding & inputs.padding.keys():
+    looks = probe.capabilities.side_inputs.items()
+    of_steps = {name for name, said in looks if said.per == "step"}
+    for name in (probe.free_at_padding | of_steps) & inputs.padding.keys():
         tensor, mask = inputs.tensors[name], inputs.padding[name]
         # (B, T) -> (B, T) or (B, T, 1)
         mask = mask if tensor.dim() == 2 else mask.unsqueeze(-1)

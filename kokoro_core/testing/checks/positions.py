@@ -9,6 +9,7 @@ from torch import Tensor
 
 from kokoro_core.testing.cases import ONCE, POSITIONS, Nothing, PositionCase
 from kokoro_core.testing.check import check
+from kokoro_core.testing.checks.gradients import assert_slope
 from kokoro_core.testing.compare import assert_same
 from kokoro_core.testing.subject import NUM_HEADS, Subject
 
@@ -85,7 +86,9 @@ def positions_of_rows(subject: Subject, data: PositionCase) -> None:
     # A row in reverse order would have the distances of the other: those of this one are its own.
     positions = torch.stack([every, every.roll(1)])
     given = (x, q, k, (q @ k.transpose(2, 3)).softmax(3))
+    kept = positions.clone()
     together = _asked(encoding, given, positions)
+    assert torch.equal(positions, kept), "positions must not be written to"
     for row, own in enumerate(positions):
         one = slice(row, row + 1)
         alone = _asked(encoding, tuple(each[one] for each in given), own)
@@ -323,3 +326,32 @@ def one_pass(subject: Subject, data: PositionCase) -> None:
             assert (biases[0] is None) == (biases[1] is None), "`bias` must not come and go"
             if biases[0] is not None and biases[1] is not None:
                 assert_same(biases[0], biases[1], "`bias` must be the same within one pass")
+
+
+@check(
+    "position-gradient",
+    cases=POSITIONS.of(PositionCase(5, 2, 3)),
+    slots=SLOT,
+    skip=lambda subject: None if subject.capabilities.float64 else "declares `float64=False`",
+    bug="a learned table that is looked up without a gradient, and stays as it began",
+)
+def position_gradient(subject: Subject, data: PositionCase) -> None:
+    """The gradient of what it is given, and of its table, is the slope that small changes show."""
+    encoding = subject.build()
+    x, q, k = (each.clone() for each in vectors(subject, data))  # each with memory of its own
+    weights = (q @ k.transpose(2, 3)).softmax(3)
+    given = {"x": x, "q": q, "k": k, "weights": weights}
+    moved = {**given, **dict(encoding.named_parameters())}
+    every = torch.arange(data.length)
+
+    def total() -> Tensor:
+        answers = _asked(encoding, (x, q, k, weights), every)
+        generator = torch.Generator().manual_seed(8)
+        parts = [
+            (each * torch.randn(each.shape, generator=generator, dtype=each.dtype)).sum()
+            for each in answers.values()
+            if each is not None
+        ]
+        return torch.stack(parts).sum()
+
+    assert_slope(moved, total, "positions and vectors")

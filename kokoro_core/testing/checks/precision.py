@@ -6,11 +6,13 @@ import copy
 
 import torch
 
+from kokoro_core.contracts import AutoregressiveDecoder
 from kokoro_core.testing.batches import RaggedBatch
 from kokoro_core.testing.cases import ONE_BATCH
 from kokoro_core.testing.check import check
 from kokoro_core.testing.checks.padding import with_empty_row
-from kokoro_core.testing.inputs import Outputs
+from kokoro_core.testing.inputs import Inputs, Outputs
+from kokoro_core.testing.probes import Probe
 from kokoro_core.testing.subject import Subject
 
 ALLOWED = 40.0
@@ -42,6 +44,24 @@ def low_precision(subject: Subject, batch: RaggedBatch) -> None:
         _assert_finite(probe.run(rounded.mapped(lambda each: each * 30)), dtype)
         if subject.capabilities.empty_rows:
             _assert_finite(probe.run(with_empty_row(rounded)), dtype)
+        if isinstance(component, AutoregressiveDecoder):
+            _assert_steps(probe, rounded)
+
+
+def _assert_steps(probe: Probe, inputs: Inputs) -> None:
+    """Make a few groups of frames as generation does: their dtype is kept, and they are finite."""
+    decoder, group = probe.component, probe.component.reduction_factor
+    side = probe.side_inputs(inputs, inputs.padding["mel_specs"])
+    memory = inputs.tensors["memory"], inputs.padding["memory"]
+    frames = inputs.tensors["mel_specs"][:, : 2 * group]
+    with torch.no_grad():
+        state = decoder.init_state(*memory, 2 * group, **side)
+        for piece in torch.split(frames, group, 1):
+            for name, made in zip(("mel", "stop_logits"), decoder.step(piece, state), strict=True):
+                assert made.dtype == probe.dtype, (
+                    f"`{name}` of a step must keep {probe.dtype}, not {made.dtype}"
+                )
+                assert bool(made.isfinite().all()), f"`{name}` of a step must be finite"
 
 
 def _assert_finite(got: Outputs, dtype: torch.dtype) -> None:
