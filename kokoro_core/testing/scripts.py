@@ -49,6 +49,7 @@ DECODINGS = Cases(
     (
         Decoding(RaggedBatch((5,)), (Move("step", 5),)),
         Decoding(RaggedBatch((5,)), (Move("step", 2), Move("step", 3))),
+        Decoding(RaggedBatch((9,)), (Move("step", 4), Move("step", 2), Move("step", 1))),
         Decoding(RaggedBatch((5,)), (Move("step", 1), Move("fork", rows=(0,)))),
         Decoding(RaggedBatch((5,)), (Move("step", 1), Move("fork", rows=(0,)), *ONE_BY_ONE[:2])),
         Decoding(

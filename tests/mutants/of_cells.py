@@ -74,6 +74,16 @@ class ChunkReadsOne(CellDecoder):
         return made
 
 
+@mutant("a chunk of two after others loses the cell", killed_by="chunks-and-forks")
+class LosesTheCellAfterTwo(CellDecoder):
+    def step(self, frames, state):
+        later = state.position > 2
+        made = super().step(frames, state)
+        if later and frames.shape[1] == 2:
+            state.cell = torch.zeros_like(state.cell)
+        return made
+
+
 @mutant("the cell is not moved on between the steps of a chunk", killed_by="chunks-and-forks")
 class ChunkHoldsCell(CellDecoder):
     def step(self, frames, state):
