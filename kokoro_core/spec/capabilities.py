@@ -1,6 +1,6 @@
-"""`Capabilities`: what a component says of itself, so that the conformance kit asks the right things.
+"""`Capabilities`: what a component says of itself, so that the kit asks the right things.
 
-This file imports no torch: a params class declares capabilities, and ``describe`` shows them.
+This file imports no torch, since params classes declare capabilities.
 """
 
 from __future__ import annotations

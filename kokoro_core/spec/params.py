@@ -85,7 +85,7 @@ class ComponentParams(StrictModel):
 
     @property
     def capabilities(self) -> Capabilities:
-        """What it can do, for the conformance kit: with these settings, so it may depend on them."""
+        """What it can do with these settings, for the conformance kit."""
         return Capabilities()
 
     @classmethod

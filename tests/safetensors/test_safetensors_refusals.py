@@ -119,7 +119,9 @@ def test_nothing_is_written_that_would_not_be_read(tmp_path, checkpointer, monke
     path = tmp_path / "a.safetensors"
     monkeypatch.setattr(header, "MAX_HEADER_BYTES", 1000)
     monkeypatch.setattr(writing, "MAX_HEADER_BYTES", 1000)
-    with pytest.raises(CheckpointError, match=r"make a header of 1\d\d\d bytes, more than the 1000"):
+    with pytest.raises(
+        CheckpointError, match=r"make a header of 1\d\d\d bytes, more than the 1000"
+    ):
         checkpointer.save(path, {"w": torch.ones(1)}, {"log": "x" * 900})
     with pytest.raises(CheckpointError, match=r"cannot be stored as they are: the name '\.\./w'"):
         checkpointer.save(path, {"../w": torch.ones(1)}, {})
