@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import torch
 
 from tests.mutants.mutant import mutants_of
@@ -45,19 +47,18 @@ class CutAt32(AttentionEncoder):
         return whole.masked_fill(late[None, :, None], 0)
 
 
-@turned("a pass remembers the positions that it was asked for first", killed_by="one-pass")
-class RemembersPositions(Rotary):
+@turned("what a pass uses counts queries from 0 on", killed_by="one-pass")
+class ViewFromZero(Rotary):
+    from_zero = False
+
     def for_one_pass(self):
-        if not hasattr(self, "first"):
-            self.first = []
-        return self
+        view = copy.copy(self)
+        view.from_zero = True
+        return view
 
     def rotate(self, q, k, q_positions, k_positions):
-        if getattr(self, "first", None) is None or len(k_positions) != k.shape[2]:
-            return super().rotate(q, k, q_positions, k_positions)
-        if not self.first:
-            self.first.append(k_positions + 1)
-        return super().rotate(q, k, q_positions, self.first[0][: len(k_positions)])
+        first = q_positions[..., :1] if self.from_zero else 0
+        return super().rotate(q, k, q_positions - first, k_positions)
 
 
 @turned("half of the queries' gradient is lost", killed_by="position-gradient")
