@@ -16,4 +16,15 @@ JUSTIFIED: dict[str, str] = {
     "frames-vary": "`sensitivity` finds a predictor that says nothing; rounding is its own word.",
     "causality": "A step cannot know what comes later, so `step-equals-forward` differs as well; "
     "but not where training runs through the steps, and only it names the frame that is known.",
+    "row-alone": "`long-rows`, `more-padding` and `row-alone-in-training` ask the same of other rows; "
+    "it asks of small ones that are drawn and shrunk, so that its case shows the leak.",
+    "reach": "`long-rows` asks it of two long rows; here the case is small and names the two steps.",
+    "sensitivity": "`reach` and `gradient` see most of what it sees; it alone asks for exactly 0 at "
+    "padding, and it asks regulators too, which have no reach.",
+    "rows-are-coupled": "`modes` stumbles over statistics that are declared and not there; it is the "
+    "check that the declaration is still true.",
+    "dtype-and-back": "A table of low precision is wrong for long rows as well; only it asks what is "
+    "left of a table after bfloat16 and back.",
+    "parameters-learn": "Golden keys show a parameter that joins, and gradients that are off show "
+    "elsewhere; only it asks every parameter, and needs no keys that were written down.",
 }
