@@ -11,6 +11,7 @@ from torch import Tensor
 
 from kokoro_core.contracts import Decoder, map_tensors
 from kokoro_core.generation.reading import Utterances
+from kokoro_core.nn.int8 import round_to_int8
 from kokoro_core.nn.kept import Kept
 
 
@@ -29,7 +30,7 @@ class DecoderCopies:
         if dtype is None or all(each.dtype == dtype for each in decoder.parameters()):
             return decoder
         kept = self._kept.setdefault(dtype, Kept())
-        return kept.get(decoder, lambda: _converted(decoder, dtype))
+        return kept.get(decoder, lambda: converted(decoder, dtype))
 
     def clear(self) -> None:
         """Forget all copies, and free their memory."""
@@ -42,14 +43,22 @@ class DecoderCopies:
         return DecoderCopies, ()
 
 
-def _converted(decoder: Decoder, dtype: torch.dtype) -> Decoder:
+def converted(decoder: Decoder, dtype: torch.dtype) -> Decoder:
+    """Return a copy of a decoder in another precision, which nobody watches and nobody trains."""
     twin = copy.deepcopy(decoder).requires_grad_(False)
     for name in twin.entry_points:
         # What watches the decoder was put on the instance, and would call the other one.
         vars(twin).pop(name, None)
     for parameter in twin.parameters():
         parameter.grad = None
-    return twin.to(dtype)
+    if dtype is torch.int8:
+        round_to_int8(twin)
+    return twin.to(arithmetic(dtype))
+
+
+def arithmetic(dtype: torch.dtype) -> torch.dtype:
+    """Return what a decoder of this precision computes in: with int8 weights bfloat16."""
+    return torch.bfloat16 if dtype is torch.int8 else dtype
 
 
 def converted_inputs(

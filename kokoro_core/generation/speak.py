@@ -12,7 +12,7 @@ from kokoro_core.contracts import AutoregressiveDecoder, Decoder, DecoderOutput,
 from kokoro_core.generation.ends import RowEnds
 from kokoro_core.generation.loop import FrameLoop
 from kokoro_core.generation.options import Generation, GenerationOptions, StopReason
-from kokoro_core.generation.precision import converted_inputs
+from kokoro_core.generation.precision import arithmetic, converted_inputs
 from kokoro_core.generation.reading import Utterances, planned_lengths
 from kokoro_core.masks import lengths_from_padding_mask, padding_mask_from_lengths, zero_padding
 from kokoro_core.model import AcousticModel
@@ -44,7 +44,7 @@ def generate(
         mel = torch.cat(list(loop), dim=1)
         lengths, reasons = loop.lengths, loop.stop_reasons()
     else:
-        mel, ends = _decode_parallel(model, decoder, utterances)
+        mel, ends = _decode_parallel(model, decoder, utterances, options)
         lengths, reasons = ends.lengths, _parallel_reasons(ends, utterances)
     mask = padding_mask_from_lengths(lengths, mel.shape[1])
     mel = model.refine(mel.to(dtype), mask, utterances.available)
@@ -82,18 +82,22 @@ def _loop(
     options: GenerationOptions,
     mel_dim: int,
 ) -> FrameLoop:
-    wanted = model.pick("decoder", utterances.available)
-    if decoder is not model.decoder:
-        utterances, wanted = converted_inputs(utterances, wanted, _dtype(decoder))
+    utterances, wanted = _given(model, decoder, utterances, options)
     return FrameLoop(decoder, wanted, utterances, options, mel_dim)
 
 
-def _dtype(decoder: Decoder) -> torch.dtype:
-    return next(each.dtype for each in decoder.parameters() if each.is_floating_point())
+def _given(
+    model: AcousticModel, decoder: Decoder, utterances: Utterances, options: GenerationOptions
+) -> tuple[Utterances, dict[str, Any]]:
+    """Return what a decoder is given, in the precision that it computes in."""
+    wanted = model.pick("decoder", utterances.available)
+    if decoder is model.decoder or options.dtype is None:
+        return utterances, wanted
+    return converted_inputs(utterances, wanted, arithmetic(options.dtype))
 
 
 def _decode_parallel(
-    model: AcousticModel, decoder: Decoder, utterances: Utterances
+    model: AcousticModel, decoder: Decoder, utterances: Utterances, options: GenerationOptions
 ) -> tuple[Tensor, RowEnds]:
     """Make all frames at once and keep each row's up to its limit, or to what is not finite."""
     if not isinstance(decoder, ParallelDecoder):
@@ -101,9 +105,7 @@ def _decode_parallel(
             f"`{type(decoder).__name__}` must be an `AutoregressiveDecoder` or a "
             f"`ParallelDecoder` to generate."
         )
-    wanted = model.pick("decoder", utterances.available)
-    if decoder is not model.decoder:
-        utterances, wanted = converted_inputs(utterances, wanted, _dtype(decoder))
+    utterances, wanted = _given(model, decoder, utterances, options)
     memory = utterances.memory
     output: DecoderOutput = decoder.infer(memory.memory, memory.padding_mask, **wanted)
     planned = lengths_from_padding_mask(memory.padding_mask)

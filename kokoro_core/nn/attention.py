@@ -14,7 +14,7 @@ from kokoro_core.contracts import PositionalEncoding
 from kokoro_core.masks import add_bias, attend_mask, causal_mask
 from kokoro_core.nn.blockwise import attend_in_blocks, blocks_serve
 from kokoro_core.nn.linear import Linear
-from kokoro_core.nn.packed import for_steps, with_children
+from kokoro_core.nn.steps import for_steps, with_children
 
 
 @dataclass(frozen=True)

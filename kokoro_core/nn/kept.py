@@ -46,15 +46,41 @@ def fingerprint(module: nn.Module) -> tuple[Any, ...]:
     """Return what differs as soon as a module or one of its tensors is changed or replaced.
 
     Versions tell of changes in place, and the sums of those that go past torch's counter (through
-    ``.data``); they take as long as reading the weights once. A tensor that holds NaN always
-    counts as changed.
+    ``.data``); they take as long as reading the weights once.
     """
     tensors = list(chain(module.parameters(), module.buffers()))
-    sums = torch.stack([each.sum(dtype=torch.float64) for each in tensors]) if tensors else None
     return (
         tuple((id(each), each.training) for each in module.modules()),
         tuple((id(each), each.data_ptr(), _version(each), each.dtype) for each in tensors),
-        () if sums is None else tuple(sums.tolist()),
+        _sums(tensors),
+    )
+
+
+def _sums(tensors: list[Tensor]) -> tuple[float, ...]:
+    """Return a sum for each tensor, those of one kind fetched from the device at once.
+
+    Bits are summed as integers where they can be: without rounding, so that no change is lost, and
+    in bfloat16 six times as fast as its numbers.
+    """
+    found: dict[torch.dtype, list[Tensor]] = {}
+    for each in tensors:
+        total = each.view(torch.int64).sum() if _is_of_words(each) else each.sum(dtype=_WIDE)
+        found.setdefault(total.dtype, []).append(total)
+    return tuple(chain.from_iterable(torch.stack(sums).tolist() for sums in found.values()))
+
+
+_WIDE = torch.float64
+
+
+def _is_of_words(tensor: Tensor) -> bool:
+    """Return whether a tensor's memory is whole words of eight bytes, and it an ordinary one."""
+    size = tensor.element_size()
+    return (
+        type(tensor) in (Tensor, nn.Parameter, nn.Buffer)
+        and tensor.dim() > 0
+        and tensor.is_contiguous()
+        and tensor.shape[-1] * size % 8 == 0
+        and tensor.storage_offset() * size % 8 == 0
     )
 
 

@@ -19,9 +19,9 @@ from kokoro_core.nn.attention import AttentionScope, make_scope
 from kokoro_core.nn.cache import KeyValueCache
 from kokoro_core.nn.dropout import Dropout
 from kokoro_core.nn.kept import Kept
-from kokoro_core.nn.packed import can_pack, for_steps
 from kokoro_core.nn.shift import shift_right
 from kokoro_core.nn.stack import CheckpointedStack
+from kokoro_core.nn.steps import can_pack, for_steps, reads_alone, settle
 from kokoro_plugins.transformer.layers import DecoderLayer, LayerSettings
 from kokoro_plugins.transformer.place import PlaceEmbedding
 from kokoro_plugins.transformer.stepping import Shared, StepParts, TransformerDecoderState
@@ -81,7 +81,7 @@ class TransformerDecoder(AutoregressiveDecoder):
         self.norm = layer.final_norm()
         self.mel_out = nn.Linear(width, mel_dim * reduction_factor)
         self.stop_out = nn.Linear(width, reduction_factor)
-        self._kept: dict[str, Kept[StepParts]] = {"one row": Kept(), "rows": Kept()}
+        self._kept: dict[bool, Kept[StepParts]] = {True: Kept(), False: Kept()}
 
     def forward(
         self,
@@ -197,9 +197,13 @@ class TransformerDecoder(AutoregressiveDecoder):
     def _step_parts(self, rows: int) -> StepParts:
         """Return what a step runs; what is laid out on a CPU is kept while the weights stay."""
         if can_pack(self.frame_in.weight):
-            kept = self._kept["one row" if rows == 1 else "rows"]
-            return kept.get(self, lambda: self._make_step_parts(rows))
+            return self._kept[reads_alone(rows)].get(self, lambda: self._settled_parts(rows))
         return self._make_step_parts(rows)
+
+    def _settled_parts(self, rows: int) -> StepParts:
+        parts = self._make_step_parts(rows)
+        settle([parts.frame_in, *parts.layers, parts.heads])
+        return parts
 
     def _make_step_parts(self, rows: int) -> StepParts:
         return StepParts(

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from kokoro_core import KokoroModel
+from kokoro_core.nn.int8 import Int8Linear
 
 SPEC: dict[str, Any] = {
     "vocab_size": 12,
@@ -51,6 +52,41 @@ def test_another_precision_gives_nearly_the_same_in_the_models_own_type(
     assert not torch.equal(found, expected)
     streamed = list(model.stream(INDICES, durations=DURATIONS, stop_threshold=1.0, dtype=dtype))
     torch.testing.assert_close(torch.cat(streamed, 1), found, atol=1e-6, rtol=0)
+
+
+WIDE = {"num_layers": 2, "num_heads": 4, "ff_dim": 1024}
+DECODERS: dict[str, dict[str, Any]] = {
+    "transformer": {"type": "transformer", **WIDE},
+    "two frames a step": {"type": "transformer", "reduction_factor": 2, **WIDE},
+    "rotary": {"type": "transformer", "positional_encoding": {"type": "rotary"}, **WIDE},
+    "parallel": {"type": "parallel_transformer", **WIDE},
+}
+
+
+@pytest.mark.parametrize("decoder", DECODERS.values(), ids=DECODERS.keys())
+def test_weights_of_8_bits_speak_nearly_as_bfloat16_does(decoder: dict[str, Any]) -> None:
+    model = make(hidden_dim=256, encoder={**SPEC["encoder"], "num_heads": 4}, decoder=decoder)
+    expected = speak(model)
+    found = speak(model, torch.int8)
+    scale = expected.abs().max()
+    assert found.dtype is torch.float32
+    assert 0 < (found - expected).abs().max() < 0.05 * scale
+    copied = decoder_in(model, torch.int8)
+    rounded = [each for each in copied.modules() if isinstance(each, Int8Linear)]
+    assert rounded
+    assert {each.dtype for each in copied.parameters()} <= {torch.bfloat16}
+    assert {each.dtype for each in model.parameters()} == {torch.float32}
+    again = speak(model, torch.int8)
+    assert torch.equal(again, found)
+
+
+def test_one_row_of_8_bit_weights_says_what_it_says_among_others() -> None:
+    model = make(hidden_dim=256, decoder=DECODERS["transformer"])
+    both = speak(model, torch.int8)
+    alone = model.generate(
+        INDICES[1:, :2], durations=DURATIONS[1:, :2], stop_threshold=1.0, dtype=torch.int8
+    ).mel
+    torch.testing.assert_close(both[1:, : alone.shape[1]], alone, atol=0.02, rtol=0.02)
 
 
 def test_speaking_in_float64_is_what_the_model_in_float64_speaks() -> None:
@@ -121,7 +157,7 @@ def test_gradients_and_what_watches_the_decoder_are_not_copied() -> None:
     assert decoder.mel_out.weight.grad is not None
 
 
-@pytest.mark.parametrize("dtype", [torch.int8, torch.complex64], ids=str)
+@pytest.mark.parametrize("dtype", [torch.int16, torch.complex64], ids=str)
 def test_a_type_that_no_decoder_computes_in_is_refused(dtype: torch.dtype) -> None:
     with pytest.raises(ValueError, match=f"`dtype` must be one of .* or None, not `{dtype}`"):
         speak(make(), dtype)

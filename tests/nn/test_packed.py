@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import mmap
+from collections.abc import Iterator
 
 import pytest
 import torch
@@ -10,16 +12,26 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from kokoro_core.nn.cache import BLOCK, KeyValueCache
+from kokoro_core.nn.huge_pages import in_huge_pages
+from kokoro_core.nn.joined import JoinedLinear, SeparateLinears
 from kokoro_core.nn.kept import Kept
-from kokoro_core.nn.packed import (
-    JoinedLinear,
-    PackedLinear,
-    SeparateLinears,
+from kokoro_core.nn.packed import PackedLinear
+from kokoro_core.nn.steps import (
     can_pack,
     for_steps,
     linears_for_steps,
+    reads_alone,
+    settle,
     with_children,
 )
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def layers(dtype: torch.dtype = torch.float32) -> list[nn.Linear]:
@@ -79,17 +91,72 @@ def test_what_no_packed_copy_may_stand_for_stays_as_it_is(
         assert not can_pack(one.weight)
 
 
+@pytest.mark.usefixtures("one_thread")
 @torch.no_grad()
-def test_for_one_row_of_float32_only_wide_weights_are_laid_out_by_columns() -> None:
+def test_one_row_of_float32_reads_wide_weights_by_columns_and_narrow_ones_by_rows() -> None:
     wide, narrow, small = nn.Linear(256, 512), nn.Linear(512, 256), nn.Linear(16, 32)
     x = torch.randn(1, 1, 256)
-    by_columns = for_steps(wide, rows=1)
+    by_columns, by_rows = for_steps(wide, rows=1), for_steps(narrow, rows=1)
     assert isinstance(by_columns, JoinedLinear)
-    assert by_columns._both[0].stride() == (1, 512)
+    assert isinstance(by_rows, JoinedLinear)
+    assert by_columns.weight.stride() == (1, 512)
+    assert by_rows.weight.stride() == (512, 1)
     torch.testing.assert_close(by_columns(x), wide(x), atol=1e-5, rtol=1e-5)
-    assert for_steps(narrow, rows=1) is narrow
     assert for_steps(small, rows=1) is small
     assert isinstance(for_steps(wide.bfloat16(), rows=1), PackedLinear)
+
+
+@torch.no_grad()
+def test_several_threads_read_for_one_row_as_for_many() -> None:
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        assert not reads_alone(1)
+        assert isinstance(for_steps(nn.Linear(256, 512), rows=1), PackedLinear)
+        torch.set_num_threads(1)
+        assert reads_alone(1)
+        assert not reads_alone(2)
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("one_thread")
+@torch.no_grad()
+def test_weights_that_have_settled_lie_in_one_piece_and_compute_what_they_did() -> None:
+    layers = [nn.Linear(256, 512), nn.Linear(512, 256, bias=False), nn.Linear(16, 32)]
+    laid = [for_steps(each, rows=1) for each in layers]
+    settle(laid)
+    first, second = (each.weight for each in laid[:2] if isinstance(each, JoinedLinear))
+    assert second.data_ptr() - first.data_ptr() == 4 * first.numel()
+    assert first.data_ptr() % (1 << 21) == 0
+    for each, layer in zip(laid, layers, strict=True):
+        x = torch.randn(1, 1, layer.in_features)
+        torch.testing.assert_close(each(x), layer(x), atol=1e-5, rtol=1e-5)
+    assert laid[2] is layers[2]
+
+
+def test_tensors_in_huge_pages_keep_values_types_and_strides() -> None:
+    tensors = [
+        torch.randn(3, 5),
+        torch.randn(4, 6, dtype=torch.bfloat16).t(),
+        torch.arange(7),
+        torch.zeros(0, 2),
+    ]
+    copies = in_huge_pages(tensors)
+    for one, other in zip(tensors, copies, strict=True):
+        assert torch.equal(one, other)
+        assert (one.dtype, one.stride()) == (other.dtype, other.stride())
+    copies[0].zero_()
+    assert (tensors[0] != 0).all()
+    assert torch.equal(copies[1], tensors[1])
+
+
+def test_where_no_huge_pages_can_be_had_tensors_stay_where_they_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delattr(mmap, "MADV_HUGEPAGE")
+    tensor = torch.randn(2, 3)
+    assert in_huge_pages([tensor]) == [tensor]
 
 
 class Special(Tensor):
@@ -152,6 +219,34 @@ def test_it_is_made_anew_as_soon_as_something_changes(change: str) -> None:
     again = kept_weight(kept, layer)
     assert again is not first
     assert torch.equal(again, layer.weight)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.int8], ids=str)
+@pytest.mark.parametrize("shape", [(64, 8), (3, 5)], ids=["words", "no words"])
+def test_the_least_change_of_one_weight_is_seen_past_torchs_counter(
+    dtype: torch.dtype, shape: tuple[int, int]
+) -> None:
+    kept: Kept[Tensor] = Kept()
+    layer = nn.Module()
+    layer.register_buffer("weight", torch.full(shape, 3).to(dtype))
+    made: list[int] = []
+
+    def make() -> Tensor:
+        made.append(len(made))
+        return torch.tensor(len(made))
+
+    first = kept.get(layer, make)
+    assert kept.get(layer, make) is first
+    bits = {4: torch.int32, 2: torch.int16, 1: torch.int8}[dtype.itemsize]
+    layer.get_buffer("weight").data.view(bits)[-1, -1] += 1
+    assert kept.get(layer, make) is not first
+
+
+def test_weights_that_are_not_finite_are_seen_to_stay_the_same() -> None:
+    kept: Kept[Tensor] = Kept()
+    layer = nn.Linear(8, 8, bias=False)
+    layer.weight.data[0, 0] = torch.nan
+    assert kept_weight(kept, layer) is kept_weight(kept, layer)
 
 
 def test_copies_of_a_module_begin_with_nothing_kept() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any, cast, final
 
 import torch
@@ -11,6 +10,7 @@ from torch import Tensor
 from kokoro_core.api import KokoroModel
 from kokoro_core.contracts import AutoregressiveDecoder
 from kokoro_core.contracts.values import State
+from kokoro_core.generation.precision import converted
 from kokoro_plugins.bench.peers.contract import ROOM, Batch, FrameMaker, Trainer
 from kokoro_plugins.bench.sizes import ModelSize
 
@@ -27,13 +27,15 @@ class OurFrames(FrameMaker):
 
     Args:
         model: Whose decoder it is.
-        dtype: The type of its weights and caches.
+        dtype: What it is in, as `generate` takes it.
     """
 
     def __init__(self, model: KokoroModel, dtype: torch.dtype = torch.float32) -> None:
         self.name = "ours" if dtype is torch.float32 else f"ours, {str(dtype).rpartition('.')[2]}"
         decoder = cast("AutoregressiveDecoder", model.acoustic.decoder).eval()
-        self._decoder = decoder if dtype is torch.float32 else copy.deepcopy(decoder).to(dtype)
+        self._decoder = decoder
+        if dtype is not torch.float32:
+            self._decoder = cast("AutoregressiveDecoder", converted(decoder, dtype))
         self._sizes = model.spec.sizes
         self._like = next(self._decoder.parameters())
 

@@ -1,0 +1,95 @@
+"""Linear layers laid out for decoding step by step, where reading weights is all the work."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from kokoro_core.nn.huge_pages import in_huge_pages
+from kokoro_core.nn.int8 import Int8Linear, joined_int8
+from kokoro_core.nn.joined import JoinedLinear, SeparateLinears, is_plain
+from kokoro_core.nn.linear import Linear
+from kokoro_core.nn.packed import PackedLinear
+
+SMALL = 1 << 16
+"""Weights that stay in a cache of the processor, which any layout serves, have fewer numbers."""
+PACKED_TYPES = (torch.float32, torch.bfloat16)
+
+AnyModule = TypeVar("AnyModule", bound=nn.Module)
+
+
+def can_pack(weight: Tensor) -> bool:
+    """Return whether a packed copy of a weight may stand for it: on a CPU, without gradients."""
+    without_gradients = not torch.is_grad_enabled() and not torch.is_autocast_enabled("cpu")
+    has_kernel: bool = torch._C._has_mkldnn and torch._C._get_mkldnn_enabled()
+    return (
+        is_plain(weight)
+        and weight.device.type == "cpu"
+        and weight.dtype in PACKED_TYPES
+        and without_gradients
+        and has_kernel
+        and not torch.compiler.is_compiling()
+    )
+
+
+def for_steps(*layers: nn.Linear | Int8Linear, rows: int) -> nn.Module:
+    """Return what computes these layers over one input, joined, in the way that is fastest.
+
+    Args:
+        layers: One, or several with biases.
+        rows: Rows of the input, or the most of them.
+    """
+    eights = [layer for layer in layers if isinstance(layer, Int8Linear)]
+    plain = [layer for layer in layers if isinstance(layer, nn.Linear)]
+    if len(eights) == len(layers):
+        return eights[0] if len(eights) == 1 else joined_int8(eights)
+    if eights or (len(layers) > 1 and not all(is_plain(layer.weight) for layer in plain)):
+        return SeparateLinears(layers)
+    if not all(can_pack(layer.weight) for layer in plain):
+        return plain[0] if len(plain) == 1 else JoinedLinear(plain)
+    if not reads_alone(rows) or plain[0].weight.dtype is not torch.float32:
+        return PackedLinear(plain)
+    outputs, inputs = sum(layer.out_features for layer in plain), plain[0].in_features
+    if outputs * inputs < SMALL:
+        return plain[0] if len(plain) == 1 else JoinedLinear(plain)
+    return JoinedLinear(plain, by_columns=outputs >= inputs)
+
+
+def reads_alone(rows: int) -> bool:
+    """Return whether one thread reads weights for one row, which MKL does best, else oneDNN."""
+    return rows == 1 and torch.get_num_threads() == 1
+
+
+def settle(modules: Iterable[nn.Module]) -> None:
+    """Put the joined weights inside modules one after the other into huge pages.
+
+    Args:
+        modules: As steps run them, made by `for_steps` while `can_pack` said yes.
+    """
+    joined = [
+        each for module in modules for each in module.modules() if isinstance(each, JoinedLinear)
+    ]
+    places = in_huge_pages([each.weight for each in joined])
+    for each, weight in zip(joined, places, strict=True):
+        each.move_weight(weight)
+
+
+def with_children(module: AnyModule, **children: nn.Module | None) -> AnyModule:
+    """Return a view of a module with some children replaced; all else is shared with it."""
+    view = copy.copy(module)
+    vars(view)["_modules"] = {**module._modules, **children}
+    return view
+
+
+def linears_for_steps(module: AnyModule, *, rows: int) -> AnyModule:
+    """Return a view of a module whose linear children are laid out for steps of so many rows."""
+    found = {
+        name: for_steps(child, rows=rows)
+        for name, child in module.named_children()
+        if isinstance(child, nn.Linear) and type(child) in (nn.Linear, Linear)
+    }
+    return with_children(module, **found)

@@ -1,0 +1,109 @@
+"""Linear layers with 8-bit weights, against their definition in float64."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import example, given
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from kokoro_core.nn.int8 import Int8Linear, round_to_int8
+from kokoro_core.nn.joined import SeparateLinears
+from kokoro_core.nn.linear import Linear
+from kokoro_core.nn.steps import for_steps, linears_for_steps
+
+
+def exact(layer: Int8Linear, x: Tensor) -> Tensor:
+    """Return input times 8-bit weights times scale, plus bias, in float64."""
+    weight = layer.quantised.double() * layer.scale.double().unsqueeze(1)
+    result = x.double() @ weight.t()
+    return result if layer.bias is None else result + layer.bias.double()
+
+
+@given(
+    rows=st.integers(1, 9),
+    inputs=st.integers(1, 4).map(lambda each: 64 * each),
+    outputs=st.integers(1, 70),
+    bias=st.booleans(),
+)
+@example(rows=1, inputs=64, outputs=1, bias=True)
+@example(rows=5, inputs=128, outputs=33, bias=False)
+@torch.no_grad()
+def test_it_computes_what_its_weights_say(rows: int, inputs: int, outputs: int, bias: bool) -> None:
+    layer = Int8Linear.of(nn.Linear(inputs, outputs, bias=bias))
+    x = torch.randn(rows, inputs).bfloat16()
+    found, expected = layer(x), exact(layer, x)
+    assert found.dtype is torch.bfloat16
+    torch.testing.assert_close(found.double(), expected, atol=0.02, rtol=0.01)
+
+
+@given(size=st.sampled_from([1e-30, 1e-3, 1.0, 1e4]), seed=st.integers(0, 99))
+@torch.no_grad()
+def test_a_weight_is_off_by_half_a_step_of_its_outputs_scale(size: float, seed: int) -> None:
+    layer = nn.Linear(64, 8)
+    layer.weight.copy_(size * torch.randn(8, 64, generator=torch.Generator().manual_seed(seed)))
+    rounded = Int8Linear.of(layer)
+    steps = layer.weight.double() / rounded.scale.double().unsqueeze(1)
+    assert (steps - rounded.quantised).abs().max() <= 0.5 + 1e-6
+    assert (rounded.quantised.abs().amax(1) >= 126).all()
+
+
+@torch.no_grad()
+def test_an_output_without_weights_stays_at_its_bias() -> None:
+    layer = nn.Linear(64, 2)
+    layer.weight[0] = 0
+    layer.bias.copy_(torch.tensor([0.5, 0.0]))
+    x = torch.randn(3, 64).bfloat16()
+    assert (Int8Linear.of(layer)(x)[:, 0] == 0.5).all()
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 64), (2, 3, 64), (64,)], ids=str)
+@torch.no_grad()
+def test_any_leading_dimensions_and_other_types_do(shape: tuple[int, ...]) -> None:
+    layer = Int8Linear.of(nn.Linear(64, 5))
+    x = torch.randn(shape)
+    found = layer(x.bfloat16())
+    assert found.shape == (*shape[:-1], 5)
+    torch.testing.assert_close(found.float(), layer(x), atol=0.05, rtol=0.02)
+
+
+def test_a_width_that_the_kernel_cannot_read_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"`Int8Linear` needs inputs whose width .* of 64, not 72"):
+        Int8Linear.of(nn.Linear(72, 8))
+
+
+class Own(nn.Linear):
+    """A layer with a way of its own."""
+
+
+def test_only_large_plain_layers_are_rounded() -> None:
+    block = nn.ModuleDict(
+        {
+            "large": nn.Linear(256, 256),
+            "ours": Linear(256, 512),
+            "small": nn.Linear(64, 80),
+            "odd": nn.Linear(300, 300),
+            "own": Own(256, 256),
+        }
+    )
+    block["inner"] = nn.Sequential(nn.ReLU(), nn.Linear(256, 256))
+    round_to_int8(block)
+    rounded = {name for name, each in block.named_modules() if isinstance(each, Int8Linear)}
+    assert rounded == {"large", "ours", "inner.1"}
+
+
+@torch.no_grad()
+def test_for_steps_layers_over_one_input_become_one() -> None:
+    layers = [nn.Linear(64, width) for width in (16, 40)]
+    one, two = (Int8Linear.of(each) for each in layers)
+    x = torch.randn(2, 1, 64).bfloat16()
+    joined = for_steps(one, two, rows=1)
+    assert isinstance(joined, Int8Linear)
+    assert torch.equal(joined(x), torch.cat([one(x), two(x)], -1))
+    assert for_steps(one, rows=1) is one
+    mixed = for_steps(one, layers[1].bfloat16(), rows=1)
+    assert isinstance(mixed, SeparateLinears)
+    assert mixed(x).shape == (2, 1, 56)
+    block = nn.Sequential(one, nn.ReLU())
+    assert linears_for_steps(block, rows=1)[0] is one
