@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self, final
 
@@ -20,38 +19,12 @@ from kokoro_core.info import model_info
 from kokoro_core.inputs import phoneme_padding_mask, training_batch
 from kokoro_core.losses import training_losses, weigh
 from kokoro_core.model import AcousticModel
-from kokoro_core.noise import RowNoise
-from kokoro_core.pytree import register_pytree
+from kokoro_core.model_output import ModelOutput
+from kokoro_core.noise import row_noise
 from kokoro_core.spec.load import Source, load_spec
 from kokoro_core.spec.model_spec import ModelSpec
+from kokoro_core.spec.seed_call import seed_ends, seed_settings
 from registry import Plugins, installed_plugins
-
-
-@register_pytree
-@dataclass(frozen=True)
-class ModelOutput:
-    """What a training step returns; iterating it yields the seed's three.
-
-    Attributes:
-        mel: (B, T, M), refined if there is a postnet.
-        duration_pred: (B, N) natural log of (frames + 1), or None.
-        stop_logits: (B, T), or None for a decoder without a stop head.
-        mel_coarse: (B, T, M), the decoder's own, or None without a postnet.
-        mel_padding_mask: (B, T) bool, True = padding.
-        loss: The weighted sum of `losses`.
-        losses: Each term by name, not weighted.
-    """
-
-    mel: Tensor
-    duration_pred: Tensor | None
-    stop_logits: Tensor | None
-    mel_coarse: Tensor | None
-    mel_padding_mask: Tensor
-    loss: Tensor
-    losses: dict[str, Tensor] = field(default_factory=dict)
-
-    def __iter__(self) -> Iterator[Tensor | None]:
-        return iter((self.mel, self.duration_pred, self.stop_logits))
 
 
 @final
@@ -99,32 +72,18 @@ class KokoroModel(nn.Module):
         checkpoint_segments: int = 4,
     ) -> None:
         super().__init__()
-        stacks = {
-            "encoder": (n_encoder_layers, encoder_ff_dim),
-            "decoder": (n_decoder_layers, decoder_ff_dim),
-        }
-        overrides: dict[str, Any] = {
-            "vocab_size": vocab_size,
-            "mel_dim": mel_dim,
-            "hidden_dim": hidden_dim,
-            "duration_predictor.dropout": dropout,
-            "gradient_checkpointing": (
-                {"segments": checkpoint_segments} if gradient_checkpointing else None
-            ),
-        }
-        for stack, (layers, ff_dim) in stacks.items():
-            overrides[f"{stack}.num_layers"] = layers
-            overrides[f"{stack}.num_heads"] = n_heads
-            overrides[f"{stack}.ff_dim"] = ff_dim
-            overrides[f"{stack}.dropout"] = dropout
-            overrides[f"{stack}.positional_encoding.max_len"] = max_len
         plugins = installed_plugins()
-        usual = load_spec("default", plugins=plugins)
-        if mel_dim != usual.mel_dim:
-            overrides |= {"audio": None, "vocoder": None}
-        if vocab_size != usual.vocab_size:
-            overrides["frontend"] = None
-        spec = load_spec("default", overrides=overrides, plugins=plugins)
+        settings = seed_settings(
+            hidden_dim=hidden_dim,
+            layers={"encoder": n_encoder_layers, "decoder": n_decoder_layers},
+            ff_dims={"encoder": encoder_ff_dim, "decoder": decoder_ff_dim},
+            num_heads=n_heads,
+            dropout=dropout,
+            max_len=max_len,
+            segments=checkpoint_segments if gradient_checkpointing else None,
+        )
+        ends = seed_ends(load_spec("default", plugins=plugins), vocab_size, mel_dim)
+        spec = load_spec("default", overrides={**settings, **ends}, plugins=plugins)
         self._adopt(spec, assemble(spec), plugins)
 
     def _adopt(self, spec: ModelSpec, acoustic: AcousticModel, plugins: Plugins) -> None:
@@ -477,21 +436,10 @@ class KokoroModel(nn.Module):
             mask,
             options,
             durations=durations,
-            noise=_row_noise(seed, rows),
+            noise=row_noise(seed, rows),
             extras=extras,
         )
 
     def get_model_info(self) -> dict[str, Any]:
         """Return parameters and bytes, in total and for each slot, and the origin of each part."""
         return model_info(self.acoustic, self.spec, self.plugins)
-
-
-def _row_noise(seed: int | Sequence[int] | None, rows: int) -> RowNoise | None:
-    if seed is None:
-        return None
-    seeds = [seed] * rows if isinstance(seed, int) else list(seed)
-    if len(seeds) != rows:
-        raise ValueError(
-            f"`seed` must be a number or one for each of {rows} rows, not {len(seeds)}."
-        )
-    return RowNoise(seeds)

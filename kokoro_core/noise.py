@@ -51,3 +51,19 @@ class RowNoise:
             for _ in range(blocks)
         ]
         return torch.cat(drawn) if drawn else torch.zeros(0, channels, dtype=torch.float64)
+
+
+def row_noise(seed: int | Sequence[int] | None, rows: int) -> RowNoise | None:
+    """Return the noise of a seed for every row or of one a row; None: without a seed.
+
+    Raises:
+        ValueError: There are more or fewer seeds than rows.
+    """
+    if seed is None:
+        return None
+    seeds = [seed] * rows if isinstance(seed, int) else list(seed)
+    if len(seeds) != rows:
+        raise ValueError(
+            f"`seed` must be a number or one for each of {rows} rows, not {len(seeds)}."
+        )
+    return RowNoise(seeds)

@@ -11,7 +11,8 @@ from lightning import LightningModule
 from torch import Tensor
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
-from kokoro_core.api import KokoroModel, ModelOutput
+from kokoro_core.api import KokoroModel
+from kokoro_core.model_output import ModelOutput
 from kokoro_plugins.training.bad_steps import WEIGHT_ADVICE, BadStep, first_bad_tensor
 from kokoro_plugins.training.data import Batch
 from kokoro_plugins.training.figures import StepFigures, StepFiguresCollector

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from kokoro_core.api import KokoroModel, ModelOutput
+from kokoro_core.api import KokoroModel
 from kokoro_core.contracts import AutoregressiveDecoder
 from kokoro_core.masks import padding_mask_from_lengths
+from kokoro_core.model_output import ModelOutput
 from kokoro_core.testing.batches import RaggedBatch
 from kokoro_core.testing.cases import BATCHES, ONE_BATCH
 from kokoro_core.testing.check import check
