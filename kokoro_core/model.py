@@ -128,10 +128,6 @@ class AcousticModel(nn.Module):
         """
         available = self.side_inputs(extras, len(phoneme_indices))
         hidden = self.encode(phoneme_indices, padding_mask, available)
-        spoken = DurationOutput(None)
-        if self.duration_predictor is not None:
-            wanted = self.pick("duration_predictor", available)
-            spoken = self.duration_predictor(hidden, padding_mask, durations, **wanted)
         memory = self.remember(hidden, durations, padding_mask, mel_specs.shape[1], available)
         available["plan"] = memory.plan
         output: DecoderOutput = self.decoder(
@@ -141,6 +137,12 @@ class AcousticModel(nn.Module):
             mel_padding_mask,
             **self.pick("decoder", available),
         )
+        # After the decoder, so that on the way back it comes before it, and what it keeps is gone
+        # when the decoder holds most.
+        spoken = DurationOutput(None)
+        if self.duration_predictor is not None:
+            wanted = self.pick("duration_predictor", available)
+            spoken = self.duration_predictor(hidden, padding_mask, durations, **wanted)
         return Prediction(
             mel=self.refine(output.mel, mel_padding_mask, available),
             mel_coarse=None if self.postnet is None else output.mel,

@@ -41,7 +41,7 @@ class FeedForward(nn.Sequential):
         Shape:
             x: (..., H). Returns: (..., H).
         """
-        first, last = self[0], self[-1]
+        first, last = self[0], cast("Linear", self[-1])
         between = cast("ReluDropout", self[1])
         # (..., H) -> (rows, ff): no view, so that it may be changed in place
         wide = first(x.reshape(-1, x.shape[-1]))
@@ -50,13 +50,18 @@ class FeedForward(nn.Sequential):
             result: Tensor = last(between(wide))
             return result.view(x.shape)
         result = _ReluDropoutLinear.apply(  # type: ignore[no-untyped-call]
-            wide, last.weight, last.bias, p
+            wide, last.weight.detach(), last.bias.detach(), p
+        )
+        result = _LearnLinear.apply(  # type: ignore[no-untyped-call]
+            result, wide.detach(), last.weight, last.bias
         )
         # (rows, H) -> (..., H)
         return result.view(x.shape)
 
 
 class _ReluDropoutLinear(torch.autograd.Function):
+    """The block from the wide layer on, as the wide layer's gradient sees it."""
+
     @staticmethod
     def forward(ctx: Any, wide: Tensor, weight: Tensor, bias: Tensor, p: float) -> Tensor:
         # Nobody else has this tensor, and the layer that made it needs it no more.
@@ -68,17 +73,32 @@ class _ReluDropoutLinear(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None]:
         wide, weight = ctx.saved_tensors
-        for_wide, for_weight, for_bias, _ = ctx.needs_input_grad
-        # (..., H) -> (rows, H)
-        rows = grad.reshape(-1, grad.shape[-1])
-        to_weight = to_wide = None
-        if for_weight:
-            to_weight = (rows.t() @ wide.reshape(-1, wide.shape[-1])).to(weight.dtype)
-        if for_wide:
-            to_wide = product(grad, weight.to(grad.dtype).t())
-            # What was dropped is 0 like what was below 0, so one comparison finds both.
-            torch.ops.aten.threshold_backward(to_wide, wide, 0, grad_input=to_wide)
-            to_wide *= ctx.scale
-        return to_wide, to_weight, rows.sum(0).to(weight.dtype) if for_bias else None, None
+        to_wide = product(grad, weight.to(grad.dtype).t())
+        # What was dropped is 0 like what was below 0, so one comparison finds both.
+        torch.ops.aten.threshold_backward(to_wide, wide, 0, grad_input=to_wide)
+        to_wide *= ctx.scale
+        return to_wide, None, None, None
+
+
+class _LearnLinear(torch.autograd.Function):
+    """Gives the result of a linear layer on, and on the way back the gradients of its weights.
+
+    It is a function of its own so that they are added up, and gone, before the gradient of the
+    layer's input is made, which is as large as the input.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, result: Tensor, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        ctx.dtype = weight.dtype
+        return result.view_as(result)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        (x,) = ctx.saved_tensors
+        _, _, for_weight, for_bias = ctx.needs_input_grad
+        to_weight = (grad.t() @ x).to(ctx.dtype) if for_weight else None
+        return grad, None, to_weight, grad.sum(0).to(ctx.dtype) if for_bias else None

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from kokoro_core.activations import LiveBytes
 from kokoro_core.nn.dropout import KeepMasks, draw_seed
 from kokoro_core.nn.feed_forward import FeedForward
 
@@ -90,6 +91,30 @@ def test_the_wide_layer_is_kept_once(device: str) -> None:
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         block(torch.randn(7, 6, device=device, requires_grad=True))
     assert sum(each.shape[-1] == 64 and each.shape[0] == 7 for each in kept.values()) == 1
+
+
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+def test_the_gradients_of_its_weights_are_gone_before_that_of_the_wide_layer(device: str) -> None:
+    rows, hidden, ff = 64, 32, 128
+    block = FeedForward(hidden_dim=hidden, ff_dim=ff, dropout=0.5).to(device)
+    for each in block.parameters():
+        each.grad = torch.zeros_like(each)
+    x = torch.randn(rows, hidden, device=device, requires_grad=True)
+    grad = torch.randn(rows, hidden, device=device)
+    with LiveBytes() as live:
+        block(x).backward(grad)
+    wide, narrow, weight = 4 * rows * ff, 4 * rows * hidden, 4 * hidden * ff
+    # the wide layer, its gradient and the result, but no gradient of a weight
+    assert live.peak < 2 * wide + narrow + weight / 2
+
+
+def test_the_way_back_can_be_taken_twice() -> None:
+    block = FeedForward(hidden_dim=6, ff_dim=10, dropout=0.5)
+    result = block(torch.randn(5, 6, requires_grad=True)).sum()
+    once = torch.autograd.grad(result, list(block.parameters()), retain_graph=True)
+    twice = torch.autograd.grad(result, list(block.parameters()))
+    for one, other in zip(once, twice, strict=True):
+        assert torch.equal(one, other)
 
 
 def test_checkpoints_know_its_layers_by_the_names_of_a_chain_of_four() -> None:
