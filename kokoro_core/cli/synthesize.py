@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,6 +20,15 @@ if TYPE_CHECKING:
     from kokoro_core.api import KokoroModel
 
 
+class Precision(StrEnum):
+    """What the decoder is in while it speaks; named as torch names them."""
+
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+    FLOAT16 = "float16"
+    INT8 = "int8"
+
+
 def synthesize(
     ctx: typer.Context,
     checkpoint: Annotated[Path, typer.Argument(help="A checkpoint with its spec inside.")],
@@ -31,6 +41,12 @@ def synthesize(
     seed: Annotated[int | None, typer.Option(help="Seed of models that draw numbers.")] = None,
     max_mel_len: Annotated[int, typer.Option(min=1, help="Stop after this many frames.")] = 1000,
     device: Annotated[str, typer.Option(help="cpu, cuda or mps.")] = "cpu",
+    dtype: Annotated[
+        Precision | None,
+        typer.Option(
+            help="Precision of the decoder, if not the model's; fewer bits are faster."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Speak a text with a trained model and write a 16-bit wav."""
@@ -40,7 +56,8 @@ def synthesize(
 
     check_device(device)
     model = KokoroModel.load(checkpoint, device=device, plugins=session_of(ctx).plugins)
-    spoken = speak(model, words, speed=speed, seed=seed, max_mel_len=max_mel_len)
+    options = {"speed": speed, "seed": seed, "max_mel_len": max_mel_len}
+    spoken = speak(model, words, dtype=dtype, **options)
     write_wav(out, spoken.samples, spoken.sample_rate)
     if as_json:
         print_json({"file": str(out), **spoken.report()})
@@ -128,9 +145,15 @@ class Spoken:
 
 
 def speak(
-    model: KokoroModel, text: str, *, speed: float, seed: int | None, max_mel_len: int
+    model: KokoroModel, text: str, *, dtype: Precision | None = None, **options: Any
 ) -> Spoken:
     """Turn a text into sound with the frontend and the vocoder of the model's spec.
+
+    Args:
+        model: Who speaks.
+        text: What is said.
+        dtype: The precision of the decoder; None: the model's.
+        **options: As `KokoroModel.generate` takes them.
 
     Raises:
         ValueError: The spec has no frontend, no vocoder or no audio section.
@@ -149,7 +172,8 @@ def speak(
     vocoder.check_audio(spec.audio)
     phonemes = torch.tensor([indices], device=next(model.parameters()).device)
     started = time.perf_counter()
-    result = model.generate(phonemes, speed=speed, max_mel_len=max_mel_len, seed=seed)
+    precision = None if dtype is None else getattr(torch, dtype)
+    result = model.generate(phonemes, dtype=precision, **options)
     mel = result.mel.float() * spec.audio.std + spec.audio.mean
     samples = vocoder.decode(mel.cpu(), result.lengths.cpu())[0]
     seconds = time.perf_counter() - started

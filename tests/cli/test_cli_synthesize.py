@@ -14,7 +14,7 @@ import torch
 
 from kokoro_core.api import KokoroModel
 from kokoro_core.cli.app import main
-from kokoro_core.cli.synthesize import write_wav
+from kokoro_core.cli.synthesize import Precision, write_wav
 
 TINY = {
     "hidden_dim": 16,
@@ -72,6 +72,31 @@ def test_the_text_comes_from_a_file_or_the_standard_input_and_the_limit_holds(
     assert "(2 frames)" in capsys.readouterr().out
     monkeypatch.setattr("sys.stdin", io.StringIO("Another one."))
     assert status_of("synthesize", checkpoint, "-", *options) == 0
+
+
+@pytest.mark.parametrize("dtype", [None, *Precision])
+def test_the_decoder_speaks_in_the_precision_that_is_asked_for(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dtype: Precision | None
+) -> None:
+    asked: list[Any] = []
+    generate = KokoroModel.generate
+
+    def watched(self: KokoroModel, *args: Any, **options: Any) -> Any:
+        asked.append(options["dtype"])
+        return generate(self, *args, **options)
+
+    monkeypatch.setattr(KokoroModel, "generate", watched)
+    option = () if dtype is None else ("--dtype", dtype)
+    out = tmp_path / "x.wav"
+    assert status_of("synthesize", checkpoint, "Hi.", "--out", out, *option) == 0
+    types = {
+        "float32": torch.float32,
+        "bfloat16": torch.bfloat16,
+        "float16": torch.float16,
+        "int8": torch.int8,
+    }
+    assert asked == [None if dtype is None else types[dtype]]
+    assert out.stat().st_size > 44
 
 
 @pytest.mark.parametrize(
