@@ -10,7 +10,6 @@ that no query may see, past a row's end or to the right of a causal block, cost 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,13 +17,11 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from kokoro_core.masks import add_bias, causal_mask
+from kokoro_core.nn.blocks import Plan, Room
 from kokoro_core.nn.dropout import KeepMasks, draw_seed, draws_here
 
-CACHE = 1 << 20
-"""Weights of a block, at most: 4 MB in float32, which the cores' second-level caches hold."""
-CAUSAL_QUERIES = 192
-"""Queries of a causal block, at most: the smaller, the fewer keys to its right are computed."""
+CACHE = 1 << 21
+"""Bytes of a block of weights, at most: several such blocks fit a processor's caches."""
 
 
 def blocks_serve(queries: Tensor, keys: Tensor, mask: Tensor | None, dropout: float) -> bool:
@@ -64,93 +61,14 @@ def attend_in_blocks(
     return result
 
 
-@dataclass(frozen=True)
-class _Block:
-    """Queries and heads of one row, and how many keys, from the first, they may see."""
+def _as_projected(x: Tensor, width: int) -> Tensor:
+    """Return room for as many vectors, in memory (B, T, heads, width) as a projection has them.
 
-    row: int
-    heads: slice
-    queries: slice
-    num_keys: int
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """The blocks of a call, and what is added to their scores.
-
-    Attributes:
-        shape: (B, heads, Tq, Tk).
-        ends: Keys of each row, from the first, that a query may see.
-        bias: Broadcast to `shape`, or None where `ends` and causality say it all.
-        is_causal: No query may see a later key.
+    Shape:
+        x: (B, heads, T, H/heads). Returns: (B, heads, T, width).
     """
-
-    shape: tuple[int, int, int, int]
-    ends: list[int]
-    bias: Tensor | None
-    is_causal: bool
-
-    @classmethod
-    def of(cls, queries: Tensor, keys: Tensor, mask: Tensor | None, is_causal: bool) -> _Plan:
-        """Find out which keys can be left out."""
-        rows, heads, num_queries, _ = queries.shape
-        num_keys = keys.shape[2]
-        ends = _ends(mask, rows, num_keys)
-        if ends is not None:
-            mask = None
-        bias = mask if mask is None else add_bias(mask, queries.new_zeros(()))
-        shape = (rows, heads, num_queries, num_keys)
-        return cls(
-            shape=shape,
-            ends=ends or [num_keys] * rows,
-            bias=None if bias is None else bias.expand(shape),
-            is_causal=is_causal,
-        )
-
-    def __iter__(self) -> Iterator[_Block]:
-        rows, heads, num_queries, num_keys = self.shape
-        most = CACHE // (2 * max(num_keys, 1)) or 1
-        pieces = -(-num_queries // (min(most, CAUSAL_QUERIES) if self.is_causal else most))
-        for row in range(rows):
-            for piece in range(pieces):
-                first, last = (num_queries * each // pieces for each in (piece, piece + 1))
-                end = min(self.ends[row], last) if self.is_causal else self.ends[row]
-                groups = -(-heads // max(1, CACHE // max((last - first) * end, 1)))
-                for group in range(groups):
-                    cut = slice(heads * group // groups, heads * (group + 1) // groups)
-                    yield _Block(row, cut, slice(first, last), end)
-
-    def weights(self, block: _Block, queries: Tensor, keys: Tensor) -> Tensor:
-        """Return the attention weights of a block; `queries` are scaled already.
-
-        Shape:
-            Returns: (heads, queries, keys) of the block.
-        """
-        scores = torch.bmm(
-            queries[block.row, block.heads, block.queries],
-            keys[block.row, block.heads, : block.num_keys].transpose(1, 2),
-        )
-        if self.bias is not None:
-            scores += self.bias[block.row, block.heads, block.queries, : block.num_keys]
-        if self.is_causal:
-            first = min(block.queries.start, block.num_keys)
-            at = torch.arange(block.queries.start, block.queries.stop)
-            seen = causal_mask(at, torch.arange(first, block.num_keys))
-            scores[:, :, first:] += torch.where(seen, 0.0, -torch.inf).to(scores.dtype)
-        return scores.softmax(-1)
-
-
-def _ends(mask: Tensor | None, rows: int, num_keys: int) -> list[int] | None:
-    """Return each row's number of keys if a mask hides just those past it, else None."""
-    if mask is None or mask.dtype is not torch.bool or mask.shape[:3] != (rows, 1, 1):
-        return None
-    # (B, 1, 1, Tk) -> (B, Tk)
-    seen = mask[:, 0, 0]
-    ends = seen.sum(1)
-    if not torch.equal(seen, torch.arange(num_keys) < ends.unsqueeze(1)):
-        return None
-    found: list[int] = ends.tolist()
-    return found
+    rows, heads, length, _ = x.shape
+    return x.new_empty(rows, length, heads, width).transpose(1, 2)
 
 
 class _Blockwise(torch.autograd.Function):
@@ -166,44 +84,74 @@ class _Blockwise(torch.autograd.Function):
     ) -> Tensor:
         ctx.save_for_backward(queries, keys, values, mask)
         ctx.is_causal, ctx.dropout, ctx.seed = is_causal, dropout, draw_seed()
-        result = queries.new_empty(*queries.shape[:3], values.shape[3])
+        result = _as_projected(queries, values.shape[3])
         if result.is_meta:
             return result
-        masks = KeepMasks(ctx.seed, dropout)
-        scaled = queries / math.sqrt(queries.shape[-1])
-        plan = _Plan.of(queries, keys, mask, is_causal)
-        for block in plan:
-            weights = plan.weights(block, scaled, keys)
-            if dropout > 0:
-                weights *= masks.next(tuple(weights.shape), weights.dtype)
-            seen = values[block.row, block.heads, : block.num_keys]
-            torch.bmm(weights, seen, out=result[block.row, block.heads, block.queries])
+        masks, room = KeepMasks(ctx.seed, dropout), Room(queries)
+        plan = Plan.of(queries, keys, mask, is_causal, CACHE)
+        for row in range(len(queries)):
+            q = room.dense("queries", queries[row], 1 / math.sqrt(queries.shape[-1]))
+            k = room.dense("keys", keys[row], 1)
+            v = room.dense("values", values[row], masks.scale)
+            for block in plan.blocks(row):
+                weights = plan.weights(block, q, k, room.weights_of(block, "weights"))
+                if dropout > 0:
+                    kept = room.weights_of(block, "kept")
+                    weights *= masks.write(kept)
+                found = torch.bmm(weights, v[block.heads, : block.num_keys])
+                result[row, block.heads, block.queries] = found
         return result
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         queries, keys, values, mask = ctx.saved_tensors
-        to_queries, to_keys, to_values = (x.new_zeros(x.shape) for x in (queries, keys, values))
-        if grad.is_meta:
-            return to_queries, to_keys, to_values, None, None, None
-        masks = KeepMasks(ctx.seed, ctx.dropout)
-        scale = 1 / math.sqrt(queries.shape[-1])
-        scaled = queries * scale
-        plan = _Plan.of(queries, keys, mask, ctx.is_causal)
-        for block in plan:
-            asked = (block.row, block.heads, block.queries)
-            seen = (block.row, block.heads, slice(0, block.num_keys))
-            weights = dropped = plan.weights(block, scaled, keys)
-            to_weights = torch.bmm(grad[asked], values[seen].transpose(1, 2))
-            if ctx.dropout > 0:
-                kept = masks.next(tuple(weights.shape), weights.dtype)
-                dropped = weights * kept
+        results = tuple(_as_projected(x, x.shape[3]) for x in (queries, keys, values))
+        if not grad.is_meta:
+            plan = Plan.of(queries, keys, mask, ctx.is_causal, CACHE)
+            way_back = _WayBack(plan, KeepMasks(ctx.seed, ctx.dropout), Room(queries))
+            for row in range(len(queries)):
+                way_back.run(row, (queries, keys, values), grad, results)
+        return *results, None, None, None
+
+
+@dataclass(frozen=True)
+class _WayBack:
+    """The derivative of attention in blocks, row by row."""
+
+    plan: Plan
+    masks: KeepMasks
+    room: Room
+
+    def run(
+        self, row: int, inputs: tuple[Tensor, ...], grad: Tensor, results: tuple[Tensor, ...]
+    ) -> None:
+        """Write the gradients of a row's queries, keys and values.
+
+        Shape:
+            inputs, results: queries, keys and values, each (B, heads, T, H/heads).
+        """
+        room, scale = self.room, 1 / math.sqrt(inputs[0].shape[-1])
+        q = room.dense("queries", inputs[0][row], scale)
+        k, v = (room.dense(name, x[row], 1) for name, x in zip("kv", inputs[1:], strict=True))
+        given = room.dense("grad", grad[row], self.masks.scale)
+        to_queries, to_k, to_v = (x[row] for x in results)
+        to_keys = room.take("to keys", tuple(k.shape)).zero_()
+        to_values = room.take("to values", tuple(v.shape)).zero_()
+        for block in self.plan.blocks(row):
+            asked, seen = (block.heads, block.queries), (block.heads, slice(0, block.num_keys))
+            weights = dropped = self.plan.weights(block, q, k, room.weights_of(block, "weights"))
+            to_weights = room.weights_of(block, "to weights")
+            torch.bmm(given[asked], v[seen].transpose(1, 2), out=to_weights)
+            if self.masks.p > 0:
+                kept = self.masks.write(room.weights_of(block, "kept"))
                 to_weights *= kept
-            to_values[seen].baddbmm_(dropped.transpose(1, 2), grad[asked])
-            to_scores = torch.ops.aten._softmax_backward_data(
-                to_weights, weights, -1, weights.dtype
+                dropped = kept.mul_(weights)
+            to_values[seen].baddbmm_(dropped.transpose(1, 2), given[asked])
+            to_scores = torch.ops.aten._softmax_backward_data.out(
+                to_weights, weights, -1, weights.dtype, grad_input=to_weights
             )
-            torch.bmm(to_scores, keys[seen], out=to_queries[asked])
-            to_keys[seen].baddbmm_(to_scores.transpose(1, 2), scaled[asked])
-        return to_queries.mul_(scale), to_keys, to_values, None, None, None
+            torch.mul(torch.bmm(to_scores, k[seen]), scale, out=to_queries[asked])
+            to_keys[seen].baddbmm_(to_scores.transpose(1, 2), q[asked])
+        to_k.copy_(to_keys)
+        to_v.copy_(to_values)

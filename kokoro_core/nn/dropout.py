@@ -7,7 +7,6 @@ torch's generator, so `torch.manual_seed` and recomputed segments repeat it.
 
 from __future__ import annotations
 
-import math
 from typing import Any, final
 
 import numpy as np
@@ -32,17 +31,25 @@ class KeepMasks:
     """
 
     def __init__(self, seed: int, p: float) -> None:
+        self.p = p
+        self.scale = scale_of_kept(p)
         self._bits = np.random.SFC64(seed)
         self._dropped = round(p * PARTS)
-        self._scale = scale_of_kept(p)
 
     def next(self, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
         """Return 0 where a place is dropped and elsewhere what keeps the mean as it was."""
-        num = math.prod(shape)
+        return self.write(torch.empty(shape, dtype=dtype)).mul_(self.scale)
+
+    def write(self, into: Tensor) -> Tensor:
+        """Write 0 where a place is dropped and 1 elsewhere, which `scale` is still to multiply.
+
+        Shape:
+            into: any. Returns: into.
+        """
+        num = into.numel()
         words: np.ndarray[Any, Any] = self._bits.random_raw(-(-num // 4))
         kept = words.view(np.uint16)[:num] >= self._dropped
-        mask = torch.from_numpy(kept.view(np.uint8)).to(dtype)
-        return mask.mul_(self._scale).view(shape)
+        return into.copy_(torch.from_numpy(kept.view(np.uint8)).view(into.shape))
 
 
 def scale_of_kept(p: float) -> float:

@@ -13,17 +13,17 @@ from torch.utils._pytree import tree_leaves
 
 from kokoro_core.api import KokoroModel
 from kokoro_core.masks import attend_mask, padding_mask_from_lengths
-from kokoro_core.nn import blockwise
+from kokoro_core.nn import blocks, blockwise
 from kokoro_core.nn.blockwise import attend_in_blocks, blocks_serve
 from kokoro_core.spec.load import load_spec
 
 ROWS, HEADS, QUERIES, KEYS, DIM = 3, 4, 9, 11, 6
 
 
-@pytest.fixture(params=[1 << 20, 60, 1], ids=["one block", "small blocks", "a query a block"])
+@pytest.fixture(params=[1 << 23, 480, 8], ids=["one block", "small blocks", "a query a block"])
 def _sizes_of_blocks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(blockwise, "CACHE", request.param)
-    monkeypatch.setattr(blockwise, "CAUSAL_QUERIES", 4)
+    monkeypatch.setattr(blocks, "CAUSAL_QUERIES", 4)
 
 
 def heads(length: int, seed: int) -> Tensor:
@@ -149,7 +149,7 @@ class Largest(TorchDispatchMode):
 def test_a_training_step_has_no_tensor_of_all_weights(
     name: str, half: bool, dropout: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(blockwise, "CACHE", 4096)
+    monkeypatch.setattr(blockwise, "CACHE", 16384)
     rows, frames, width = 2, 144, 16
     sizes = {"hidden_dim": width, "gradient_checkpointing": None}
     for stack in ("encoder", "decoder"):
@@ -168,3 +168,10 @@ def test_a_training_step_has_no_tensor_of_all_weights(
         output.loss.backward()
     all_weights = rows * 4 * frames * frames * (2 if half else 4)
     assert 4 * rows * frames * 80 <= largest.num < all_weights / 3
+
+
+def test_results_and_gradients_lie_in_memory_as_a_projection_has_them() -> None:
+    inputs = [heads(QUERIES, 1), heads(KEYS, 2), heads(KEYS, 3)]
+    found = attend_in_blocks(*inputs, MASKS["padding"], dropout=0.1)
+    for each in (found, *torch.autograd.grad(found.sum(), inputs)):
+        assert each.transpose(1, 2).is_contiguous()  # (B, T, heads, H/heads): joined without a copy

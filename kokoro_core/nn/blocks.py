@@ -1,0 +1,143 @@
+"""How attention in blocks is cut: which queries, heads and keys at a time, and in which memory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from kokoro_core.masks import add_bias, causal_mask
+
+CAUSAL_QUERIES = 112
+"""Queries of a causal block, at most: the smaller, the fewer keys to its right are computed."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """Queries and heads of one row, and how many keys, from the first, they may see."""
+
+    row: int
+    heads: slice
+    queries: slice
+    num_keys: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The blocks of a call, and what is added to their scores.
+
+    Attributes:
+        shape: (B, heads, Tq, Tk).
+        ends: Keys of each row, from the first, that a query may see.
+        most: Weights of a block, at most.
+        bias: Broadcast to `shape`, or None where `ends` and causality say it all.
+        hidden: Added to the last square of a causal block, or None: every query may see every key.
+    """
+
+    shape: tuple[int, int, int, int]
+    ends: list[int]
+    most: int
+    bias: Tensor | None
+    hidden: Tensor | None
+
+    @classmethod
+    def of(
+        cls, queries: Tensor, keys: Tensor, mask: Tensor | None, is_causal: bool, cache: int
+    ) -> Plan:
+        """Find out which keys can be left out; a block has weights of `cache` bytes, at most."""
+        rows, heads, num_queries, _ = queries.shape
+        num_keys = keys.shape[2]
+        ends = _ends(mask, rows, num_keys)
+        if ends is not None:
+            mask = None
+        bias = mask if mask is None else add_bias(mask, queries.new_zeros(()))
+        shape = (rows, heads, num_queries, num_keys)
+        return cls(
+            shape=shape,
+            ends=ends or [num_keys] * rows,
+            most=max(1, cache // queries.element_size()),
+            bias=None if bias is None else bias.expand(shape),
+            hidden=_hidden(queries) if is_causal else None,
+        )
+
+    def blocks(self, row: int) -> Iterator[Block]:
+        """Cut a row into blocks."""
+        _, heads, num_queries, num_keys = self.shape
+        most = self.most // (2 * max(num_keys, 1)) or 1
+        causal = self.hidden is not None
+        pieces = -(-num_queries // (min(most, CAUSAL_QUERIES) if causal else most))
+        for piece in range(pieces):
+            first, last = (num_queries * each // pieces for each in (piece, piece + 1))
+            end = min(self.ends[row], last) if causal else self.ends[row]
+            groups = -(-heads // max(1, self.most // max((last - first) * end, 1)))
+            for group in range(groups):
+                cut = slice(heads * group // groups, heads * (group + 1) // groups)
+                yield Block(row, cut, slice(first, last), end)
+
+    def weights(self, block: Block, queries: Tensor, keys: Tensor, into: Tensor) -> Tensor:
+        """Write the attention weights of a block; `queries` are scaled already.
+
+        Shape:
+            queries: (heads, Tq, H/heads). keys: (heads, Tk, H/heads).
+            into: (heads, queries, keys) of the block. Returns: into.
+        """
+        seen = keys[block.heads, : block.num_keys]
+        torch.bmm(queries[block.heads, block.queries], seen.transpose(1, 2), out=into)
+        if self.bias is not None:
+            into += self.bias[block.row, block.heads, block.queries, : block.num_keys]
+        if self.hidden is not None and block.queries.start < block.num_keys:
+            square = into[:, :, block.queries.start :]
+            square += self.hidden[: square.shape[1], : square.shape[2]]
+        return torch._softmax(into, -1, False, out=into)
+
+
+def _hidden(like: Tensor) -> Tensor:
+    """Return -inf where a key comes after a query and 0 elsewhere, for the first few of both."""
+    positions = torch.arange(CAUSAL_QUERIES)
+    seen = causal_mask(positions, positions)
+    return torch.where(seen, 0.0, -torch.inf).to(like.dtype)
+
+
+def _ends(mask: Tensor | None, rows: int, num_keys: int) -> list[int] | None:
+    """Return each row's number of keys if a mask hides just those past it, else None."""
+    if mask is None or mask.dtype is not torch.bool or mask.shape[:3] != (rows, 1, 1):
+        return None
+    # (B, 1, 1, Tk) -> (B, Tk)
+    seen = mask[:, 0, 0]
+    ends = seen.sum(1)
+    if not torch.equal(seen, torch.arange(num_keys) < ends.unsqueeze(1)):
+        return None
+    found: list[int] = ends.tolist()
+    return found
+
+
+class Room:
+    """Memory that each block of a call uses again, so that it stays in the processor's cache."""
+
+    def __init__(self, like: Tensor) -> None:
+        self._like = like
+        self._held: dict[str, Tensor] = {}
+
+    def take(self, name: str, shape: tuple[int, ...]) -> Tensor:
+        """Return memory for a tensor of this shape; what it held under this name is lost."""
+        num, held = math.prod(shape), self._held.get(name)
+        if held is None or held.numel() < num:
+            held = self._held[name] = self._like.new_empty(num)
+        return held[:num].view(shape)
+
+    def weights_of(self, block: Block, name: str) -> Tensor:
+        """Return memory for as many weights as a block has."""
+        heads, queries = (part.stop - part.start for part in (block.heads, block.queries))
+        return self.take(name, (heads, queries, block.num_keys))
+
+    def dense(self, name: str, x: Tensor, scale: float) -> Tensor:
+        """Return a scaled copy without gaps between rows, which products take half again as long.
+
+        Shape:
+            x: (heads, T, H/heads). Returns: as x.
+        """
+        into = self.take(name, tuple(x.shape))
+        return into.copy_(x) if scale == 1 else torch.mul(x, scale, out=into)
