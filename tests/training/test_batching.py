@@ -1,4 +1,6 @@
 import itertools
+import math
+import random
 
 import pytest
 from hypothesis import example, given, settings
@@ -52,6 +54,33 @@ def test_similar_lengths_waste_little():
     sorted_share = padding_share(LengthBatches(lengths, batch_frames=2000).epoch(0), lengths)
     mixed_share = padding_share(cut(range(300), lengths, 2000), lengths)
     assert sorted_share < 0.07 < mixed_share
+
+
+def lengths_of_speech(num: int) -> list[int]:
+    """Return lengths as read speech has them: log-normal, from half a second to twelve."""
+    draws = random.Random(num)
+    drawn = (round(draws.lognormvariate(math.log(330), 0.55)) for _ in itertools.count())
+    return list(itertools.islice((each for each in drawn if 40 <= each <= 1000), num))
+
+
+@pytest.mark.parametrize(
+    ("num", "frames"), [(150, 2000), (300, 4000), (1000, 8000), (1000, 16000), (3000, 32000)]
+)
+def test_of_speech_less_than_a_tenth_is_padding_if_a_batch_is_a_twentieth_of_it(num, frames):
+    lengths = lengths_of_speech(num)
+    assert frames < sum(lengths) / 20
+    batches = LengthBatches(lengths, batch_frames=frames)
+    shares = [padding_share(batches.epoch(number), lengths) for number in range(3)]
+    assert max(shares) < 0.1
+    assert padding_share(cut(range(num), lengths, frames), lengths) > 0.25
+
+
+def test_with_the_usual_batches_a_twentieth_of_speech_is_padding():
+    """The figures of docs/training.md."""
+    lengths = lengths_of_speech(1000)
+    share = padding_share(LengthBatches(lengths, batch_frames=2000).epoch(0), lengths)
+    in_any_order = padding_share(cut(range(1000), lengths, 2000), lengths)
+    assert (share, in_any_order) == (pytest.approx(0.047, abs=0.005), pytest.approx(0.28, abs=0.02))
 
 
 def test_the_padding_share_is_counted_by_hand():
