@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from kokoro_core.nn.dropout import PARTS, Dropout, KeepMasks, ReluDropout
+from kokoro_core.nn.dropout import PARTS, PERIOD, Dropout, KeepMasks, ReluDropout, limits
 
 MANY = 200_000
 
@@ -21,9 +21,25 @@ def test_a_share_of_p_is_dropped_and_the_rest_keeps_the_mean(p: float) -> None:
     assert torch.allclose(kept, torch.full_like(kept, 1 / (1 - p)), rtol=1e-4)
 
 
-@pytest.mark.parametrize("num", [1, 2, 3, 4, 5, 1001])
+@pytest.mark.parametrize("num", [0, 1, 2, 3, 4, 5, 4096, 10_001])
 def test_masks_have_any_number_of_places(num: int) -> None:
     assert KeepMasks(0, 0.5).next((num,), torch.float32).shape == (num,)
+
+
+@pytest.mark.parametrize("p", [0.1, 0.25, 0.999, 1 / PARTS])
+def test_wherever_it_begins_the_probability_is_p(p: float) -> None:
+    found = limits(round(p * PARTS), 3 * PERIOD).astype(int)
+    for start in range(PERIOD):
+        assert found[start : start + PERIOD].sum() == round(p * PARTS)
+    assert found.max() - found.min() <= 1
+
+
+def test_each_place_is_dropped_with_the_same_probability() -> None:
+    masks, num, p = KeepMasks(1, 0.1), 512, 0.1
+    dropped = sum((masks.next((num,), torch.float64) == 0).double() for _ in range(4000)) / 4000
+    error = (dropped - p) / (p * (1 - p) / 4000) ** 0.5
+    assert error.abs().max().item() < 5
+    assert error.square().mean().item() == pytest.approx(1, abs=0.3)
 
 
 def test_neighbouring_places_are_dropped_independently_of_each_other() -> None:
