@@ -144,10 +144,11 @@ def _rebuilt(
 ) -> AcousticModel:
     model = assemble(spec, initialise=False)
     check_layout(path, model, found)
-    tensors = found.read(device, verify=verify)
-    check_finite(f"`{path}` is refused", tensors, {name for name, _ in model.named_parameters()})
-    model.load_state_dict(tensors, strict=True, assign=True)
-    return on_device(path, model, device)
+    parameters = {name for name, _ in model.named_parameters()}
+    with found.reading(device, verify=verify) as tensors:
+        check_finite(f"`{path}` is refused", tensors, parameters)
+        model.load_state_dict(tensors, strict=True, assign=True)
+        return on_device(path, model, device)
 
 
 def layout_of(model: AcousticModel) -> dict[str, TensorInfo]:

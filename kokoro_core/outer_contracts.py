@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -210,6 +210,18 @@ class OpenCheckpoint(ABC):
         Raises:
             CheckpointError: The content is not what was saved.
         """
+
+    @contextmanager
+    def reading(self, device: str = "cpu", *, verify: bool = True) -> Iterator[dict[str, Tensor]]:
+        """Give what `read` returns for a ``with`` block at whose end the content is verified.
+
+        A checkpoint may compute the hash while the block runs, so nothing that was made of the
+        tensors may be handed on before its end. Here all is verified before the block begins.
+
+        Raises:
+            CheckpointError: The content is not what was saved.
+        """
+        yield self.read(device, verify=verify)
 
     @abstractmethod
     def verify(self) -> None:

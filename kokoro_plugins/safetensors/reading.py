@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator
+from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
 from kokoro_core.durable.disk import open_folder, open_regular
 from kokoro_core.outer_contracts import CheckpointError, OpenCheckpoint
 from kokoro_plugins.safetensors.envelope import unwrap, without_digits
+from kokoro_plugins.safetensors.hashing import HashBeside, hash_beside
 from kokoro_plugins.safetensors.header import (
     LENGTH,
     Entry,
@@ -21,12 +22,10 @@ from kokoro_plugins.safetensors.header import (
 )
 
 if TYPE_CHECKING:
-    from hashlib import _Hash
-
     from torch import Tensor
 
 CHUNK = 2**20
-"""Bytes that are hashed right after they are read, while a core's cache has them."""
+"""Bytes that are read at once, and hashed when they are there."""
 
 
 @final
@@ -54,12 +53,32 @@ class SafetensorsFile(OpenCheckpoint):
         Raises:
             CheckpointError: The content is not what was saved.
         """
-        if not verify or self.content_hash is None:
-            return dict(self._tensors(device, names, None))
-        digest = sha256(without_digits(self._start))
-        tensors = dict(self._tensors(device, names, digest))
-        self._compare(digest.hexdigest())
+        with self.reading(device, names=names, verify=verify) as tensors:
+            pass
         return tensors
+
+    @contextmanager
+    def reading(
+        self, device: str = "cpu", *, names: Collection[str] | None = None, verify: bool = True
+    ) -> Iterator[dict[str, Tensor]]:
+        """Give the tensors while their hash is still being computed; see `OpenCheckpoint.reading`.
+
+        What the block raises gives way to the news that the content is damaged.
+
+        Raises:
+            CheckpointError: The content is not what was saved.
+        """
+        if not verify or self.content_hash is None:
+            yield dict(self._tensors(device, names, None))
+            return
+        with hash_beside(without_digits(self._start)) as hashing:
+            tensors = dict(self._tensors(device, names, hashing))
+            try:
+                yield tensors
+            except Exception:
+                self._compare(hashing.hexdigest())
+                raise
+            self._compare(hashing.hexdigest())
 
     def verify(self) -> None:
         """Read everything and keep nothing.
@@ -75,7 +94,7 @@ class SafetensorsFile(OpenCheckpoint):
         self.read(names=(), verify=True)
 
     def _tensors(
-        self, device: str, names: Collection[str] | None, digest: _Hash | None
+        self, device: str, names: Collection[str] | None, hashing: HashBeside | None
     ) -> Iterator[tuple[str, Tensor]]:
         from kokoro_plugins.safetensors.memory import bytes_of, empty
 
@@ -83,28 +102,37 @@ class SafetensorsFile(OpenCheckpoint):
         for name, entry in self._entries.items():
             if names is None or name in names:
                 tensor = empty(entry.info)
-                self._fill(bytes_of(tensor), at + entry.start, digest)
+                last = self._fill(bytes_of(tensor), at + entry.start, hashing)
+                if device != "cpu" and last is not None:
+                    last.result()  # so that the next tensor finds this one gone
                 yield name, tensor.to(device)
-            elif digest is not None:
-                self._pass_over(entry, at, digest)
+            elif hashing is not None:
+                self._pass_over(entry, at, hashing)
 
-    def _pass_over(self, entry: Entry, at: int, digest: _Hash) -> None:
-        """Hash the bytes of a tensor that nobody wants."""
-        buffer = memoryview(bytearray(min(CHUNK, entry.end - entry.start)))
-        for start in range(entry.start, entry.end, CHUNK):
-            self._fill(buffer[: min(CHUNK, entry.end - start)], at + start, digest)
+    def _pass_over(self, entry: Entry, at: int, hashing: HashBeside) -> None:
+        """Hash the bytes of a tensor that nobody wants, one piece read while another is hashed."""
+        buffers = [memoryview(bytearray(min(CHUNK, entry.end - entry.start))) for _ in range(2)]
+        used: list[Future[None] | None] = [None, None]
+        for turn, start in enumerate(range(entry.start, entry.end, CHUNK)):
+            if (before := used[turn % 2]) is not None:
+                before.result()
+            piece = buffers[turn % 2][: min(CHUNK, entry.end - start)]
+            used[turn % 2] = self._fill(piece, at + start, hashing)
 
-    def _fill(self, content: memoryview, at: int, digest: _Hash | None) -> None:
-        """Read bytes from a place of the file to the end of a buffer."""
-        done = 0
+    def _fill(
+        self, content: memoryview, at: int, hashing: HashBeside | None
+    ) -> Future[None] | None:
+        """Read bytes from a place of the file to the end of a buffer; return the last hash's."""
+        done, last = 0, None
         while done < len(content):
             with _disk_errors(self._path):
                 count = os.preadv(self._descriptor, [content[done : done + CHUNK]], at + done)
             if count == 0:
                 raise CheckpointError(f"`{self._path}` became shorter while it was read.")
-            if digest is not None:
-                digest.update(content[done : done + count])
+            if hashing is not None:
+                last = hashing.update(content[done : done + count])
             done += count
+        return last
 
     def _compare(self, found: str) -> None:
         if found != self.content_hash:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -85,13 +87,17 @@ def test_the_weights_of_a_loaded_model_are_those_of_the_file_and_exist_once(
     from kokoro_plugins.safetensors.reading import SafetensorsFile
 
     read = {}
-    original = SafetensorsFile.read
+    original = SafetensorsFile.reading
 
-    def remember(self: SafetensorsFile, *args: Any, **kwargs: Any) -> dict[str, torch.Tensor]:
-        read.update(original(self, *args, **kwargs))
-        return dict(read)
+    @contextmanager
+    def remember(
+        self: SafetensorsFile, *args: Any, **kwargs: Any
+    ) -> Iterator[dict[str, torch.Tensor]]:
+        with original(self, *args, **kwargs) as tensors:
+            read.update(tensors)
+            yield tensors
 
-    monkeypatch.setattr(SafetensorsFile, "read", remember)
+    monkeypatch.setattr(SafetensorsFile, "reading", remember)
     loaded = KokoroModel.load(saved[1])
     state = loaded.acoustic.state_dict()
     assert all(state[name].data_ptr() == read[name].data_ptr() for name in state)
