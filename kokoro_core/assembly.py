@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -52,7 +52,7 @@ def assemble(
     """
     spec = solve_dimensions(spec)
     refuse_excess(spec, max_parameters)
-    with torch.device(device or "cpu"), _initialisation(initialise):
+    with _usual_device(torch.device(device or "cpu")), _initialisation(initialise):
         model = _build(spec)
     checkpointing = spec.gradient_checkpointing
     set_segments(model, checkpointing.segments if checkpointing else None)
@@ -103,6 +103,11 @@ def _keep_what_comes_last(model: AcousticModel) -> None:
         stacks = [each for each in model.decoder.modules() if isinstance(each, CheckpointedStack)]
         for stack in stacks if len(stacks) == 1 else ():
             stack.keeps_last = True
+
+
+def _usual_device(device: torch.device) -> AbstractContextManager[Any]:
+    """Let tensors be made on a device; where they are anyway, nothing has to watch each call."""
+    return nullcontext() if torch.get_default_device() == device else device
 
 
 @contextmanager
