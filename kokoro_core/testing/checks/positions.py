@@ -9,21 +9,9 @@ from torch import Tensor
 
 from kokoro_core.testing.cases import ONCE, POSITIONS, Nothing, PositionCase
 from kokoro_core.testing.check import check
-from kokoro_core.testing.checks.gradients import assert_slope
+from kokoro_core.testing.checks.position_answers import SLOT, answers, questions, vectors
 from kokoro_core.testing.compare import assert_same
 from kokoro_core.testing.subject import NUM_HEADS, Subject
-
-SLOT = ("positional_encoding",)
-
-
-def vectors(subject: Subject, data: PositionCase, rows: int = 2) -> tuple[Tensor, Tensor, Tensor]:
-    """Return x (B, T, H), queries and keys (B, heads, T, H/heads)."""
-    generator = torch.Generator().manual_seed(data.seed)
-    width = subject.sizes.hidden_dim
-    x = torch.randn(rows, data.length, width, generator=generator, dtype=subject.dtype)
-    # (B, T, H) -> (B, heads, T, H/heads)
-    q = x.reshape(rows, data.length, NUM_HEADS, width // NUM_HEADS).transpose(1, 2)
-    return x, q, q.flip(2)
 
 
 @check(
@@ -81,40 +69,22 @@ def _assert_slice(name: str, got: Tensor | None, whole: Tensor | None, start: in
 def positions_of_rows(subject: Subject, data: PositionCase) -> None:
     """Positions (B, T) give each row what its own positions (T,) give it."""
     encoding = subject.component
-    x, q, k = vectors(subject, data)
     every = torch.arange(data.length)
     # A row in reverse order would have the distances of the other: those of this one are its own.
     positions = torch.stack([every, every.roll(1)])
-    given = (x, q, k, (q @ k.transpose(2, 3)).softmax(3))
+    given = questions(subject, data)
     kept = positions.clone()
-    together = _asked(encoding, given, positions)
+    together = answers(encoding, given, positions)
     assert torch.equal(positions, kept), "positions must not be written to"
     for row, own in enumerate(positions):
         one = slice(row, row + 1)
-        alone = _asked(encoding, tuple(each[one] for each in given), own)
+        alone = answers(encoding, tuple(each[one] for each in given), own)
         for name, expected in alone.items():
             got = together[name]
             assert (got is None) == (expected is None), f"`{name}` must not come and go"
             if got is not None and expected is not None:
                 own_row = expected if name == "bias" else expected[0]
                 assert_same(got[row], own_row, f"`{name}` must follow the row")
-
-
-def _asked(encoding: Any, given: tuple[Tensor, ...], positions: Tensor) -> dict[str, Tensor | None]:
-    """Return by name what an encoding answers for x, queries, keys and weights.
-
-    A bias has a batch axis only if the positions have.
-    """
-    x, q, k, weights = given
-    turned_q, turned_k = encoding.rotate(q, k, positions, positions)
-    return {
-        "add": encoding.add(x, positions),
-        "rotate": turned_q,
-        "rotate of keys": turned_k,
-        "bias": encoding.bias(positions, positions),
-        "content_bias": encoding.content_bias(q, positions, positions),
-        "values": encoding.values(weights, positions, positions),
-    }
 
 
 @check(
@@ -235,123 +205,3 @@ def position_accuracy(subject: Subject, data: Nothing) -> None:
         assert off < 1e-3, f"far positions must be {promise}, not off {off:.3g}"
         moved = moved.to(torch.bfloat16).float()
         moved.load_state_dict(weights)
-
-
-@check(
-    "position-neutral",
-    cases=POSITIONS,
-    slots=SLOT,
-    bug="transformers#47741: writing into the caller's tensors",
-)
-def position_neutral(subject: Subject, data: PositionCase) -> None:
-    """It writes to nothing, draws nothing, keeps shapes, dtypes and lengths, and repeats itself."""
-    encoding = subject.component
-    x, q, k = vectors(subject, data)
-    every = torch.arange(data.length)
-    given = (x, q, k, (q @ k.transpose(2, 3)).softmax(3))
-    kept = [each.clone() for each in given]
-    before = torch.get_rng_state()
-    first = _asked(encoding, given, every)
-    for name, tensor, was in zip(("x", "q", "k", "weights"), given, kept, strict=True):
-        assert torch.equal(tensor, was), f"`{name}` must not be written to"
-    second = _asked(encoding, given, every)
-    trained = _asked(subject.build().train(), given, every)
-    assert torch.equal(before, torch.get_rng_state()), "no random number must be drawn"
-    assert torch.equal(every, torch.arange(data.length)), "`positions` must not be written to"
-    for name, got in first.items():
-        for answers, when in ((second, "each time"), (trained, "in training")):
-            other = answers[name]
-            assert (other is None) == (got is None), f"`{name}` must not come and go {when}"
-            same = got is None or other is None or torch.equal(got, other)
-            assert same, f"`{name}` must be the same {when}"
-    for name, source in (("add", x), ("rotate", q), ("rotate of keys", k)):
-        answer = first[name]
-        assert answer is not None, f"`{name}` must answer"
-        assert answer.shape == source.shape, f"`{name}` must keep the shape"
-        assert answer.dtype == source.dtype, f"`{name}` must keep the dtype {source.dtype}"
-        if name != "add":
-            assert_same(answer.norm(dim=3), source.norm(dim=3), "`rotate` must keep lengths")
-
-
-def _turns_nothing(subject: Subject) -> str | None:
-    _, q, k = vectors(subject, PositionCase(4))
-    turned_q, turned_k = subject.component.rotate(q, k, torch.arange(4), torch.arange(4))
-    neither = torch.equal(turned_q, q) and torch.equal(turned_k, k)
-    return "it turns neither queries nor keys" if neither else None
-
-
-@check(
-    "distance-alone",
-    cases=POSITIONS,
-    slots=SLOT,
-    skip=_turns_nothing,
-    bug="keys that are turned the other way: every score depends on where in the text it stands",
-)
-def distance_alone(subject: Subject, data: PositionCase) -> None:
-    """The score of a turned query and key depends on the distance of their positions alone."""
-    encoding = subject.component
-    _, q, k = vectors(subject, data)
-    scores = []
-    for shift in (0, data.start + 1):
-        positions = torch.arange(data.length) + shift
-        turned_q, turned_k = encoding.rotate(q, k, positions, positions)
-        # (B, heads, T, D) -> (B, heads, T, T)
-        scores.append(turned_q @ turned_k.transpose(2, 3))
-    assert_same(scores[1], scores[0], "scores must not change when both positions move alike")
-
-
-@check(
-    "one-pass",
-    cases=POSITIONS,
-    slots=SLOT,
-    bug="angles that are remembered from one call to another with other positions",
-)
-def one_pass(subject: Subject, data: PositionCase) -> None:
-    """What one pass through a stack uses gives the same, layer for layer and pass for pass."""
-    encoding = subject.component
-    x, q, k = vectors(subject, data)
-    every = torch.arange(data.length)
-    for positions in (every, every[data.start :], every):
-        view = encoding.for_one_pass()
-        x_part, q_part = x[:, : len(positions)], q[:, :, : len(positions)]
-        for _ in range(2):
-            got = (view.add(x_part, positions), *view.rotate(q_part, k, positions, every))
-            expected = (
-                encoding.add(x_part, positions),
-                *encoding.rotate(q_part, k, positions, every),
-            )
-            for name, one, other in zip(("add", "q", "k"), got, expected, strict=True):
-                assert_same(one, other, f"`{name}` must be the same within one pass")
-            biases = view.bias(positions, every), encoding.bias(positions, every)
-            assert (biases[0] is None) == (biases[1] is None), "`bias` must not come and go"
-            if biases[0] is not None and biases[1] is not None:
-                assert_same(biases[0], biases[1], "`bias` must be the same within one pass")
-
-
-@check(
-    "position-gradient",
-    cases=POSITIONS.of(PositionCase(5, 2, 3)),
-    slots=SLOT,
-    skip=lambda subject: None if subject.capabilities.float64 else "declares `float64=False`",
-    bug="a learned table that is looked up without a gradient, and stays as it began",
-)
-def position_gradient(subject: Subject, data: PositionCase) -> None:
-    """The gradient of what it is given, and of its table, is the slope that small changes show."""
-    encoding = subject.build()
-    x, q, k = (each.clone() for each in vectors(subject, data))  # each with memory of its own
-    weights = (q @ k.transpose(2, 3)).softmax(3)
-    given = {"x": x, "q": q, "k": k, "weights": weights}
-    moved = {**given, **dict(encoding.named_parameters())}
-    every = torch.arange(data.length)
-
-    def total() -> Tensor:
-        answers = _asked(encoding, (x, q, k, weights), every)
-        generator = torch.Generator().manual_seed(8)
-        parts = [
-            (each * torch.randn(each.shape, generator=generator, dtype=each.dtype)).sum()
-            for each in answers.values()
-            if each is not None
-        ]
-        return torch.stack(parts).sum()
-
-    assert_slope(moved, total, "positions and vectors")
