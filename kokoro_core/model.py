@@ -129,13 +129,13 @@ class AcousticModel(nn.Module):
         available = self.side_inputs(extras, len(phoneme_indices))
         hidden = self.encode(phoneme_indices, padding_mask, available)
         memory = self.remember(hidden, durations, padding_mask, mel_specs.shape[1], available)
-        available["plan"] = memory.plan
+        planned = {**available, "plan": memory.plan}
         output: DecoderOutput = self.decoder(
             memory.memory,
             memory.padding_mask,
             mel_specs,
             mel_padding_mask,
-            **self.pick("decoder", available),
+            **self.pick("decoder", planned),
         )
         # After the decoder, so that on the way back it comes before it, and what it keeps is gone
         # when the decoder holds most.
@@ -144,7 +144,7 @@ class AcousticModel(nn.Module):
             wanted = self.pick("duration_predictor", available)
             spoken = self.duration_predictor(hidden, padding_mask, durations, **wanted)
         return Prediction(
-            mel=self.refine(output.mel, mel_padding_mask, available),
+            mel=self.refine(output.mel, mel_padding_mask, planned),
             mel_coarse=None if self.postnet is None else output.mel,
             duration_pred=spoken.duration_pred,
             stop_logits=output.stop_logits,
