@@ -139,5 +139,6 @@ class Room:
         Shape:
             x: (heads, T, H/heads). Returns: as x.
         """
-        into = self.take(name, tuple(x.shape))
-        return into.copy_(x) if scale == 1 else torch.mul(x, scale, out=into)
+        # In one pass it takes three times as long: it would read x in the order of the copy.
+        into = self.take(name, tuple(x.shape)).copy_(x)
+        return into if scale == 1 else into.mul_(scale)

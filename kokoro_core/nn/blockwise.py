@@ -93,13 +93,15 @@ class _Blockwise(torch.autograd.Function):
             q = room.dense("queries", queries[row], 1 / math.sqrt(queries.shape[-1]))
             k = room.dense("keys", keys[row], 1)
             v = room.dense("values", values[row], masks.scale)
+            found = room.take("found", tuple(result[row].shape))
             for block in plan.blocks(row):
                 weights = plan.weights(block, q, k, room.weights_of(block, "weights"))
                 if dropout > 0:
                     kept = room.weights_of(block, "kept")
                     weights *= masks.write(kept)
-                found = torch.bmm(weights, v[block.heads, : block.num_keys])
-                result[row, block.heads, block.queries] = found
+                seen = v[block.heads, : block.num_keys]
+                found[block.heads, block.queries] = torch.bmm(weights, seen)
+            result[row].copy_(found)
         return result
 
     @staticmethod
@@ -135,7 +137,7 @@ class _WayBack:
         q = room.dense("queries", inputs[0][row], scale)
         k, v = (room.dense(name, x[row], 1) for name, x in zip("kv", inputs[1:], strict=True))
         given = room.dense("grad", grad[row], self.masks.scale)
-        to_queries, to_k, to_v = (x[row] for x in results)
+        to_queries = room.take("to queries", tuple(q.shape))
         to_keys = room.take("to keys", tuple(k.shape)).zero_()
         to_values = room.take("to values", tuple(v.shape)).zero_()
         for block in self.plan.blocks(row):
@@ -151,7 +153,8 @@ class _WayBack:
             to_scores = torch.ops.aten._softmax_backward_data.out(
                 to_weights, weights, -1, weights.dtype, grad_input=to_weights
             )
-            torch.mul(torch.bmm(to_scores, k[seen]), scale, out=to_queries[asked])
+            to_queries[asked] = torch.bmm(to_scores, k[seen])
             to_keys[seen].baddbmm_(to_scores.transpose(1, 2), q[asked])
-        to_k.copy_(to_keys)
-        to_v.copy_(to_values)
+        to_queries *= scale
+        for result, found in zip(results, (to_queries, to_keys, to_values), strict=True):
+            result[row].copy_(found)
