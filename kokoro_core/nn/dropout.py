@@ -21,6 +21,8 @@ PERIOD = 256
 """Places after which the limits that bytes are compared with repeat."""
 TILE = 16 * PERIOD
 """Places that are decided at a time: so many bytes, eight of a random number."""
+PIECE = 64 * TILE
+"""Places of a mask that is there for a moment only, in the processor's cache."""
 
 
 @final
@@ -124,7 +126,11 @@ def relu_and_drop_(x: Tensor, p: float) -> None:
     """Set to 0 in place what is below 0 and a share of the rest, and scale what is left."""
     x.clamp_min_(0)
     if p > 0 and not x.is_meta:
-        x.mul_(KeepMasks(draw_seed(), p).next(tuple(x.shape), x.dtype))
+        masks = KeepMasks(draw_seed(), p)
+        # A mask of all places at once would take as much memory as x does.
+        for start in range(0, x.numel(), PIECE):
+            piece = x.view(-1)[start : start + PIECE]
+            piece.mul_(masks.next(tuple(piece.shape), piece.dtype))
 
 
 def _masked(x: Tensor, seed: int, p: float) -> Tensor:

@@ -7,7 +7,17 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from kokoro_core.nn.dropout import PARTS, PERIOD, Dropout, KeepMasks, ReluDropout, limits
+from kokoro_core.activations import LiveBytes
+from kokoro_core.nn.dropout import (
+    PARTS,
+    PERIOD,
+    PIECE,
+    Dropout,
+    KeepMasks,
+    ReluDropout,
+    limits,
+    relu_and_drop_,
+)
 
 MANY = 200_000
 
@@ -132,3 +142,15 @@ def test_a_segment_that_is_computed_again_drops_the_same() -> None:
 
     for plain, recomputed in zip(gradients(None), gradients(layer), strict=True):
         assert torch.equal(plain, recomputed)
+
+
+def test_what_is_dropped_in_place_takes_no_mask_of_all_places() -> None:
+    x = torch.ones(3, PIECE)
+    torch.manual_seed(0)
+    with LiveBytes() as live:
+        relu_and_drop_(x, 0.25)
+    assert live.peak < 2 * 4 * PIECE
+    kept = x > 0
+    torch.testing.assert_close(x[kept], torch.full_like(x[kept], 4 / 3))
+    assert kept.double().mean(1).tolist() == pytest.approx([0.75] * 3, abs=0.005)
+    assert not torch.equal(kept[0], kept[1])
