@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from kokoro_core.assembly import set_segments
 from kokoro_plugins.bench.live_bytes import peak_bytes
 from kokoro_plugins.bench.peers.contract import Batch
 from kokoro_plugins.bench.peers.ours import OurTraining, our_model
@@ -20,13 +22,11 @@ def measure(scale: Scale, threads: int) -> CaseResult:
     rows, frames = scale.memory
     result = CaseResult("memory", f"gradient checkpointing, {rows} rows of {frames} frames")
     batch = Batch.random(scale.model, rows=rows, frames=frames)
-    peaks: dict[int | None, int] = {}
-    contenders: dict[str, Contender] = {}
-    for segments in scale.segments:
-        contender = _training(scale, batch, segments)
-        contender.run()  # from now on gradients are there and are not counted
-        peaks[segments] = peak_bytes(contender.run)
-        contenders[name_of(segments)] = contender
+    trainer = OurTraining(our_model(scale.model))
+    steps = {segments: _step(trainer, batch, segments) for segments in scale.segments}
+    next(iter(steps.values()))()  # from now on gradients are there and are not counted
+    peaks = {segments: peak_bytes(step) for segments, step in steps.items()}
+    contenders = {name_of(segments): Contender(step) for segments, step in steps.items()}
     timings = take_turns(contenders, rounds=scale.rounds, block_seconds=0.0)
     setting = {"threads": threads, "rows": rows, "frames": frames}
     for segments in scale.segments:
@@ -49,16 +49,15 @@ def name_of(segments: int | None) -> str:
     return f"{segments} segment{'' if segments == 1 else 's'}"
 
 
-def _training(scale: Scale, batch: Batch, segments: int | None) -> Contender:
-    checkpointing = None if segments is None else {"segments": segments}
-    trainer = OurTraining(our_model(scale.model, gradient_checkpointing=checkpointing))
-    trainer.module.zero_grad(set_to_none=True)
+def _step(trainer: OurTraining, batch: Batch, segments: int | None) -> Callable[[], None]:
+    """Return a training step with so many segments; all of them are of one model."""
 
     def step() -> None:
+        set_segments(trainer.module, segments)
         trainer.module.zero_grad(set_to_none=False)
         trainer.loss(batch).backward()  # type: ignore[no-untyped-call]
 
-    return Contender(step)
+    return step
 
 
 def _judge(
