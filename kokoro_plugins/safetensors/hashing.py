@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from hashlib import sha256
@@ -29,6 +29,29 @@ class HashBeside:
     def hexdigest(self) -> str:
         """Return the SHA-256 of all pieces, when it is there."""
         return self._worker.submit(self._digest.hexdigest).result()
+
+
+@final
+class PassingBuffers:
+    """Two buffers for what is only hashed: one is read into while the other is hashed.
+
+    Args:
+        size: Bytes of each.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._buffers: list[memoryview] = []  # none as long as nobody needs one
+        self._hashed: list[Future[None] | None] = [None, None]
+        self._turn = 0
+
+    def fill(self, size: int, read: Callable[[memoryview], Future[None] | None]) -> None:
+        """Have so many bytes read, and handed over, as soon as a buffer is free."""
+        self._buffers = self._buffers or [memoryview(bytearray(self._size)) for _ in range(2)]
+        self._turn = 1 - self._turn
+        if (before := self._hashed[self._turn]) is not None:
+            before.result()
+        self._hashed[self._turn] = read(self._buffers[self._turn][:size])
 
 
 @contextmanager

@@ -6,16 +6,16 @@ import os
 from collections.abc import Collection, Iterator
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
 from kokoro_core.durable.disk import open_folder, open_regular
 from kokoro_core.outer_contracts import CheckpointError, OpenCheckpoint
 from kokoro_plugins.safetensors.envelope import unwrap, without_digits
-from kokoro_plugins.safetensors.hashing import HashBeside, hash_beside
+from kokoro_plugins.safetensors.hashing import HashBeside, PassingBuffers, hash_beside
 from kokoro_plugins.safetensors.header import (
     LENGTH,
-    Entry,
     HeaderFault,
     header_length,
     parse_header,
@@ -98,26 +98,27 @@ class SafetensorsFile(OpenCheckpoint):
     ) -> Iterator[tuple[str, Tensor]]:
         from kokoro_plugins.safetensors.memory import bytes_of, empty
 
-        at = len(self._start)
+        at, buffers = len(self._start), PassingBuffers(CHUNK)
+        passed = at
         for name, entry in self._entries.items():
-            if names is None or name in names:
-                tensor = empty(entry.info)
-                last = self._fill(bytes_of(tensor), at + entry.start, hashing)
-                if device != "cpu" and last is not None:
-                    last.result()  # so that the next tensor finds this one gone
-                yield name, tensor.to(device)
-            elif hashing is not None:
-                self._pass_over(entry, at, hashing)
+            if names is not None and name not in names:
+                continue
+            self._pass_over(passed, at + entry.start, hashing, buffers)
+            passed = at + entry.end
+            tensor = empty(entry.info)
+            last = self._fill(bytes_of(tensor), at + entry.start, hashing)
+            if device != "cpu" and last is not None:
+                last.result()  # so that the next tensor finds this one gone
+            yield name, tensor.to(device)
+        end = max((each.end for each in self._entries.values()), default=0)
+        self._pass_over(passed, at + end, hashing, buffers)
 
-    def _pass_over(self, entry: Entry, at: int, hashing: HashBeside) -> None:
-        """Hash the bytes of a tensor that nobody wants, one piece read while another is hashed."""
-        buffers = [memoryview(bytearray(min(CHUNK, entry.end - entry.start))) for _ in range(2)]
-        used: list[Future[None] | None] = [None, None]
-        for turn, start in enumerate(range(entry.start, entry.end, CHUNK)):
-            if (before := used[turn % 2]) is not None:
-                before.result()
-            piece = buffers[turn % 2][: min(CHUNK, entry.end - start)]
-            used[turn % 2] = self._fill(piece, at + start, hashing)
+    def _pass_over(
+        self, start: int, end: int, hashing: HashBeside | None, buffers: PassingBuffers
+    ) -> None:
+        """Hash what nobody wants of the file; where nothing is hashed, it is not read."""
+        for at in range(start, end, CHUNK) if hashing is not None else ():
+            buffers.fill(min(CHUNK, end - at), partial(self._fill, at=at, hashing=hashing))
 
     def _fill(
         self, content: memoryview, at: int, hashing: HashBeside | None
