@@ -141,10 +141,11 @@ def test_every_group_of_a_batch_learns(r: int) -> None:
         torch.tensor([[2, 3, 2], [4, 1, 0]]),
     )
     output.loss.backward()
-    gradient = learner.acoustic.decoder.get_parameter("mel_out.bias").grad
+    gradient = learner.acoustic.decoder.get_parameter("mel_out.weight").grad
     assert gradient is not None
-    assert gradient.shape == (MELS * r,)
-    assert (gradient != 0).all()
+    assert gradient.shape[0] == MELS * r
+    # Of each channel of each frame of a group; the L1 loss's signs alone may add up to 0.
+    assert (gradient.abs().sum(1) > 0).all()
 
 
 @pytest.mark.parametrize("r", [2, 3])
