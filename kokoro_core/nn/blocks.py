@@ -12,14 +12,23 @@ from torch import Tensor
 from kokoro_core.masks import add_bias, causal_mask
 
 CAUSAL_QUERIES = 112
-"""Queries of a causal block, at most: the smaller, the fewer keys to its right are computed."""
+"""Queries of a causal block, about: the smaller, the fewer keys to its right are computed."""
+UNEVEN = 1.25
+"""How many times the keys that rows may see they may have together where they share a block."""
 
 
 @dataclass(frozen=True)
 class Block:
-    """Queries and heads of one row, and how many keys, from the first, they may see."""
+    """What is computed at a time.
 
-    row: int
+    Attributes:
+        rows: Of the batch.
+        heads: Of the heads of these rows, counted through: all, or some of a single row.
+        queries: Of each head.
+        num_keys: Keys, from the first.
+    """
+
+    rows: slice
     heads: slice
     queries: slice
     num_keys: int
@@ -63,40 +72,78 @@ class Plan:
             hidden=_hidden(queries) if is_causal else None,
         )
 
-    def blocks(self, row: int) -> Iterator[Block]:
-        """Cut a row into blocks."""
-        _, heads, num_queries, num_keys = self.shape
+    def groups(self) -> Iterator[slice]:
+        """Put short rows together whose weights, for a piece of the queries, are half a block.
+
+        For short rows what has to be done for each block costs more than the products.
+        """
+        rows, first = self.shape[0], 0
+        while first < rows:
+            last = first + 1
+            while last < rows and self._fit_together(slice(first, last + 1)):
+                last += 1
+            yield slice(first, last)
+            first = last
+
+    def _fit_together(self, rows: slice) -> bool:
+        ends = self.ends[rows]
+        together = len(ends) * max(ends)
+        weights = together * self.shape[1] * -(-self.shape[2] // self._pieces())
+        even = min(ends) > 0 and together <= UNEVEN * sum(ends)
+        return self.bias is None and even and weights <= self.most // 2
+
+    def _pieces(self) -> int:
+        """Return into how many pieces the queries are cut."""
+        _, _, num_queries, num_keys = self.shape
         most = self.most // (2 * max(num_keys, 1)) or 1
-        causal = self.hidden is not None
-        pieces = -(-num_queries // (min(most, CAUSAL_QUERIES) if causal else most))
+        pieces = -(-num_queries // most)
+        return pieces if self.hidden is None else max(pieces, round(num_queries / CAUSAL_QUERIES))
+
+    def blocks(self, rows: slice) -> Iterator[Block]:
+        """Cut what `groups` has put together into blocks."""
+        heads, num_queries = (rows.stop - rows.start) * self.shape[1], self.shape[2]
+        pieces, keys = self._pieces(), max(self.ends[rows])
         for piece in range(pieces):
             first, last = (num_queries * each // pieces for each in (piece, piece + 1))
-            end = min(self.ends[row], last) if causal else self.ends[row]
-            groups = -(-heads // max(1, self.most // max((last - first) * end, 1)))
-            for group in range(groups):
-                cut = slice(heads * group // groups, heads * (group + 1) // groups)
-                yield Block(row, cut, slice(first, last), end)
+            end = keys if self.hidden is None else min(keys, last)
+            parts = -(-heads // max(1, self.most // max((last - first) * end, 1)))
+            for part in range(parts):
+                cut = slice(heads * part // parts, heads * (part + 1) // parts)
+                yield Block(rows, cut, slice(first, last), end)
 
     def weights(self, block: Block, queries: Tensor, keys: Tensor, into: Tensor) -> Tensor:
         """Write the attention weights of a block; `queries` are scaled already.
 
         Shape:
-            queries: (heads, Tq, H/heads). keys: (heads, Tk, H/heads).
+            queries: (rows heads, Tq, H/heads). keys: (rows heads, Tk, H/heads).
             into: (heads, queries, keys) of the block. Returns: into.
         """
         seen = keys[block.heads, : block.num_keys]
         torch.bmm(queries[block.heads, block.queries], seen.transpose(1, 2), out=into)
         if self.bias is not None:
-            into += self.bias[block.row, block.heads, block.queries, : block.num_keys]
+            into += self.bias[block.rows.start, block.heads, block.queries, : block.num_keys]
         if self.hidden is not None and block.queries.start < block.num_keys:
             square = into[:, :, block.queries.start :]
             square += self.hidden[: square.shape[1], : square.shape[2]]
+        self.blank(block.rows, into.transpose(1, 2), -math.inf)
         return torch._softmax(into, -1, False, out=into)
+
+    def blank(self, rows: slice, x: Tensor, value: float) -> None:
+        """Write a value past the end of each of several rows; a single row ends where a block does.
+
+        Shape:
+            x: (rows heads, keys, ·).
+        """
+        heads = self.shape[1]
+        if rows.stop - rows.start > 1:
+            for row, end in enumerate(self.ends[rows]):
+                x[row * heads : (row + 1) * heads, end:] = value
 
 
 def _hidden(like: Tensor) -> Tensor:
     """Return -inf where a key comes after a query and 0 elsewhere, for the first few of both."""
-    positions = torch.arange(CAUSAL_QUERIES)
+    longest = CAUSAL_QUERIES * 3 // 2  # half again as long as a piece is meant to be
+    positions = torch.arange(min(like.shape[2], longest))
     seen = causal_mask(positions, positions)
     return torch.where(seen, 0.0, -torch.inf).to(like.dtype)
 
@@ -134,11 +181,11 @@ class Room:
         return self.take(name, (heads, queries, block.num_keys))
 
     def dense(self, name: str, x: Tensor, scale: float) -> Tensor:
-        """Return a scaled copy without gaps between rows, which products take half again as long.
+        """Return a scaled copy without gaps between vectors, with which products take less time.
 
         Shape:
-            x: (heads, T, H/heads). Returns: as x.
+            x: (rows, heads, T, H/heads). Returns: (rows heads, T, H/heads).
         """
         # In one pass it takes three times as long: it would read x in the order of the copy.
-        into = self.take(name, tuple(x.shape)).copy_(x)
+        into = self.take(name, tuple(x.shape)).copy_(x).flatten(0, 1)
         return into if scale == 1 else into.mul_(scale)

@@ -89,19 +89,24 @@ class _Blockwise(torch.autograd.Function):
             return result
         masks, room = KeepMasks(ctx.seed, dropout), Room(queries)
         plan = Plan.of(queries, keys, mask, is_causal, CACHE)
-        for row in range(len(queries)):
-            q = room.dense("queries", queries[row], 1 / math.sqrt(queries.shape[-1]))
-            k = room.dense("keys", keys[row], 1)
-            v = room.dense("values", values[row], masks.scale)
-            found = room.take("found", tuple(result[row].shape))
-            for block in plan.blocks(row):
+        for rows in plan.groups():
+            q = room.dense("queries", queries[rows], 1 / math.sqrt(queries.shape[-1]))
+            k, v = (
+                room.dense("keys", keys[rows], 1),
+                room.dense("values", values[rows], masks.scale),
+            )
+            for each in (k, v):
+                plan.blank(rows, each, 0)
+            found = room.take("found", tuple(result[rows].shape))
+            joined = found.flatten(0, 1)
+            for block in plan.blocks(rows):
                 weights = plan.weights(block, q, k, room.weights_of(block, "weights"))
                 if dropout > 0:
                     kept = room.weights_of(block, "kept")
                     weights *= masks.write(kept)
                 seen = v[block.heads, : block.num_keys]
-                found[block.heads, block.queries] = torch.bmm(weights, seen)
-            result[row].copy_(found)
+                joined[block.heads, block.queries] = torch.bmm(weights, seen)
+            result[rows].copy_(found)
         return result
 
     @staticmethod
@@ -112,35 +117,37 @@ class _Blockwise(torch.autograd.Function):
         if not grad.is_meta:
             plan = Plan.of(queries, keys, mask, ctx.is_causal, CACHE)
             way_back = _WayBack(plan, KeepMasks(ctx.seed, ctx.dropout), Room(queries))
-            for row in range(len(queries)):
-                way_back.run(row, (queries, keys, values), grad, results)
+            for rows in plan.groups():
+                way_back.run(rows, (queries, keys, values), grad, results)
         return *results, None, None, None
 
 
 @dataclass(frozen=True)
 class _WayBack:
-    """The derivative of attention in blocks, row by row."""
+    """The derivative of attention in blocks, some rows after the others."""
 
     plan: Plan
     masks: KeepMasks
     room: Room
 
     def run(
-        self, row: int, inputs: tuple[Tensor, ...], grad: Tensor, results: tuple[Tensor, ...]
+        self, rows: slice, inputs: tuple[Tensor, ...], grad: Tensor, results: tuple[Tensor, ...]
     ) -> None:
-        """Write the gradients of a row's queries, keys and values.
+        """Write the gradients of some rows' queries, keys and values.
 
         Shape:
             inputs, results: queries, keys and values, each (B, heads, T, H/heads).
         """
         room, scale = self.room, 1 / math.sqrt(inputs[0].shape[-1])
-        q = room.dense("queries", inputs[0][row], scale)
-        k, v = (room.dense(name, x[row], 1) for name, x in zip("kv", inputs[1:], strict=True))
-        given = room.dense("grad", grad[row], self.masks.scale)
+        q = room.dense("queries", inputs[0][rows], scale)
+        k, v = (room.dense(name, x[rows], 1) for name, x in zip("kv", inputs[1:], strict=True))
+        for each in (k, v):
+            self.plan.blank(rows, each, 0)
+        given = room.dense("grad", grad[rows], self.masks.scale)
         to_queries = room.take("to queries", tuple(q.shape))
         to_keys = room.take("to keys", tuple(k.shape)).zero_()
         to_values = room.take("to values", tuple(v.shape)).zero_()
-        for block in self.plan.blocks(row):
+        for block in self.plan.blocks(rows):
             asked, seen = (block.heads, block.queries), (block.heads, slice(0, block.num_keys))
             weights = dropped = self.plan.weights(block, q, k, room.weights_of(block, "weights"))
             to_weights = room.weights_of(block, "to weights")
@@ -157,4 +164,5 @@ class _WayBack:
             to_keys[seen].baddbmm_(to_scores.transpose(1, 2), q[asked])
         to_queries *= scale
         for result, found in zip(results, (to_queries, to_keys, to_values), strict=True):
-            result[row].copy_(found)
+            # (rows heads, T, H/heads) -> (rows, heads, T, H/heads)
+            result[rows].copy_(found.view(result[rows].shape))

@@ -42,6 +42,7 @@ BIAS = torch.linspace(-2, 2, HEADS * QUERIES * KEYS, dtype=torch.float64)
 MASKS = {
     "none": None,
     "padding": padding([KEYS, 1, 7]),
+    "little padding": padding([KEYS - 1, KEYS - 2, KEYS]),
     "holes": HOLES,
     "bias": BIAS.view(HEADS, QUERIES, KEYS),
     "bias of keys": BIAS[:KEYS].view(1, 1, KEYS),
@@ -88,6 +89,44 @@ def test_a_row_that_may_see_nothing_is_0() -> None:
         assert (each.grad[1] == 0).all()
 
 
+@pytest.mark.usefixtures("_sizes_of_blocks")
+@pytest.mark.parametrize("lengths", [[KEYS, 1, 7], [KEYS - 1, KEYS - 2, KEYS]], ids=str)
+def test_what_lies_past_a_rows_end_is_never_looked_at(lengths: list[int]) -> None:
+    mask = padding(lengths)
+    queries, keys, values = (heads(n, n).detach() for n in (QUERIES, KEYS, KEYS))
+    expected = F.scaled_dot_product_attention(queries, keys, values, attn_mask=mask)
+    for row, end in enumerate(lengths):
+        for each in (keys, values):
+            each[row, :, end:] = torch.nan
+    inputs = [each.requires_grad_() for each in (queries, keys, values)]
+    found = attend_in_blocks(*inputs, mask)
+    torch.testing.assert_close(found, expected, atol=1e-12, rtol=0)
+    for each in torch.autograd.grad(found.sum(), inputs):
+        assert each.isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ("lengths", "groups"),
+    [
+        ([9, 9, 10, 10, 10], [2, 2, 1]),
+        ([10, 2, 2, 2, 2], [1, 4]),
+        ([10, 0, 10, 10, 9], [1, 1, 2, 1]),
+        ([11, 11, 11, 11, 11], [2, 2, 1]),
+    ],
+    ids=str,
+)
+def test_rows_of_nearly_one_length_share_a_block_up_to_half_its_size(
+    lengths: list[int], groups: list[int]
+) -> None:
+    queries = torch.zeros(5, HEADS, QUERIES, DIM, dtype=torch.float64)
+    keys = torch.zeros(5, HEADS, 11, DIM, dtype=torch.float64)
+    two_rows = 2 * HEADS * QUERIES * 11 * 8
+    plan = blocks.Plan.of(queries, keys, padding(lengths), False, 2 * two_rows)
+    found = list(plan.groups())
+    assert [each.stop - each.start for each in found] == groups
+    assert [each.start for each in found] == [sum(groups[:n]) for n in range(len(groups))]
+
+
 @pytest.mark.parametrize("causal", [False, True])
 def test_dropout_takes_a_share_of_the_weights(causal: bool) -> None:
     length = 64
@@ -101,7 +140,7 @@ def test_dropout_takes_a_share_of_the_weights(causal: bool) -> None:
 
 
 @pytest.mark.usefixtures("_sizes_of_blocks")
-@pytest.mark.parametrize("name", ["none", "padding"])
+@pytest.mark.parametrize("name", ["none", "padding", "little padding"])
 def test_the_gradients_under_dropout_are_those_of_finite_differences(name: str) -> None:
     inputs = [heads(length, length)[:2, :2, :, :2] for length in (3, KEYS, KEYS)]
     mask = MASKS[name] if MASKS[name] is None else MASKS[name][1:]  # type: ignore[index]
