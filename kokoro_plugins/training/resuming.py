@@ -66,7 +66,9 @@ def fit_and_save(
     with one_writer(folder):
         newest = folder.newest(say) if saving.resume else None
         if saving.resume:
-            say(describe_start(saving, newest, budget))
+            files.say_when_loaded = describe_start(saving, newest, budget)
+            if newest is None:
+                say(files.say_when_loaded)
         trainer.fit(module, datamodule=data, ckpt_path=newest.path if newest else None)
     if saver.stopped or signals.received is not None:
         raise stopped(signals, saver)

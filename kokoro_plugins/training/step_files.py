@@ -57,6 +57,7 @@ class StepFiles(CheckpointIO):
 
     Attributes:
         score: How good the next step to be saved is, lower is better; None if that is not known.
+        say_when_loaded: Said when a step is loaded that nothing speaks against; None: nothing.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class StepFiles(CheckpointIO):
         say: Callable[[str], None],
     ) -> None:
         self.score: float | None = None
+        self.say_when_loaded: str | None = None
         self._folder = folder
         self._model = model
         self._conditions = conditions
@@ -122,6 +124,8 @@ class StepFiles(CheckpointIO):
         self._compare(Path(path), metadata["conditions"])
         state = unpack(metadata["state"], checkpointer.load(file))
         weights = checkpointer.load(Path(path) / MODEL_FILE)
+        if self.say_when_loaded is not None:
+            self._say(self.say_when_loaded)
         return {
             **state,
             "state_dict": {MODEL_PREFIX + name: each for name, each in weights.items()},

@@ -38,7 +38,8 @@ def train(out, *, budget=None, spec=SPEC, data=None, console=None, saving=None, 
     model = KokoroModel.from_spec(spec)
     where = Saving(out, **{"every": 1, "keep_last": 20, **(saving or {})})
     how = TrainingSettings(**{**SETTINGS, **settings})
-    return model, fit(model, data or tiny_data(), budget or StepBudget(3), how, saving=where)
+    budget = budget or StepBudget(3)
+    return model, fit(model, data or tiny_data(), budget, how, saving=where, console=console)
 
 
 @pytest.fixture(scope="module")
@@ -134,6 +135,14 @@ def test_a_damaged_newest_step_is_passed_over_loudly(copy, capsys):
     assert "Training goes on from" in said
     assert "step-000000001`." in said
     assert [entry.step for entry in history.training] == [1, 2, 3]
+
+
+def test_nothing_is_said_to_go_on_that_is_refused(copy, capsys):
+    from rich.console import Console
+
+    with pytest.raises(ResumeRefused):
+        train(copy, lr=0.002, saving={"resume": True}, console=Console(width=400))
+    assert "goes on" not in capsys.readouterr().out
 
 
 def test_a_training_that_was_finished_ends_at_once(begun, tmp_path):
