@@ -43,6 +43,8 @@ class Plan:
         ends: Keys of each row, from the first, that a query may see.
         most: Weights of a block, at most.
         bias: Broadcast to `shape`, or None where `ends` and causality say it all.
+        blind: (B, heads, Tq, 1), queries from which the bias hides every key, or None: there is no
+            such query.
         hidden: Added to the last square of a causal block, or None: every query may see every key.
     """
 
@@ -50,6 +52,7 @@ class Plan:
     ends: list[int]
     most: int
     bias: Tensor | None
+    blind: Tensor | None
     hidden: Tensor | None
 
     @classmethod
@@ -64,11 +67,13 @@ class Plan:
             mask = None
         bias = mask if mask is None else add_bias(mask, queries.new_zeros(()))
         shape = (rows, heads, num_queries, num_keys)
+        blind = _blind(bias)
         return cls(
             shape=shape,
             ends=ends or [num_keys] * rows,
             most=max(1, cache // queries.element_size()),
             bias=None if bias is None else bias.expand(shape),
+            blind=None if blind is None else blind.expand(*shape[:3], 1),
             hidden=_hidden(queries) if is_causal else None,
         )
 
@@ -96,7 +101,7 @@ class Plan:
         """Return into how many pieces the queries are cut."""
         _, _, num_queries, num_keys = self.shape
         most = self.most // (2 * max(num_keys, 1)) or 1
-        pieces = -(-num_queries // most)
+        pieces = max(1, -(-num_queries // most))
         return pieces if self.hidden is None else max(pieces, round(num_queries / CAUSAL_QUERIES))
 
     def blocks(self, rows: slice) -> Iterator[Block]:
@@ -126,7 +131,11 @@ class Plan:
             square = into[:, :, block.queries.start :]
             square += self.hidden[: square.shape[1], : square.shape[2]]
         self.blank(block.rows, into.transpose(1, 2), -math.inf)
-        return torch._softmax(into, -1, False, out=into)
+        torch._softmax(into, -1, False, out=into)
+        if self.blind is not None:
+            # Their softmax is NaN, and would be in the gradients of all weights.
+            into.masked_fill_(self.blind[block.rows.start, block.heads, block.queries], 0)
+        return into
 
     def blank(self, rows: slice, x: Tensor, value: float) -> None:
         """Write a value past the end of each of several rows; a single row ends where a block does.
@@ -138,6 +147,14 @@ class Plan:
         if rows.stop - rows.start > 1:
             for row, end in enumerate(self.ends[rows]):
                 x[row * heads : (row + 1) * heads, end:] = value
+
+
+def _blind(bias: Tensor | None) -> Tensor | None:
+    """Return which queries a bias lets see no key at all, or None if each of them sees one."""
+    if bias is None or bias.numel() == 0:
+        return None
+    blind = bias.amax(-1, keepdim=True) == -math.inf
+    return blind if bool(blind.any()) else None
 
 
 def _hidden(like: Tensor) -> Tensor:

@@ -35,14 +35,15 @@ class KeepMasks:
 
     Args:
         seed: From `draw_seed`.
-        p: Probability that a place is dropped, rounded to a whole number of 1/65536.
+        p: Probability that a place is dropped, below 1, rounded to a whole number of 1/65536, of
+            which there are 65535 at most.
     """
 
     def __init__(self, seed: int, p: float) -> None:
         self.p = p
         self.scale = scale_of_kept(p)
         self._bits = np.random.SFC64(seed)
-        self._limits = limits(round(p * PARTS), TILE + PERIOD)
+        self._limits = limits(dropped_parts(p), TILE + PERIOD)
 
     def next(self, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
         """Return 0 where a place is dropped and elsewhere what keeps the mean as it was."""
@@ -77,7 +78,12 @@ def limits(dropped: int, num: int) -> np.ndarray[Any, Any]:
 
 def scale_of_kept(p: float) -> float:
     """Return what the numbers that are kept are multiplied with, so that the mean stays."""
-    return PARTS / (PARTS - round(p * PARTS))
+    return PARTS / (PARTS - dropped_parts(p))
+
+
+def dropped_parts(p: float) -> int:
+    """Return how many of 65536 are dropped: never all, as no scale would keep the mean."""
+    return min(round(p * PARTS), PARTS - 1)
 
 
 def draw_seed() -> int:

@@ -45,10 +45,11 @@ class FeedForward(nn.Sequential):
         between = cast("ReluDropout", self[1])
         # (..., H) -> (rows, ff): no view, so that it may be changed in place
         wide = first(x.reshape(-1, x.shape[-1]))
-        p = between.p if self.training else 0.0
-        if not (torch.is_grad_enabled() and wide.requires_grad and p < 1 and draws_here(wide)):
+        learns = torch.is_grad_enabled() and wide.requires_grad
+        if not (learns and all(map(_plain, self)) and between.p < 1 and draws_here(wide)):
             result: Tensor = last(between(wide))
             return result.view(x.shape)
+        p = between.p if self.training else 0.0
         result = _ReluDropoutLinear.apply(  # type: ignore[no-untyped-call]
             wide, last.weight.detach(), last.bias.detach(), p
         )
@@ -57,6 +58,16 @@ class FeedForward(nn.Sequential):
         )
         # (rows, H) -> (..., H)
         return result.view(x.shape)
+
+
+def _plain(module: nn.Module) -> bool:
+    """Return whether a part is ours and nobody listens to it.
+
+    An adapter in its place, or a hook, needs the call, and what a hook is given must stay as it is.
+    """
+    listens = module._forward_hooks or module._forward_pre_hooks
+    heeds = module._backward_hooks or module._backward_pre_hooks
+    return type(module) in (Linear, ReluDropout) and not listens and not heeds
 
 
 class _ReluDropoutLinear(torch.autograd.Function):

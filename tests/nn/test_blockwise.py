@@ -79,6 +79,33 @@ def same_gradients(found: Tensor, expected: Tensor, inputs: list[Tensor]) -> Non
         torch.testing.assert_close(one, other, atol=1e-12, rtol=0)
 
 
+@pytest.mark.usefixtures("_sizes_of_blocks")
+@pytest.mark.parametrize("kind", ["bool", "added"])
+def test_a_query_from_which_every_key_is_hidden_is_0_as_torchs_and_harms_no_gradient(
+    kind: str,
+) -> None:
+    mask = HOLES.expand(-1, HEADS, QUERIES, -1).clone()
+    mask[1, :, 2] = False
+    mask[2, 0] = False
+    if kind == "added":
+        mask = torch.where(mask, 0.0, -torch.inf).double()
+    inputs = [heads(QUERIES, 1), heads(KEYS, 2), heads(KEYS, 3)]
+    expected = F.scaled_dot_product_attention(*inputs, attn_mask=mask)
+    found = attend_in_blocks(*inputs, mask)
+    assert not found[1, :, 2].any()
+    torch.testing.assert_close(found, expected, atol=1e-12, rtol=0)
+    same_gradients(found, expected, inputs)
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_without_queries_there_is_no_result_and_no_gradient(causal: bool) -> None:
+    inputs = [heads(0, 1), heads(KEYS, 2), heads(KEYS, 3)]
+    found = attend_in_blocks(*inputs, None, is_causal=causal)
+    assert found.shape == (ROWS, HEADS, 0, DIM)
+    for grad in torch.autograd.grad(found.sum(), inputs):
+        assert not grad.any()
+
+
 def test_a_row_that_may_see_nothing_is_0() -> None:
     inputs = [heads(QUERIES, 1), heads(KEYS, 2), heads(KEYS, 3)]
     found = attend_in_blocks(*inputs, padding([2, 0, 1]))

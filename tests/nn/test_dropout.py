@@ -31,6 +31,14 @@ def test_a_share_of_p_is_dropped_and_the_rest_keeps_the_mean(p: float) -> None:
     assert torch.allclose(kept, torch.full_like(kept, 1 / (1 - p)), rtol=1e-4)
 
 
+@pytest.mark.parametrize("make", [Dropout, ReluDropout])
+def test_a_probability_just_below_1_still_drops_and_keeps(make: type[nn.Dropout]) -> None:
+    dropped = make(1 - 1e-7)(torch.ones(20 * PARTS))
+    kept = dropped[dropped != 0]
+    assert 0 < len(kept) < 60
+    assert set(kept.tolist()) == {float(PARTS)}
+
+
 @pytest.mark.parametrize("num", [0, 1, 2, 3, 4, 5, 4096, 10_001])
 def test_masks_have_any_number_of_places(num: int) -> None:
     assert KeepMasks(0, 0.5).next((num,), torch.float32).shape == (num,)

@@ -120,3 +120,52 @@ def test_the_way_back_can_be_taken_twice() -> None:
 def test_checkpoints_know_its_layers_by_the_names_of_a_chain_of_four() -> None:
     names = set(FeedForward(hidden_dim=2, ff_dim=2, dropout=0.1).state_dict())
     assert names == {"0.weight", "0.bias", "3.weight", "3.bias"}
+
+
+@pytest.mark.parametrize("name", ["0", "1", "3"])
+def test_a_hook_sees_each_part_in_training_and_what_it_saw_stays(name: str) -> None:
+    block = FeedForward(hidden_dim=6, ff_dim=10, dropout=0.0)
+    seen: list[Tensor] = []
+    copies: list[Tensor] = []
+
+    def look(module: nn.Module, given: tuple[Tensor, ...], result: Tensor) -> None:
+        seen.append(result)
+        copies.append(result.detach().clone())
+
+    block.get_submodule(name).register_forward_hook(look)
+    same(block, chain(block), torch.randn(3, 6), torch.randn(3, 6), tolerance=1e-5)
+    (result,), (copy,) = seen, copies
+    assert torch.equal(result, copy)
+
+
+@pytest.mark.parametrize("name", ["0", "3"])
+def test_an_adapter_in_place_of_a_layer_takes_part_in_training(name: str) -> None:
+    class Adapter(nn.Module):
+        def __init__(self, base: nn.Linear) -> None:
+            super().__init__()
+            self.base = base
+            self.more = nn.Linear(base.in_features, base.out_features)
+
+        @property
+        def weight(self) -> Tensor:
+            return self.base.weight
+
+        @property
+        def bias(self) -> Tensor:
+            return self.base.bias
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.base(x) + self.more(x)
+
+    block = FeedForward(hidden_dim=6, ff_dim=10, dropout=0.0)
+    layer = block.get_submodule(name)
+    assert isinstance(layer, nn.Linear)
+    adapter = Adapter(layer)
+    block.register_module(name, adapter)
+    x = torch.randn(3, 6)
+    expected = block[-1](block[0](x).relu())
+    found = block(x)
+    torch.testing.assert_close(found, expected)
+    found.sum().backward()
+    assert adapter.more.weight.grad is not None
+    assert adapter.more.weight.grad.any()
