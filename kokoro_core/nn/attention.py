@@ -101,6 +101,7 @@ class MultiheadAttention(nn.Module):
         self.num_heads = num_heads
         self.head_dim = hidden_dim // num_heads
         self.dropout = dropout
+        self.may_join = memory_dim in (None, hidden_dim)
         self.query = Linear(hidden_dim, hidden_dim)
         self.key_value = Linear(memory_dim or hidden_dim, 2 * hidden_dim)
         self.out = Linear(hidden_dim, hidden_dim)
@@ -121,7 +122,7 @@ class MultiheadAttention(nn.Module):
         In the view `project` is one matrix product; `project_memory` is as it was.
         """
         out = for_steps(self.out, rows=rows)
-        if self.query.in_features != self.key_value.in_features:
+        if not self.may_join:
             return with_children(self, query=for_steps(self.query, rows=rows), out=out)
         return with_children(self, joined=for_steps(self.query, self.key_value, rows=rows), out=out)
 

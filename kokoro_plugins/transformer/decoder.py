@@ -196,7 +196,8 @@ class TransformerDecoder(AutoregressiveDecoder):
 
     def _step_parts(self, rows: int) -> StepParts:
         """Return what a step runs; what is laid out on a CPU is kept while the weights stay."""
-        if can_pack(self.frame_in.weight):
+        weight = getattr(self.frame_in, "weight", None)  # an adapter in its place may have none
+        if isinstance(weight, Tensor) and can_pack(weight):
             return self._kept[reads_alone(rows)].get(self, lambda: self._settled_parts(rows))
         return self._make_step_parts(rows)
 

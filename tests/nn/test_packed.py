@@ -242,6 +242,31 @@ def test_the_least_change_of_one_weight_is_seen_past_torchs_counter(
     assert kept.get(layer, make) is not first
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("dim", [0, 1], ids=["rows", "columns"])
+def test_weights_that_change_places_are_seen_past_torchs_counter(
+    dtype: torch.dtype, dim: int
+) -> None:
+    kept: Kept[Tensor] = Kept()
+    layer = nn.Linear(512, 256, bias=False).to(dtype)
+    first = kept_weight(kept, layer)
+    assert kept_weight(kept, layer) is first
+    # heads of 128 change places, and every sum stays what it is
+    layer.weight.data.copy_(layer.weight.data.roll(128, dim))
+    assert torch.equal(kept_weight(kept, layer), layer.weight)
+
+
+def test_a_layer_that_somebody_begins_to_watch_is_another_one() -> None:
+    kept: Kept[Tensor] = Kept()
+    layer = nn.Linear(3, 2)
+    first = kept_weight(kept, layer)
+    handle = layer.register_forward_hook(lambda *_: None)
+    watched = kept_weight(kept, layer)
+    assert watched is not first
+    handle.remove()
+    assert kept_weight(kept, layer) is not watched
+
+
 def test_weights_that_are_not_finite_are_seen_to_stay_the_same() -> None:
     kept: Kept[Tensor] = Kept()
     layer = nn.Linear(8, 8, bias=False)
