@@ -354,8 +354,9 @@ class KokoroModel(nn.Module):
             chunk_frames: Frames between two looks at which rows have ended; None: 1 on the CPU, 16
                 elsewhere.
             max_seconds: After so long every row ends with what is made; None: no limit.
-            dtype: What the decoder computes in, for example ``torch.bfloat16``; a copy of it is
-                made once and kept as long as the weights stay the same. None: as the model.
+            dtype: What the decoder is in, for example ``torch.float16`` (on a CPU its weights
+                alone); a copy is made once and kept as long as the weights stay the same. None: as
+                the model.
             seed: For parts that sample: of every row, or one a row; None: drawn from torch's.
             **extras: The side inputs that the model's parts need.
 

@@ -21,7 +21,7 @@ MAX_FRAMES = 100_000
 """Most frames that `max_mel_len` may ask for: no row of any model gets more."""
 
 DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16, torch.int8)
-"""What a decoder may be in; int8 are weights alone, and it computes in bfloat16 around them."""
+"""What a decoder may be in; of int8, and on a CPU of float16, are the weights alone."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,8 @@ class GenerationOptions:
             time, rounded down to whole steps of the decoder; None: 1 on the CPU, 16 where looking
             waits for the device.
         max_seconds: After so long, looked at after each chunk, every row ends; None: no limit.
-        dtype: What the decoder computes in; ``torch.int8``: bfloat16, with weights rounded to 8
-            bits; None: what the model is in.
+        dtype: What the decoder computes in; ``torch.int8``, and ``torch.float16`` on a CPU: float32
+            around weights rounded to that; None: what the model is in.
     """
 
     speed: float | Tensor = 1.0

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from kokoro_core.contracts import Decoder, map_tensors
 from kokoro_core.generation.reading import Utterances
-from kokoro_core.nn.int8 import round_to_int8
+from kokoro_core.nn.half import has_half_kernel
 from kokoro_core.nn.kept import Kept
+from kokoro_core.nn.narrow import narrow_weights
 
 
 @final
@@ -51,14 +52,26 @@ def converted(decoder: Decoder, dtype: torch.dtype) -> Decoder:
         vars(twin).pop(name, None)
     for parameter in twin.parameters():
         parameter.grad = None
-    if dtype is torch.int8:
-        round_to_int8(twin)
-    return twin.to(arithmetic(dtype))
+    device = next((each.device for each in twin.parameters()), torch.device("cpu"))
+    twin.to(arithmetic(dtype, device))
+    if has_narrow_weights(dtype, device):
+        narrow_weights(twin, dtype)
+    return twin
 
 
-def arithmetic(dtype: torch.dtype) -> torch.dtype:
-    """Return what a decoder of this precision computes in: with int8 weights bfloat16."""
-    return torch.bfloat16 if dtype is torch.int8 else dtype
+def arithmetic(dtype: torch.dtype, device: torch.device) -> torch.dtype:
+    """Return what a decoder of this precision computes in."""
+    return torch.float32 if has_narrow_weights(dtype, device) else dtype
+
+
+def has_narrow_weights(dtype: torch.dtype, device: torch.device) -> bool:
+    """Return whether only the weights are of this type, and float32 is around them.
+
+    So it is in int8, and in float16 on a CPU, where torch's kernels of float16 are slow.
+    """
+    return dtype is torch.int8 or (
+        dtype is torch.float16 and device.type == "cpu" and has_half_kernel()
+    )
 
 
 def converted_inputs(

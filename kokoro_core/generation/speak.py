@@ -93,7 +93,8 @@ def _given(
     wanted = model.pick("decoder", utterances.available)
     if decoder is model.decoder or options.dtype is None:
         return utterances, wanted
-    return converted_inputs(utterances, wanted, arithmetic(options.dtype))
+    device = utterances.memory.memory.device
+    return converted_inputs(utterances, wanted, arithmetic(options.dtype, device))
 
 
 def _decode_parallel(

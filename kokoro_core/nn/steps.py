@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
+from kokoro_core.nn.half import HalfLinear, joined_half
 from kokoro_core.nn.huge_pages import in_huge_pages
 from kokoro_core.nn.int8 import Int8Linear, joined_int8
 from kokoro_core.nn.joined import JoinedLinear, SeparateLinears, is_plain
@@ -36,18 +37,17 @@ def can_pack(weight: Tensor) -> bool:
     )
 
 
-def for_steps(*layers: nn.Linear | Int8Linear, rows: int) -> nn.Module:
+def for_steps(*layers: nn.Linear | Int8Linear | HalfLinear, rows: int) -> nn.Module:
     """Return what computes these layers over one input, joined, in the way that is fastest.
 
     Args:
         layers: One, or several with biases.
         rows: Rows of the input, or the most of them.
     """
-    eights = [layer for layer in layers if isinstance(layer, Int8Linear)]
     plain = [layer for layer in layers if isinstance(layer, nn.Linear)]
-    if len(eights) == len(layers):
-        return eights[0] if len(eights) == 1 else joined_int8(eights)
-    if eights or (len(layers) > 1 and not all(is_plain(layer.weight) for layer in plain)):
+    if len(plain) < len(layers):
+        return _narrow_for_steps(layers)
+    if len(layers) > 1 and not all(is_plain(layer.weight) for layer in plain):
         return SeparateLinears(layers)
     if not all(can_pack(layer.weight) for layer in plain):
         return plain[0] if len(plain) == 1 else JoinedLinear(plain)
@@ -57,6 +57,17 @@ def for_steps(*layers: nn.Linear | Int8Linear, rows: int) -> nn.Module:
     if outputs * inputs < SMALL:
         return plain[0] if len(plain) == 1 else JoinedLinear(plain)
     return JoinedLinear(plain, by_columns=outputs >= inputs)
+
+
+def _narrow_for_steps(layers: Sequence[nn.Module]) -> nn.Module:
+    """Return layers of fewer bits as one if all are of one kind, which they are read as already."""
+    if len(layers) == 1:
+        return layers[0]
+    eights = [layer for layer in layers if isinstance(layer, Int8Linear)]
+    halves = [layer for layer in layers if isinstance(layer, HalfLinear)]
+    if len(eights) == len(layers):
+        return joined_int8(eights)
+    return joined_half(halves) if len(halves) == len(layers) else SeparateLinears(layers)
 
 
 def reads_alone(rows: int) -> bool:

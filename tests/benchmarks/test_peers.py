@@ -20,6 +20,7 @@ from kokoro_plugins.bench.sizes import ModelSize
 MAKERS = (
     "ours",
     "ours, bfloat16",
+    "ours, float16",
     "ours, int8",
     "minimal cached decoder",
     "SpeechT5",

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from kokoro_core import KokoroModel
+from kokoro_core.nn.half import HalfLinear
 from kokoro_core.nn.int8 import Int8Linear
 
 SPEC: dict[str, Any] = {
@@ -63,30 +64,57 @@ DECODERS: dict[str, dict[str, Any]] = {
 }
 
 
+KINDS = {torch.int8: (Int8Linear, 0.05), torch.float16: (HalfLinear, 0.005)}
+
+
+@pytest.mark.parametrize("dtype", KINDS, ids=str)
 @pytest.mark.parametrize("decoder", DECODERS.values(), ids=DECODERS.keys())
-def test_weights_of_8_bits_speak_nearly_as_bfloat16_does(decoder: dict[str, Any]) -> None:
+def test_weights_of_fewer_bits_speak_nearly_as_the_model_does(
+    decoder: dict[str, Any], dtype: torch.dtype
+) -> None:
+    kind, tolerance = KINDS[dtype]
     model = make(hidden_dim=256, encoder={**SPEC["encoder"], "num_heads": 4}, decoder=decoder)
     expected = speak(model)
-    found = speak(model, torch.int8)
-    scale = expected.abs().max()
+    found = speak(model, dtype)
     assert found.dtype is torch.float32
-    assert 0 < (found - expected).abs().max() < 0.05 * scale
-    copied = decoder_in(model, torch.int8)
-    rounded = [each for each in copied.modules() if isinstance(each, Int8Linear)]
-    assert rounded
-    assert {each.dtype for each in copied.parameters()} <= {torch.bfloat16}
+    assert 0 < (found - expected).abs().max() < tolerance * expected.abs().max()
+    copied = decoder_in(model, dtype)
+    assert any(isinstance(each, kind) for each in copied.modules())
+    assert {each.dtype for each in copied.parameters()} == {torch.float32}
     assert {each.dtype for each in model.parameters()} == {torch.float32}
-    again = speak(model, torch.int8)
-    assert torch.equal(again, found)
+    assert torch.equal(speak(model, dtype), found)
 
 
-def test_one_row_of_8_bit_weights_says_what_it_says_among_others() -> None:
+@pytest.mark.parametrize("dtype", KINDS, ids=str)
+def test_one_row_with_weights_of_fewer_bits_says_what_it_says_among_others(
+    dtype: torch.dtype,
+) -> None:
     model = make(hidden_dim=256, decoder=DECODERS["transformer"])
-    both = speak(model, torch.int8)
+    both = speak(model, dtype)
     alone = model.generate(
-        INDICES[1:, :2], durations=DURATIONS[1:, :2], stop_threshold=1.0, dtype=torch.int8
+        INDICES[1:, :2], durations=DURATIONS[1:, :2], stop_threshold=1.0, dtype=dtype
     ).mel
-    torch.testing.assert_close(both[1:, : alone.shape[1]], alone, atol=0.02, rtol=0.02)
+    torch.testing.assert_close(both[1:, : alone.shape[1]], alone, atol=0.01, rtol=0.01)
+
+
+@pytest.mark.parametrize("dtype", [torch.int8, torch.float16], ids=str)
+def test_a_model_of_another_type_can_speak_with_weights_of_fewer_bits(dtype: torch.dtype) -> None:
+    model = make(hidden_dim=256, decoder=DECODERS["transformer"])
+    expected = speak(model, dtype)
+    found = speak(model.bfloat16(), dtype)
+    assert found.dtype is torch.bfloat16
+    torch.testing.assert_close(found.float(), expected, atol=0.1, rtol=0.1)
+
+
+def test_without_its_kernel_float16_is_what_all_of_the_decoder_is_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.backends.quantized, "engine", "qnnpack")
+    model = make()
+    expected = speak(model)
+    torch.testing.assert_close(speak(model, torch.float16), expected, atol=0.02, rtol=0)
+    copied = decoder_in(model, torch.float16)
+    assert {each.dtype for each in copied.parameters()} == {torch.float16}
 
 
 def test_speaking_in_float64_is_what_the_model_in_float64_speaks() -> None:

@@ -46,6 +46,7 @@ def contenders(size: ModelSize, device: str = "cpu") -> list[FrameMaker]:
     return [
         OurFrames(ours),
         OurFrames(ours, torch.bfloat16),
+        OurFrames(ours, torch.float16),
         OurFrames(ours, torch.int8),
         MinimalFrames(MinimalDecoder(size).to(device)),
         SpeechT5Frames(theirs),

@@ -1,0 +1,40 @@
+"""Layers with weights of fewer bits in place of those of float32."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from kokoro_core.nn.half import HalfLinear, can_be_half
+from kokoro_core.nn.int8 import MULTIPLE, Int8Linear
+from kokoro_core.nn.joined import is_plain
+from kokoro_core.nn.linear import Linear
+
+FEWEST = 1 << 16
+"""Weights below which a layer stays as it is: the ways in and out of a decoder are narrow, gain
+little, and matter most."""
+
+
+def narrow_weights(module: nn.Module, dtype: torch.dtype) -> None:
+    """Put weights of 8 or 16 bits in place of those of all large linear layers inside a module.
+
+    Layers of a class of their own, with weights of a special kind, or whose weights or width the
+    kernels cannot take stay as they are.
+
+    Args:
+        module: What is changed.
+        dtype: ``torch.int8`` or ``torch.float16``.
+    """
+    for parent in list(module.modules()):
+        for name, child in list(parent.named_children()):
+            if not isinstance(child, nn.Linear) or not _is_large_and_plain(child):
+                continue
+            if dtype is torch.int8 and child.in_features % MULTIPLE == 0:
+                parent.register_module(name, Int8Linear.of(child))
+            elif dtype is torch.float16 and can_be_half(child.weight):
+                parent.register_module(name, HalfLinear.of(child))
+
+
+def _is_large_and_plain(layer: nn.Linear) -> bool:
+    ordinary = type(layer) in (nn.Linear, Linear) and is_plain(layer.weight)
+    return ordinary and layer.weight.numel() >= FEWEST

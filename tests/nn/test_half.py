@@ -1,0 +1,101 @@
+"""Linear layers with 16-bit weights, and which layers get fewer bits."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import example, given
+from hypothesis import strategies as st
+from torch import nn
+
+from kokoro_core.nn.half import HalfLinear
+from kokoro_core.nn.int8 import Int8Linear
+from kokoro_core.nn.joined import SeparateLinears
+from kokoro_core.nn.linear import Linear
+from kokoro_core.nn.narrow import narrow_weights
+from kokoro_core.nn.steps import for_steps
+
+
+@given(
+    rows=st.integers(1, 9),
+    inputs=st.integers(1, 90),
+    outputs=st.integers(1, 70),
+    bias=st.booleans(),
+)
+@example(rows=1, inputs=1, outputs=1, bias=True)
+@example(rows=5, inputs=7, outputs=33, bias=False)
+@example(rows=70, inputs=64, outputs=64, bias=True)
+@torch.no_grad()
+def test_it_computes_with_weights_that_numpy_rounds_alike(
+    rows: int, inputs: int, outputs: int, bias: bool
+) -> None:
+    layer = nn.Linear(inputs, outputs, bias=bias)
+    half = HalfLinear.of(layer)
+    x = torch.randn(2, rows, inputs)
+    weight = torch.from_numpy(layer.weight.numpy().astype("float16").astype("float64"))
+    expected = x.double() @ weight.t()
+    if bias:
+        expected = expected + layer.bias.double()
+    torch.testing.assert_close(half(x).double(), expected, atol=1e-5, rtol=1e-5)
+    assert torch.equal(half.weight.double(), weight)
+    assert (half.bias is None) == (not bias)
+
+
+@torch.no_grad()
+def test_it_answers_in_the_type_that_it_is_given() -> None:
+    half = HalfLinear.of(nn.Linear(8, 4).bfloat16())
+    x = torch.randn(3, 8).bfloat16()
+    assert half(x).dtype is torch.bfloat16
+    torch.testing.assert_close(half(x).float(), half(x.float()), atol=0.01, rtol=0.01)
+
+
+@pytest.mark.parametrize("value", [70000.0, -70000.0, torch.inf, torch.nan], ids=str)
+def test_a_weight_that_float16_has_not_is_refused(value: float) -> None:
+    layer = nn.Linear(8, 4)
+    layer.weight.data[1, 2] = value
+    with pytest.raises(ValueError, match="`HalfLinear` needs weights of at most 65504, not "):
+        HalfLinear.of(layer)
+
+
+@torch.no_grad()
+def test_for_steps_layers_over_one_input_become_one() -> None:
+    one, two = (HalfLinear.of(nn.Linear(64, width)) for width in (16, 40))
+    x = torch.randn(2, 1, 64)
+    joined = for_steps(one, two, rows=1)
+    assert isinstance(joined, HalfLinear)
+    torch.testing.assert_close(joined(x), torch.cat([one(x), two(x)], -1))
+    assert for_steps(one, rows=1) is one
+    eight = Int8Linear.of(nn.Linear(64, 8))
+    assert isinstance(for_steps(one, eight, rows=1), SeparateLinears)
+
+
+class Own(nn.Linear):
+    """A layer with a way of its own."""
+
+
+@pytest.mark.parametrize(
+    ("dtype", "rounded"),
+    [
+        (torch.int8, {"large", "ours", "inner.1", "beyond"}),
+        (torch.float16, {"large", "ours", "inner.1", "odd"}),
+    ],
+    ids=str,
+)
+def test_only_large_plain_layers_that_a_kernel_can_take_are_rounded(
+    dtype: torch.dtype, rounded: set[str]
+) -> None:
+    block = nn.ModuleDict(
+        {
+            "large": nn.Linear(256, 256),
+            "ours": Linear(256, 512),
+            "small": nn.Linear(64, 80),
+            "odd": nn.Linear(300, 300),
+            "own": Own(256, 256),
+            "beyond": nn.Linear(256, 256),
+        }
+    )
+    block["inner"] = nn.Sequential(nn.ReLU(), nn.Linear(256, 256))
+    block["beyond"].get_parameter("weight").data[0, 0] = 1e5
+    narrow_weights(block, dtype)
+    kind = {torch.int8: Int8Linear, torch.float16: HalfLinear}[dtype]
+    assert {name for name, each in block.named_modules() if isinstance(each, kind)} == rounded
