@@ -43,9 +43,7 @@ def synthesize(
     device: Annotated[str, typer.Option(help="cpu, cuda or mps.")] = "cpu",
     dtype: Annotated[
         Precision | None,
-        typer.Option(
-            help="Precision of the decoder, if not the model's; fewer bits are faster."
-        ),
+        typer.Option(help="Precision of the decoder, if not the model's; fewer bits are faster."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
