@@ -43,8 +43,6 @@ class Plan:
         ends: Keys of each row, from the first, that a query may see.
         most: Weights of a block, at most.
         bias: Broadcast to `shape`, or None where `ends` and causality say it all.
-        blind: (B, heads, Tq, 1), queries from which the bias hides every key, or None: there is no
-            such query.
         hidden: Added to the last square of a causal block, or None: every query may see every key.
     """
 
@@ -52,7 +50,6 @@ class Plan:
     ends: list[int]
     most: int
     bias: Tensor | None
-    blind: Tensor | None
     hidden: Tensor | None
 
     @classmethod
@@ -67,13 +64,11 @@ class Plan:
             mask = None
         bias = mask if mask is None else add_bias(mask, queries.new_zeros(()))
         shape = (rows, heads, num_queries, num_keys)
-        blind = _blind(bias)
         return cls(
             shape=shape,
             ends=ends or [num_keys] * rows,
             most=max(1, cache // queries.element_size()),
             bias=None if bias is None else bias.expand(shape),
-            blind=None if blind is None else blind.expand(*shape[:3], 1),
             hidden=_hidden(queries) if is_causal else None,
         )
 
@@ -125,17 +120,16 @@ class Plan:
         """
         seen = keys[block.heads, : block.num_keys]
         torch.bmm(queries[block.heads, block.queries], seen.transpose(1, 2), out=into)
+        bias = None
         if self.bias is not None:
-            into += self.bias[block.rows.start, block.heads, block.queries, : block.num_keys]
+            bias = self.bias[block.rows.start, block.heads, block.queries, : block.num_keys]
+            into += bias
         if self.hidden is not None and block.queries.start < block.num_keys:
             square = into[:, :, block.queries.start :]
             square += self.hidden[: square.shape[1], : square.shape[2]]
         self.blank(block.rows, into.transpose(1, 2), -math.inf)
         torch._softmax(into, -1, False, out=into)
-        if self.blind is not None:
-            # Their softmax is NaN, and would be in the gradients of all weights.
-            into.masked_fill_(self.blind[block.rows.start, block.heads, block.queries], 0)
-        return into
+        return into if bias is None else _without_blind(into, bias)
 
     def blank(self, rows: slice, x: Tensor, value: float) -> None:
         """Write a value past the end of each of several rows; a single row ends where a block does.
@@ -149,12 +143,16 @@ class Plan:
                 x[row * heads : (row + 1) * heads, end:] = value
 
 
-def _blind(bias: Tensor | None) -> Tensor | None:
-    """Return which queries a bias lets see no key at all, or None if each of them sees one."""
-    if bias is None or bias.numel() == 0:
-        return None
-    blind = bias.amax(-1, keepdim=True) == -math.inf
-    return blind if bool(blind.any()) else None
+def _without_blind(weights: Tensor, bias: Tensor) -> Tensor:
+    """Set to 0 the weights of queries from which a bias hides every key; their softmax is NaN.
+
+    Shape:
+        weights, bias: (heads, queries, keys) of a block. Returns: weights.
+    """
+    # Such a query has NaN at every key, so that it takes no time to see that there is none.
+    if bool(weights[:, :, :1].isnan().any()):
+        weights.masked_fill_(bias.amax(-1, keepdim=True) == -math.inf, 0)
+    return weights
 
 
 def _hidden(like: Tensor) -> Tensor:
