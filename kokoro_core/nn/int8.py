@@ -12,6 +12,9 @@ from torch.nn import functional as F
 MULTIPLE = 64
 """What the width of the input must be a multiple of, or torch's kernel reads past its end."""
 
+ALIGNED = 16
+"""Numbers that torch's kernel reads at once, and at whose multiples each row must begin."""
+
 
 @final
 class Int8Linear(nn.Module):
@@ -48,12 +51,13 @@ class Int8Linear(nn.Module):
     @classmethod
     def of(cls, layer: nn.Linear) -> Int8Linear:
         """Return a layer with rounded weights: the largest of an output becomes 127."""
-        weight = layer.weight.detach()
+        # In fewer bits than 32 the largest could come out as 127.5, and 128 would wrap around.
+        weight = layer.weight.detach().float()
         # What is divided by is what will be multiplied with, rounded already.
         scale = (weight.abs().amax(1) / 127).to(torch.bfloat16)
-        divisor = scale.masked_fill(scale == 0, 1).to(weight.dtype).unsqueeze(1)
+        divisor = scale.masked_fill(scale == 0, 1).float().unsqueeze(1)
         return cls(
-            quantised=(weight / divisor).round().to(torch.int8),
+            quantised=(weight / divisor).round().clamp(-127, 127).to(torch.int8),
             scale=scale,
             bias=None if layer.bias is None else layer.bias.detach().clone(),
         )
@@ -77,10 +81,22 @@ class Int8Linear(nn.Module):
             result = F.linear(x, self.weight.to(x.dtype))
         else:
             # (..., in) -> (rows, in) -> (..., out)
-            rows = x.reshape(-1, self.in_features).to(torch.bfloat16)
+            rows = _aligned(x.reshape(-1, self.in_features).to(torch.bfloat16))
             result = torch._weight_int8pack_mm(rows, self.quantised, self.scale)
             result = result.view(*x.shape[:-1], self.out_features)
         return (result if self.bias is None else result + self.bias).to(x.dtype)
+
+
+def _aligned(rows: Tensor) -> Tensor:
+    """Return rows that lie and begin where torch's kernel can read them; elsewhere it crashes.
+
+    Shape:
+        rows: (rows, in).
+    """
+    step, within = rows.stride()
+    if within != 1 or step % ALIGNED or rows.storage_offset() % ALIGNED:
+        rows = rows.clone(memory_format=torch.contiguous_format)
+    return rows
 
 
 def joined_int8(layers: Sequence[Int8Linear]) -> Int8Linear:

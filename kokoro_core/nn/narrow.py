@@ -7,8 +7,7 @@ from torch import nn
 
 from kokoro_core.nn.half import HalfLinear, can_be_half
 from kokoro_core.nn.int8 import MULTIPLE, Int8Linear
-from kokoro_core.nn.joined import is_plain
-from kokoro_core.nn.linear import Linear
+from kokoro_core.nn.joined import is_plain_linear
 
 FEWEST = 1 << 16
 """Weights below which a layer stays as it is: the ways in and out of a decoder are narrow, gain
@@ -18,8 +17,8 @@ little, and matter most."""
 def narrow_weights(module: nn.Module, dtype: torch.dtype) -> None:
     """Put weights of 8 or 16 bits in place of those of all large linear layers inside a module.
 
-    Layers of a class of their own, with weights of a special kind, or whose weights or width the
-    kernels cannot take stay as they are.
+    Layers of a class of their own, with weights of a special kind or with hooks, or whose weights
+    or width the kernels cannot take stay as they are.
 
     Args:
         module: What is changed.
@@ -36,5 +35,4 @@ def narrow_weights(module: nn.Module, dtype: torch.dtype) -> None:
 
 
 def _is_large_and_plain(layer: nn.Linear) -> bool:
-    ordinary = type(layer) in (nn.Linear, Linear) and is_plain(layer.weight)
-    return ordinary and layer.weight.numel() >= FEWEST
+    return is_plain_linear(layer) and layer.weight.numel() >= FEWEST

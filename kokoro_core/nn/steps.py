@@ -12,8 +12,7 @@ from torch import Tensor, nn
 from kokoro_core.nn.half import HalfLinear, joined_half
 from kokoro_core.nn.huge_pages import in_huge_pages
 from kokoro_core.nn.int8 import Int8Linear, joined_int8
-from kokoro_core.nn.joined import JoinedLinear, SeparateLinears, is_plain
-from kokoro_core.nn.linear import Linear
+from kokoro_core.nn.joined import JoinedLinear, SeparateLinears, is_plain, is_plain_linear
 from kokoro_core.nn.packed import PackedLinear
 
 SMALL = 1 << 16
@@ -37,18 +36,20 @@ def can_pack(weight: Tensor) -> bool:
     )
 
 
-def for_steps(*layers: nn.Linear | Int8Linear | HalfLinear, rows: int) -> nn.Module:
+def for_steps(*layers: nn.Module, rows: int) -> nn.Module:
     """Return what computes these layers over one input, joined, in the way that is fastest.
 
+    Layers of another kind, with weights of a special kind or with hooks, are called as they are.
+
     Args:
-        layers: One, or several with biases.
+        layers: One, or several.
         rows: Rows of the input, or the most of them.
     """
-    plain = [layer for layer in layers if isinstance(layer, nn.Linear)]
+    plain = [layer for layer in layers if isinstance(layer, nn.Linear) and is_plain_linear(layer)]
+    if len(layers) > 1 and any(getattr(layer, "bias", None) is None for layer in layers):
+        return SeparateLinears(layers)
     if len(plain) < len(layers):
         return _narrow_for_steps(layers)
-    if len(layers) > 1 and not all(is_plain(layer.weight) for layer in plain):
-        return SeparateLinears(layers)
     if not all(can_pack(layer.weight) for layer in plain):
         return plain[0] if len(plain) == 1 else JoinedLinear(plain)
     if not reads_alone(rows) or plain[0].weight.dtype is not torch.float32:
@@ -60,7 +61,7 @@ def for_steps(*layers: nn.Linear | Int8Linear | HalfLinear, rows: int) -> nn.Mod
 
 
 def _narrow_for_steps(layers: Sequence[nn.Module]) -> nn.Module:
-    """Return layers of fewer bits as one if all are of one kind, which they are read as already."""
+    """Return layers of fewer bits as one if all are of one kind, else each as it is."""
     if len(layers) == 1:
         return layers[0]
     eights = [layer for layer in layers if isinstance(layer, Int8Linear)]
@@ -101,6 +102,6 @@ def linears_for_steps(module: AnyModule, *, rows: int) -> AnyModule:
     found = {
         name: for_steps(child, rows=rows)
         for name, child in module.named_children()
-        if isinstance(child, nn.Linear) and type(child) in (nn.Linear, Linear)
+        if isinstance(child, nn.Linear)
     }
     return with_children(module, **found)

@@ -202,8 +202,10 @@ class TransformerDecoder(AutoregressiveDecoder):
         return self._make_step_parts(rows)
 
     def _settled_parts(self, rows: int) -> StepParts:
-        parts = self._make_step_parts(rows)
-        settle([parts.frame_in, *parts.layers, parts.heads])
+        # They are kept, and must serve who steps outside of inference mode as well.
+        with torch.inference_mode(False), torch.no_grad():
+            parts = self._make_step_parts(rows)
+            settle([parts.frame_in, *parts.layers, parts.heads])
         return parts
 
     def _make_step_parts(self, rows: int) -> StepParts:

@@ -48,6 +48,37 @@ def test_a_weight_is_off_by_half_a_step_of_its_outputs_scale(size: float, seed: 
     assert (rounded.quantised.abs().amax(1) >= 126).all()
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64], ids=str)
+@torch.no_grad()
+def test_weights_of_any_type_are_off_by_half_a_step(dtype: torch.dtype) -> None:
+    layer = nn.Linear(128, 512).to(dtype)
+    rounded = Int8Linear.of(layer)
+    steps = layer.weight.double() / rounded.scale.double().unsqueeze(1)
+    assert (steps - rounded.quantised).abs().max() <= 0.5 + 1e-6
+
+
+@torch.no_grad()
+def test_the_smallest_weights_keep_their_sign() -> None:
+    layer = nn.Linear(64, 8)
+    layer.weight.copy_(torch.linspace(4e-39, 2e-38, 8).unsqueeze(1).expand(8, 64))
+    assert (Int8Linear.of(layer).quantised >= 0).all()
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32], ids=str)
+@pytest.mark.parametrize("way", ["offset", "step", "turned", "repeated"])
+@torch.no_grad()
+def test_rows_may_lie_anywhere_in_memory(way: str, dtype: torch.dtype) -> None:
+    layer = Int8Linear.of(nn.Linear(64, 5))
+    x = {
+        "offset": torch.randn(1 + 3 * 64).to(dtype)[1:].view(3, 64),
+        "step": torch.randn(3, 65).to(dtype)[:, 1:],
+        "turned": torch.randn(1, 64, 3).to(dtype).transpose(1, 2),
+        "repeated": torch.randn(1, 64).to(dtype).expand(3, 64),
+    }[way]
+    expected = exact(layer, x.bfloat16())
+    torch.testing.assert_close(layer(x).double(), expected, atol=0.02, rtol=0.01)
+
+
 @torch.no_grad()
 def test_an_output_without_weights_stays_at_its_bias() -> None:
     layer = nn.Linear(64, 2)
