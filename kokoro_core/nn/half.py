@@ -69,8 +69,9 @@ class HalfLinear(nn.Module):
         Shape:
             x: (..., in). Returns: (..., out).
         """
-        result: Tensor = self._product(x.float(), self._packed)
-        return result.to(x.dtype)
+        rows = x.float() if x.dim() > 1 else x.float().unsqueeze(0)
+        result: Tensor = self._product(rows, self._packed)
+        return result.view(*x.shape[:-1], self.out_features).to(x.dtype)
 
 
 def joined_half(layers: Sequence[HalfLinear]) -> HalfLinear:

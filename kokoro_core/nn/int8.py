@@ -64,12 +64,12 @@ class Int8Linear(nn.Module):
 
     @property
     def weight(self) -> Tensor:
-        """Return the weights in bfloat16, for whoever looks at a layer's weights.
+        """Return the weights in float32, as what is around is, for whoever looks at them.
 
         Shape:
             Returns: (out, in).
         """
-        return self.quantised * self.scale.unsqueeze(1)
+        return self.quantised * self.scale.float().unsqueeze(1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the layer's result.

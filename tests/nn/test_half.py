@@ -99,3 +99,10 @@ def test_only_large_plain_layers_that_a_kernel_can_take_are_rounded(
     narrow_weights(block, dtype)
     kind = {torch.int8: Int8Linear, torch.float16: HalfLinear}[dtype]
     assert {name for name, each in block.named_modules() if isinstance(each, kind)} == rounded
+
+
+@torch.no_grad()
+def test_a_single_vector_does_as_it_does_for_a_linear_layer() -> None:
+    layer = nn.Linear(64, 5)
+    x = torch.randn(64)
+    torch.testing.assert_close(HalfLinear.of(layer)(x), layer(x), atol=1e-3, rtol=0)

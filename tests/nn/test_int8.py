@@ -119,3 +119,12 @@ def test_for_steps_layers_over_one_input_become_one() -> None:
     assert mixed(x).shape == (2, 1, 56)
     block = nn.Sequential(one, nn.ReLU())
     assert linears_for_steps(block, rows=1)[0] is one
+
+
+@torch.no_grad()
+def test_who_reads_the_weights_multiplies_with_them_what_is_around() -> None:
+    layer = Int8Linear.of(nn.Linear(64, 5))
+    x = torch.randn(3, 64)
+    expected = exact(layer, x) - exact(layer, torch.zeros(3, 64))
+    found = x @ layer.weight.t()
+    torch.testing.assert_close(found.double(), expected, atol=1e-5, rtol=1e-5)
