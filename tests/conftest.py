@@ -16,17 +16,19 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
 ADDRESS = re.compile(r" at 0x[0-9a-f]|object at ")
+SET = re.compile(r"\{'[^':]*'(, '[^':]*')+\}")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Refuse names that differ between workers, and start with the slow tests.
 
-    A name with an address in it makes the workers disagree on what there is to run, though seldom:
-    only where the addresses' first digits differ. A slow test that starts last keeps all other
-    workers waiting.
+    A name with an address or a set of strings in it makes the workers disagree on what there is to
+    run, though not always: only where the addresses' first digits or the order in the set differ. A
+    slow test that starts last keeps all other workers waiting.
     """
-    if unstable := [item.nodeid for item in items if ADDRESS.search(item.nodeid)]:
-        raise pytest.UsageError(f"These names hold an address, so give `ids`: {unstable}")
+    names = [item.nodeid for item in items]
+    if unstable := [each for each in names if ADDRESS.search(each) or SET.search(each)]:
+        raise pytest.UsageError(f"These names hold an address or a set, so give `ids`: {unstable}")
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
