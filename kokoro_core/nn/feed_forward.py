@@ -11,6 +11,7 @@ from torch.autograd.function import once_differentiable
 
 from kokoro_core.nn.dropout import ReluDropout, draws_here, relu_and_drop_, scale_of_kept
 from kokoro_core.nn.linear import Linear, product
+from kokoro_core.nn.plain import is_plain_linear, is_watched
 
 
 @final
@@ -46,7 +47,7 @@ class FeedForward(nn.Sequential):
         # (..., H) -> (rows, ff): no view, so that it may be changed in place
         wide = first(x.reshape(-1, x.shape[-1]))
         learns = torch.is_grad_enabled() and wide.requires_grad
-        if not (learns and all(map(_plain, self)) and between.p < 1 and draws_here(wide)):
+        if not (learns and self._is_plain() and between.p < 1 and draws_here(wide)):
             result: Tensor = last(between(wide))
             return result.view(x.shape)
         p = between.p if self.training else 0.0
@@ -59,15 +60,11 @@ class FeedForward(nn.Sequential):
         # (rows, H) -> (..., H)
         return result.view(x.shape)
 
-
-def _plain(module: nn.Module) -> bool:
-    """Return whether a part is ours and nobody listens to it.
-
-    An adapter in its place, or a hook, needs the call, and what a hook is given must stay as it is.
-    """
-    listens = module._forward_hooks or module._forward_pre_hooks
-    heeds = module._backward_hooks or module._backward_pre_hooks
-    return type(module) in (Linear, ReluDropout) and not listens and not heeds
+    def _is_plain(self) -> bool:
+        """Return whether nobody would miss the calls, or what they would have been given."""
+        first, between, last = self
+        drops = type(between) is ReluDropout and not is_watched(between)
+        return drops and is_plain_linear(first) and is_plain_linear(last)
 
 
 class _ReluDropoutLinear(torch.autograd.Function):

@@ -9,8 +9,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from kokoro_core.nn.linear import Linear
-
 
 @final
 class JoinedLinear(nn.Module):
@@ -88,26 +86,3 @@ def joined_weights(layers: Sequence[nn.Linear]) -> tuple[Tensor, Tensor | None]:
         torch.cat([layer.weight for layer in layers]),
         torch.cat([layer.bias for layer in layers]),
     )
-
-
-def is_plain(weight: Tensor) -> bool:
-    """Return whether a weight is an ordinary tensor, and not for example a quantised one."""
-    return type(weight) in (Tensor, nn.Parameter)
-
-
-def is_plain_linear(layer: nn.Module) -> bool:
-    """Return whether a layer's weights may be used without calling it: nobody would miss the call.
-
-    An adapter in its place, weights of a special kind and hooks need the call.
-    """
-    return (
-        isinstance(layer, nn.Linear)
-        and type(layer) in (nn.Linear, Linear)
-        and is_plain(layer.weight)
-        and not is_watched(layer)
-    )
-
-
-def is_watched(module: nn.Module) -> bool:
-    """Return whether something besides a module's own class has a say in its calls."""
-    return bool(module._forward_hooks or module._forward_pre_hooks or "forward" in vars(module))

@@ -10,9 +10,12 @@ from typing import Any, Generic, TypeVar, final
 import torch
 from torch import Tensor, nn
 
-from kokoro_core.nn.joined import is_watched
+from kokoro_core.nn.plain import is_watched
 
 Made = TypeVar("Made")
+
+PIECE = 32
+"""Words of eight bytes whose order is not looked at: those of a head 64 wide in float32."""
 
 
 @final
@@ -71,7 +74,7 @@ def _sums(tensors: list[Tensor]) -> tuple[float, ...]:
     """
     found: dict[torch.dtype, list[Tensor]] = {}
     for each in tensors:
-        total = _sum_of_words(each) if _is_of_words(each) else each.sum(dtype=_WIDE)
+        total = _sum_of_words(each) if _is_of_words(each) else each.sum(dtype=torch.float64)
         found.setdefault(total.dtype, []).append(total)
     return tuple(chain.from_iterable(torch.stack(sums).tolist() for sums in found.values()))
 
@@ -84,11 +87,6 @@ def _sum_of_words(tensor: Tensor) -> Tensor:
     words = tensor.view(torch.int64).flatten()
     pieces = words.view(-1, math.gcd(len(words), PIECE)).sum(1)
     return (pieces * torch.arange(1, 2 * len(pieces), 2, device=pieces.device)).sum()
-
-
-PIECE = 32
-"""Words of eight bytes whose order is not looked at: those of a head 64 wide in float32."""
-_WIDE = torch.float64
 
 
 def _is_of_words(tensor: Tensor) -> bool:

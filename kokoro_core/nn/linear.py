@@ -48,12 +48,18 @@ def trains_with_onednn(x: Tensor, weight: Tensor) -> bool:
         torch.is_grad_enabled()
         and (x.requires_grad or weight.requires_grad)
         and type(x) is Tensor
+        and is_plain(weight)
         and x.device.type == "cpu"
         and x.dtype is weight.dtype is torch.float32
         and not torch.is_autocast_enabled("cpu")
         and not torch.compiler.is_compiling()
         and has_onednn()
     )
+
+
+def is_plain(weight: Tensor) -> bool:
+    """Return whether a weight is an ordinary tensor, and not for example a quantised one."""
+    return type(weight) in (Tensor, nn.Parameter)
 
 
 def has_onednn() -> bool:

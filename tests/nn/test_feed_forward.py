@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -169,3 +171,36 @@ def test_an_adapter_in_place_of_a_layer_takes_part_in_training(name: str) -> Non
     found.sum().backward()
     assert adapter.more.weight.grad is not None
     assert adapter.more.weight.grad.any()
+
+
+@pytest.mark.parametrize("name", ["0", "1", "3"])
+def test_a_forward_put_on_a_part_itself_takes_part_in_training(name: str) -> None:
+    block = FeedForward(hidden_dim=6, ff_dim=10, dropout=0.0)
+    part = block.get_submodule(name)
+    usual = part.forward
+    part.forward = lambda x: 2 * usual(x)  # type: ignore[method-assign]
+    x = torch.randn(3, 6)
+    expected = block[-1](block[1](block[0](x)))
+    torch.testing.assert_close(block(x), expected)
+
+
+@pytest.mark.parametrize("name", ["0", "3"])
+def test_weights_of_a_special_kind_are_asked_themselves_in_training(name: str) -> None:
+    asked: list[str] = []
+
+    class Special(Tensor):
+        @classmethod
+        def __torch_function__(
+            cls, func: Any, types: Any, args: Any = (), kwargs: Any = None
+        ) -> Any:
+            asked.append(getattr(func, "__name__", ""))
+            return super().__torch_function__(func, types, args, kwargs or {})
+
+    block = FeedForward(hidden_dim=6, ff_dim=10, dropout=0.0)
+    layer = block.get_submodule(name)
+    layer.register_parameter(
+        "weight", nn.Parameter(layer.get_parameter("weight").detach().as_subclass(Special))
+    )
+    asked.clear()
+    block(torch.randn(3, 6, requires_grad=True))
+    assert "linear" in asked
