@@ -20,9 +20,7 @@ from kokoro_core.contracts import (
 )
 from kokoro_core.noise import RowNoise
 from kokoro_core.pytree import register_pytree
-
-FROM_THE_MODEL = frozenset({"plan", "noise"})
-"""Side inputs that the model makes itself; all others come from the caller."""
+from kokoro_core.spec.side_inputs import extras_of
 
 
 @register_pytree
@@ -97,7 +95,7 @@ class AcousticModel(nn.Module):
     @property
     def extras(self) -> frozenset[str]:
         """Names of the side inputs that the caller must give."""
-        return frozenset().union(*self.needs.values()) - FROM_THE_MODEL
+        return extras_of(self.needs)
 
     def check_extras(self, extras: Mapping[str, Any]) -> None:
         """Refuse side inputs that no part takes, and calls without one that a part needs.

@@ -64,7 +64,15 @@ def check_one(
         return Checked(source, error.problems, notes)
     except (OSError, UnknownNamedSpec) as error:
         return Checked(source, [Problem("no-such-spec", "", str(error), source)])
-    return Checked(source, (), [*notes, *size_notes(spec)])
+    return Checked(source, (), [*notes, *notes_of(spec)])
+
+
+def notes_of(spec: ModelSpec) -> list[str]:
+    """Return what else to know of a right spec: what no limit holds, what no command can give."""
+    from kokoro_core.spec.side_inputs import refusal_of_side_inputs
+
+    refusal = refusal_of_side_inputs(spec)
+    return [*size_notes(spec), *([refusal] if refusal else [])]
 
 
 def size_notes(spec: ModelSpec) -> list[str]:

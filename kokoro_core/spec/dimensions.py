@@ -16,11 +16,13 @@ from pydantic import BaseModel
 from kokoro_core.spec.faults import Fault, asking
 from kokoro_core.spec.findings import Finding, finding_problem
 from kokoro_core.spec.model_spec import ModelSpec
+from kokoro_core.spec.nested import Told, with_inner
 from kokoro_core.spec.params import ComponentParams
 from kokoro_core.spec.problems import Path, SpecError
 from kokoro_core.spec.reads import fields_read
+from kokoro_core.spec.side_inputs import find_unmet_needs
 from kokoro_core.spec.sizes import Sizes
-from kokoro_core.spec.walk import components_in, parse_path
+from kokoro_core.spec.walk import inner_components, parse_path
 from kokoro_core.spec.wiring import MODEL_SLOTS, connections, find_unmet
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -154,6 +156,7 @@ def find_conflicts(spec: ModelSpec) -> Iterator[Finding]:
         _mel_is_right,
         _components_agree,
         find_unmet,
+        find_unmet_needs,
     )
     for check in checks:
         try:
@@ -221,18 +224,25 @@ def _mel_is_right(spec: ModelSpec) -> Iterator[Finding]:
 def _components_agree(spec: ModelSpec) -> Iterator[Finding]:
     """Ask each component, nested ones too, for rules of its own."""
     filled = fill_widths(spec)
-    for path, component in components_in(filled):
+    for path, component in inner_components(filled):
         slot = str(path[0])
         sizes = component_sizes(spec, slot) if slot in MODEL_SLOTS else spec.sizes
-        with asking(component, path, "cross_check"):
-            found = [(field, message) for field, message in component.cross_check(sizes)]
-        if not found:
-            continue
-        read = fields_read(component, methodcaller("cross_check", sizes))
-        causes = (*_causes_of_sizes(spec, slot), *((*path, each) for each in sorted(read)))
-        for field, message in found:
-            where = (*path, *parse_path(field)) if field else path
-            yield Finding("inconsistent", where, message, None, ((*path, "type"), *causes))
+        for told in with_inner(Told(path, component, sizes, tuple(_causes_of_sizes(spec, slot)))):
+            yield from _broken_rules(told)
+
+
+def _broken_rules(told: Told) -> Iterator[Finding]:
+    """Yield the rules that a component says are broken at its sizes."""
+    path, component, sizes = told.path, told.component, told.sizes
+    with asking(component, path, "cross_check"):
+        found = [(field, message) for field, message in component.cross_check(sizes)]
+    if not found:
+        return
+    read = fields_read(component, methodcaller("cross_check", sizes))
+    causes = ((*path, "type"), *told.causes, *((*path, each) for each in sorted(read)))
+    for field, message in found:
+        where = (*path, *parse_path(field)) if field else path
+        yield Finding("inconsistent", where, message, None, causes)
 
 
 def _causes_of_sizes(spec: ModelSpec, slot: str) -> Iterator[Path]:

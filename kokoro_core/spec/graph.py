@@ -10,11 +10,11 @@ from kokoro_core.spec.dimensions import component_sizes, solve_dimensions
 from kokoro_core.spec.model_spec import ModelSpec
 from kokoro_core.spec.params import ComponentParams
 from kokoro_core.spec.problems import dotted
+from kokoro_core.spec.side_inputs import FROM_THE_MODEL
 from kokoro_core.spec.walk import components_in
 from registry import ComponentRegistry
 
 Kind = Literal["input", "part", "output", "loss"]
-_FROM_THE_MODEL = {"plan", "noise"}
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def _symbols(spec: ModelSpec) -> str:
 
 
 def _side_inputs(spec: ModelSpec) -> list[Node]:
-    names = sorted({name for _, each in _parts(spec) for name in each.needs} - _FROM_THE_MODEL)
+    names = sorted({name for _, each in _parts(spec) for name in each.needs} - FROM_THE_MODEL)
     return [Node(f"side_{name}", "input", (name, "side input")) for name in names]
 
 

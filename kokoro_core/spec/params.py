@@ -84,6 +84,20 @@ class ComponentParams(StrictModel):
         return frozenset()
 
     @property
+    def feeds(self) -> frozenset[str]:
+        """Names of the side inputs that it makes itself for the components in its settings."""
+        return frozenset()
+
+    def sizes_of(self, field: str, sizes: Sizes) -> Sizes:
+        """Return the sizes that it builds the component in one of its settings with.
+
+        Args:
+            field: The setting that holds the component, or a list of them.
+            sizes: What it is built with itself.
+        """
+        return sizes
+
+    @property
     def capabilities(self) -> Capabilities:
         """What it can do with these settings, for the conformance kit."""
         return Capabilities()

@@ -105,6 +105,15 @@ def components_in(model: BaseModel, path: Path = ()) -> Iterator[tuple[Path, Com
         yield from _components_of(getattr(model, name), (*path, name))
 
 
+def inner_components(model: BaseModel, path: Path = ()) -> Iterator[tuple[Path, ComponentParams]]:
+    """Yield the components that stand in a model itself, not those inside them."""
+    last: Path | None = None
+    for found, component in components_in(model, path):
+        if last is None or found[: len(last)] != last:
+            last = found
+            yield found, component
+
+
 def _components_of(value: Any, path: Path) -> Iterator[tuple[Path, ComponentParams]]:
     if isinstance(value, ComponentParams):
         yield path, value

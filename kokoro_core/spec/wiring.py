@@ -7,7 +7,6 @@ needs and gives stands on its params class, so a third party's declarations coun
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from operator import attrgetter
 
 from kokoro_core.slots import PositionalEncodingParams
 from kokoro_core.spec.faults import asking
@@ -15,7 +14,6 @@ from kokoro_core.spec.findings import Finding
 from kokoro_core.spec.model_spec import LossWeights, ModelSpec
 from kokoro_core.spec.params import ComponentParams
 from kokoro_core.spec.problems import Path
-from kokoro_core.spec.reads import fields_read
 from kokoro_core.spec.walk import components_in
 
 MODEL_SLOTS = ("encoder", "duration_predictor", "regulator", "decoder", "postnet")
@@ -23,7 +21,6 @@ MODEL_SLOTS = ("encoder", "duration_predictor", "regulator", "decoder", "postnet
 
 End = tuple[str, str]
 
-_AFTER_THE_PLAN = ("decoder", "postnet")
 _NULL: tuple[Path, ...] = (("regulator",), ("duration_predictor",))
 _STOP_SETTINGS = ("stop", "stop_positive_weight")
 
@@ -48,10 +45,9 @@ def parts_of(spec: ModelSpec) -> Mapping[str, ComponentParams]:
 
 
 def find_unmet(spec: ModelSpec) -> Iterator[Finding]:
-    """Yield every need of a part that no other part meets."""
+    """Yield every input of a part that no other part gives; `side_inputs` has those by name."""
     yield from _outputs_are_given(spec)
     yield from _inputs_are_fed(spec)
-    yield from _plans_are_made(spec)
     yield from _frames_have_memory(spec)
     yield from _stop_is_predicted(spec)
     yield from _positions_can_be_offset(spec)
@@ -81,37 +77,8 @@ def _inputs_are_fed(spec: ModelSpec) -> Iterator[Finding]:
                 yield Finding("unmet-input", (slot, "type"), message, None, ((slot, "type"),))
 
 
-def _plans_are_made(spec: ModelSpec) -> Iterator[Finding]:
-    """Find who needs a plan that it does not get: a part, or a component inside one."""
-    for slot, part in parts_of(spec).items():
-        for path, component in (((slot,), part), *components_in(part, (slot,))):
-            with asking(component, path, "needs"):
-                needs = frozenset(component.needs)
-            if "plan" not in needs:
-                continue
-            who = f"the {component.slot}" + (f" in the {slot}" if len(path) > 1 else "")
-            read = fields_read(component, attrgetter("needs"))
-            causes = ((*path, "type"), *((*path, each) for each in sorted(read)))
-            if slot not in _AFTER_THE_PLAN:
-                message = f"{who} needs the plan, which is made after it, by the regulator"
-                yield Finding("unmet-need", path, message, None, causes)
-            elif _reads_phonemes(spec):
-                message = (
-                    f"{who} needs the plan, which no component gives, since {{other}} is null; "
-                    f"fill it, or leave out the settings that need the plan"
-                )
-                yield Finding("unmet-need", path, message, ("regulator",), (*causes, *_NULL))
-            elif "plan" not in part.needs:
-                message = (
-                    f"{who} needs the plan, which '{part.type}' at {{other}} does not take; "
-                    f"choose another {component.slot}, or a {slot} that needs the plan itself"
-                )
-                other = (slot, "type")
-                yield Finding("unmet-need", path, message, other, (*causes, other))
-
-
 def _frames_have_memory(spec: ModelSpec) -> Iterator[Finding]:
-    if not _reads_phonemes(spec):
+    if not reads_phonemes(spec):
         return
     with asking(spec.decoder, ("decoder",), "frame_by_frame"):
         fields = tuple(spec.decoder.frame_by_frame)
@@ -124,7 +91,7 @@ def _frames_have_memory(spec: ModelSpec) -> Iterator[Finding]:
         yield Finding("unmet-need", ("decoder", field), message, ("regulator",), causes)
 
 
-def _reads_phonemes(spec: ModelSpec) -> bool:
+def reads_phonemes(spec: ModelSpec) -> bool:
     """Return whether the decoder gets one vector a phoneme, as the author wants it.
 
     With only one of the two slots null that is the mistake, and what follows from it is not said.

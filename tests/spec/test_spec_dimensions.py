@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from kokoro_core.slots import EncoderParams
 from kokoro_core.spec.audio import AudioSettings
 from kokoro_core.spec.dimensions import component_sizes, solve_dimensions
 from kokoro_core.spec.load import load_spec
 from kokoro_core.spec.model_spec import ModelSpec
 from kokoro_core.spec.problems import Position, Problem, SpecError
 from kokoro_core.spec.sizes import Sizes
+from registry import Plugins, Registration
 from tests.spec.spec_toys import (
     PLUGINS,
     BarePostnet,
@@ -23,14 +26,16 @@ from tests.spec.spec_toys import (
     MixRegulator,
     RowDecoder,
     StackEncoder,
+    Unbuildable,
     WideEncoder,
     minimal,
+    plugins_with,
 )
 
 
-def problems_of(source: Any) -> list[Problem]:
+def problems_of(source: Any, plugins: Plugins = PLUGINS) -> list[Problem]:
     with pytest.raises(SpecError) as caught:
-        load_spec(source, plugins=PLUGINS)
+        load_spec(source, plugins=plugins)
     return list(caught.value.problems)
 
 
@@ -173,6 +178,79 @@ def test_a_nested_component_is_asked_with_the_sizes_of_its_slot() -> None:
         "encoder.parts[0].heads": "3 heads do not divide the width 8",
         "encoder.parts[0].positional_encoding.max_len": "13 is no length at width 8",
     }
+
+
+class SizedStack(Unbuildable, EncoderParams):
+    """Builds its inner encoder at another width than its own, and says so."""
+
+    type: Literal["sized"] = "sized"
+    inner: EncoderParams
+    inner_dim: int = 6
+    broken: bool = False
+
+    def sizes_of(self, field: str, sizes: Sizes) -> Sizes:
+        if self.broken:
+            return None  # type: ignore[return-value]
+        return replace(sizes, hidden_dim=self.inner_dim) if field == "inner" else sizes
+
+
+SIZED = plugins_with(Registration(SizedStack, "acme", "acme-sized", "1.0"))
+
+
+def sized(**settings: Any) -> dict[str, Any]:
+    return minimal(encoder={"type": "sized", **settings})
+
+
+def wide(heads: int, **settings: Any) -> dict[str, Any]:
+    return {"type": "wide", "heads": heads, **settings}
+
+
+@pytest.mark.parametrize(
+    "encoder",
+    [
+        {"type": "stack", "parts": [wide(7, hidden_dim=7)]},
+        {"type": "stack", "parts": [{"type": "stack", "parts": [wide(3, hidden_dim=9)]}]},
+        {"type": "sized", "inner": wide(3)},
+        {"type": "sized", "inner": wide(5), "inner_dim": 5},
+        {"type": "sized", "inner": wide(7, hidden_dim=7)},
+        {"type": "sized", "inner": {"type": "stack", "parts": [wide(3)]}},
+    ],
+)
+def test_an_inner_component_is_checked_at_the_width_it_is_built_with(
+    encoder: dict[str, Any],
+) -> None:
+    assert load_spec(minimal(encoder=encoder), plugins=SIZED).hidden_dim == 8
+
+
+@pytest.mark.parametrize(
+    ("encoder", "path", "width"),
+    [
+        ({"type": "stack", "parts": [wide(4, hidden_dim=7)]}, "encoder.parts[0].heads", 7),
+        ({"type": "sized", "inner": wide(4)}, "encoder.inner.heads", 6),
+        (
+            {"type": "sized", "inner": {"type": "stack", "parts": [wide(4)]}},
+            "encoder.inner.parts[0].heads",
+            6,
+        ),
+    ],
+)
+def test_an_inner_component_that_fits_the_outer_width_alone_is_refused(
+    encoder: dict[str, Any], path: str, width: int
+) -> None:
+    [problem] = problems_of(minimal(encoder=encoder), SIZED)
+    assert (problem.path, problem.code) == (path, "inconsistent")
+    assert problem.message == f"4 heads do not divide the width {width}"
+
+
+def test_a_wrong_width_for_an_inner_component_hides_what_depends_on_it() -> None:
+    [problem] = problems_of(sized(inner=wide(4), inner_dim="6"), SIZED)
+    assert (problem.path, problem.code) == ("encoder.inner_dim", "wrong-type")
+
+
+def test_sizes_that_are_none_are_a_fault_of_the_owner() -> None:
+    [problem] = problems_of(sized(inner=wide(2), broken=True), SIZED)
+    assert (problem.path, problem.code) == ("encoder", "plugin-raised")
+    assert "returned a NoneType, not `Sizes`, from `sizes_of`" in problem.message
 
 
 def test_rules_between_parts_are_checked_beside_bad_fields() -> None:

@@ -74,7 +74,7 @@ class PlanGate(Unbuildable, GateParams):
 
     @property
     def needs(self) -> frozenset[str]:
-        return frozenset() if self.off else frozenset({"plan", "speaker"})
+        return frozenset() if self.off else frozenset({"plan"})
 
 
 class GatedEncoder(Unbuildable, EncoderParams):

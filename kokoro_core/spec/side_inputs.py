@@ -1,0 +1,167 @@
+"""Side inputs: what the parts of a spec take by keyword, and who can give it.
+
+The model makes some itself, the caller of the Python API gives the others. No command has an option
+for those yet and no corpus brings them, so a command that needs one says so before it starts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from operator import attrgetter
+
+from kokoro_core.spec.faults import Fault, asking, returned
+from kokoro_core.spec.findings import Finding
+from kokoro_core.spec.model_spec import ModelSpec
+from kokoro_core.spec.params import ComponentParams, owner_of
+from kokoro_core.spec.problems import Path
+from kokoro_core.spec.reads import fields_read
+from kokoro_core.spec.walk import inner_components
+from kokoro_core.spec.wiring import parts_of, reads_phonemes
+
+FROM_THE_MODEL = frozenset({"plan", "noise"})
+"""Side inputs that the model makes itself; all others come from the caller."""
+
+ARGUMENTS = frozenset(
+    {
+        "phoneme_indices",
+        "mel_specs",
+        "phoneme_durations",
+        "stop_token_targets",
+        "padding_mask",
+        "mel_padding_mask",
+        "durations",
+        "speed",
+        "min_frames",
+        "max_mel_len",
+        "stop_threshold",
+        "length_ratio",
+        "chunk_frames",
+        "max_seconds",
+        "dtype",
+        "seed",
+    }
+)
+"""Arguments that calls of the model have already, so that no side input can have their names."""
+
+ARGUMENTS_OF = {
+    "encoder": frozenset({"phoneme_indices", "padding_mask"}),
+    "duration_predictor": frozenset({"hidden", "padding_mask", "durations"}),
+    "regulator": frozenset({"hidden", "durations", "padding_mask", "num_frames"}),
+    "decoder": frozenset({"memory", "memory_padding_mask", "mel_specs", "mel_padding_mask"}),
+    "postnet": frozenset({"mel", "padding_mask"}),
+}
+"""What the contract of a part hands it already."""
+
+_AFTER_THE_PLAN = ("decoder", "postnet")
+_NULL: tuple[Path, ...] = (("regulator",), ("duration_predictor",))
+
+
+def refusal_of_side_inputs(spec: ModelSpec) -> str | None:
+    """Return why no command can train or speak with a spec; None if it needs no side input.
+
+    Raises:
+        Fault: A part raised when it was asked for its needs.
+    """
+    takers: dict[str, list[str]] = {}
+    for slot, part in parts_of(spec).items():
+        for name in needs_of(part, (slot,)) - FROM_THE_MODEL:
+            takers.setdefault(name, []).append(f"the {slot}")
+    if not takers:
+        return None
+    wanted = "; ".join(f"`{name}` ({', '.join(who)})" for name, who in sorted(takers.items()))
+    keywords = ", ".join(f"{name}=…" for name in sorted(takers))
+    return (
+        f"`{spec.name}` needs side inputs that no corpus and no command gives: {wanted}; "
+        f"in Python they are keywords: `model(…, {keywords})` and `model.generate(…, {keywords})`"
+    )
+
+
+def needs_of(component: ComponentParams, path: Path) -> frozenset[str]:
+    """Return the names of the side inputs that a component takes.
+
+    Raises:
+        Fault: It raised, or returned something else than names.
+    """
+    with asking(component, path, "needs"):
+        needs = component.needs
+        names = frozenset() if isinstance(needs, str) else frozenset(needs)
+    if isinstance(needs, str) or not all(isinstance(each, str) for each in names):
+        what = returned(needs, "a set of names, from `needs`")
+        raise Fault(path, owner_of(type(component)), what)
+    return names
+
+
+def find_unmet_needs(spec: ModelSpec) -> Iterator[Finding]:
+    """Yield every side input that a part, or a component inside one, cannot be given."""
+    for slot, part in parts_of(spec).items():
+        for name in sorted(needs_of(part, (slot,))):
+            if name == "plan":
+                yield from _plan_is_made(spec, slot, (slot,), part)
+            elif name in ARGUMENTS | ARGUMENTS_OF[slot]:
+                yield _taken_name(slot, part, name)
+        yield from _handed_on(spec, part, (slot,))
+
+
+def _taken_name(slot: str, part: ComponentParams, name: str) -> Finding:
+    message = (
+        f"the {slot} needs a side input `{name}`, which can never be given: it is the name of an "
+        f"argument that the model or the {slot} has already; its author must rename it"
+    )
+    return Finding("unmet-need", (slot,), message, None, _causes(part, (slot,)))
+
+
+def _handed_on(spec: ModelSpec, owner: ComponentParams, path: Path) -> Iterator[Finding]:
+    """Find what an inner component needs and its owner neither takes nor makes itself."""
+    given = needs_of(owner, path) | _fed_by(owner, path)
+    for at, inner in inner_components(owner, path):
+        for name in sorted(needs_of(inner, at) - given):
+            if name == "plan" and (reads_phonemes(spec) or path[0] not in _AFTER_THE_PLAN):
+                yield from _plan_is_made(spec, str(path[0]), at, inner)
+            else:
+                yield _withheld(owner, path, inner, at, name)
+        yield from _handed_on(spec, inner, at)
+
+
+def _fed_by(owner: ComponentParams, path: Path) -> frozenset[str]:
+    with asking(owner, path, "feeds"):
+        return frozenset(owner.feeds)
+
+
+def _withheld(
+    owner: ComponentParams, path: Path, inner: ComponentParams, at: Path, name: str
+) -> Finding:
+    what = "the plan" if name == "plan" else f"the side input `{name}`"
+    slot = str(path[0])
+    message = (
+        f"the {inner.slot} in the {slot} needs {what}, which '{owner.type}' at {{other}} does not "
+        f"take; choose another {inner.slot}, or a {owner.slot} that needs {what} itself"
+    )
+    other = (*path, "type")
+    return Finding("unmet-need", at, message, other, (*_causes(inner, at), other))
+
+
+def _plan_is_made(
+    spec: ModelSpec, slot: str, path: Path, component: ComponentParams
+) -> Iterator[Finding]:
+    """Find who needs a plan that is made later or never."""
+    who = f"the {component.slot}" + (f" in the {slot}" if len(path) > 1 else "")
+    causes = _causes(component, path)
+    if slot not in _AFTER_THE_PLAN:
+        message = f"{who} needs the plan, which is made after it, by the regulator"
+        yield Finding("unmet-need", path, message, None, causes)
+    elif reads_phonemes(spec):
+        message = (
+            f"{who} needs the plan, which no component gives, since {{other}} is null; "
+            f"fill it, or leave out the settings that need the plan"
+        )
+        yield Finding("unmet-need", path, message, ("regulator",), (*causes, *_NULL))
+
+
+def _causes(component: ComponentParams, path: Path) -> tuple[Path, ...]:
+    read: Collection[str] = fields_read(component, attrgetter("needs"))
+    return ((*path, "type"), *((*path, each) for each in sorted(read)))
+
+
+def extras_of(needs: Mapping[str, frozenset[str]]) -> frozenset[str]:
+    """Return the names of the side inputs that the caller must give, from the needs by slot."""
+    return frozenset[str]().union(*needs.values()) - FROM_THE_MODEL
