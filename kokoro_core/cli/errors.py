@@ -12,8 +12,6 @@ DEBUG_VARIABLE = "KOKORO_DEBUG"
 _EXTRA_OF = {
     "espeakng_loader": "speech",
     "huggingface_hub": "hub",
-    "librosa": "speech",
-    "phonemizer": "speech",
     "soundfile": "speech",
     "hypothesis": "conformance",
     "pytest": "conformance",

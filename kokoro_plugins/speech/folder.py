@@ -11,11 +11,11 @@ import soundfile
 import torch
 from torch import Tensor
 
+from kokoro_core.nn.mel import MelSpectrogram
 from kokoro_core.outer_contracts import Corpus, CorpusError, Frontend, FrontendError, Utterance
 from kokoro_core.spec.audio import AudioSettings
 from kokoro_plugins.speech import durations_file, metadata_file
 from kokoro_plugins.speech.durations_file import Alignment
-from kokoro_plugins.speech.mel import MelSpectrogram
 
 T = TypeVar("T")
 

@@ -62,7 +62,7 @@ class EspeakFrontendParams(FrontendParams):
 
 
 class GriffinLimParams(VocoderParams):
-    """Griffin-Lim: phases by alternating projections (Griffin and Lim, 1984), with librosa.
+    """Griffin-Lim: phases by alternating projections (Griffin and Lim, 1984).
 
     Attributes:
         iterations: Projections; more sound better and take longer.

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from kokoro_core.nn.mel import MelSpectrogram
 from kokoro_core.spec.audio import AudioSettings
 from kokoro_plugins.speech.alignment import frames_of, symbols_of
 from kokoro_plugins.speech.durations_file import Alignment
 from kokoro_plugins.speech.espeak import SAMPLE_RATE, Espeak
 from kokoro_plugins.speech.frontend import speak_aligned
-from kokoro_plugins.speech.mel import MelSpectrogram
 
 END_SILENCE = 1024
 """Samples of silence at the end: without them the final pause would have no frame."""

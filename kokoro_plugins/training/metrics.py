@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-import librosa
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from kokoro_core.nn.mel import MelSpectrogram
 from kokoro_core.spec.audio import AudioSettings
 
 Array = NDArray[np.float64]
@@ -42,15 +42,35 @@ def mel_cepstra(log_mel: Array) -> Array:
 def mel_cepstral_distortion(log_mel: Array, reference: Array) -> float:
     """Return the mel cepstral distortion in dB: the mean along the best alignment in time.
 
-    The alignment is dynamic time warping with Euclidean distances (librosa's).
+    The alignment is dynamic time warping with Euclidean distances.
 
     Shape:
         log_mel: (T1, M). reference: (T2, M). Natural logarithms.
     """
     mine, theirs = mel_cepstra(log_mel), mel_cepstra(reference)
-    _, path = librosa.sequence.dtw(X=mine.T, Y=theirs.T, metric="euclidean")
-    distances = np.linalg.norm(mine[path[:, 0]] - theirs[path[:, 1]], axis=1)
-    return float(DECIBEL * distances.mean())
+    distances = np.linalg.norm(mine[:, None] - theirs[None], axis=2)
+    return float(DECIBEL * distances[_cheapest_path(distances)].mean())
+
+
+def _cheapest_path(costs: Array) -> tuple[list[int], list[int]]:
+    """Return the rows and columns of the path of least cost from one corner to the other.
+
+    Each diagonal of sums depends on the two before it alone, so one is made at a time.
+    """
+    rows, columns = costs.shape
+    sums = np.full((rows + 1, columns + 1), np.inf)
+    sums[0, 0] = 0.0
+    for diagonal in range(2, rows + columns + 1):
+        i = np.arange(max(1, diagonal - columns), min(rows, diagonal - 1) + 1)
+        j = diagonal - i
+        before = np.minimum(np.minimum(sums[i - 1, j - 1], sums[i, j - 1]), sums[i - 1, j])
+        sums[i, j] = costs[i - 1, j - 1] + before
+    path = [(rows, columns)]
+    while path[-1] != (1, 1):
+        row, column = path[-1]
+        steps = [(row - 1, column - 1), (row, column - 1), (row - 1, column)]
+        path.append(min(steps, key=lambda place: float(sums[place])))
+    return [row - 1 for row, _ in path], [column - 1 for _, column in path]
 
 
 def natural_log_mel(samples: Array, audio: AudioSettings) -> Array:
@@ -59,24 +79,9 @@ def natural_log_mel(samples: Array, audio: AudioSettings) -> Array:
     Shape:
         samples: (S,). Returns: (T, M).
     """
-    excess = audio.n_fft - audio.hop_length if audio.padding == "same" else 2 * (audio.n_fft // 2)
-    padded = np.pad(samples, (excess // 2, excess - excess // 2), mode="reflect")
-    mel: Array = librosa.feature.melspectrogram(
-        y=padded,
-        sr=audio.sample_rate,
-        n_fft=audio.n_fft,
-        hop_length=audio.hop_length,
-        win_length=audio.win_length,
-        center=False,
-        power=audio.power,
-        n_mels=audio.n_mels,
-        fmin=audio.fmin,
-        fmax=audio.fmax,
-        htk=audio.mel_scale == "htk",
-        norm=audio.mel_norm,
-    )
-    above = np.maximum(mel, audio.floor) if audio.floor_mode == "clamp" else mel + audio.floor
-    return np.log(above).T
+    mel = MelSpectrogram(audio=audio.model_copy(update={"log": "ln"})).double()
+    natural: Array = mel(torch.from_numpy(samples).double()).numpy()
+    return natural
 
 
 def mean_frame_error(mels: Iterable[Tensor], mean_frame: Tensor) -> float:

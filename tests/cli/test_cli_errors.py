@@ -58,9 +58,8 @@ def test_what_may_be_a_bug_is_left_alone(error: Exception) -> None:
 @pytest.mark.parametrize(
     ("module", "extra"),
     [
-        ("librosa", "speech"),
-        ("librosa.filters", "speech"),
-        ("phonemizer", "speech"),
+        ("espeakng_loader", "speech"),
+        ("espeakng_loader.data", "speech"),
         ("soundfile", "speech"),
         ("lightning", "train"),
         ("matplotlib.pyplot", "train"),

@@ -14,6 +14,7 @@ import torch
 import typer
 from typer.testing import CliRunner
 
+from kokoro_core.nn.mel import MelSpectrogram
 from kokoro_core.outer_contracts import Corpus, CorpusError
 from kokoro_core.spec.audio import AudioSettings
 from kokoro_plugins.speech.commands import corpus as corpus_command
@@ -21,7 +22,6 @@ from kokoro_plugins.speech.espeak import Espeak
 from kokoro_plugins.speech.espeak_corpus import Recipe, make_corpus
 from kokoro_plugins.speech.folder import FolderCorpus
 from kokoro_plugins.speech.frontend import EspeakFrontend
-from kokoro_plugins.speech.mel import MelSpectrogram
 from kokoro_plugins.speech.params import EspeakCorpusParams
 from kokoro_plugins.speech.sentences import make_sentences
 from kokoro_plugins.speech.synthesis import speak

@@ -13,12 +13,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kokoro_core.nn.mel import MelSpectrogram
 from kokoro_core.outer_contracts import CorpusError
 from kokoro_core.spec.audio import AudioSettings
 from kokoro_plugins.speech.durations_file import Alignment, read_durations, write_durations
 from kokoro_plugins.speech.folder import FolderCorpus
 from kokoro_plugins.speech.frontend import EspeakFrontend
-from kokoro_plugins.speech.mel import MelSpectrogram
 from kokoro_plugins.speech.metadata_file import read_metadata, write_metadata
 from kokoro_plugins.speech.params import FolderCorpusParams
 from kokoro_plugins.speech.vocabulary import SYMBOLS

@@ -9,11 +9,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from kokoro_core.nn.mel import MelSpectrogram
 from kokoro_core.outer_contracts import AudioMismatch
 from kokoro_core.spec.audio import AudioSettings
 from kokoro_plugins.speech.espeak import Espeak
 from kokoro_plugins.speech.griffin_lim import GriffinLim
-from kokoro_plugins.speech.mel import MelSpectrogram
 from kokoro_plugins.speech.params import GriffinLimParams
 
 
@@ -104,6 +104,20 @@ def test_each_row_is_what_it_is_alone_and_silent_after_its_length(
 def test_a_loud_mel_stays_within_one(quick: GriffinLim) -> None:
     wave = _decode(quick, torch.full((10, 80), 5.0))
     assert wave.abs().max().item() == pytest.approx(1.0, abs=1e-6)
+
+
+@pytest.mark.parametrize("loudness", [100.0, 1000.0, -1000.0])
+@pytest.mark.parametrize("floor_mode", ["clamp", "add"])
+def test_a_mel_however_loud_or_quiet_gives_finite_samples(loudness: float, floor_mode: str) -> None:
+    vocoder = GriffinLim(audio=AudioSettings(floor_mode=floor_mode), iterations=2)
+    wave = _decode(vocoder, torch.full((10, 80), loudness))
+    assert wave.isfinite().all()
+    assert wave.abs().max().item() == pytest.approx(float(loudness > 0), abs=1e-6)
+
+
+def test_speech_comes_back_at_its_loudness(samples: Tensor, audio: AudioSettings) -> None:
+    wave = _decode(GriffinLim(audio=audio, iterations=30), MelSpectrogram(audio=audio)(samples))
+    assert (wave.std() / samples[: len(wave)].std()).item() == pytest.approx(1.0, abs=0.1)
 
 
 def test_a_silent_mel_gives_silence(quick: GriffinLim) -> None:

@@ -9,8 +9,8 @@ import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from kokoro_core.nn.mel import MelSpectrogram, mel_filters
 from kokoro_core.spec.audio import AudioSettings
-from kokoro_plugins.speech.mel import MelSpectrogram
 
 RNG = np.random.default_rng(0)
 
@@ -69,6 +69,31 @@ def test_the_mel_equals_librosas_for_every_setting(change: dict[str, object]) ->
     assert ours.shape == expected.shape
     # The filters are kept in float32, which is where the tolerance comes from.
     np.testing.assert_allclose(ours, expected, rtol=0, atol=2e-5)
+
+
+@pytest.mark.parametrize("change", VARIANTS, ids=str)
+def test_the_filters_are_librosas(change: dict[str, object]) -> None:
+    audio = AudioSettings(**change)
+    expected = librosa.filters.mel(
+        sr=audio.sample_rate,
+        n_fft=audio.n_fft,
+        n_mels=audio.n_mels,
+        fmin=audio.fmin,
+        fmax=audio.fmax,
+        htk=audio.mel_scale == "htk",
+        norm=audio.mel_norm,
+        dtype=np.float64,
+    )
+    np.testing.assert_allclose(mel_filters(audio).numpy(), expected, rtol=1e-9, atol=1e-14)
+
+
+def test_channels_that_cover_no_bin_are_said() -> None:
+    audio = AudioSettings(n_fft=256, win_length=256, hop_length=64)
+    with pytest.warns(UserWarning, match="Empty filters"):
+        theirs = librosa.filters.mel(sr=22050, n_fft=256, n_mels=80, fmin=0, fmax=8000)
+    empty = int((theirs.max(axis=1) == 0).sum())
+    with pytest.warns(UserWarning, match=rf"{empty} of 80 mel channels cover no bin .* channel 0;"):
+        mel_filters(audio)
 
 
 def test_float32_is_close_to_float64(audio: AudioSettings) -> None:

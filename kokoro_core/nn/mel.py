@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import math
+import warnings
 from typing import final
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from kokoro_core.spec.audio import AudioSettings
 
 _EPSILON = 1e-9
 """HiFi-GAN adds it to the squared magnitude, which keeps the gradient of the root finite."""
+
+_SLANEY_HZ = 200 / 3
+"""A mel of Slaney's scale up to 1,000 Hz, which is 15 mel; above, the scale is logarithmic."""
+
+_SLANEY_STEP = math.log(6.4) / 27
+"""Natural logarithm of the ratio of two frequencies that are one mel apart above 1,000 Hz."""
 
 
 @final
@@ -42,8 +48,7 @@ class MelSpectrogram(nn.Module):
             )
         self.audio = audio
         self.register_buffer("window", torch.hann_window(audio.win_length), persistent=False)
-        filters = torch.from_numpy(mel_filters(audio)).to(self.window.dtype)
-        self.register_buffer("filters", filters, persistent=False)
+        self.register_buffer("filters", mel_filters(audio).to(self.window.dtype), persistent=False)
 
     def num_frames(self, num_samples: int) -> int:
         """Return the frames of a recording.
@@ -106,18 +111,42 @@ def paddings(audio: AudioSettings) -> tuple[int, int]:
     return both // 2, both - both // 2
 
 
-def mel_filters(audio: AudioSettings) -> NDArray[np.float64]:
-    """Return librosa's mel filters, (M, n_fft / 2 + 1)."""
-    import librosa
+def mel_filters(audio: AudioSettings) -> Tensor:
+    """Return triangular filters over the bins of the Fourier transform, as librosa makes them.
 
-    filters: NDArray[np.float64] = librosa.filters.mel(
-        sr=audio.sample_rate,
-        n_fft=audio.n_fft,
-        n_mels=audio.n_mels,
-        fmin=audio.fmin,
-        fmax=audio.fmax,
-        htk=audio.mel_scale == "htk",
-        norm=audio.mel_norm,
-        dtype=np.float64,
-    )
-    return filters
+    With scale and norm ``slaney`` they are those of Slaney's Auditory Toolbox (1998).
+
+    Shape:
+        Returns: (M, n_fft / 2 + 1) float64.
+    """
+    edges = _filter_edges(audio)
+    bins = torch.linspace(0, audio.sample_rate / 2, audio.n_fft // 2 + 1, dtype=torch.float64)
+    lower, centre, upper = (edges[first : first + audio.n_mels, None] for first in range(3))
+    rising, falling = (bins - lower) / (centre - lower), (upper - bins) / (upper - centre)
+    filters = torch.minimum(rising, falling).clamp_min(0)
+    _warn_of_empty(filters, audio)
+    return filters * 2 / (upper - lower) if audio.mel_norm == "slaney" else filters
+
+
+def _filter_edges(audio: AudioSettings) -> Tensor:
+    """Return where the filters begin, peak and end in Hz: filter m at m, m + 1 and m + 2."""
+    ends = torch.tensor([audio.fmin, audio.fmax], dtype=torch.float64)
+    if audio.mel_scale == "htk":
+        low, high = (2595 * torch.log10(1 + ends / 700)).tolist()
+        mels = torch.linspace(low, high, audio.n_mels + 2, dtype=torch.float64)
+        return 700 * (10 ** (mels / 2595) - 1)
+    logarithmic = 15 + torch.log(ends / 1000) / _SLANEY_STEP
+    low, high = torch.where(ends < 1000, ends / _SLANEY_HZ, logarithmic).tolist()
+    mels = torch.linspace(low, high, audio.n_mels + 2, dtype=torch.float64)
+    return torch.where(mels < 15, mels * _SLANEY_HZ, 1000 * torch.exp((mels - 15) * _SLANEY_STEP))
+
+
+def _warn_of_empty(filters: Tensor, audio: AudioSettings) -> None:
+    empty = (filters.amax(dim=1) == 0).nonzero().flatten().tolist()
+    if empty:
+        warnings.warn(
+            f"{len(empty)} of {audio.n_mels} mel channels cover no bin of the Fourier transform "
+            f"and are constant, the first of them channel {empty[0]}; fewer `n_mels`, a larger "
+            f"`n_fft` or a higher `fmin` has none.",
+            stacklevel=3,
+        )
