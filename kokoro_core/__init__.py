@@ -8,6 +8,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from kokoro_core.shadowing import explanation, import_ours
+
 if TYPE_CHECKING:
     from kokoro_core.adapting import Adapt, vocabulary_by_symbol
     from kokoro_core.api import KokoroModel
@@ -49,7 +51,13 @@ def __getattr__(name: str) -> Any:
     """Import a public name from its home."""
     if name not in _HOME:
         raise AttributeError(f"`kokoro_core` has no `{name}`; it has {', '.join(__all__)}.")
-    return getattr(import_module(_HOME[name]), name)
+    try:
+        import_ours()
+        return getattr(import_module(_HOME[name]), name)
+    except Exception as error:
+        if said := explanation(error):
+            raise ImportError(said) from error
+        raise
 
 
 def __dir__() -> list[str]:

@@ -1,5 +1,7 @@
 """Floor 0: slots, components and plugins. Knows no torch and no word of speech."""
 
+from typing import NoReturn
+
 from registry.components import ComponentRegistry, Registration
 from registry.discovery import discover, installed_plugins
 from registry.hookspecs import Command, Migration, hookimpl
@@ -21,3 +23,11 @@ __all__ = [
     "hookimpl",
     "installed_plugins",
 ]
+
+
+def __getattr__(name: str) -> NoReturn:
+    """Say whose package this is: a user's own ``registry.py`` may have been meant."""
+    raise AttributeError(
+        f"`registry`, which comes with kokoro-core, has no `{name}`; a module of your own needs "
+        f"another name."
+    )

@@ -24,6 +24,7 @@ from kokoro_core.cli.schema import schema
 from kokoro_core.cli.session import Session, session_of
 from kokoro_core.cli.synthesize import synthesize
 from kokoro_core.cli.upgrade import upgrade
+from kokoro_core.shadowing import explanation
 from registry import Command
 
 PROGRAM = "kokoro-core"
@@ -156,7 +157,8 @@ def main(args: list[str] | None = None) -> None:
     try:
         app(args, prog_name=PROGRAM, obj=session)
     except Exception as error:
-        lines = lines_of(error)
+        said = explanation(error)
+        lines = lines_of(error) if said is None else [said]
         if lines is None or session.debug:
             raise
         for line in lines:

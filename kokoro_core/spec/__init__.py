@@ -4,6 +4,10 @@ import contextlib
 
 from pydantic import TypeAdapter
 
+from kokoro_core.shadowing import import_ours
+
+import_ours()
+
 # At its first model, and only then, pydantic reads the entry points of every distribution there is.
 # One whose list is unreadable would fail a model of ours, whichever comes first.
 with contextlib.suppress(Exception):
