@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from kokoro_core import checkpoint, generation
 from kokoro_core.adapting import Adapt, Adaptation
 from kokoro_core.assembly import assemble
+from kokoro_core.compiled import original
 from kokoro_core.generation import DecoderCopies, Generation, GenerationOptions
 from kokoro_core.info import model_info
 from kokoro_core.inputs import phoneme_padding_mask, training_batch
@@ -178,12 +179,27 @@ class KokoroModel(nn.Module):
                 the path, with an index; None: one file.
 
         Raises:
-            CheckpointError: No checkpointer handles the suffix of the path, a weight is not finite,
-                or the disk refuses.
+            CheckpointError: Nobody could load it, as `check_savable` finds or because a weight is
+                not finite, or the disk refuses.
         """
         checkpoint.save(
             Path(path), self.acoustic, self.spec, self.plugins, max_shard_bytes=max_shard_bytes
         )
+
+    def check_savable(self, path: str | os.PathLike[str] = "model.safetensors") -> None:
+        """Refuse a model that could not be saved, or not be loaded again; nothing is written.
+
+        It looks at names, types and shapes alone and takes some hundredths of a second. Parts that
+        `torch.compile` has wrapped are saved as their originals.
+
+        Args:
+            path: Where it would be saved; what can be stored depends on the suffix.
+
+        Raises:
+            CheckpointError: The model is not the one that its spec describes, the spec cannot be
+                read again, or the checkpointer cannot store the tensors as they are.
+        """
+        checkpoint.check_savable(Path(path), self.acoustic, self.spec, self.plugins)
 
     @classmethod
     def from_pretrained(
@@ -375,7 +391,7 @@ class KokoroModel(nn.Module):
             dtype,
         )
         utterances = self._read(phoneme_indices, padding_mask, durations, seed, options, extras)
-        decoder = self._copies.get(self.acoustic.decoder, dtype)
+        decoder = self._copies.get(original(self.acoustic.decoder), dtype)
         return generation.generate(self.acoustic, utterances, options, self.spec.mel_dim, decoder)
 
     @torch.no_grad()
@@ -412,7 +428,7 @@ class KokoroModel(nn.Module):
             dtype,
         )
         utterances = self._read(phoneme_indices, padding_mask, durations, seed, options, extras)
-        decoder = self._copies.get(self.acoustic.decoder, dtype)
+        decoder = self._copies.get(original(self.acoustic.decoder), dtype)
         yield from generation.stream(self.acoustic, utterances, options, self.spec.mel_dim, decoder)
 
     def _read(

@@ -14,19 +14,21 @@ from torch import Tensor
 from kokoro_core.adapting import Adapt, Adaptation
 from kokoro_core.assembly import assemble
 from kokoro_core.checkpointers import checkpointer_for, locate
+from kokoro_core.compiled import original_name, original_state
 from kokoro_core.layouts import CheckpointMismatch, differences, floating_type
 from kokoro_core.model import AcousticModel
-from kokoro_core.outer_contracts import CheckpointError, OpenCheckpoint, TensorInfo
+from kokoro_core.outer_contracts import CheckpointError, OpenCheckpoint
+from kokoro_core.savable import check_savable, layout_of
 from kokoro_core.spec.diff import diff_specs
 from kokoro_core.spec.load import load_spec
 from kokoro_core.spec.migrations import migrate
 from kokoro_core.spec.model_spec import ModelSpec
 from kokoro_core.spec.problems import SpecError
-from kokoro_core.spec.resolve import resolve
 from registry import Plugins
 
 __all__ = [
     "FORMAT_VERSION",
+    "check_savable",
     "checkpointer_for",
     "layout_of",
     "load",
@@ -52,15 +54,13 @@ def save(
     """Write a model with the spec that rebuilds it.
 
     Raises:
-        CheckpointError: No checkpointer handles the suffix of the path, a weight is not finite, so
-            that nobody could load it, or the disk refuses.
+        CheckpointError: Nobody could load it, as `check_savable` finds or because a weight is not
+            finite, or the disk refuses.
     """
-    metadata = {"format_version": FORMAT_VERSION, **resolve(spec, plugins)}
+    metadata = {"format_version": FORMAT_VERSION, **check_savable(path, model, spec, plugins)}
+    tensors = original_state(model)
+    check_finite(f"`{path}` was not written", tensors, _parameter_names(model))
     checkpointer = checkpointer_for(path, plugins)
-    tensors = model.state_dict()
-    check_finite(
-        f"`{path}` was not written", tensors, {name for name, _ in model.named_parameters()}
-    )
     checkpointer.save(path, tensors, metadata, max_shard_bytes=max_shard_bytes)
 
 
@@ -134,9 +134,14 @@ def load_weights(
             raise CheckpointMismatch(f"`{located.path}` is of another model", changes)
         check_layout(located.path, model, found)
         tensors = found.read(verify=verify)
-    parameters = {name for name, _ in model.named_parameters()}
-    check_finite(f"`{located.path}` is refused", tensors, parameters)
-    model.load_state_dict(tensors, strict=True)
+    check_finite(f"`{located.path}` is refused", tensors, _parameter_names(model))
+    names = {name: tensors[original_name(name)] for name in model.state_dict()}
+    model.load_state_dict(names, strict=True)
+
+
+def _parameter_names(model: AcousticModel) -> set[str]:
+    """Return the names that a checkpoint has for the parameters of a model."""
+    return {original_name(name) for name, _ in model.named_parameters()}
 
 
 def _rebuilt(
@@ -149,14 +154,6 @@ def _rebuilt(
         check_finite(f"`{path}` is refused", tensors, parameters)
         model.load_state_dict(tensors, strict=True, assign=True)
         return on_device(path, model, device)
-
-
-def layout_of(model: AcousticModel) -> dict[str, TensorInfo]:
-    """Return type and shape of each tensor that a checkpoint of a model has; meta will do."""
-    return {
-        name: TensorInfo(str(each.dtype).removeprefix("torch."), tuple(each.shape))
-        for name, each in model.state_dict().items()
-    }
 
 
 def check_layout(path: Path, model: AcousticModel, found: OpenCheckpoint) -> None:

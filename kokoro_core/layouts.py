@@ -17,14 +17,20 @@ class CheckpointMismatch(CheckpointError):
         differences: A line for each tensor that differs, which starts with its name.
     """
 
-    def __init__(self, subject: str, differences: list[str]) -> None:
+    def __init__(self, subject: str, differences: list[str], *, advice: str | None = None) -> None:
         self.differences = tuple(differences)
         more = len(differences) - _SHOWN
         shown = [*differences[:_SHOWN], *([f"and {more} more"] if more > 0 else [])]
-        super().__init__(f"{subject}: {'; '.join(shown)}.")
+        listed = f"{subject}: {'; '.join(shown)}."
+        super().__init__(listed if advice is None else f"{listed} {advice}.")
 
 
-def differences(expected: Mapping[str, TensorInfo], found: Mapping[str, TensorInfo]) -> list[str]:
+def differences(
+    expected: Mapping[str, TensorInfo],
+    found: Mapping[str, TensorInfo],
+    *,
+    of: str = "the model",
+) -> list[str]:
     """Return what keeps stored tensors from being those of a model, a line each.
 
     A model may be stored in another floating type than it is built in, all of it in the same.
@@ -32,10 +38,11 @@ def differences(expected: Mapping[str, TensorInfo], found: Mapping[str, TensorIn
     Args:
         expected: The tensors of the model.
         found: Those of the checkpoint.
+        of: What expects them, for the lines.
     """
     floating = floating_type(found)
     lines = [f"`{name}` is missing" for name in expected if name not in found]
-    lines += [f"`{name}` is not in the model" for name in found if name not in expected]
+    lines += [f"`{name}` is not in {of}" for name in found if name not in expected]
     for name, each in expected.items():
         if name not in found:
             continue

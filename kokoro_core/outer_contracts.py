@@ -257,6 +257,22 @@ class Checkpointer(ABC):
             CheckpointError: Something cannot be stored exactly, or the disk refuses.
         """
 
+    def check(self, tensors: Mapping[str, Tensor]) -> None:
+        """Refuse tensors that `save` would refuse, without writing; no value is looked at.
+
+        It is asked before a training begins, so that nothing is trained that cannot be saved. A
+        format that cannot store every tensor overrides it.
+
+        Raises:
+            CheckpointError: Something cannot be stored exactly.
+        """
+        for name, tensor in tensors.items():
+            if tensor.is_meta:
+                raise CheckpointError(
+                    f"`{name}` is on the meta device and has no data to save; give it weights "
+                    f"first."
+                )
+
     @abstractmethod
     def open(self, path: Path) -> AbstractContextManager[OpenCheckpoint]:
         """Open a checkpoint and check what it says of itself; no tensor is read.

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from kokoro_core.compiled import original
 from kokoro_core.contracts import AutoregressiveDecoder, Decoder, DecoderOutput, ParallelDecoder
 from kokoro_core.generation.ends import RowEnds
 from kokoro_core.generation.loop import FrameLoop
@@ -37,7 +38,7 @@ def generate(
     Raises:
         TypeError: The decoder is neither autoregressive nor parallel.
     """
-    decoder = model.decoder if decoder is None else decoder
+    decoder = original(model.decoder) if decoder is None else decoder
     dtype = utterances.memory.memory.dtype
     if isinstance(decoder, AutoregressiveDecoder):
         loop = _loop(model, decoder, utterances, options, mel_dim)
@@ -62,7 +63,7 @@ def stream(
 
     With a postnet a frame comes when all frames that it depends on are made.
     """
-    decoder = model.decoder if decoder is None else decoder
+    decoder = original(model.decoder) if decoder is None else decoder
     dtype = utterances.memory.memory.dtype
     if not isinstance(decoder, AutoregressiveDecoder):
         yield generate(model, utterances, options, mel_dim, decoder).mel
@@ -91,7 +92,7 @@ def _given(
 ) -> tuple[Utterances, dict[str, Any]]:
     """Return what a decoder is given, in the precision that it computes in."""
     wanted = model.pick("decoder", utterances.available)
-    if decoder is model.decoder or options.dtype is None:
+    if decoder is original(model.decoder) or options.dtype is None:
         return utterances, wanted
     device = utterances.memory.memory.device
     return converted_inputs(utterances, wanted, arithmetic(options.dtype, device))

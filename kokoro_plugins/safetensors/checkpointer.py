@@ -39,11 +39,10 @@ class SafetensorsCheckpointer(Checkpointer):
             CheckpointError: A tensor or the metadata cannot be stored exactly, or the files cannot
                 be written; the path then holds the old checkpoint or the new one, whole.
         """
-        from kokoro_plugins.safetensors.storable import check_storable
         from kokoro_plugins.safetensors.writing import write
 
         path = Path(path)
-        check_storable(tensors)
+        self.check(tensors)
         shards = _shards(tensors, max_shard_bytes)
         _check_form(path, len(shards))
         try:
@@ -57,6 +56,17 @@ class SafetensorsCheckpointer(Checkpointer):
                 f"`{path}` could not be written: {error}; "
                 "the old file or the new one is there, whole."
             ) from error
+
+    def check(self, tensors: Mapping[str, Tensor]) -> None:
+        """Refuse tensors that would not come back as they are.
+
+        Raises:
+            CheckpointError: One cannot be stored, or lies in the same memory as another.
+        """
+        from kokoro_plugins.safetensors.storable import check_storable
+
+        super().check(tensors)
+        check_storable(tensors)
 
     @contextmanager
     def open(self, path: Path) -> Iterator[OpenCheckpoint]:

@@ -18,7 +18,7 @@ def check_storable(tensors: Mapping[str, Tensor]) -> None:
     """Refuse tensors that would not come back as they are.
 
     Raises:
-        CheckpointError: A tensor has no data, is sparse, has a type or name that the format has
+        CheckpointError: A tensor is sparse, has a type or name that the format has
             not, or lies in the same memory as another.
     """
     for name, tensor in tensors.items():
@@ -38,10 +38,6 @@ def _check(name: str, tensor: Tensor) -> None:
     if name == METADATA:
         raise CheckpointError(
             f"`{METADATA}` is where safetensors keeps metadata, so no tensor can have that name."
-        )
-    if tensor.is_meta:
-        raise CheckpointError(
-            f"`{name}` is on the meta device and has no data to save; give it weights first."
         )
     if tensor.layout != torch.strided:
         raise CheckpointError(

@@ -1,0 +1,108 @@
+"""Whether a model could be loaded again, asked before it is written or trained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from kokoro_core.assembly import MODEL_SLOTS, assemble
+from kokoro_core.checkpointers import checkpointer_for
+from kokoro_core.compiled import original, original_state
+from kokoro_core.layouts import CheckpointMismatch, differences
+from kokoro_core.model import AcousticModel
+from kokoro_core.outer_contracts import CheckpointError, TensorInfo
+from kokoro_core.spec.load import load_spec
+from kokoro_core.spec.model_spec import ModelSpec
+from kokoro_core.spec.problems import SpecError
+from kokoro_core.spec.resolve import resolve
+from registry import Plugins
+from registry.errors import UnknownComponent
+
+_ADVICE = {
+    "parametrizations": "Call `torch.nn.utils.parametrize.remove_parametrizations` of `{layer}`",
+    "weight_g": "Call `torch.nn.utils.remove_weight_norm` of `{layer}`",
+    "weight_u": "Call `torch.nn.utils.remove_spectral_norm` of `{layer}`",
+    "weight_mask": "Call `torch.nn.utils.prune.remove` of `{layer}`",
+    "module": "Save the module that `{layer}` wraps",
+}
+"""What brings back a plain weight, by the part of a name that tells who replaced it."""
+
+_ELSE = (
+    "Merge an adapter into the weights, or make what was put into the model a component of a "
+    "plugin and name it in the spec"
+)
+
+
+def check_savable(
+    path: Path, model: AcousticModel, spec: ModelSpec, plugins: Plugins
+) -> dict[str, Any]:
+    """Return the resolved spec of a model that could be saved to a path and loaded again.
+
+    The tensors' names, types and shapes are compared with those of the model that the spec
+    describes, built on the meta device; no value is looked at and nothing is written. It takes
+    some hundredths of a second, so that a training can ask before its first step.
+
+    Raises:
+        CheckpointError: The model is not the one that its spec describes, the spec cannot be read
+            again, or the checkpointer cannot store the tensors as they are.
+    """
+    checkpointer = checkpointer_for(path, plugins)
+    metadata = _readable(path, spec, plugins)
+    described = assemble(spec, device="meta", initialise=False)
+    lines = [
+        *_other_classes(described, model),
+        *differences(layout_of(described), layout_of(model), of="the spec's model"),
+    ]
+    if lines:
+        what = f"`{path}` could not be loaded again, since the model is not what its spec describes"
+        raise CheckpointMismatch(what, lines, advice=_advice(model, described))
+    checkpointer.check(original_state(model))
+    return metadata
+
+
+def _readable(path: Path, spec: ModelSpec, plugins: Plugins) -> dict[str, Any]:
+    """Return the resolved spec, refusing one that no file can hold."""
+    try:
+        resolved = resolve(spec, plugins)
+        load_spec(resolved["spec"], plugins=plugins)
+    except (SpecError, UnknownComponent) as error:
+        raise CheckpointError(f"`{path}` could not be read again: {error}") from error
+    return resolved
+
+
+def layout_of(model: AcousticModel) -> dict[str, TensorInfo]:
+    """Return type and shape of each tensor that a checkpoint of a model has; meta will do."""
+    return {
+        name: TensorInfo(str(each.dtype).removeprefix("torch."), tuple(each.shape))
+        for name, each in original_state(model).items()
+    }
+
+
+def _other_classes(described: AcousticModel, model: AcousticModel) -> Iterator[str]:
+    """Yield a line for each part that has the right tensors and would compute something else."""
+    for slot in MODEL_SLOTS:
+        wanted, found = getattr(described, slot), getattr(model, slot)
+        if wanted is None or found is None:
+            continue
+        if type(original(found)) is not type(wanted):
+            yield f"`{slot}` is a `{_name(original(found))}`, not a `{_name(wanted)}`"
+
+
+def _name(part: nn.Module) -> str:
+    return type(part).__name__
+
+
+def _advice(model: AcousticModel, described: AcousticModel) -> str:
+    """Return what would make a model savable, told from the first tensor that is too many."""
+    known = described.state_dict().keys()
+    added = [name for name in original_state(model) if name not in known]
+    for name in added:
+        parts = name.split(".")
+        for part, advice in _ADVICE.items():
+            if part in parts:
+                layer = ".".join(parts[: parts.index(part)])
+                return advice.format(layer=layer)
+    return _ELSE
