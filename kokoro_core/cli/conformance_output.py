@@ -12,7 +12,12 @@ if TYPE_CHECKING:
     from kokoro_core.testing.report import Report, Result
 
 _ALWAYS = ("passed", "failed", "skipped")
-_SOMETIMES = {"expected": "expected", "unexpected": "not as expected", "warned": "warned"}
+_SOMETIMES = {
+    "expected": "expected",
+    "unexpected": "not as expected",
+    "warned": "warned",
+    "blocked": "not run",
+}
 
 
 def print_checks(as_json: bool) -> None:
@@ -70,8 +75,10 @@ def print_report(report: Report, verbose: bool) -> None:
             [(each.id, each.status, f"{each.seconds:.2f}", each.reason) for each in report.results],
         )
     for each in report.results:
-        if each.bad or each.status == "warned":
+        if each.status in ("failed", "unexpected", "warned"):
             print(f"\n{printable(each.explain(), keep=chr(10))}")
+    for line in report.blocked():
+        print(f"\n{printable(line)}")
     print(f"\n{_summary(report, counts)}")
 
 
@@ -87,8 +94,12 @@ def _row(name: str, results: list[Result], statuses: list[str]) -> tuple[Any, ..
     return (name, *counts, f"{sum(each.seconds for each in results):.1f}")
 
 
+_SUMMARISED = {"blocked": "not run"}
+
+
 def _summary(report: Report, counts: dict[str, int]) -> str:
-    said = ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
+    named = [(_SUMMARISED.get(status, status), count) for status, count in sorted(counts.items())]
+    said = ", ".join(f"{count} {status}" for status, count in named)
     verdict = "conforms" if report.ok else "does not conform"
     return (
         f"{verdict}: {said} (level {report.level}, seed {report.seed}, version {report.version} "

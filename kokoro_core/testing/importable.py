@@ -6,17 +6,17 @@ import importlib
 import os
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from typing import Any
 
 
 def is_importable(module: str) -> bool:
-    """Return whether a process that starts in this folder would import the module that this has.
+    """Return whether a process that starts in any folder would import the module that this has.
 
-    A test runner puts folders on the path that are not there otherwise; a module from one of them
-    has a name that no other process knows.
+    A test runner puts folders on the path that are not there otherwise, so does the shell that it
+    was started in, and Python the folder; a module from one of them is known here alone.
     """
     file = getattr(sys.modules.get(module), "__file__", None)
     if module == "__main__" or file is None:
@@ -32,7 +32,7 @@ def is_importable(module: str) -> bool:
 
 
 def _fresh_spec(top: str) -> ModuleSpec | None:
-    """Return how a fresh process finds a top-level module: the folder, then what is installed."""
+    """Return how a fresh process finds a top-level module among what is installed."""
     found = PathFinder.find_spec(top, list(_fresh_path()))
     for finder in sys.meta_path:
         if found is None and getattr(finder, "__module__", "").startswith("__editable__"):
@@ -41,22 +41,40 @@ def _fresh_spec(top: str) -> ModuleSpec | None:
 
 
 def _fresh_path() -> Iterator[str]:
-    """Yield the folder, those of the environment, and what follows the standard library."""
-    yield os.getcwd()
-    yield from filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+    """Yield the folders of what is installed: those that follow the standard library."""
     library = sysconfig.get_path("stdlib")
     start = sys.path.index(library) if library in sys.path else 0
     yield from sys.path[start:]
 
 
 def name_of(kind: type[Any]) -> str | None:
-    """Return ``module:Class`` or ``file.py:Class``, which `import_class` takes, or None."""
+    """Return ``module:Class`` or ``/…/file.py:Class``, which `import_class` takes, or None."""
     if "<" in kind.__qualname__:
         return None
-    if is_importable(kind.__module__):
+    if is_importable(kind.__module__) or root_of(kind.__module__):
         return f"{kind.__module__}:{kind.__qualname__}"
     file = getattr(sys.modules.get(kind.__module__), "__file__", None)
-    return f"{os.path.relpath(file)}:{kind.__qualname__}" if file else None
+    return f"{os.path.abspath(file)}:{kind.__qualname__}" if file else None
+
+
+def roots_of(modules: Iterable[str]) -> list[str]:
+    """Return the folders that must be on the path for a fresh process to import some modules.
+
+    Where there are any, those that the shell says follow, since the modules may need them.
+    """
+    needed = [root for each in modules if not is_importable(each) and (root := root_of(each))]
+    of_shell = filter(os.path.isabs, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+    return list(dict.fromkeys([*needed, *of_shell])) if needed else []
+
+
+def root_of(module: str) -> str | None:
+    """Return the folder from which a module has its full name, or None if no folder gives it."""
+    file = getattr(sys.modules.get(module), "__file__", None)
+    if module == "__main__" or file is None:
+        return None
+    path, parts = Path(file).resolve(), module.split(".")
+    path = path.parent if path.stem == "__init__" else path.with_suffix("")
+    return str(path.parents[len(parts) - 1]) if [*path.parts[-len(parts) :]] == parts else None
 
 
 def import_class(name: str) -> Any:

@@ -25,12 +25,11 @@ from kokoro_core.testing.component import (
     with_golden,
 )
 from kokoro_core.testing.golden import write_golden
-from kokoro_core.testing.importable import is_importable
 from kokoro_core.testing.levels import LevelName
 from kokoro_core.testing.model_subject import ModelSubject
 from kokoro_core.testing.pytest_door import MARKER, Request
 from kokoro_core.testing.report import ConformanceWarning, Result
-from kokoro_core.testing.runner import Plan, is_skipped, result_id, run_check
+from kokoro_core.testing.runner import FIRST, Plan, is_skipped, result_id, run_check
 from kokoro_core.testing.subject import Subject
 from kokoro_core.testing.targets import targets_named
 from registry import installed_plugins
@@ -45,11 +44,13 @@ class BoundCheck:
         subject: The component.
         check: What is tried.
         plan: How.
+        root: The folder that names of tests begin in.
     """
 
     subject: Subject
     check: Check[Any]
     plan: Plan
+    root: Path = Path()
 
     @property
     def id(self) -> str:
@@ -62,7 +63,11 @@ class BoundCheck:
             result = run_check(self.subject, self.check, self.plan)
         except ValueError as error:
             pytest.fail(str(error), pytrace=False)
-        said = _with_replay(result, self.subject).explain()
+        if result.status == "failed" and self.check.id == FIRST:
+            self.plan.told.add(self.subject.name)
+        if result.status == "blocked" and self.subject.name in self.plan.told:
+            pytest.skip(f"not run {result.reason}")
+        said = self._with_replay(result).explain()
         if result.status == "expected":
             pytest.xfail(result.reason)
         if result.status == "skipped":
@@ -72,18 +77,15 @@ class BoundCheck:
         if result.bad:
             pytest.fail(said, pytrace=False)
 
-
-def _with_replay(result: Result, subject: Subject) -> Result:
-    """Return a result whose replay line names the test, where no other process knows the class."""
-    if not result.bad or isinstance(subject, ModelSubject):
-        return result
-    if result.replay and is_importable(type(subject.params).__module__):
-        return result
-    test = os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0]
-    words = ["python", "-m", "pytest", test]
-    if result.case:
-        words += ["--conformance-case", result.case]
-    return replace(result, replay=shlex.join(words) if test else "")
+    def _with_replay(self, result: Result) -> Result:
+        """Return a result whose replay line names the test, where no process knows the class."""
+        if not result.bad or result.replay or isinstance(self.subject, ModelSubject):
+            return result
+        test = os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0]
+        words = ["python", "-m", "pytest", str(self.root.absolute() / test)]
+        if result.case:
+            words += ["--conformance-case", result.case]
+        return replace(result, replay=shlex.join(words) if test else "")
 
 
 def parametrize(metafunc: pytest.Metafunc) -> None:
@@ -135,7 +137,7 @@ def bound_checks(request: Request, metafunc: pytest.Metafunc) -> list[BoundCheck
         golden if isinstance(golden, Path) else None,
     )
     return [
-        BoundCheck(subject, check, plan)
+        BoundCheck(subject, check, plan, config.rootpath)
         for subject, check in tried(pairs, plan)
         if plan.expects(subject, check) or not is_skipped(subject, check, plan)
     ]

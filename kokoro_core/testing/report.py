@@ -7,9 +7,9 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-Status = Literal["passed", "failed", "skipped", "expected", "unexpected", "warned"]
+Status = Literal["passed", "failed", "skipped", "expected", "unexpected", "warned", "blocked"]
 
-BAD = frozenset({"failed", "unexpected"})
+BAD = frozenset({"failed", "unexpected", "blocked"})
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,10 @@ class Result:
         component: ``slot/type``, and the variant.
         check: The check's id.
         status: ``expected`` is a failure that was announced, ``unexpected`` an announced failure
-            that did not come, ``warned`` a failure of a check that is newer than the version asked.
+            that did not come, ``warned`` a failure of a check that is newer than the version asked,
+            ``blocked`` a check that was not run, since `registered` fails.
         reason: Why it was skipped or announced, or what is broken.
+        place: Line of the author's where it raised, if that is how it broke.
         case: The smallest data that was found to break it, as JSON.
         replay: One shell line that breaks it again.
         seconds: How long it took.
@@ -36,6 +38,7 @@ class Result:
     replay: str = ""
     seconds: float = 0.0
     meaning: str = ""
+    place: str = ""
 
     @property
     def id(self) -> str:
@@ -54,7 +57,12 @@ class Result:
                 f"{self.component} {self.check}: passes, though it was announced to fail "
                 f"({self.reason}); take it off the list."
             )
-        lines = [f"{self.component} {self.check}: {self.meaning}", f"  broken: {self.reason}"]
+        lines = [f"{self.component} {self.check}: {self.meaning}"]
+        if self.status == "blocked":
+            return "\n".join([*lines, f"  not run: {self.reason}"])
+        lines.append(f"  broken: {self.reason}")
+        if self.place:
+            lines.append(f"  at: {self.place}")
         if self.case:
             lines.append(f"  smallest case: {self.case}")
         if self.replay:
@@ -88,8 +96,17 @@ class Report:
         return dict(Counter(each.status for each in self.results))
 
     def explain(self) -> str:
-        """Return every failure with its replay line."""
-        return "\n\n".join(each.explain() for each in self.results if each.bad)
+        """Return every failure with its replay line; what was not run because of one is a line."""
+        told = [each.explain() for each in self.results if each.bad and each.status != "blocked"]
+        return "\n\n".join([*told, *self.blocked()])
+
+    def blocked(self) -> list[str]:
+        """Return a line for each reason for which checks were not run."""
+        by_reason: dict[str, list[str]] = {}
+        for each in self.results:
+            if each.status == "blocked":
+                by_reason.setdefault(each.reason, []).append(each.id)
+        return [f"not run, {reason}: {', '.join(ids)}" for reason, ids in by_reason.items()]
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON has it."""

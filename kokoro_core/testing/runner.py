@@ -12,9 +12,11 @@ from typing import Any
 
 import torch
 
+from kokoro_core.testing.blame import place_of
 from kokoro_core.testing.check import Check
 from kokoro_core.testing.levels import Level
 from kokoro_core.testing.randomness import seed_torch
+from kokoro_core.testing.registration import find_unregistered
 from kokoro_core.testing.replay import replay_line
 from kokoro_core.testing.report import Result, Status
 from kokoro_core.testing.subject import Subject
@@ -39,6 +41,7 @@ class Plan:
         expected: Why a check is announced to fail, by its id or its `result_id`.
         version: Of the list of checks; newer ones only warn.
         golden_file: The file of the golden keys, for replay lines, or nothing.
+        told: Names of subjects whose `registered` was seen to fail; pytest skips the rest of them.
     """
 
     level: Level
@@ -47,6 +50,7 @@ class Plan:
     expected: dict[str, str] = field(default_factory=dict)
     version: int = 1
     golden_file: str = ""
+    told: set[str] = field(default_factory=set)
 
     def expects(self, subject: Subject, check: Check[Any]) -> str | None:
         """Return why a check of a subject is announced to fail, or None."""
@@ -68,6 +72,9 @@ def run_check(subject: Subject, check: Check[Any], plan: Plan) -> Result:
     started = time.perf_counter()
     failure, reason = _Failure(), None
     with settled():
+        blocked = _reason_not_to_run(subject, check, plan)
+        if blocked is not None:
+            return Result(subject.name, check.id, "blocked", blocked, meaning=check.meaning)
         try:
             reason = _reason_to_skip(subject, check, plan)
             if reason is None:
@@ -75,6 +82,26 @@ def run_check(subject: Subject, check: Check[Any], plan: Plan) -> Result:
         except Exception as error:
             reason, failure.error = None, failure.error or error
     return _result(subject, check, plan, failure, reason, time.perf_counter() - started)
+
+
+FIRST = "registered"
+"""The check without which others say nothing: layers that torch does not know of are not moved."""
+
+
+def _reason_not_to_run(subject: Subject, check: Check[Any], plan: Plan) -> str | None:
+    """Return why a check would say nothing, or None; that failure may itself be announced."""
+    if check.id == FIRST or subject.slot == "model" or FIRST in _announced(subject, plan):
+        return None
+    try:
+        found = next(find_unregistered(subject.component), None)
+    except Exception:  # it cannot be built: running the check will tell
+        return None
+    return None if found is None else f"because `{FIRST}` fails: {found}"
+
+
+def _announced(subject: Subject, plan: Plan) -> set[str]:
+    start = f"{subject.name}-"
+    return {each.removeprefix(start) for each in plan.expected}
 
 
 def is_skipped(subject: Subject, check: Check[Any], plan: Plan) -> bool:
@@ -164,16 +191,25 @@ def _result(
     seconds: float,
 ) -> Result:
     status, reason, case, replay = _judged(subject, check, plan, failure, skipped), "", "", ""
+    place = ""
     if skipped is not None:
         reason = skipped
     elif failure.error is not None:
         case = "" if failure.data is None else check.cases.to_json(failure.data)
-        reason = said_by(failure.error)
+        reason, place = said_by(failure.error), place_of(failure.error, subject)
         replay = replay_line(subject, check, case, plan.golden_file)
     if status in ("expected", "unexpected"):
         reason = f"{plan.expects(subject, check)}" + (f" ({reason})" if reason else "")
     return Result(
-        subject.name, check.id, status, reason, case, replay, round(seconds, 3), check.meaning
+        subject.name,
+        check.id,
+        status,
+        reason,
+        case,
+        replay,
+        round(seconds, 3),
+        check.meaning,
+        place,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from kokoro_core.testing import ConformanceError, check_component
 from kokoro_core.testing import component as door
 from kokoro_core.testing.checks import find_checks
 from kokoro_core.testing.golden import write_golden
-from kokoro_core.testing.importable import import_class, is_importable, name_of
+from kokoro_core.testing.importable import import_class, is_importable, name_of, roots_of
 from kokoro_core.testing.levels import level_named
 from kokoro_core.testing.runner import Plan, run_check
 from kokoro_core.testing.subject import Subject
@@ -26,6 +27,7 @@ from kokoro_plugins.transformer.params import MlpParams, TransformerEncoderParam
 from tests.conformance.faulty import LeakyParams
 
 LEAK = "row-alone"
+ROOT = Path(__file__).parents[2]
 
 
 def test_a_failure_says_the_property_the_smallest_case_and_a_line_that_tries_it_again() -> None:
@@ -38,18 +40,17 @@ def test_a_failure_says_the_property_the_smallest_case_and_a_line_that_tries_it_
     assert f"replay: {result.replay}" in said
     assert json.loads(result.case)["lengths"] == [1]  # alone, and one step longer than it is
     words = shlex.split(result.replay)
-    assert words[:3] == ["kokoro-core", "conformance", "tests.conformance.faulty:LeakyParams"]
+    assert words[0].split(":")[0] == f"PYTHONPATH={ROOT}"
+    assert words[1:4] == ["kokoro-core", "conformance", "tests.conformance.faulty:LeakyParams"]
 
 
-def test_the_line_finds_the_same_failure_and_no_other(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(Path(__file__).parents[2])
+def test_the_line_finds_the_same_failure_and_no_other_from_any_folder(tmp_path: Path) -> None:
     [found] = check_component(LeakyParams, only=LEAK, raises=False).results
-    with pytest.raises(SystemExit) as ended:
-        main([*shlex.split(found.replay)[1:], "--json"])
-    assert ended.value.code == 1
-    [again] = json.loads(capsys.readouterr().out)["results"]
+    ran = subprocess.run(
+        f"{found.replay} --json", shell=True, cwd=tmp_path, capture_output=True, check=False
+    )
+    assert ran.returncode == 1, ran.stderr
+    [again] = json.loads(ran.stdout)["results"]
     same = ("component", "check", "status", "reason", "case", "replay")
     assert {each: again[each] for each in same} == {each: asdict(found)[each] for each in same}
 
@@ -209,7 +210,7 @@ def test_a_failure_of_golden_keys_is_tried_again_with_their_file(
     [found] = check_component(LeakyParams, only="golden-keys", golden=file, raises=False).results
     assert f"--golden {file}" in found.replay
     with pytest.raises(SystemExit):
-        main(shlex.split(found.replay)[1:])
+        main(shlex.split(found.replay)[2:])
     assert "['out.bias'] must not join the state" in capsys.readouterr().out
 
 
@@ -224,8 +225,13 @@ def test_a_class_is_named_by_its_module_where_a_fresh_process_finds_it(
     assert name_of(TransformerEncoderParams) == installed
     assert import_class(installed) is TransformerEncoderParams
     assert not is_importable("tests.conformance.faulty")
-    monkeypatch.chdir(Path(__file__).parents[2])
-    assert is_importable("tests.conformance.faulty")
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    assert roots_of(["tests.conformance.faulty", "torch", "json"]) == [str(ROOT)]
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([".", str(tmp_path), str(ROOT)]))
+    assert not is_importable("tests.conformance.faulty")
+    assert roots_of(["tests.conformance.faulty"]) == [str(ROOT), str(tmp_path)]
+    assert roots_of(["torch"]) == []
 
 
 def test_a_class_of_a_file_is_named_by_the_file(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 from dataclasses import replace
@@ -14,6 +15,8 @@ import pytest
 from kokoro_core.cli.app import main
 from kokoro_core.testing.checks import CHECKS
 from kokoro_core.testing.component import subjects_of
+from kokoro_core.testing.model_subject import ModelSubject
+from kokoro_core.testing.replay import replay_line
 from kokoro_core.testing.targets import targets_named
 from registry import ComponentRegistry, Plugins, installed_plugins
 
@@ -54,7 +57,7 @@ def test_a_component_that_does_not_says_what_is_broken_and_ends_with_1(
     assert "encoder/leaky row-alone: Each row gives alone" in printed
     assert "  broken: " in printed
     assert '  smallest case: {"lengths":[1],' in printed
-    assert f"  replay: kokoro-core conformance {LEAKY} --settings" in printed
+    assert f"  replay: PYTHONPATH={ROOT} kokoro-core conformance {LEAKY} --settings" in printed
     assert "encoder/leaky-golden-keys  skipped" in printed
     assert "no golden keys are given" in printed
     assert "does not conform: 1 failed, 1 skipped" in printed
@@ -216,6 +219,20 @@ def test_a_spec_means_its_parts_with_its_settings_made_small(tmp_path: Path) -> 
     assert by_name["encoder/transformer"].num_layers == 2
     assert by_name["decoder/transformer"].hidden_dim is None
     assert "positional_encoding/rotary:encoder.positional_encoding" in by_name
+
+
+def test_the_replay_line_of_a_spec_in_a_file_works_in_any_folder(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    small = installed_plugins().named_spec("small").file.read_text()
+    (tmp_path / "mine.yaml").write_text(small)
+    monkeypatch.chdir(tmp_path)
+    [*_, model] = targets_named("mine.yaml", installed_plugins())
+    assert isinstance(model, ModelSubject)
+    words = shlex.split(replay_line(model, CHECKS[-1]))
+    assert words[:3] == ["kokoro-core", "conformance", str(tmp_path / "mine.yaml")]
+    named = ModelSubject(model.spec, "default")
+    assert shlex.split(replay_line(named, CHECKS[-1]))[2] == "default"
 
 
 def test_help_imports_no_torch() -> None:

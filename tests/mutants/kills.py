@@ -35,14 +35,18 @@ def kills_of(mutant: Mutant) -> list[str]:
     are tried on the mutants that name them alone.
     """
     subject = subject_of(mutant)
-    killed = [each.id for each in _tried_on(mutant) if _run(subject, _cornered(each)).bad]
-    return sorted({*killed, *([mutant.killed_by] if named_kill(mutant).bad else [])})
+    killed = [each.id for each in _tried_on(mutant) if _kills(_run(subject, _cornered(each)))]
+    return sorted({*killed, *([mutant.killed_by] if _kills(named_kill(mutant)) else [])})
 
 
 def _tried_on(mutant: Mutant) -> Iterable[Check[Any]]:
     for each in checks_of(mutant.slot):
         if not each.costly and each.id != mutant.killed_by:
             yield each
+
+
+def _kills(result: Result) -> bool:
+    return result.status == "failed"
 
 
 def _cornered(check: Check[Any]) -> Check[Any]:

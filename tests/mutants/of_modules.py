@@ -143,7 +143,7 @@ class TableInObject(WithParts):
         return x + self.tables.sinusoids[: x.shape[1]].to(x.dtype)
 
 
-@mutant("layers are in a list that is not registered", killed_by="round-trip")
+@mutant("layers are in a list that is not registered", killed_by="registered")
 class PlainList(AttentionEncoder):
     def stack(self, layers):
         self.__dict__["plain"] = layers

@@ -23,6 +23,7 @@ from kokoro_core.testing.checks import (
     precision,
     purity,
     reach,
+    registration,
     regulators,
     rows,
     storage,
@@ -37,6 +38,7 @@ SETTLED_VERSION = 1
 checks arrive as warnings."""
 
 CHECKS: tuple[Check[Any], ...] = (
+    registration.registered,
     manifest.params_without_torch,
     manifest.params_round_trip,
     storage.size,

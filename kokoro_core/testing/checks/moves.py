@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from kokoro_core.testing.batches import RaggedBatch
 from kokoro_core.testing.cases import ONCE, ONE_BATCH, Nothing
 from kokoro_core.testing.check import PARTS, check
 from kokoro_core.testing.compare import assert_identical, assert_same_outputs
+from kokoro_core.testing.registration import OF_TORCH
 from kokoro_core.testing.subject import Subject
 
 
@@ -24,30 +26,40 @@ from kokoro_core.testing.subject import Subject
 def buffers(subject: Subject, data: Nothing) -> None:
     """Every tensor that a component keeps is a parameter or a buffer, so that `to` moves it."""
     component = subject.build()
+    _assert_no_plain_tensors(component)  # before a call, which may fail because of them
     _use(subject, component)
+    _assert_no_plain_tensors(component)
+
+
+def _assert_no_plain_tensors(component: Any) -> None:
     own = {id(each) for each in component.parameters()}  # torch's recurrent layers list them
     for path, module in component.named_modules():
         for name, value in vars(module).items():
-            if name.startswith("_") and name in _OF_TORCH:
+            if name.startswith("_") and name in OF_TORCH:
                 continue
-            assert not _holds_tensor(value, own), (
-                f"`{f'{path}.' if path else ''}{name}` is a tensor in a plain attribute; make it a "
-                f"buffer (`register_buffer`), so that `to` moves it"
-            )
+            for tensor in _tensors_in(value):
+                assert id(tensor) in own, (
+                    f"`{f'{path}.' if path else ''}{name}` is a tensor in a plain attribute; make "
+                    f"it {_instead(tensor)}, so that `to` moves it"
+                )
 
 
-_OF_TORCH = frozenset(vars(nn.Module()))
+def _instead(tensor: Tensor) -> str:
+    learns = tensor.requires_grad and tensor.is_leaf
+    return "an `nn.Parameter`" if learns else "a buffer (`register_buffer`)"
 
 
-def _holds_tensor(value: Any, own: set[int]) -> bool:
-    if isinstance(value, dict):
-        value = list(value.values())
-    if isinstance(value, (list, tuple, set)):
-        return any(_holds_tensor(each, own) for each in value)
-    if hasattr(value, "__dict__") and not isinstance(value, (nn.Module, Tensor, type)):
-        # An object of one's own, and what it holds itself.
-        return any(isinstance(each, Tensor) for each in vars(value).values())
-    return isinstance(value, Tensor) and id(value) not in own
+def _tensors_in(value: Any) -> Iterator[Tensor]:
+    """Yield the tensors of a container, or those that an object of one's own holds itself."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, dict):
+        yield from _tensors_in(list(value.values()))
+    elif isinstance(value, (list, tuple, set)):
+        for each in value:
+            yield from _tensors_in(each)
+    elif hasattr(value, "__dict__") and not isinstance(value, (nn.Module, type)):
+        yield from (each for each in vars(value).values() if isinstance(each, Tensor))
 
 
 def _use(subject: Subject, component: Any) -> None:

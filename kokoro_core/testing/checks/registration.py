@@ -1,0 +1,20 @@
+"""What a component has, torch knows: the question before all others."""
+
+from __future__ import annotations
+
+from kokoro_core.testing.cases import ONCE, Nothing
+from kokoro_core.testing.check import PARTS, check
+from kokoro_core.testing.registration import find_unregistered
+from kokoro_core.testing.subject import Subject
+
+
+@check(
+    "registered",
+    cases=ONCE,
+    slots=PARTS,
+    bug="layers in a plain list, which are neither moved nor saved nor trained",
+)
+def registered(subject: Subject, data: Nothing) -> None:
+    """Every layer and every parameter is registered, so that torch moves, saves and trains it."""
+    found = [str(each) for each in find_unregistered(subject.component)]
+    assert not found, "; ".join(found)
