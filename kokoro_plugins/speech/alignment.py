@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from kokoro_core.outer_contracts import FrontendError
-from kokoro_plugins.speech.espeak import SpeechEvent
+from kokoro_plugins.speech.espeak_library import SpeechEvent
 from kokoro_plugins.speech.vocabulary import PAUSES, STRESSES, split_phoneme
 
 _STRONGEST_FIRST = "?!."

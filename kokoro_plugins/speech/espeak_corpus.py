@@ -17,7 +17,8 @@ from kokoro_core.outer_contracts import CorpusError
 from kokoro_core.spec.audio import AudioSettings
 from kokoro_plugins.speech import durations_file, metadata_file
 from kokoro_plugins.speech.durations_file import Alignment
-from kokoro_plugins.speech.espeak import SAMPLE_RATE, Espeak
+from kokoro_plugins.speech.espeak import Espeak
+from kokoro_plugins.speech.espeak_library import SAMPLE_RATE
 from kokoro_plugins.speech.sentences import make_sentences
 from kokoro_plugins.speech.synthesis import check_sample_rate, speak
 

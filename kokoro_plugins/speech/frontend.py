@@ -8,7 +8,8 @@ from typing import final
 
 from kokoro_core.outer_contracts import Frontend, FrontendError
 from kokoro_plugins.speech.alignment import Segment, has_sound, segments, symbols_of
-from kokoro_plugins.speech.espeak import Espeak, Speech
+from kokoro_plugins.speech.espeak import Espeak
+from kokoro_plugins.speech.espeak_library import Speech
 from kokoro_plugins.speech.vocabulary import PAD, SYMBOLS
 
 

@@ -53,12 +53,13 @@ class EspeakFrontendParams(FrontendParams):
             ValueError: The model has other symbols, or espeak-ng has no such English voice.
         """
         from kokoro_plugins.speech.espeak import Espeak
+        from kokoro_plugins.speech.espeak_library import library_of_this_process
         from kokoro_plugins.speech.frontend import EspeakFrontend
 
         problems = [message for _, message in self.cross_check(sizes)]
         if problems:
             raise ValueError("; ".join(problems) + ".")
-        return EspeakFrontend(espeak=Espeak(self.voice))
+        return EspeakFrontend(espeak=Espeak(self.voice, library=library_of_this_process))
 
 
 class GriffinLimParams(VocoderParams):

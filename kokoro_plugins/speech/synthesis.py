@@ -11,7 +11,8 @@ from kokoro_core.nn.mel import MelSpectrogram
 from kokoro_core.spec.audio import AudioSettings
 from kokoro_plugins.speech.alignment import frames_of, symbols_of
 from kokoro_plugins.speech.durations_file import Alignment
-from kokoro_plugins.speech.espeak import SAMPLE_RATE, Espeak
+from kokoro_plugins.speech.espeak import Espeak
+from kokoro_plugins.speech.espeak_library import SAMPLE_RATE
 from kokoro_plugins.speech.frontend import speak_aligned
 
 END_SILENCE = 1024

@@ -151,7 +151,7 @@ def test_a_symbol_that_is_unknown_or_padding_has_no_index(frontend: EspeakFronte
 
 def test_a_sound_without_a_symbol_is_an_error_that_names_it(tmp_path: Path) -> None:
     espeak = Espeak("en-us")
-    espeak._library.espeak_SetVoiceByName(b"fr")  # no public way leads to such a voice
+    espeak._name = "fr"  # no public way leads to such a voice
     with pytest.raises(FrontendError, match=r"speaks '.*' in 'bon vin', for which the vocabulary"):
         EspeakFrontend(espeak=espeak).phonemize("bon vin")
 
