@@ -35,6 +35,19 @@ class Position:
     batch: int = 0
 
 
+@dataclass(frozen=True)
+class PlannedBatch:
+    """A batch before it is made.
+
+    Attributes:
+        indices: Its utterances.
+        of_step: Frames, phonemes and number of all batches of its step; None: it is one by itself.
+    """
+
+    indices: list[int]
+    of_step: tuple[int, int, int] | None = None
+
+
 @final
 class LengthBatches:
     """Batches of similar length in random order, without end.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Self
@@ -10,12 +11,10 @@ import torch
 from torch import Tensor
 
 from kokoro_core.masks import padding_mask_from_lengths
-from kokoro_core.outer_contracts import CorpusError, Utterance
+from kokoro_core.outer_contracts import Utterance
 from kokoro_core.spec.audio import AudioSettings
 from kokoro_plugins.training.batching import FRAME_GRID, PHONEME_GRID, round_up
-
-Size = tuple[int, int]
-"""A number of frames and one of phonemes."""
+from kokoro_plugins.training.statistics import Size, refuse
 
 
 @dataclass(frozen=True)
@@ -28,6 +27,8 @@ class Batch:
         durations: (B, N) int64 frames, 0 at padding.
         mel_specs: (B, T, M), normalised with the audio's mean and std, 0 at padding.
         mel_padding_mask: (B, T) bool, True = padding.
+        of_step: (3,) int64: the frames and the phonemes of all batches whose gradients are added up
+            for one step, and how many batches they are; this one alone unless it was said.
     """
 
     phoneme_indices: Tensor
@@ -35,9 +36,20 @@ class Batch:
     durations: Tensor
     mel_specs: Tensor
     mel_padding_mask: Tensor
+    of_step: Tensor
 
     def __len__(self) -> int:
         return len(self.phoneme_indices)
+
+    def model_inputs(self) -> dict[str, Tensor]:
+        """Return what a model is called with in training, ``model(**batch.model_inputs())``."""
+        return {
+            "phoneme_indices": self.phoneme_indices,
+            "mel_specs": self.mel_specs,
+            "phoneme_durations": self.durations,
+            "padding_mask": self.padding_mask,
+            "mel_padding_mask": self.mel_padding_mask,
+        }
 
     @property
     def lengths(self) -> Tensor:
@@ -56,6 +68,7 @@ def collate(
     pad_id: int,
     *,
     grid_up_to: Size | None = None,
+    of_step: tuple[int, int, int] | None = None,
 ) -> Batch:
     """Join utterances to a batch.
 
@@ -65,6 +78,7 @@ def collate(
         pad_id: Stands for padding among the phoneme indices.
         grid_up_to: Pad to lengths of a coarse grid, so that few shapes occur in a training, but
             never beyond these numbers of frames and phonemes; None: pad as little as can be.
+        of_step: As in `Batch`; None: the batch is a step of its own.
 
     Raises:
         CorpusError: Utterances do not fit; the message lists every problem.
@@ -72,6 +86,7 @@ def collate(
     check_utterances(utterances, audio, pad_id)
     phonemes = [each.phoneme_indices for each in utterances]
     mels = [normalise(each.mel, audio) for each in utterances]
+    of_step = of_step or (sum(map(len, mels)), sum(map(len, phonemes)), 1)
     frames, symbols = max(map(len, mels)), max(map(len, phonemes))
     if grid_up_to is not None:
         frames = min(round_up(frames, FRAME_GRID), max(frames, grid_up_to[0]))
@@ -82,6 +97,7 @@ def collate(
         durations=_pad([each.durations for each in utterances], symbols, 0),
         mel_specs=_pad(mels, frames, 0),
         mel_padding_mask=_padding(mels, frames),
+        of_step=torch.tensor(of_step),
     )
 
 
@@ -99,22 +115,32 @@ def check_utterances(utterances: Sequence[Utterance], audio: AudioSettings, pad_
     """Refuse utterances whose parts do not fit together.
 
     Raises:
-        CorpusError: The message lists every problem.
+        CorpusError: The message lists the first problems and counts all.
     """
-    problems = [
-        f"`{utterance.name}` {problem}"
-        for utterance in utterances
-        for problem in _problems(utterance, audio, pad_id)
-    ]
-    if problems:
-        raise CorpusError("\n".join(problems))
+    refuse(
+        [
+            f"`{utterance.name}` {problem}"
+            for utterance in utterances
+            for problem in problems_of(utterance, audio, pad_id)
+        ]
+    )
 
 
-def _problems(utterance: Utterance, audio: AudioSettings, pad_id: int) -> list[str]:
+def problems_of(
+    utterance: Utterance, audio: AudioSettings, pad_id: int, vocab_size: int | None = None
+) -> list[str]:
+    """Return what is wrong with an utterance, in words.
+
+    Args:
+        utterance: Of any corpus.
+        audio: Says how many channels a mel has.
+        pad_id: No phoneme has this index.
+        vocab_size: Phoneme indices are below it; None: of any size.
+    """
     phonemes, durations, mel = utterance.phoneme_indices, utterance.durations, utterance.mel
     if mel.dim() != 2 or mel.shape[1] != audio.n_mels:
         return [f"has a mel of shape {tuple(mel.shape)}, which must be (T, {audio.n_mels})."]
-    problems = []
+    problems = _type_problems(utterance)
     if phonemes.shape != durations.shape:
         problems.append(f"has {len(phonemes)} phonemes but {len(durations)} durations.")
     if int(durations.sum()) != len(mel):
@@ -124,10 +150,39 @@ def _problems(utterance: Utterance, audio: AudioSettings, pad_id: int) -> list[s
         )
     if bool((durations < 0).any()):
         problems.append(f"has a duration of {int(durations.min())}; durations are 0 or more.")
-    if bool((phonemes == pad_id).any()):
-        problems.append(f"has the phoneme index {pad_id}, which means padding.")
     if not bool(mel.isfinite().all()):
         problems.append("has a mel with a NaN or an infinity.")
+    return problems + _index_problems(phonemes, pad_id, vocab_size)
+
+
+def _type_problems(utterance: Utterance) -> list[str]:
+    """Return what no tensor operation would make clear later: wrong types, and nothing at all."""
+    wanted = {
+        "phoneme_indices": torch.int64,
+        "durations": torch.int64,
+        "mel": torch.float32,
+    }
+    problems = []
+    for name, dtype in wanted.items():
+        tensor: Tensor = getattr(utterance, name)
+        if tensor.dtype != dtype:
+            problems.append(f"has `{name}` of {tensor.dtype}, which must be {dtype}.")
+        if not len(tensor):
+            problems.append(f"has `{name}` of length 0, which must be 1 or more.")
+    return problems
+
+
+def _index_problems(phonemes: Tensor, pad_id: int, vocab_size: int | None) -> list[str]:
+    problems = []
+    if bool((phonemes == pad_id).any()):
+        problems.append(f"has the phoneme index {pad_id}, which means padding.")
+    beyond = phonemes[(phonemes < 0) | (phonemes >= (vocab_size or math.inf))]
+    if len(beyond):
+        most = "any number" if vocab_size is None else str(vocab_size - 1)
+        problems.append(
+            f"has the phoneme index {int(beyond[0])}, but those of the model are from 0 to {most}; "
+            f"its frontend has more symbols than `vocab_size`."
+        )
     return problems
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, final
@@ -16,61 +14,85 @@ from kokoro_core.outer_contracts import Corpus, Utterance
 from kokoro_core.spec.audio import AudioSettings
 from kokoro_plugins.training.batching import (
     LengthBatches,
+    PlannedBatch,
     Position,
     in_order_of_length,
     padding_share,
 )
-from kokoro_plugins.training.data import Batch, check_utterances, collate
+from kokoro_plugins.training.data import Batch, collate, problems_of
+from kokoro_plugins.training.orders import EpochOrder, StepOrder
 from kokoro_plugins.training.signals import ignore_stop_signals
-from kokoro_plugins.training.statistics import measure
+from kokoro_plugins.training.statistics import Size, survey
 
 
 @final
 class Collated(Dataset[Batch]):
-    """Batches by the indices of their utterances."""
+    """Batches by the indices of their utterances.
 
-    def __init__(self, utterances: Sequence[Utterance], audio: AudioSettings, pad_id: int) -> None:
+    Args:
+        utterances: Of any order.
+        audio: Its mean and std normalise the mels.
+        pad_id: Stands for padding among the phoneme indices.
+        sizes: Frames and phonemes of each utterance.
+    """
+
+    def __init__(
+        self,
+        utterances: Sequence[Utterance],
+        audio: AudioSettings,
+        pad_id: int,
+        sizes: Sequence[Size],
+    ) -> None:
         self._utterances = utterances
         self._audio = audio
         self._pad_id = pad_id
-        frames = (int(each.durations.sum()) for each in utterances)
-        phonemes = (len(each.phoneme_indices) for each in utterances)
-        self._longest = (max(frames, default=0), max(phonemes, default=0))
+        frames, phonemes = zip(*sizes, strict=True) if sizes else ((0,), (0,))
+        self._longest = (max(frames), max(phonemes))
 
-    def __getitem__(self, indices: Sequence[int]) -> Batch:
-        chosen = [self._utterances[index] for index in indices]
-        return collate(chosen, self._audio, self._pad_id, grid_up_to=self._longest)
+    def __getitem__(self, planned: PlannedBatch) -> Batch:
+        return collate(
+            [self._utterances[index] for index in planned.indices],
+            self._audio,
+            self._pad_id,
+            grid_up_to=self._longest,
+            of_step=planned.of_step,
+        )
 
 
 @final
 class Batches:
-    """An iterable of batches; what is in each is decided by lists of utterance indices.
+    """An iterable of batches; what is in each is decided by what is planned.
 
     Args:
-        dataset: Makes a batch of indices.
-        indices: Of each batch, in order.
+        dataset: Makes a planned batch.
+        sampler: What is planned, in order. If it has a length this has one, and Lightning tells it
+            the epoch as it tells any sampler.
         workers: Processes that make batches ahead; 0: they are made when they are asked for, which
             is enough for a corpus that keeps its mels.
     """
 
     def __init__(
-        self, dataset: Collated, indices: Iterable[Sequence[int]], *, workers: int = 0
+        self, dataset: Collated, sampler: Iterable[PlannedBatch], *, workers: int = 0
     ) -> None:
+        self.sampler = sampler
+        self.batch_sampler = None  # Lightning asks for it where there is a sampler
         self._dataset = dataset
-        self._indices = indices
         self._workers = workers
+
+    def __len__(self) -> int:
+        return len(self.sampler)  # type: ignore[arg-type]  # TypeError where there is no end
 
     def __iter__(self) -> Iterator[Batch]:
         if self._workers:
             yield from self._loader()  # not before the first batch is asked for
         else:
-            yield from (self._dataset[indices] for indices in self._indices)
+            yield from (self._dataset[planned] for planned in self.sampler)
 
     def _loader(self) -> DataLoader[Batch]:
         """Return a loader that draws nothing from torch's own generator."""
         return DataLoader(
             self._dataset,
-            sampler=self._indices,
+            sampler=self.sampler,
             batch_size=None,
             num_workers=self._workers,
             collate_fn=_as_it_is,  # type: ignore[arg-type]
@@ -108,26 +130,34 @@ class AlignedSpeech(LightningDataModule):
 
     Every utterance is looked at once here, so what does not fit is found before training.
 
+    In a trainer of one's own an epoch is every utterance once: the batches are cut once and come in
+    another order in each epoch. `fit` asks for `endless` ones, which are cut anew in each.
+
     Args:
         corpus: Aligned utterances.
         audio: Its mean and std normalise the mels.
         pad_id: Stands for padding among the phoneme indices.
+        vocab_size: Phoneme indices must be below it; None: whatever there is.
         batch_frames: The most frames of a batch, padding included.
         holdout: How many utterances are held out.
         seed: Decides the order of training.
         workers: Processes that make batches of training ahead.
 
     Attributes:
+        corpus: What both parts are of.
         training: What is trained on.
         held_out: What is not.
+        sizes: Frames and phonemes of each utterance.
         statistics: Of what is trained on.
+        fingerprint: SHA-256 of all utterances: names, phonemes, durations and mels, in their order.
+        uniform: How many utterances have durations that are all equal.
         position: Where training begins in the order, and then where it was last saved.
         seed: Decides the order of training.
         settings: What decides which batches there are.
 
     Raises:
-        CorpusError: Utterances do not fit; the message lists every problem.
-        ValueError: `holdout` leaves nothing to train on.
+        CorpusError: Utterances do not fit; the message lists the first problems and counts all.
+        ValueError: `holdout` leaves nothing to train on, or `batch_frames` is below 1.
     """
 
     def __init__(
@@ -136,29 +166,35 @@ class AlignedSpeech(LightningDataModule):
         corpus: Corpus,
         audio: AudioSettings,
         pad_id: int,
+        vocab_size: int | None = None,
         batch_frames: int = 2000,
         holdout: int = 10,
         seed: int = 0,
         workers: int = 0,
     ) -> None:
         super().__init__()
-        if not 0 <= holdout < len(corpus):
-            raise ValueError(
-                f"`holdout` must be from 0 to {len(corpus) - 1}, not {holdout}; the corpus has "
-                f"{len(corpus)} utterances, of which one at least is trained on."
-            )
+        check_holdout(holdout, len(corpus))
         first_held_out = len(corpus) - holdout
+        found = survey(
+            corpus,
+            lambda each: problems_of(each, audio, pad_id, vocab_size),
+            num_training=first_held_out,
+        )
         self.audio = audio
         self.pad_id = pad_id
+        self.corpus = corpus
         self.training = Slice(corpus, range(first_held_out))
         self.held_out = Slice(corpus, range(first_held_out, len(corpus)))
-        check_utterances(Slice(corpus, range(len(corpus))), audio, pad_id)
-        self.statistics = measure(self.training)
+        self.sizes = found.sizes
+        self.statistics = found.statistics
+        self.fingerprint = found.fingerprint
+        self.uniform = found.uniform
         self.position = Position()
         self.seed = seed
         self.settings = {"batch_frames": batch_frames, "holdout": holdout, "seed": seed}
         self._batch_frames = batch_frames
         self._workers = workers
+        self._accumulate: int | None = None
         self._order = LengthBatches(self.statistics.lengths, batch_frames=batch_frames, seed=seed)
 
     @property
@@ -166,16 +202,14 @@ class AlignedSpeech(LightningDataModule):
         """Share of padding in the frames of the first epoch."""
         return padding_share(self._order.epoch(0), self.statistics.lengths)
 
-    @cached_property
-    def fingerprint(self) -> str:
-        """SHA-256 of all utterances: names, phonemes, durations and mels, in their order."""
-        digest = hashlib.sha256()
-        for each in itertools.chain(self.training, self.held_out):
-            mel = each.mel.contiguous()
-            digest.update(repr((each.name, tuple(mel.shape), str(mel.dtype))).encode())
-            for tensor in (each.phoneme_indices, each.durations, mel):
-                digest.update(tensor.contiguous().numpy().tobytes())
-        return digest.hexdigest()
+    def endless(self, *, accumulate: int) -> None:
+        """Give batches without end from now on, from `position` on, as `fit` wants them.
+
+        Args:
+            accumulate: As many batches of each process make a step; each is told the frames and the
+                phonemes of all of them, so that its losses can be weighed.
+        """
+        self._accumulate = accumulate
 
     def move_on(self, batches: int) -> None:
         """Note that batches were trained on since `position`, those of all processes counted."""
@@ -190,7 +224,7 @@ class AlignedSpeech(LightningDataModule):
         self.position = Position(state_dict["epoch"], state_dict["batch"])
 
     def train_dataloader(self) -> Batches:
-        """Return batches of training without end, from `position` on.
+        """Return the batches of training: of one epoch, or without end.
 
         Of several processes each takes its share of one order, so that the order does not depend on
         their number.
@@ -198,8 +232,12 @@ class AlignedSpeech(LightningDataModule):
         rank, processes = 0, 1
         if self.trainer is not None:
             rank, processes = self.trainer.global_rank, self.trainer.world_size
-        order = _Share(self._order, self.position, rank, processes)
-        return Batches(self._collated(self.training), order, workers=self._workers)
+        sizes = self.sizes[: len(self.training)]
+        order: EpochOrder | StepOrder = EpochOrder(self._order.epoch(0), self.seed, rank, processes)
+        if self._accumulate is not None:
+            order = StepOrder(self._order, self.position, sizes, self._accumulate, rank, processes)
+        dataset = Collated(self.training, self.audio, self.pad_id, sizes)
+        return Batches(dataset, order, workers=self._workers)
 
     def val_dataloader(self) -> Batches:
         """Return the batches of what is held out, the same each time."""
@@ -207,27 +245,22 @@ class AlignedSpeech(LightningDataModule):
 
     @cached_property
     def _validation(self) -> Batches:
-        return self.in_order(self.held_out)
-
-    def in_order(self, utterances: Sequence[Utterance]) -> Batches:
-        """Return batches of utterances in order of length."""
-        lengths = [int(each.durations.sum()) for each in utterances]
-        return Batches(self._collated(utterances), in_order_of_length(lengths, self._batch_frames))
-
-    def _collated(self, utterances: Sequence[Utterance]) -> Collated:
-        return Collated(utterances, self.audio, self.pad_id)
+        sizes = self.sizes[len(self.training) :]
+        order = in_order_of_length([frames for frames, _ in sizes], self._batch_frames)
+        dataset = Collated(self.held_out, self.audio, self.pad_id, sizes)
+        return Batches(dataset, [PlannedBatch(indices) for indices in order])
 
 
-@final
-class _Share:
-    """One process's batches of an order, from a position on."""
+def check_holdout(holdout: int, utterances: int) -> None:
+    """Refuse to hold out what leaves nothing to train on.
 
-    def __init__(self, order: LengthBatches, position: Position, rank: int, processes: int) -> None:
-        self._order = order
-        self._position = position
-        self._rank = rank
-        self._processes = processes
-
-    def __iter__(self) -> Iterator[list[int]]:
-        order = self._order.starting_at(self._position)
-        return itertools.islice(order, self._rank, None, self._processes)
+    Raises:
+        ValueError: It does, or there is nothing at all.
+    """
+    if not utterances:
+        raise ValueError("`corpus` has no utterance; one at least is trained on.")
+    if not 0 <= holdout < utterances:
+        raise ValueError(
+            f"`holdout` must be from 0 to {utterances - 1}, not {holdout}; the corpus has "
+            f"{utterances} utterances, of which one at least is trained on."
+        )

@@ -96,14 +96,7 @@ def _mean(values: list[float], weights: list[int]) -> float:
 @torch.no_grad()
 def predict(model: KokoroModel, batch: Batch) -> Tensor:
     """Return the mel that the model predicts from the true frames, (B, T, M)."""
-    output = model(
-        batch.phoneme_indices,
-        batch.mel_specs,
-        batch.durations,
-        padding_mask=batch.padding_mask,
-        mel_padding_mask=batch.mel_padding_mask,
-    )
-    mel: Tensor = output.mel
+    mel: Tensor = model(**batch.model_inputs()).mel
     return mel
 
 

@@ -17,6 +17,7 @@ from rich.console import Console
 from kokoro_core.api import KokoroModel
 from kokoro_plugins.training.data_module import AlignedSpeech
 from kokoro_plugins.training.history import History
+from kokoro_plugins.training.length_trial import check_lengths
 from kokoro_plugins.training.module import TrainingModule
 from kokoro_plugins.training.progress_bar import ProgressLine
 from kokoro_plugins.training.random_states import RandomStates
@@ -50,11 +51,14 @@ def fit(
         console: Where a progress line is shown; None: nowhere.
 
     Raises:
+        CorpusError: Utterances are too long for the model; the message names them.
         BadStep: The loss or a gradient is no number; the message names the first tensor.
         CheckpointError: A step could not be saved, or not gone on from.
         TrainingStopped: A signal came; the last step is saved.
     """
+    check_lengths(model, data)
     model.train()
+    data.endless(accumulate=settings.accumulate)
     history, signals = History(), StopSignals()
     with ExitStack() as stack:
         stack.enter_context(_without_warnings_of_lightning())

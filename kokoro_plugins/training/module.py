@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, final
 
 import torch
@@ -12,11 +12,13 @@ from torch import Tensor
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from kokoro_core.api import KokoroModel
+from kokoro_core.losses import weigh
 from kokoro_core.model_output import ModelOutput
 from kokoro_plugins.training.bad_steps import WEIGHT_ADVICE, BadStep, first_bad_tensor
 from kokoro_plugins.training.data import Batch
 from kokoro_plugins.training.figures import StepFigures, StepFiguresCollector
 from kokoro_plugins.training.schedule import Budget, rate_factor
+from kokoro_plugins.training.shares import by_share
 
 STATE = "training_module"
 """Where the module's own progress stands in a checkpoint of Lightning."""
@@ -96,9 +98,13 @@ class TrainingModule(LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the loss."""
-        output = self._predict(batch)
-        self._collector.add(batch, _terms(output))
-        return output.loss
+        terms = _terms(self._predict(batch))
+        if self.trainer.accumulate_grad_batches * self.trainer.world_size > 1:
+            shares = by_share(terms, batch)
+            shares["loss"] = weigh(without_sum(shares), self.model.spec.loss)
+            terms = shares
+        self._collector.add(batch, terms)
+        return terms["loss"]
 
     def optimizer_step(
         self, epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Any = None
@@ -119,13 +125,7 @@ class TrainingModule(LightningModule):
         return _terms(self._predict(batch))
 
     def _predict(self, batch: Batch) -> ModelOutput:
-        output: ModelOutput = self.model(
-            batch.phoneme_indices,
-            batch.mel_specs,
-            batch.durations,
-            padding_mask=batch.padding_mask,
-            mel_padding_mask=batch.mel_padding_mask,
-        )
+        output: ModelOutput = self.model(**batch.model_inputs())
         return output
 
     def configure_gradient_clipping(
@@ -196,6 +196,11 @@ class TrainingModule(LightningModule):
     def _rate_factor(self, step: int) -> float:
         progress = self._budget.progress(step)
         return rate_factor(step, progress, warmup_steps=self._warmup_steps)
+
+
+def without_sum(terms: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the terms of a loss without their weighted sum."""
+    return {name: each for name, each in terms.items() if name != "loss"}
 
 
 def _terms(output: ModelOutput) -> dict[str, Tensor]:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from kokoro_core.cli.synthesize import check_device
+from kokoro_core.spec.document import parse
 from kokoro_plugins.training.schedule import Budget, StepBudget, TimeBudget
 from kokoro_plugins.training.settings import Precision
 
 SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="PATH=VALUE", help="Override a setting; can be repeated."),
+]
+CorpusSetOption = Annotated[
+    list[str] | None,
+    typer.Option("--corpus-set", metavar="NAME=VALUE", help="Override a setting of the corpus."),
 ]
 StepsOption = Annotated[int | None, typer.Option(min=1, help="Train for this many steps.")]
 BatchFramesOption = Annotated[
@@ -55,6 +60,28 @@ def read_bad_step(policy: str) -> int:
             f"`--on-bad-step` must be `stop` or `skip:N` with N from 1 on, not `{policy}`."
         )
     return int(number)
+
+
+def read_corpus_settings(settings: list[str]) -> dict[str, Any]:
+    """Return the settings of a corpus that options of the form ``NAME=VALUE`` give.
+
+    Raises:
+        ValueError: One has no ``=``, names a setting inside another, or is given by `--data` or
+            `--corpus`.
+    """
+    given: dict[str, Any] = {}
+    for setting in settings:
+        name, equals, text = setting.partition("=")
+        document = parse(text, f"--corpus-set {setting}")
+        if not equals or not name.isidentifier() or document.problems:
+            raise ValueError(
+                f"`--corpus-set {setting}` must be NAME=VALUE, for example `cache_mib=2048`."
+            )
+        if name in ("path", "type"):
+            option = {"path": "--data", "type": "--corpus"}[name]
+            raise ValueError(f"`--corpus-set {setting}` is what `{option}` says; use that.")
+        given[name] = document.value
+    return given
 
 
 def make_budget(minutes: float | None, steps: int | None) -> Budget:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, final
 
 import numpy as np
@@ -91,6 +92,17 @@ def set_random_states(states: Draws, device: torch.device) -> None:
     torch.set_rng_state(states["torch"])
     if device.type in states:
         _of_device(device).set_rng_state(states[device.type])
+
+
+@contextmanager
+def undrawn() -> Iterator[None]:
+    """Put the states of this process's CPU back after a ``with`` block."""
+    device = torch.device("cpu")
+    before = random_states(device)
+    try:
+        yield
+    finally:
+        set_random_states(before, device)
 
 
 def seed_process(*numbers: int) -> None:

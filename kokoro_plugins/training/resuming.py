@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from lightning import Trainer
 from lightning.pytorch.utilities import rank_zero_only
 from rich.console import Console
 
+from kokoro_core.api import KokoroModel
 from kokoro_core.durable import Step, StepFolder
 from kokoro_plugins.training.conditions import conditions
 from kokoro_plugins.training.data_module import AlignedSpeech
 from kokoro_plugins.training.history import History
 from kokoro_plugins.training.module import TrainingModule
+from kokoro_plugins.training.save_trial import check_saving
 from kokoro_plugins.training.saver import Saver
 from kokoro_plugins.training.schedule import Budget
 from kokoro_plugins.training.settings import Saving, TrainingSettings
 from kokoro_plugins.training.signals import StopSignals
 from kokoro_plugins.training.step_files import StepFiles
+from kokoro_plugins.training.traces import leaving_nothing
 
 
 class TrainingStopped(Exception):
@@ -63,7 +66,7 @@ def fit_and_save(
     saver = Saver(files=files, every=saving.every, data=data, history=history, signals=signals)
     trainer.callbacks.append(saver)  # type: ignore[attr-defined]
     trainer.strategy.checkpoint_io = files
-    with one_writer(folder):
+    with one_writer(folder, module.model):
         newest = folder.newest(say) if saving.resume else None
         if saving.resume:
             files.say_when_loaded = describe_start(saving, newest, budget)
@@ -79,9 +82,19 @@ def is_first_process() -> bool:
     return getattr(rank_zero_only, "rank", 0) == 0
 
 
-def one_writer(folder: StepFolder) -> AbstractContextManager[None]:
-    """Be the folder's one writer if this is the process that writes."""
-    return folder.hold() if is_first_process() else nullcontext()
+@contextmanager
+def one_writer(folder: StepFolder, model: KokoroModel) -> Iterator[None]:
+    """Be the folder's one writer if this is the process that writes, and see that it can.
+
+    Raises:
+        CheckpointError: Another process writes to the folder, or the model cannot be saved.
+    """
+    if not is_first_process():
+        yield
+        return
+    with leaving_nothing(folder.root), folder.hold():
+        check_saving(model, folder.root)
+        yield
 
 
 def speaker(console: Console | None) -> Callable[[str], None]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 Precision = Literal["auto", "32", "bf16"]
 
@@ -98,6 +99,7 @@ class TrainOptions:
     Attributes:
         data: Where the corpus is.
         corpus: The name of its kind.
+        corpus_settings: Settings of that kind.
         out: The folder that everything is written to.
         holdout: How many utterances, the last ones, are not trained on.
         batch_frames: The most frames of a batch.
@@ -124,6 +126,7 @@ class TrainOptions:
     keep_best: int = 1
     resume: bool = False
     inexact: bool = False
+    corpus_settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def saving(self) -> Saving:

@@ -1,14 +1,25 @@
-"""What a look at every utterance tells before training."""
+"""What one look at every utterance tells before training."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import final
 
 import torch
 from torch import Tensor
 
-from kokoro_core.outer_contracts import Utterance
+from kokoro_core.outer_contracts import Corpus, CorpusError, Utterance
+
+Size = tuple[int, int]
+"""A number of frames and one of phonemes."""
+
+MAX_PROBLEMS = 20
+"""As many problems of a corpus are listed, and the rest counted."""
+
+FEW_PHONEMES = 5
+"""Shorter utterances may well have equal durations by chance."""
 
 
 @dataclass(frozen=True)
@@ -33,22 +44,119 @@ class Statistics:
         return sum(self.lengths)
 
 
+@dataclass(frozen=True)
+class Survey:
+    """What one look at every utterance of a corpus tells.
+
+    Attributes:
+        sizes: Frames and phonemes of each.
+        statistics: Of those that are trained on.
+        fingerprint: SHA-256 of all: names, phonemes, durations and mels, in their order.
+        uniform: Utterances whose durations are all equal, the last phoneme's apart.
+    """
+
+    sizes: tuple[Size, ...]
+    statistics: Statistics
+    fingerprint: str
+    uniform: int
+
+
+@final
+@dataclass
+class MelSums:
+    """Adds up mels, holding none of them."""
+
+    lengths: list[int] = field(default_factory=list)
+    _sum: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.float64))
+    _squares: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.float64))
+
+    def add(self, mel: Tensor) -> None:
+        """Add a mel (T, M)."""
+        wide = mel.double()
+        first = not self.lengths
+        self._sum = wide.sum(0) if first else self._sum + wide.sum(0)
+        self._squares = wide.square().sum(0) if first else self._squares + wide.square().sum(0)
+        self.lengths.append(len(mel))
+
+    def statistics(self) -> Statistics:
+        """Return the figures of what was added.
+
+        Raises:
+            ValueError: Nothing was.
+        """
+        if not self.lengths:
+            raise ValueError("`utterances` must hold at least one to measure.")
+        frames = sum(self.lengths)
+        mean_frame = self._sum / frames
+        mean = float(mean_frame.mean())
+        variance = float((self._squares / frames).mean()) - mean**2
+        return Statistics(tuple(self.lengths), mean_frame.float(), mean, max(variance, 0.0) ** 0.5)
+
+
 def measure(utterances: Iterable[Utterance]) -> Statistics:
     """Look at every utterance once, holding none of them.
 
     Raises:
         ValueError: There is no utterance.
     """
-    lengths: list[int] = []
-    total = squares = torch.zeros(0, dtype=torch.float64)
+    sums = MelSums()
     for utterance in utterances:
-        mel = utterance.mel.double()
-        total = mel.sum(0) if not lengths else total + mel.sum(0)
-        squares = mel.square().sum(0) if not lengths else squares + mel.square().sum(0)
-        lengths.append(len(mel))
-    if not lengths:
-        raise ValueError("`utterances` must hold at least one to measure.")
-    mean_frame = total / sum(lengths)
-    mean = float(mean_frame.mean())
-    variance = float((squares / sum(lengths)).mean()) - mean**2
-    return Statistics(tuple(lengths), mean_frame.float(), mean, max(variance, 0.0) ** 0.5)
+        sums.add(utterance.mel)
+    return sums.statistics()
+
+
+def survey(
+    corpus: Corpus, problems_of: Callable[[Utterance], Iterable[str]], *, num_training: int
+) -> Survey:
+    """Look at every utterance once: a mel that the corpus does not keep is made once for it.
+
+    Args:
+        corpus: At least one utterance.
+        problems_of: Returns what is wrong with an utterance, in words.
+        num_training: How many, the first ones, are trained on.
+
+    Raises:
+        CorpusError: Utterances do not fit; the message lists the first problems and counts all.
+    """
+    sums, sizes, uniform = MelSums(), list[Size](), 0
+    digest, problems = hashlib.sha256(), list[str]()
+    for index in range(len(corpus)):
+        each = corpus[index]
+        wrong = [f"`{each.name}` {problem}" for problem in problems_of(each)]
+        problems += wrong
+        if wrong:
+            continue
+        sizes.append((len(each.mel), len(each.phoneme_indices)))
+        uniform += is_uniform(each.durations)
+        for part in _bytes_of(each):
+            digest.update(part)
+        if index < num_training:
+            sums.add(each.mel)
+    refuse(problems)
+    return Survey(tuple(sizes), sums.statistics(), digest.hexdigest(), uniform)
+
+
+def refuse(problems: list[str]) -> None:
+    """Refuse a corpus with problems.
+
+    Raises:
+        CorpusError: There are some; the first are listed and all are counted.
+    """
+    if len(problems) > MAX_PROBLEMS:
+        more = len(problems) - MAX_PROBLEMS
+        problems = [*problems[:MAX_PROBLEMS], f"and {more} problems more, {len(problems)} in all."]
+    if problems:
+        raise CorpusError("\n".join(problems))
+
+
+def is_uniform(durations: Tensor) -> bool:
+    """Return whether durations are a length divided by the number of phonemes, not an alignment."""
+    inner = durations[:-1]  # the last one takes what the division leaves over
+    return len(durations) >= FEW_PHONEMES and int(inner.max() - inner.min()) <= 1
+
+
+def _bytes_of(utterance: Utterance) -> Iterator[bytes]:
+    mel = utterance.mel.contiguous()
+    yield repr((utterance.name, tuple(mel.shape), str(mel.dtype))).encode()
+    for tensor in (utterance.phoneme_indices, utterance.durations, mel):
+        yield tensor.contiguous().numpy().tobytes()

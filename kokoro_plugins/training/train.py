@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Callable
 
 from rich.console import Console
 
 from kokoro_core.api import KokoroModel
+from kokoro_core.cli.output import print_error
 from kokoro_core.slots import CORPUS
 from kokoro_core.spec.model_spec import ModelSpec
 from kokoro_core.spec.params import params_from
+from kokoro_plugins.training.corpus_advice import corpus_advice
 from kokoro_plugins.training.data_module import AlignedSpeech
 from kokoro_plugins.training.evaluation import evaluate
 from kokoro_plugins.training.fit import fit, seed_everything
@@ -18,7 +20,9 @@ from kokoro_plugins.training.output import write_json
 from kokoro_plugins.training.resuming import is_first_process
 from kokoro_plugins.training.schedule import Budget
 from kokoro_plugins.training.settings import TrainOptions
+from kokoro_plugins.training.starting import refuse_spec, refuse_to_overwrite
 from kokoro_plugins.training.step_files import MODEL_FILE
+from kokoro_plugins.training.traces import leaving_nothing
 from registry import Plugins
 
 
@@ -34,32 +38,23 @@ def run_training(
         CheckpointError: A step could not be saved, or not gone on from.
         TrainingStopped: A signal came; the last step is saved.
     """
+    refuse_spec(spec)
     refuse_to_overwrite(options)
-    data = read_corpus(spec, options, plugins)
-    options.out.mkdir(parents=True, exist_ok=True)
+    data = read_corpus(spec, options, plugins, print_warning)
     if is_first_process():
-        console.print(describe_data(data))
+        console.print(describe_data(data), soft_wrap=True, markup=False)
     seed_everything(options.seed)
     model = KokoroModel.from_spec(spec, plugins=plugins)
-    history = fit(model, data, budget, options.settings, saving=options.saving, console=console)
+    with leaving_nothing(options.out):
+        history = fit(model, data, budget, options.settings, saving=options.saving, console=console)
+        if is_first_process():
+            write_results(model, data, history, options, console)
+
+
+def print_warning(sentence: str) -> None:
+    """Say what is odd, once, whatever the number of processes."""
     if is_first_process():
-        write_results(model, data, history, options, console)
-
-
-def refuse_to_overwrite(options: TrainOptions) -> None:
-    """Refuse a folder that holds a training, unless it is to go on.
-
-    Raises:
-        ValueError: It does.
-    """
-    there = [
-        each for each in (options.saving.folder, options.out / MODEL_FILE) if os.path.lexists(each)
-    ]
-    if there and not options.resume and is_first_process():
-        raise ValueError(
-            f"`{options.out}` holds a training already (`{there[0].name}`); `--resume` goes on "
-            f"with it, and another `--out` starts a new one."
-        )
+        print_error(f"warning: {sentence}.")
 
 
 def write_results(
@@ -80,29 +75,39 @@ def write_results(
     console.print(f"{checkpoint}: the model with its spec", soft_wrap=True)
 
 
-def read_corpus(spec: ModelSpec, options: TrainOptions, plugins: Plugins) -> AlignedSpeech:
-    """Open a corpus for the model of a spec.
+def read_corpus(
+    spec: ModelSpec, options: TrainOptions, plugins: Plugins, warn: Callable[[str], None]
+) -> AlignedSpeech:
+    """Open a corpus for the model of a spec, and look at every utterance.
+
+    Args:
+        spec: It has audio and a frontend.
+        options: Where the corpus is, and what of it is trained on.
+        plugins: Where the corpus comes from.
+        warn: Is given a sentence about each thing that is odd.
 
     Raises:
         CorpusError: The data is missing or does not fit; the message lists every problem.
-        ValueError: The spec has no audio or no frontend, or an option is out of range.
+        ValueError: An option is out of range.
     """
-    if spec.audio is None or spec.frontend is None:
-        raise ValueError(
-            f"The spec `{spec.name}` has no `audio` or no `frontend`; training reads recordings "
-            f"and phonemes, which needs both."
-        )
+    assert spec.audio is not None
+    assert spec.frontend is not None
     kind = plugins.components.get(CORPUS, options.corpus)
-    corpus = params_from(kind, {"path": str(options.data)})
-    return AlignedSpeech(
-        corpus=corpus.build(audio=spec.audio, frontend=spec.frontend.build(spec.sizes)),
+    params = params_from(kind, {**options.corpus_settings, "path": str(options.data)})
+    frontend = spec.frontend.build(spec.sizes)
+    data = AlignedSpeech(
+        corpus=params.build(audio=spec.audio, frontend=frontend),
         audio=spec.audio,
         pad_id=spec.pad_id,
+        vocab_size=spec.sizes.vocab_size,
         batch_frames=options.batch_frames,
         holdout=options.holdout,
         seed=options.seed,
         workers=options.workers,
     )
+    for sentence in corpus_advice(data, frontend, kind):
+        warn(sentence)
+    return data
 
 
 def describe_data(data: AlignedSpeech) -> str:

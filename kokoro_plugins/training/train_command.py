@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from kokoro_core.checkpointers import suffixes
 from kokoro_core.cli.checking import load_with
 from kokoro_core.cli.output import print_error
 from kokoro_core.cli.session import session_of
@@ -15,6 +16,7 @@ from kokoro_plugins.training.options import (
     AccumulateOption,
     BadStepOption,
     BatchFramesOption,
+    CorpusSetOption,
     DeviceOption,
     LrOption,
     PrecisionOption,
@@ -26,8 +28,10 @@ from kokoro_plugins.training.options import (
     make_budget,
     prepare_device,
     read_bad_step,
+    read_corpus_settings,
 )
 from kokoro_plugins.training.settings import TrainingSettings, TrainOptions
+from kokoro_plugins.training.starting import refuse_checkpoint
 
 
 def train(
@@ -35,6 +39,7 @@ def train(
     spec: Annotated[str, typer.Argument(metavar="SPEC", help="A spec file or a named spec.")],
     data: Annotated[Path, typer.Option(help="Where the corpus is.")],
     corpus: Annotated[str, typer.Option(help="What kind of corpus it is.")] = "folder",
+    corpus_set: CorpusSetOption = None,
     out: Annotated[
         Path | None, typer.Option(help="The folder to write; without it runs/NAME-OF-THE-SPEC.")
     ] = None,
@@ -88,6 +93,7 @@ def train(
     prepare_device(device, threads)
     session = session_of(ctx)
     plugins = session.plugins
+    refuse_checkpoint(spec, suffixes(plugins))
     checked = load_with(spec, settings, session)
     options = TrainOptions(
         corpus=corpus,
@@ -103,6 +109,7 @@ def train(
         keep_best=keep_best,
         resume=resume,
         inexact=inexact,
+        corpus_settings=read_corpus_settings(corpus_set or []),
     )
     from kokoro_plugins.training.resuming import TrainingStopped
     from kokoro_plugins.training.train import run_training

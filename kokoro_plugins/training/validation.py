@@ -10,11 +10,13 @@ import torch
 from lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
+from kokoro_core.losses import weigh
 from kokoro_plugins.training.bad_steps import WEIGHT_ADVICE, BadStep, bad_weight
 from kokoro_plugins.training.data import Batch
 from kokoro_plugins.training.data_module import AlignedSpeech
 from kokoro_plugins.training.history import History
-from kokoro_plugins.training.module import TrainingModule
+from kokoro_plugins.training.module import TrainingModule, without_sum
+from kokoro_plugins.training.shares import valid_places
 from kokoro_plugins.training.signals import StopSignals
 
 
@@ -98,19 +100,21 @@ class Validation(Callback):
 
     @torch.no_grad()
     def _losses(self, trainer: Trainer, module: TrainingModule) -> dict[str, float] | None:
-        """Return the means over all frames, or None if a signal came."""
+        """Return the means over all frames or phonemes, or None if a signal came."""
         sums: dict[str, Tensor] = {}
-        total = 0
+        totals: dict[str, Tensor] = {}
         for index, batch in enumerate(self._data.val_dataloader()):
             if self._interrupted(trainer):
                 return None
             with trainer.precision_plugin.val_step_context():
                 losses = module.validation_step(batch.to(module.device), index)
-            frames = int(batch.lengths.sum())
-            total += frames
-            for name, loss in losses.items():
-                sums[name] = sums.get(name, 0) + loss.double().cpu() * frames
-        return {name: float(each) / total for name, each in sums.items()}
+            for name, loss in without_sum(losses).items():
+                places = valid_places(name, batch)
+                totals[name] = totals.get(name, 0) + places
+                sums[name] = sums.get(name, 0) + loss.double().cpu() * places
+        means = {name: each / totals[name] for name, each in sums.items()}
+        weighed = {"loss": weigh(means, module.model.spec.loss), **means}
+        return {name: float(each) for name, each in weighed.items()}
 
     def _interrupted(self, trainer: Trainer) -> bool:
         """Whether to break off; several processes finish, since they must do the same."""

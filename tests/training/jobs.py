@@ -73,8 +73,8 @@ def utterance(number: int) -> Utterance:
 def tiny_data(**options: Any) -> AlignedSpeech:
     """Return eleven utterances: epochs of five batches of two or one, two batches held out."""
     corpus = [utterance(number) for number in range(12)]
-    settings = {"batch_frames": 32, "holdout": 3, **options}
-    return AlignedSpeech(corpus=corpus, audio=SPEC.audio, pad_id=0, **settings)  # type: ignore[arg-type]
+    settings = {"corpus": corpus, "batch_frames": 32, "holdout": 3, **options}
+    return AlignedSpeech(audio=SPEC.audio, pad_id=0, **settings)  # type: ignore[arg-type]
 
 
 def train(

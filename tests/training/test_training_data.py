@@ -1,15 +1,21 @@
 import itertools
+import warnings
 from dataclasses import replace
 
+import lightning
 import numpy as np
 import pytest
 import torch
 
+from kokoro_core import KokoroModel
 from kokoro_core.outer_contracts import CorpusError
 from kokoro_core.spec.audio import AudioSettings
 from kokoro_plugins.training.data import check_utterances, collate, denormalise, normalise
 from kokoro_plugins.training.data_module import AlignedSpeech
+from kokoro_plugins.training.fit import quieten
+from kokoro_plugins.training.orders import EpochOrder
 from kokoro_plugins.training.statistics import measure
+from tests.training.conftest import ListCorpus
 
 AUDIO = AudioSettings(mean=-4.0, std=2.0)
 
@@ -164,8 +170,9 @@ def test_the_grid_ends_at_the_longest_utterance_so_that_whatever_fits_goes_on_to
 def test_workers_give_the_batches_that_one_process_gives(corpus):
     batches = []
     for workers in (0, 2):
-        loader = data_of(corpus, holdout=3, batch_frames=90, workers=workers).train_dataloader()
-        batches.append(list(itertools.islice(loader, 7)))
+        data = data_of(corpus, holdout=3, batch_frames=90, workers=workers)
+        data.endless(accumulate=1)
+        batches.append(list(itertools.islice(data.train_dataloader(), 7)))
     for one, two in zip(*batches, strict=True):
         for name, tensor in vars(one).items():
             assert torch.equal(tensor, getattr(two, name)), name
@@ -181,11 +188,13 @@ def test_workers_draw_nothing_from_torch(corpus):
 
 def test_training_goes_on_where_it_was(corpus):
     data = data_of(corpus, holdout=0, batch_frames=90)
+    data.endless(accumulate=1)
     whole = list(itertools.islice(data.train_dataloader(), 12))
     data.move_on(3)
     data.move_on(4)
     other = data_of(corpus, holdout=0, batch_frames=90)
     other.load_state_dict(data.state_dict())
+    other.endless(accumulate=1)
     for batch, expected in zip(other.train_dataloader(), whole[7:], strict=False):
         assert torch.equal(batch.mel_specs, expected.mel_specs)
 
@@ -203,3 +212,109 @@ def test_the_fingerprint_sees_every_part_of_an_utterance(corpus, part):
     }
     corpus.utterances[11] = replace(odd, **{part: changes[part]})
     assert data_of(corpus, holdout=2).fingerprint != before
+
+
+class Counting(ListCorpus):
+    """Counts how often each utterance is made."""
+
+    def __init__(self, utterances):
+        super().__init__(utterances)
+        self.asked = [0] * len(self.utterances)
+
+    def __getitem__(self, index):
+        self.asked[index] += 1
+        return super().__getitem__(index)
+
+
+def test_every_utterance_is_made_once_before_the_first_batch(corpus):
+    counting = Counting(corpus.utterances)
+    data = data_of(counting, holdout=3)
+    data.val_dataloader()
+    iter(data.train_dataloader())
+    assert data.fingerprint
+    assert counting.asked == [1] * 12
+
+
+def test_an_index_beyond_the_symbols_of_the_model_is_refused_by_name(corpus, utterance):
+    odd = utterance("odd", [2, 3])
+    corpus.utterances[11] = replace(odd, phoneme_indices=torch.tensor([1, 63]))
+    with pytest.raises(CorpusError, match=r"`odd` has the phoneme index 63, but .* from 0 to 62; "):
+        data_of(corpus, holdout=2, vocab_size=63)
+    corpus.utterances[11] = replace(odd, phoneme_indices=torch.tensor([-1, 5]))
+    with pytest.raises(CorpusError, match="`odd` has the phoneme index -1"):
+        data_of(corpus, holdout=2)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"mel": torch.zeros(5, 80).half()}, "`mel` of torch.float16, which must be torch.float32"),
+        ({"durations": torch.tensor([2.0, 3.0])}, "`durations` of torch.float32, which must be"),
+        ({"phoneme_indices": torch.zeros(0).long()}, "`phoneme_indices` of length 0"),
+    ],
+)
+def test_tensors_of_a_type_that_no_model_takes_are_refused(utterance, changes, message):
+    with pytest.raises(CorpusError, match=f"`odd` has {message}"):
+        collate([replace(utterance("odd", [2, 3]), **changes)], AUDIO, pad_id=0)
+
+
+def test_of_many_problems_the_first_are_listed_and_all_are_counted(utterance):
+    rows = [replace(broken(utterance, "sum"), name=f"odd{i}") for i in range(50)]
+    with pytest.raises(CorpusError, match="`odd19` has") as refused:
+        data_of(ListCorpus(rows), holdout=1)
+    lines = str(refused.value).splitlines()
+    assert lines[-1] == "and 30 problems more, 50 in all."
+    assert len(lines) == 21
+
+
+def test_an_epoch_of_ones_own_trainer_ends_and_holds_everything_once(corpus):
+    loader = data_of(corpus, holdout=0, batch_frames=90).train_dataloader()
+    epochs = [list(loader) for _ in range(2)]
+    orders = [[batch.lengths.tolist() for batch in epoch] for epoch in epochs]
+    for order in orders:
+        assert len(order) == len(loader)
+        assert sorted(itertools.chain(*order)) == sorted(len(each.mel) for each in corpus)
+    assert orders[0] != orders[1]
+    loader.sampler.set_epoch(0)
+    assert [batch.lengths.tolist() for batch in loader] == orders[0]
+
+
+def test_processes_take_equally_many_batches_of_an_epoch():
+    shares = [list(EpochOrder([[0], [1], [2]], 0, rank, 2)) for rank in range(2)]
+    assert [len(each) for each in shares] == [2, 2]
+    assert {each.indices[0] for share in shares for each in share} == {0, 1, 2}
+
+
+def test_a_trainer_of_ones_own_ends_after_its_epochs(corpus, small_spec):
+    class Module(lightning.LightningModule):
+        def __init__(self):
+            super().__init__()
+            self.model = KokoroModel.from_spec(small_spec)
+            self.frames = 0
+
+        def training_step(self, batch, index):
+            self.frames += int(batch.lengths.sum())
+            return self.model(**batch.model_inputs()).loss
+
+        def validation_step(self, batch, index):
+            self.model(**batch.model_inputs())
+
+        def configure_optimizers(self):
+            return torch.optim.SGD(self.parameters(), lr=1e-3)
+
+    quieten()
+    module, data = Module(), data_of(corpus, holdout=3, batch_frames=90)
+    trainer = lightning.Trainer(
+        max_epochs=2,
+        accelerator="cpu",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
+        warnings.filterwarnings("ignore", message=".*num_workers.*")
+        trainer.fit(module, datamodule=data)
+    assert trainer.current_epoch == 2
+    assert module.frames == 2 * data.statistics.frames

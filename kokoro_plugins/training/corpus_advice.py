@@ -1,0 +1,131 @@
+"""What is odd about a corpus that can be trained on: said loudly, and nothing is changed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from kokoro_core.outer_contracts import Frontend, FrontendError, Utterance
+from kokoro_core.spec.params import ComponentParams
+from kokoro_plugins.training.data_module import AlignedSpeech
+
+FAR_MEAN = 0.5
+"""Standard deviations between the mean of the mels and the spec's from which on it is said.
+
+Other recordings of speech differ from LJSpeech by up to a quarter of one. Samples at the scale of
+16-bit integers move the mean by four, and a third of digital silence by more than one.
+"""
+
+FAR_STD = 1.5
+"""How many times as large or as small as the spec's the standard deviation may be."""
+
+MANY = 0.5
+"""The share of a corpus from which on something is of all of it rather than of some."""
+
+TEXTS = 200
+"""As many texts, spread evenly over the corpus, are read by the frontend: milliseconds each."""
+
+MELS = 16
+"""As many mels are asked for twice to learn whether the corpus keeps them."""
+
+SHOWN = 5
+
+
+def corpus_advice(
+    data: AlignedSpeech, frontend: Frontend, kind: type[ComponentParams]
+) -> list[str]:
+    """Return a sentence for each thing that is odd about a corpus.
+
+    Args:
+        data: The corpus.
+        frontend: Gives the phonemes of a text when the model speaks.
+        kind: The settings of the corpus, which may have one for how many mels it keeps.
+    """
+    return [
+        *_statistics(data),
+        *_held_out(data),
+        *_durations(data),
+        *_texts(data, frontend),
+        *_kept_mels(data, kind),
+    ]
+
+
+def _statistics(data: AlignedSpeech) -> Iterator[str]:
+    found, audio = data.statistics, data.audio
+    ratio = found.std / audio.std
+    if abs(found.mean - audio.mean) > FAR_MEAN * audio.std or not 1 / FAR_STD < ratio < FAR_STD:
+        yield (
+            f"the log mels have mean {found.mean:.2f} and std {found.std:.2f}, far from the spec's "
+            f"{audio.mean:.2f} and {audio.std:.2f}, so that the model sees numbers far from 0 "
+            f"and 1; listen to the recordings (silence, clipping, another scale), and if they are "
+            f"right add `--set audio.mean={found.mean:.3f} --set audio.std={found.std:.3f}`"
+        )
+
+
+def _held_out(data: AlignedSpeech) -> Iterator[str]:
+    if len(data.held_out) >= len(data.training):
+        yield (
+            f"{len(data.held_out)} of {len(data.corpus)} utterances are held out, and only "
+            f"{len(data.training)} are trained on; a smaller `--holdout` leaves more"
+        )
+
+
+def _durations(data: AlignedSpeech) -> Iterator[str]:
+    if data.uniform >= MANY * len(data.corpus):
+        yield (
+            f"{data.uniform} of {len(data.corpus)} utterances have the same duration for every "
+            f"phoneme, which is no alignment; a model learns to speak from when each phoneme is "
+            f"really spoken (docs/data.md)"
+        )
+
+
+def _texts(data: AlignedSpeech, frontend: Frontend) -> Iterator[str]:
+    chosen = _spread(len(data.corpus), TEXTS)
+    odd = [each.name for index in chosen if _differs(each := data.corpus[index], frontend)]
+    if len(odd) >= MANY * len(chosen):
+        yield (
+            f"in {len(odd)} of {len(chosen)} utterances the frontend makes other phonemes of the "
+            f"text than the durations have, so the model will speak from others than it learns; "
+            f"align with the phonemes of `kokoro-core`'s frontend"
+        )
+    elif odd:
+        listed = ", ".join(f"`{name}`" for name in odd[:SHOWN])
+        more = f" and {len(odd) - SHOWN} more" if len(odd) > SHOWN else ""
+        yield (
+            f"the text of {listed}{more} ({len(odd)} of {len(chosen)} that were looked at) has "
+            f"other phonemes than its durations; was it changed after it was aligned?"
+        )
+
+
+def _differs(utterance: Utterance, frontend: Frontend) -> bool:
+    try:
+        return frontend.encode(utterance.text) != utterance.phoneme_indices.tolist()
+    except FrontendError:
+        return True
+
+
+def _kept_mels(data: AlignedSpeech, kind: type[ComponentParams]) -> Iterator[str]:
+    chosen = _spread(len(data.corpus), MELS)
+    made_again = sum(_is_made_again(data, index) for index in chosen)
+    if not made_again:
+        return
+    frames = sum(frames for frames, _ in data.sizes)
+    mebibytes = math.ceil(frames * data.audio.n_mels * 4 / 2**20) + 1
+    advice = "`--workers 2` makes them beside the training"
+    if "cache_mib" in kind.model_fields:
+        advice = f"`--corpus-set cache_mib={mebibytes}` keeps all, and {advice}"
+    yield (
+        f"about {made_again / len(chosen):.0%} of the mels are not kept by the corpus and made "
+        f"anew whenever they are needed; {advice}"
+    )
+
+
+def _is_made_again(data: AlignedSpeech, index: int) -> bool:
+    one, two = data.corpus[index].mel, data.corpus[index].mel
+    return one.data_ptr() != two.data_ptr()
+
+
+def _spread(count: int, most: int) -> list[int]:
+    """Return up to so many places, spread evenly."""
+    chosen = min(count, most)
+    return [index * count // chosen for index in range(chosen)]
