@@ -15,6 +15,7 @@ from typing import Any, Literal
 from kokoro_core.spec.diff import Change
 from kokoro_core.spec.load import Source
 from kokoro_core.spec.problems import printable
+from kokoro_core.terminal import print_any
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Adapt:
     vocabulary: Literal["append"] | Mapping[int, int] | None = None
     renames: Mapping[str, str] = field(default_factory=dict)
     fresh: Sequence[str] = ()
-    say: Callable[[str], None] = print
+    say: Callable[[str], None] = print_any
 
 
 @dataclass(frozen=True)

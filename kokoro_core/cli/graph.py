@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from kokoro_core.cli.checking import SetOption, SpecArgument, load_with
+from kokoro_core.cli.output import print_file
 from kokoro_core.cli.session import session_of
 
 
@@ -44,7 +45,7 @@ def graph(
     made = model_graph(loaded, session.plugins.components)
     text = svg(made, loaded.name) if form is Format.svg else mermaid(made)
     if out is None:
-        print(text, end="")
+        print_file(text)
     else:
         out.write_text(text, encoding="utf-8")
 

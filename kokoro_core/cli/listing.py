@@ -74,16 +74,43 @@ def summary_of(component: type[Any]) -> str:
 
 
 def specs(ctx: typer.Context, as_json: JsonOption = False) -> None:
-    """List the named specs."""
-    found = session_of(ctx).plugins.specs
-    rows = [
-        {"name": name, "plugin": each.plugin, "file": str(each.file)}
-        for name, each in sorted(found.items())
-    ]
+    """List the named specs: how large each model is and what it is for."""
+    rows = spec_rows(session_of(ctx).plugins)
     if as_json:
         print_json(rows)
     else:
-        print_table(("name", "plugin", "file"), (tuple(each.values()) for each in rows))
+        columns = ("name", "parameters", "plugin", "what it is")
+        print_table(columns, ([_cell(each[key]) for key in ROW_KEYS] for each in rows))
+
+
+ROW_KEYS = ("name", "parameters", "plugin", "purpose")
+
+
+def _cell(value: str | int | None) -> str:
+    return f"{value:,}" if isinstance(value, int) else value or ""
+
+
+def spec_rows(plugins: Plugins) -> list[dict[str, Any]]:
+    """Return what there is to say in a line of each named spec.
+
+    The parameters are None where a part does not say its size, or the spec has problems.
+    """
+    from kokoro_core.spec.document import head_comment
+    from kokoro_core.spec.limits import parameters_of
+    from kokoro_core.spec.load import load, read_named
+    from kokoro_core.spec.problems import SpecError
+
+    rows = []
+    for name, each in sorted(plugins.specs.items()):
+        parameters, purpose = None, ""
+        try:
+            purpose = head_comment(read_named(each))
+            parameters = parameters_of(load(name, plugins=plugins))
+        except SpecError as error:
+            purpose = f"has problems: {error.problems[0].message}"
+        found = {"name": name, "plugin": each.plugin, "file": str(each.file)}
+        rows.append({**found, "parameters": parameters, "purpose": purpose})
+    return rows
 
 
 def plugins(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kokoro_core.cli.checking import SetOption
+from kokoro_core.cli.output import print_file
 from kokoro_core.cli.session import Session, session_of
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def new_spec(
     spec = compose(session, like, name, chosen, override)
     text = commented(spec, session.plugins.components)
     if out is None:
-        print(text, end="")
+        print_file(text)
         return
     if out.exists():
         raise FileExistsError(f"`{out}` exists; `--out` names a file that does not.")

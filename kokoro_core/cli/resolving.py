@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kokoro_core.cli.checking import JsonOption, SetOption, SpecArgument
-from kokoro_core.cli.output import print_json, print_note, print_yaml
+from kokoro_core.cli.output import print_file, print_json, print_note, print_yaml, write_yaml
 from kokoro_core.cli.session import Session, session_of
 
 if TYPE_CHECKING:
@@ -48,8 +48,7 @@ def resolve(
         said = {path: each.as_dict() for path, each in origins.items()}
         print_json({**resolved, "hash": digest, "provenance": said, "notes": document.notes})
     else:
-        print(f"# sha256 {digest}")
-        print(explained(resolved["spec"], origins), end="")
+        print_file(f"# sha256 {digest}\n{explained(resolved['spec'], origins)}")
 
 
 def checked_document(
@@ -83,7 +82,7 @@ def explained(plain: Mapping[str, Any], origins: Mapping[str, Origin]) -> str:
     from kokoro_core.spec.provenance import leaves
 
     stream = io.StringIO()
-    print_yaml(plain, stream)
+    write_yaml(plain, stream)
     lines = stream.getvalue().splitlines()
     keys = parse(stream.getvalue()).keys
     for path, value in reversed(list(leaves(plain))):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kokoro_core.cli.errors import lines_of
-from kokoro_core.cli.output import print_error
+from kokoro_core.cli.output import print_error, print_file
 from kokoro_core.cli.session import Session, session_of
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def upgrade_file(path: Path, session: Session, *, write: bool) -> list[Problem]:
     for step in upgraded.steps:
         print_error(f"{path}: {step}")
     if not write:
-        print(upgraded.text, end="")
+        print_file(upgraded.text)
     elif upgraded.steps:
         _replace(path, upgraded.text)
     problems = _problems(upgraded.text, path, session)

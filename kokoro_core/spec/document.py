@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Any
 
 from kokoro_core.spec.problems import Path, Position, Problem, SpecError, dotted
@@ -93,6 +94,14 @@ def parse(text: str | bytes, source: str = "<spec>") -> Document:
     from kokoro_core.spec.reader import read  # YAML is imported when there is a text to read
 
     return read(_decode(text, source), source)
+
+
+def head_comment(text: bytes) -> str:
+    """Return the comment at the top of a spec in one line; nothing if there is none."""
+    lines = takewhile(
+        lambda line: line.startswith("#"), text.decode("utf-8", "replace").split("\n")
+    )
+    return " ".join(line.lstrip("#").strip() for line in lines)
 
 
 def _decode(text: str | bytes, source: str) -> str:

@@ -28,6 +28,14 @@ def count_parts(spec: ModelSpec) -> dict[str, Size | None]:
     }
 
 
+def parameters_of(spec: ModelSpec) -> int | None:
+    """Return the parameters of a model, None if a part of it does not say its size in full."""
+    sizes = count_parts(spec).values()
+    if any(each is None or not each.complete for each in sizes):
+        return None
+    return sum(each.parameters for each in sizes if each is not None)
+
+
 def _size(part: PartParams, slot: str, sizes: Sizes) -> Size | None:
     with asking(part, (slot,), "size"):
         size = part.size(sizes)

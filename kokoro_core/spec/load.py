@@ -16,7 +16,7 @@ from kokoro_core.spec.model_spec import ModelSpec
 from kokoro_core.spec.overrides import Override, apply_overrides, overrides_from_mapping
 from kokoro_core.spec.plain import to_plain
 from kokoro_core.spec.sizes import MAX_PARAMETERS
-from registry import Plugins, installed_plugins
+from registry import NamedSpec, Plugins, installed_plugins
 
 Source = str | os.PathLike[str] | Mapping[str, Any] | ModelSpec
 
@@ -95,14 +95,21 @@ def read_document(source: Source, plugins: Plugins) -> Document:
         return from_mapping(source)
     if not isinstance(source, str) or _is_path(source):
         return _read_file(FilePath(source))
-    named = plugins.named_spec(source)
+    return parse(read_named(plugins.named_spec(source)), source)
+
+
+def read_named(named: NamedSpec) -> bytes:
+    """Return the text of a spec that a plugin ships.
+
+    Raises:
+        Fault: The plugin's file cannot be read.
+    """
     try:
-        text = named.file.read_bytes()
+        return named.file.read_bytes()
     except Exception as error:  # the file may be an object of the plugin's own
         raise Fault(
             (), f"the plugin '{named.plugin}'", f"{raised(error)} when '{named.name}' was read"
         ) from error
-    return parse(text, source)
 
 
 def _is_path(source: str) -> bool:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from io import StringIO
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
+from rich.box import ASCII_DOUBLE_HEAD, SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
+
+from kokoro_core.terminal import is_unicode
 
 MEBIBYTE = 1024 * 1024
 WIDTH = 200
@@ -38,7 +41,8 @@ def _mebibytes(number: int) -> str:
 
 
 def _table(report: Mapping[str, Any]) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    box = SIMPLE_HEAD if is_unicode(sys.stdout) else ASCII_DOUBLE_HEAD
+    table = Table(box=box, pad_edge=False)
     for name in ("\nSlot", "\nEntry point"):
         table.add_column(name, no_wrap=True)
     for name in (*_TIMES, *_MEMORY):

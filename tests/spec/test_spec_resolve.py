@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from kokoro_core.cli.output import print_yaml
+from kokoro_core.cli.output import write_yaml
 from kokoro_core.spec.document import parse
 from kokoro_core.spec.load import load_spec
 from kokoro_core.spec.resolve import resolve
@@ -57,7 +57,7 @@ def test_the_yaml_of_a_resolved_spec_means_the_same(overrides: dict[str, Any]) -
     spec = load_spec(minimal(), overrides=overrides, plugins=PLUGINS)
     resolved = resolve(spec, PLUGINS)["spec"]
     stream = io.StringIO()
-    print_yaml(resolved, stream)
+    write_yaml(resolved, stream)
     document = parse(stream.getvalue())
     assert document.problems == ()
     assert document.value == resolved

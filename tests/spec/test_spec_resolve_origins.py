@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings
 
-from kokoro_core.cli.output import print_yaml
+from kokoro_core.cli.output import write_yaml
 from kokoro_core.cli.resolving import explained
 from kokoro_core.spec.check import check
 from kokoro_core.spec.document import Document, from_mapping, parse
@@ -145,7 +145,7 @@ def test_every_leaf_has_an_origin_and_comments_change_no_value(overrides: dict[s
     again = parse(text)
     assert (again.problems, again.value) == ((), plain)
     stream = io.StringIO()
-    print_yaml(plain, stream)
+    write_yaml(plain, stream)
     assert text.count("#") >= len(found)
 
 
