@@ -61,6 +61,37 @@ def test_the_core_imports_no_plugin() -> None:
         assert not upper, f"{file.relative_to(ROOT)} imports {upper}"
 
 
+QUESTIONS = (
+    "get_capabilities",
+    "get_cpu_capability",
+    "_has_mkldnn",
+    "_get_mkldnn_enabled",
+    "_is_mkldnn_",
+    "mkldnn.is_available",
+    "quantized.engine",
+    "supported_engines",
+    "hasattr(mmap",
+    "_MAX_CPU_ISA",
+    "ATEN_CPU_CAPABILITY",
+    "/proc/cpuinfo",
+)
+
+
+def test_one_file_alone_asks_what_the_processor_can_do() -> None:
+    files = [*files_of("registry"), *files_of("kokoro_core"), *files_of("kokoro_plugins")]
+    who = {
+        question: {
+            file.relative_to(ROOT).as_posix()
+            for file in files
+            if question in file.read_text(encoding="utf-8")
+        }
+        for question in QUESTIONS
+    }
+    others = {each for asking in who.values() for each in asking} - {"kokoro_core/kernels/cpu.py"}
+    assert not others, f"{others} must ask `kokoro_core.kernels.cpu`"
+    assert who["_has_mkldnn"], "the questions are spelt otherwise"
+
+
 @pytest.mark.parametrize("plugin", PLUGINS)
 def test_plugins_never_import_each_other(plugin: str) -> None:
     for file in files_of(f"kokoro_plugins/{plugin}"):

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from kokoro_core.contracts import Decoder, map_tensors
 from kokoro_core.generation.reading import Utterances
-from kokoro_core.nn.half import has_half_kernel
+from kokoro_core.kernels import cpu
 from kokoro_core.nn.kept import Kept
 from kokoro_core.nn.narrow import narrow_weights
 
@@ -67,10 +67,10 @@ def arithmetic(dtype: torch.dtype, device: torch.device) -> torch.dtype:
 def has_narrow_weights(dtype: torch.dtype, device: torch.device) -> bool:
     """Return whether only the weights are of this type, and float32 is around them.
 
-    So it is in int8, and in float16 on a CPU, where torch's kernels of float16 are slow.
+    So it is in int8, and in float16 on a CPU that does not itself calculate in float16.
     """
     return dtype is torch.int8 or (
-        dtype is torch.float16 and device.type == "cpu" and has_half_kernel()
+        dtype is torch.float16 and device.type == "cpu" and not cpu.processor().float16_arithmetic
     )
 
 

@@ -3,18 +3,73 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import final
+from typing import Protocol, final
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
+
+from kokoro_core.kernels import cpu
 
 LARGEST = 65504.0
 """The largest number of float16; torch's kernel would cut larger weights to it."""
 
 
+class HalfWeights(Protocol):
+    """Weights rounded to float16, in the form that a way of multiplying wants."""
+
+    def product(self, x: Tensor) -> Tensor:
+        """Return ``x @ weight.T + bias``.
+
+        Shape:
+            x: (rows, in) float32. Returns: (rows, out).
+        """
+
+    def both(self) -> tuple[Tensor, Tensor | None]:
+        """Return weights in float32 and bias.
+
+        Shape:
+            Returns: (out, in), and (out,) or None.
+        """
+
+
+@final
+class FbgemmWeights(HalfWeights):
+    """Weights as FBGEMM packs them, whose kernel widens them while it multiplies."""
+
+    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
+        self._packed = torch.ops.quantized.linear_prepack_fp16(weight.contiguous(), bias)
+
+    def product(self, x: Tensor) -> Tensor:
+        """Return ``x @ weight.T + bias``."""
+        result: Tensor = torch.ops.quantized.linear_dynamic_fp16.default(x, self._packed)
+        return result
+
+    def both(self) -> tuple[Tensor, Tensor | None]:
+        """Return weights in float32 and bias."""
+        found: tuple[Tensor, Tensor | None] = torch.ops.quantized.linear_unpack_fp16(self._packed)
+        return found
+
+
+@final
+class WidenedWeights(HalfWeights):
+    """Weights that are widened to float32 for each product, which any processor can."""
+
+    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
+        self._weight, self._bias = weight.half(), bias
+
+    def product(self, x: Tensor) -> Tensor:
+        """Return ``x @ weight.T + bias``."""
+        return F.linear(x, *self.both())
+
+    def both(self) -> tuple[Tensor, Tensor | None]:
+        """Return weights in float32 and bias."""
+        return self._weight.float(), self._bias
+
+
 @final
 class HalfLinear(nn.Module):
-    """Weights rounded to float16, multiplied in float32 by FBGEMM's kernel for CPUs.
+    """Weights rounded to float16, multiplied in float32: by FBGEMM's kernel if that is there.
 
     Args:
         weight: (out, in) float32.
@@ -32,8 +87,8 @@ class HalfLinear(nn.Module):
                 f"{float(weight.abs().max())}; leave such a layer in float32."
             )
         self.out_features, self.in_features = weight.shape
-        self._product = torch.ops.quantized.linear_dynamic_fp16.default
-        self._packed = torch.ops.quantized.linear_prepack_fp16(weight.contiguous(), bias)
+        kind = FbgemmWeights if cpu.has_float16_kernel() else WidenedWeights
+        self._weights: HalfWeights = kind(weight, bias)
 
     @classmethod
     def of(cls, layer: nn.Linear) -> HalfLinear:
@@ -48,7 +103,7 @@ class HalfLinear(nn.Module):
         Shape:
             Returns: (out, in).
         """
-        return self._unpacked()[0]
+        return self._weights.both()[0]
 
     @property
     def bias(self) -> Tensor | None:
@@ -57,11 +112,7 @@ class HalfLinear(nn.Module):
         Shape:
             Returns: (out,).
         """
-        return self._unpacked()[1]
-
-    def _unpacked(self) -> tuple[Tensor, Tensor | None]:
-        both: tuple[Tensor, Tensor | None] = torch.ops.quantized.linear_unpack_fp16(self._packed)
-        return both
+        return self._weights.both()[1]
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the layer's result, in the type of what it is given.
@@ -70,7 +121,7 @@ class HalfLinear(nn.Module):
             x: (..., in). Returns: (..., out).
         """
         rows = x.float() if x.dim() > 1 else x.float().unsqueeze(0)
-        result: Tensor = self._product(rows, self._packed)
+        result = self._weights.product(rows)
         return result.view(*x.shape[:-1], self.out_features).to(x.dtype)
 
 
@@ -85,8 +136,3 @@ def joined_half(layers: Sequence[HalfLinear]) -> HalfLinear:
 def can_be_half(weight: Tensor) -> bool:
     """Return whether float16 can hold weights, rounded."""
     return bool(weight.abs().max() <= LARGEST)  # not of NaN
-
-
-def has_half_kernel() -> bool:
-    """Return whether torch has FBGEMM and would use it."""
-    return torch.backends.quantized.engine in ("x86", "fbgemm")

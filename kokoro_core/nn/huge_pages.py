@@ -9,6 +9,8 @@ from contextlib import suppress
 import torch
 from torch import Tensor
 
+from kokoro_core.kernels import cpu
+
 PAGE = 2 << 20
 """Bytes of a huge page on the processors that torch is built for."""
 LINE = 64
@@ -25,7 +27,7 @@ def in_huge_pages(tensors: Sequence[Tensor]) -> list[Tensor]:
     Args:
         tensors: On a CPU, without gaps in them; shapes and strides are kept.
     """
-    if not hasattr(mmap, "MADV_HUGEPAGE") or not tensors:
+    if not cpu.processor().huge_pages or not tensors:
         return list(tensors)
     sizes = [-(-each.numel() * each.element_size() // LINE) * LINE for each in tensors]
     free = _region(sum(sizes))

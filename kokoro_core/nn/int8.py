@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from kokoro_core.kernels import cpu
+
 MULTIPLE = 64
 """What the width of the input must be a multiple of, or torch's kernel reads past its end."""
 
@@ -21,7 +23,8 @@ class Int8Linear(nn.Module):
     """Weights rounded to 8 bits with a scale for each output, multiplied by torch's own kernel.
 
     The kernel takes an input of bfloat16 and gives such a result; both are rounded here, and what
-    is around the layer stays what it is.
+    is around the layer stays what it is. On other devices and on processors for which that kernel
+    is written in no vector instructions the weights are widened for each product instead.
 
     Args:
         quantised: (out, in) int8.
@@ -44,6 +47,7 @@ class Int8Linear(nn.Module):
                 f"`Int8Linear` needs inputs whose width is a multiple of {MULTIPLE}, not "
                 f"{self.in_features}; leave such a layer in bfloat16."
             )
+        self._has_kernel = cpu.processor().int8_products
         self.register_buffer("quantised", quantised)
         self.register_buffer("scale", scale)
         self.register_buffer("bias", bias)
@@ -77,7 +81,7 @@ class Int8Linear(nn.Module):
         Shape:
             x: (..., in). Returns: (..., out).
         """
-        if x.device.type != "cpu":
+        if x.device.type != "cpu" or not self._has_kernel:
             result = F.linear(x, self.weight.to(x.dtype))
         else:
             # (..., in) -> (rows, in) -> (..., out)

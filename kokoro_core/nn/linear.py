@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from kokoro_core.kernels import cpu
+
 
 class _LinearOfOneDnn(torch.autograd.Function):
     @staticmethod
@@ -35,7 +37,7 @@ def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
     Rows with gaps between them would cost oneDNN a hundred times as much.
     """
-    if x.device.type != "cpu" or x.dtype is not torch.float32 or not has_onednn():
+    if x.device.type != "cpu" or x.dtype is not torch.float32 or not cpu.has_onednn():
         return F.linear(x, weight, bias)
     rows = x.contiguous()
     result: Tensor = torch.ops.mkldnn._linear_pointwise(rows, weight, bias, "none", [], "")
@@ -53,19 +55,13 @@ def trains_with_onednn(x: Tensor, weight: Tensor) -> bool:
         and x.dtype is weight.dtype is torch.float32
         and not torch.is_autocast_enabled("cpu")
         and not torch.compiler.is_compiling()
-        and has_onednn()
+        and cpu.has_onednn()
     )
 
 
 def is_plain(weight: Tensor) -> bool:
     """Return whether a weight is an ordinary tensor, and not for example a quantised one."""
     return type(weight) in (Tensor, nn.Parameter)
-
-
-def has_onednn() -> bool:
-    """Return whether torch has oneDNN and may use it."""
-    mkldnn = torch.backends.mkldnn
-    return bool(mkldnn.is_available() and mkldnn.enabled)  # type: ignore[no-untyped-call]
 
 
 @final

@@ -9,6 +9,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
+from kokoro_core.kernels import cpu
 from kokoro_core.nn.half import HalfLinear, joined_half
 from kokoro_core.nn.huge_pages import in_huge_pages
 from kokoro_core.nn.int8 import Int8Linear, joined_int8
@@ -19,21 +20,19 @@ from kokoro_core.nn.plain import is_plain_linear
 
 SMALL = 1 << 16
 """Weights that stay in a cache of the processor, which any layout serves, have fewer numbers."""
-PACKED_TYPES = (torch.float32, torch.bfloat16)
+COPIED_TYPES = (torch.float32, torch.bfloat16)
 
 AnyModule = TypeVar("AnyModule", bound=nn.Module)
 
 
-def can_pack(weight: Tensor) -> bool:
-    """Return whether a packed copy of a weight may stand for it: on a CPU, without gradients."""
-    without_gradients = not torch.is_grad_enabled() and not torch.is_autocast_enabled("cpu")
-    has_kernel: bool = torch._C._has_mkldnn and torch._C._get_mkldnn_enabled()
+def can_copy(weight: Tensor) -> bool:
+    """Return whether a copy of a weight may stand for it: on a CPU, without gradients."""
     return (
         is_plain(weight)
         and weight.device.type == "cpu"
-        and weight.dtype in PACKED_TYPES
-        and without_gradients
-        and has_kernel
+        and weight.dtype in COPIED_TYPES
+        and not torch.is_grad_enabled()
+        and not torch.is_autocast_enabled("cpu")
         and not torch.compiler.is_compiling()
     )
 
@@ -52,14 +51,15 @@ def for_steps(*layers: nn.Module, rows: int) -> nn.Module:
         return SeparateLinears(layers)
     if len(plain) < len(layers):
         return _narrow_for_steps(layers)
-    if not all(can_pack(layer.weight) for layer in plain):
-        return plain[0] if len(plain) == 1 else JoinedLinear(plain)
-    if not reads_alone(rows) or plain[0].weight.dtype is not torch.float32:
+    copied = all(can_copy(layer.weight) for layer in plain)
+    dtype = plain[0].weight.dtype
+    by_mkl = copied and reads_alone(rows) and dtype is torch.float32
+    if copied and not by_mkl and cpu.packs(dtype):
         return PackedLinear(plain)
     outputs, inputs = sum(layer.out_features for layer in plain), plain[0].in_features
-    if outputs * inputs < SMALL:
-        return plain[0] if len(plain) == 1 else JoinedLinear(plain)
-    return JoinedLinear(plain, by_columns=outputs >= inputs)
+    if by_mkl and outputs * inputs >= SMALL:
+        return JoinedLinear(plain, by_columns=outputs >= inputs)
+    return plain[0] if len(plain) == 1 else JoinedLinear(plain)
 
 
 def _narrow_for_steps(layers: Sequence[nn.Module]) -> nn.Module:
@@ -82,7 +82,7 @@ def settle(modules: Iterable[nn.Module]) -> None:
     """Put the joined weights inside modules one after the other into huge pages.
 
     Args:
-        modules: As steps run them, made by `for_steps` while `can_pack` said yes.
+        modules: As steps run them, made by `for_steps` while `can_copy` said yes.
     """
     joined = [
         each for module in modules for each in module.modules() if isinstance(each, JoinedLinear)

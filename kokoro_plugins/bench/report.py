@@ -81,6 +81,8 @@ def _machines(results: Sequence[Result]) -> list[str]:
         machine = result["machine"]
         versions = ", ".join(f"{name} {each}" for name, each in machine["versions"].items())
         flags = ", ".join(machine["flags"]) or "none that matter"
+        if "kernels" in machine:
+            flags += f"; kernels for {machine['kernels']['level']}"
         lines.append(
             f"{result['date']}: {machine['processor']} ({machine['architecture']}, "
             f"{machine['cores']} cores; {flags}), Python {machine['python']}, {versions}."

@@ -11,6 +11,7 @@ import torch
 from lightning import Trainer
 
 from kokoro_core.api import KokoroModel
+from kokoro_core.kernels import cpu
 from kokoro_core.outer_contracts import CheckpointError
 from kokoro_core.spec.resolve import resolve
 from kokoro_plugins.training.data_module import AlignedSpeech
@@ -41,7 +42,7 @@ def conditions(
             **{name: version(name) for name in DISTRIBUTIONS},
         },
         "machine": {
-            "processor": f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}",
+            "processor": f"{platform.machine()} {cpu.processor().level}",
             "threads": torch.get_num_threads(),
             "device": device_name(trainer.strategy.root_device),
             "processes": trainer.num_devices * trainer.num_nodes,

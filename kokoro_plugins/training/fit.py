@@ -6,7 +6,6 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
 
 import lightning
 import torch
@@ -15,13 +14,14 @@ from lightning.pytorch.strategies import DDPStrategy
 from rich.console import Console
 
 from kokoro_core.api import KokoroModel
+from kokoro_core.kernels import cpu
 from kokoro_plugins.training.data_module import AlignedSpeech
 from kokoro_plugins.training.history import History
 from kokoro_plugins.training.length_trial import check_lengths
 from kokoro_plugins.training.module import TrainingModule
 from kokoro_plugins.training.progress_bar import ProgressLine
 from kokoro_plugins.training.random_states import RandomStates
-from kokoro_plugins.training.resuming import fit_and_save
+from kokoro_plugins.training.resuming import fit_and_save, is_first_process
 from kokoro_plugins.training.schedule import Budget
 from kokoro_plugins.training.settings import Precision, Saving, TrainingSettings
 from kokoro_plugins.training.signals import StopSignals
@@ -66,6 +66,7 @@ def fit(
         callbacks = make_callbacks(data, settings, history, signals)
         if console is not None:
             callbacks.append(ProgressLine(budget=budget, history=history, console=console))
+            warn_of_slow_precision(settings, console)
         trainer = make_trainer(settings, callbacks)
         if saving is None:
             trainer.fit(module, datamodule=data)
@@ -151,11 +152,22 @@ def use_bf16(precision: Precision, device: str) -> bool:
         return precision == "bf16"
     if torch.cuda.is_available() and device in ("auto", "cuda"):
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    on_cpu = device == "cpu" or (device == "auto" and not torch.backends.mps.is_available())
-    return on_cpu and cpu_has_bf16()
+    return trains_on_cpu(device) and cpu.processor().bfloat16_instructions
 
 
-def cpu_has_bf16() -> bool:
-    """Return whether the CPU has instructions for bfloat16, as far as torch tells."""
-    capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
-    return any(bool(capabilities.get(name)) for name in ("amx_bf16", "avx512_bf16", "sve_bf16"))
+def warn_of_slow_precision(settings: TrainingSettings, console: Console) -> None:
+    """Say it if a precision was asked for that costs time here instead of saving it."""
+    on_cpu = settings.precision == "bf16" and trains_on_cpu(settings.device)
+    if on_cpu and not cpu.processor().bfloat16_instructions and is_first_process():
+        console.print(
+            "warning: this processor has no instructions for bfloat16; a step with `--precision "
+            "bf16` may take ten times as long as one with `--precision 32`",
+            soft_wrap=True,
+            markup=False,
+        )
+
+
+def trains_on_cpu(device: str) -> bool:
+    """Return whether training on a device, by its name, is training on a CPU."""
+    others = torch.cuda.is_available() or torch.backends.mps.is_available()
+    return device == "cpu" or (device == "auto" and not others)

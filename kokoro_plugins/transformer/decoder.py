@@ -21,7 +21,7 @@ from kokoro_core.nn.dropout import Dropout
 from kokoro_core.nn.kept import Kept
 from kokoro_core.nn.shift import shift_right
 from kokoro_core.nn.stack import CheckpointedStack
-from kokoro_core.nn.steps import can_pack, for_steps, reads_alone, settle
+from kokoro_core.nn.steps import can_copy, for_steps, reads_alone, settle
 from kokoro_plugins.transformer.layers import DecoderLayer, LayerSettings
 from kokoro_plugins.transformer.place import PlaceEmbedding
 from kokoro_plugins.transformer.stepping import Shared, StepParts, TransformerDecoderState
@@ -197,7 +197,7 @@ class TransformerDecoder(AutoregressiveDecoder):
     def _step_parts(self, rows: int) -> StepParts:
         """Return what a step runs; what is laid out on a CPU is kept while the weights stay."""
         weight = getattr(self.frame_in, "weight", None)  # an adapter in its place may have none
-        if isinstance(weight, Tensor) and can_pack(weight):
+        if isinstance(weight, Tensor) and can_copy(weight):
             return self._kept[reads_alone(rows)].get(self, lambda: self._settled_parts(rows))
         return self._make_step_parts(rows)
 

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 from kokoro_core import KokoroModel
+from kokoro_core.kernels import cpu
+from kokoro_core.kernels.cpu import Processor
 from kokoro_core.nn.half import HalfLinear
 from kokoro_core.nn.int8 import Int8Linear
 
@@ -106,10 +108,10 @@ def test_a_model_of_another_type_can_speak_with_weights_of_fewer_bits(dtype: tor
     torch.testing.assert_close(found.float(), expected, atol=0.1, rtol=0.1)
 
 
-def test_without_its_kernel_float16_is_what_all_of_the_decoder_is_in(
+def test_where_the_processor_calculates_in_float16_all_of_the_decoder_is_in_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(torch.backends.quantized, "engine", "qnnpack")
+    monkeypatch.setattr(cpu, "processor", lambda: Processor("neon", float16_arithmetic=True))
     model = make()
     expected = speak(model)
     torch.testing.assert_close(speak(model, torch.float16), expected, atol=0.02, rtol=0)

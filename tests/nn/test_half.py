@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from torch import nn
 
-from kokoro_core.nn.half import HalfLinear
+from kokoro_core.nn.half import HalfLinear, WidenedWeights
 from kokoro_core.nn.int8 import Int8Linear
 from kokoro_core.nn.joined import SeparateLinears
 from kokoro_core.nn.linear import Linear
@@ -39,6 +39,20 @@ def test_it_computes_with_weights_that_numpy_rounds_alike(
     torch.testing.assert_close(half(x).double(), expected, atol=1e-5, rtol=1e-5)
     assert torch.equal(half.weight.double(), weight)
     assert (half.bias is None) == (not bias)
+
+
+@pytest.mark.parametrize("engine", ["qnnpack", "onednn"])
+@torch.no_grad()
+def test_without_fbgemm_it_computes_the_same(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    layer, x = nn.Linear(70, 33), torch.randn(2, 5, 70)
+    expected = HalfLinear.of(layer)(x)
+    monkeypatch.setattr(torch.backends.quantized, "engine", engine)
+    half = HalfLinear.of(layer)
+    assert isinstance(half._weights, WidenedWeights)
+    torch.testing.assert_close(half(x), expected, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(half(x[0, 0]), expected[0, 0], atol=1e-5, rtol=1e-5)
+    assert torch.equal(half.weight, layer.weight.half().float())
+    assert torch.equal(half.bias, layer.bias)
 
 
 @torch.no_grad()

@@ -8,6 +8,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from kokoro_core.kernels import cpu
+from kokoro_core.kernels.cpu import Processor
 from kokoro_core.nn.int8 import Int8Linear
 from kokoro_core.nn.joined import SeparateLinears
 from kokoro_core.nn.steps import for_steps, linears_for_steps
@@ -128,3 +130,19 @@ def test_who_reads_the_weights_multiplies_with_them_what_is_around() -> None:
     expected = exact(layer, x) - exact(layer, torch.zeros(3, 64))
     found = x @ layer.weight.t()
     torch.testing.assert_close(found.double(), expected, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("processor", [Processor("avx2", int8_products=True), Processor("none")])
+@torch.no_grad()
+def test_the_kernel_runs_only_where_it_is_written_in_vector_instructions(
+    processor: Processor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cpu, "processor", lambda: processor)
+    layer, x = Int8Linear.of(nn.Linear(64, 5)), torch.randn(3, 64)
+    called: list[bool] = []
+    kernel = torch._weight_int8pack_mm
+    monkeypatch.setattr(
+        torch, "_weight_int8pack_mm", lambda *args: called.append(True) or kernel(*args)
+    )
+    torch.testing.assert_close(layer(x).double(), exact(layer, x), atol=0.02, rtol=0.01)
+    assert called == [True] * processor.int8_products

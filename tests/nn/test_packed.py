@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import mmap
 from collections.abc import Iterator
 
 import pytest
@@ -11,13 +10,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from kokoro_core.kernels import cpu
+from kokoro_core.kernels.cpu import Processor
+from kokoro_core.nn import steps
 from kokoro_core.nn.cache import BLOCK, KeyValueCache
 from kokoro_core.nn.huge_pages import in_huge_pages
 from kokoro_core.nn.joined import JoinedLinear, SeparateLinears
 from kokoro_core.nn.kept import Kept
 from kokoro_core.nn.packed import PackedLinear
 from kokoro_core.nn.steps import (
-    can_pack,
+    can_copy,
     for_steps,
     linears_for_steps,
     reads_alone,
@@ -51,7 +53,7 @@ def test_packed_layers_compute_what_they_computed(
     both = layers(dtype)
     x = torch.randn(shape, dtype=dtype)
     packed = for_steps(*both, rows=2)
-    assert isinstance(packed, PackedLinear)
+    assert isinstance(packed, PackedLinear if cpu.packs(dtype) else JoinedLinear)
     expected = torch.cat(
         [F.linear(x.double(), each.weight.double(), each.bias.double()) for each in both], -1
     )
@@ -68,9 +70,7 @@ def test_a_layer_without_bias_is_packed_too() -> None:
     torch.testing.assert_close(for_steps(layer, rows=2)(x), layer(x), atol=1e-5, rtol=1e-5)
 
 
-def test_what_no_packed_copy_may_stand_for_stays_as_it_is(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_what_no_copy_may_stand_for_stays_as_it_is() -> None:
     one, two = layers()
     x = torch.randn(1, 1, 24)
     assert for_steps(one, rows=2) is one
@@ -82,13 +82,34 @@ def test_what_no_packed_copy_may_stand_for_stays_as_it_is(
     result.sum().backward()
     assert one.weight.grad is not None
     with torch.no_grad():
-        assert can_pack(one.weight)
-        assert not can_pack(one.weight.double())
-        assert not can_pack(one.weight.to("meta"))
+        assert can_copy(one.weight)
+        assert not can_copy(one.weight.double())
+        assert not can_copy(one.weight.to("meta"))
         with torch.autocast("cpu", torch.bfloat16):
-            assert not can_pack(one.weight)
-        monkeypatch.setattr(torch._C, "_get_mkldnn_enabled", lambda: False)
-        assert not can_pack(one.weight)
+            assert not can_copy(one.weight)
+
+
+@pytest.mark.parametrize(
+    ("processor", "packed"),
+    [
+        (Processor("avx2", onednn=True), {torch.float32}),
+        (Processor("avx512", onednn=True, bfloat16_products=True), {torch.float32, torch.bfloat16}),
+        (Processor("neon"), set()),
+    ],
+    ids=["AVX2", "AVX-512", "Apple"],
+)
+@torch.no_grad()
+def test_only_types_that_onednn_multiplies_are_packed(
+    processor: Processor, packed: set[torch.dtype], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cpu, "processor", lambda: processor)
+    monkeypatch.setattr(torch._C, "_get_mkldnn_enabled", lambda: True)
+    monkeypatch.setattr(steps, "PackedLinear", lambda _: "packed")
+    for dtype in (torch.float32, torch.bfloat16, torch.float64):
+        one, two = layers(dtype)
+        found = for_steps(one, rows=2)
+        assert found is one if dtype not in packed else found == "packed"
+        assert (for_steps(one, two, rows=2) == "packed") is (dtype in packed)
 
 
 @pytest.mark.usefixtures("one_thread")
@@ -103,7 +124,8 @@ def test_one_row_of_float32_reads_wide_weights_by_columns_and_narrow_ones_by_row
     assert by_rows.weight.stride() == (512, 1)
     torch.testing.assert_close(by_columns(x), wide(x), atol=1e-5, rtol=1e-5)
     assert for_steps(small, rows=1) is small
-    assert isinstance(for_steps(wide.bfloat16(), rows=1), PackedLinear)
+    packed = isinstance(for_steps(wide.bfloat16(), rows=1), PackedLinear)
+    assert packed is cpu.packs(torch.bfloat16)
 
 
 @torch.no_grad()
@@ -112,7 +134,8 @@ def test_several_threads_read_for_one_row_as_for_many() -> None:
     try:
         torch.set_num_threads(2)
         assert not reads_alone(1)
-        assert isinstance(for_steps(nn.Linear(256, 512), rows=1), PackedLinear)
+        packed = isinstance(for_steps(nn.Linear(256, 512), rows=1), PackedLinear)
+        assert packed is cpu.packs(torch.float32)
         torch.set_num_threads(1)
         assert reads_alone(1)
         assert not reads_alone(2)
@@ -127,8 +150,8 @@ def test_weights_that_have_settled_lie_in_one_piece_and_compute_what_they_did() 
     laid = [for_steps(each, rows=1) for each in layers]
     settle(laid)
     first, second = (each.weight for each in laid[:2] if isinstance(each, JoinedLinear))
-    assert second.data_ptr() - first.data_ptr() == 4 * first.numel()
-    assert first.data_ptr() % (1 << 21) == 0
+    in_one_piece = second.data_ptr() - first.data_ptr() == 4 * first.numel()
+    assert (in_one_piece and first.data_ptr() % (1 << 21) == 0) is cpu.processor().huge_pages
     for each, layer in zip(laid, layers, strict=True):
         x = torch.randn(1, 1, layer.in_features)
         torch.testing.assert_close(each(x), layer(x), atol=1e-5, rtol=1e-5)
@@ -147,14 +170,14 @@ def test_tensors_in_huge_pages_keep_values_types_and_strides() -> None:
         assert torch.equal(one, other)
         assert (one.dtype, one.stride()) == (other.dtype, other.stride())
     copies[0].zero_()
-    assert (tensors[0] != 0).all()
+    assert bool((tensors[0] != 0).all()) is cpu.processor().huge_pages
     assert torch.equal(copies[1], tensors[1])
 
 
 def test_where_no_huge_pages_can_be_had_tensors_stay_where_they_are(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.delattr(mmap, "MADV_HUGEPAGE")
+    monkeypatch.setattr(cpu, "processor", lambda: Processor("neon"))
     tensor = torch.randn(2, 3)
     assert in_huge_pages([tensor]) == [tensor]
 
@@ -180,7 +203,8 @@ def test_a_view_shares_all_but_what_is_replaced() -> None:
     block = nn.Sequential(nn.Linear(24, 16), nn.ReLU(), nn.Linear(16, 24))
     x = torch.randn(1, 1, 24)
     view = linears_for_steps(block, rows=2)
-    assert [type(each).__name__ for each in view] == ["PackedLinear", "ReLU", "PackedLinear"]
+    kind = PackedLinear if cpu.packs(torch.float32) else nn.Linear
+    assert [type(each) for each in view] == [kind, nn.ReLU, kind]
     assert view[1] is block[1]
     assert isinstance(block[0], nn.Linear)
     torch.testing.assert_close(view(x), block(x), atol=1e-5, rtol=1e-5)

@@ -10,6 +10,8 @@ from rich.console import Console
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from kokoro_core import KokoroModel, load_spec
+from kokoro_core.kernels import cpu
+from kokoro_core.kernels.cpu import Processor
 from kokoro_plugins.training.data_module import AlignedSpeech
 from kokoro_plugins.training.fit import fit, seed_everything, use_bf16
 from kokoro_plugins.training.schedule import StepBudget, TimeBudget
@@ -129,20 +131,30 @@ def test_a_loss_that_is_no_number_ends_training(small_spec, corpus):
         train(small_spec, corpus, settings=settings, budget=StepBudget(9))
 
 
-@pytest.mark.parametrize(
-    ("capabilities", "wanted"),
-    [
-        ({"amx_bf16": True}, True),
-        ({"avx512_bf16": True, "amx_bf16": False}, True),
-        ({"avx512_f": True, "avx512_bf16": False}, False),
-        ({}, False),
-    ],
-)
-def test_bfloat16_is_chosen_where_the_processor_has_it(monkeypatch, capabilities, wanted):
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
+@pytest.mark.parametrize("wanted", [True, False])
+def test_bfloat16_is_chosen_where_the_processor_has_it(monkeypatch, wanted):
+    pretend(monkeypatch, bfloat16_instructions=wanted)
     assert use_bf16("auto", "cpu") is wanted
     assert use_bf16("32", "cpu") is False
     assert use_bf16("bf16", "cpu") is True
+
+
+def test_bfloat16_is_warned_of_before_the_first_step_where_it_is_slow(
+    monkeypatch, small_spec, corpus
+):
+    console = Console(file=io.StringIO(), width=200)
+    settings = TrainingSettings(device="cpu", precision="bf16", warmup_steps=1)
+    for fast in (True, False):
+        pretend(monkeypatch, bfloat16_instructions=fast)
+        train(small_spec, corpus, budget=StepBudget(1), settings=settings, console=console)
+        said = console.file.getvalue()
+        assert ("may take ten times as long as one with `--precision 32`" in said) is not fast
+    assert said.index("no instructions for bfloat16") < said.rindex("step 1")
+
+
+def pretend(monkeypatch, **facts):
+    """Train on a processor of which this is known."""
+    monkeypatch.setattr(cpu, "processor", lambda: Processor("avx512", **facts))
 
 
 def test_the_hooks_import_no_torch():

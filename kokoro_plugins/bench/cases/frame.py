@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from kokoro_core.kernels import cpu
 from kokoro_plugins.bench.growth import fit_growth
 from kokoro_plugins.bench.peers.contract import FrameMaker
 from kokoro_plugins.bench.peers.floor import Floor
@@ -79,7 +80,7 @@ def read_bytes(name: str, size: ModelSize, frames: int) -> int:
 
 def packs(device: str) -> bool:
     """Return whether weights can be packed for oneDNN."""
-    return device == "cpu" and torch._C._has_mkldnn
+    return device == "cpu" and cpu.packs(torch.float32)
 
 
 def turns(makers: list[FrameMaker], scale: Scale, length: int) -> dict[str, Timing]:
