@@ -19,6 +19,10 @@ class FrontendError(ValueError):
     """The text cannot be turned into phonemes; the message names what stands in the way."""
 
 
+class FrontendWarning(UserWarning):
+    """A text can be spoken, but surely not as its writer reads it; the message says what."""
+
+
 class AudioMismatch(ValueError):
     """A mel and a vocoder were made with different audio settings; the message lists them."""
 
@@ -55,6 +59,13 @@ class Frontend(ABC):
             FrontendError: The text has nothing to speak, or something that has no symbol.
         """
         return self.indices(self.phonemize(text))
+
+    def positions(self, text: str) -> list[int] | None:
+        """Return where in the text the word of each symbol of `phonemize` begins; None: not known.
+
+        Places are counted in the text in composed form (NFC).
+        """
+        return None
 
     def indices(self, symbols: Sequence[str]) -> list[int]:
         """Return the index of each symbol.
@@ -137,6 +148,14 @@ class Corpus(ABC):
     @abstractmethod
     def __getitem__(self, index: int) -> Utterance:
         """Return one utterance."""
+
+    def durations_of(self, index: int) -> Tensor:
+        """Return the durations of one utterance, (N,) int64; their sum is the length of its mel.
+
+        For those who need lengths alone. A corpus that knows them without making the mel says so
+        here.
+        """
+        return self[index].durations
 
     def __iter__(self) -> Iterator[Utterance]:
         return (self[index] for index in range(len(self)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,47 +15,80 @@ from kokoro_plugins.speech.vocabulary import PAUSES, STRESSES, split_phoneme
 _STRONGEST_FIRST = "?!."
 _OPEN_MARKS = ",;:-–—"
 _ENDINGS = re.compile(r"\W*$")
+_LEAST_PAUSE = 1764
+"""Samples, 80 ms: espeak-ng takes 7 to 56 ms after "Dr." and "J. R. R.", for a mark 110 or more."""
 
 
 @dataclass(frozen=True)
 class Segment:
-    """A phoneme as espeak-ng speaks it, or a pause: its symbols and its first sample."""
+    """A phoneme as espeak-ng speaks it, or a pause.
+
+    Attributes:
+        symbols: What the vocabulary has for it.
+        start: Its first sample.
+        position: Where in the text its word begins, or how much was read before a pause.
+    """
 
     symbols: tuple[str, ...]
     start: int
+    position: int = 0
 
 
 def segments(events: Sequence[SpeechEvent], text: str) -> list[Segment]:
     """Return the phonemes and pauses of a text in order.
 
     A pause comes as two or more empty events in a row and becomes one symbol, the punctuation mark
-    that caused it. A single empty event is the glide between two vowels and stays with the first.
+    that caused it; one too short for a mark, as after an abbreviation, becomes none. A single empty
+    event is the glide between two vowels and stays with the first.
 
     Raises:
-        FrontendError: A phoneme has no symbol; the error names all such.
+        FrontendError: A phoneme has no symbol; the error names all such and their words.
     """
-    unknown = {e.phoneme for e in events if split_phoneme(e.phoneme) is None}
+    unknown = [e for e in events if split_phoneme(e.phoneme) is None]
     if unknown:
+        words = dict.fromkeys(word_at(text, each.text_position - 1) for each in unknown)
         raise FrontendError(
-            f"espeak-ng speaks {', '.join(map(repr, sorted(unknown)))} in {text!r}, for which the "
-            f"vocabulary has no symbol; write the word that it comes from in another way."
+            f"espeak-ng speaks {listed(sorted({each.phoneme for each in unknown}))} in "
+            f"{listed(list(words))}, for which the vocabulary has no symbol; write what it comes "
+            f"from in another way."
         )
-    return list(_segments(events, text))
+    return list(_segments([each for each in events if each.kind != "word"], text))
 
 
 def _segments(events: Iterable[SpeechEvent], text: str) -> Iterator[Segment]:
     clause_start = 0
-    for silent, run in itertools.groupby(events, key=lambda event: not event.phoneme):
-        group = list(run)
+    groups = [(silent, list(run)) for silent, run in itertools.groupby(events, key=_is_silent)]
+    for (silent, group), (_, after) in itertools.zip_longest(
+        groups, groups[1:], fillvalue=(False, [])
+    ):
         if not silent:
             for each in group:
-                yield Segment(tuple(split_phoneme(each.phoneme) or ()), each.sample)
+                symbols = tuple(split_phoneme(each.phoneme) or ())
+                yield Segment(symbols, each.sample, max(0, each.text_position - 1))
             continue
         ends = [each.text_position for each in group if each.kind == "clause_end"]
-        if len(group) - len(ends) >= 2:
+        start, end = group[0].sample, after[0].sample if after else math.inf
+        if len(group) - len(ends) >= 2 and end - start >= _LEAST_PAUSE:
             mark = _pause_mark(text, clause_start, ends[-1]) if ends else ","
-            yield Segment((mark,), group[0].sample)
+            yield Segment((mark,), start, ends[-1] if ends else max(0, group[0].text_position - 1))
         clause_start = ends[-1] if ends else clause_start
+
+
+def _is_silent(event: SpeechEvent) -> bool:
+    return not event.phoneme
+
+
+def word_at(text: str, position: int) -> str:
+    """Return the word of a text that a position lies in."""
+    before = text[: max(0, position) + 1]
+    start = len(before) - len(before.split()[-1]) if before.strip() else 0
+    return text[start:].split(maxsplit=1)[0]
+
+
+def listed(parts: Sequence[str], at_most: int = 5) -> str:
+    """Return the first few in quotation marks, with commas between."""
+    more = ", …" if len(parts) > at_most else ""
+    return ", ".join(map(repr, parts[:at_most])) + more
 
 
 def _pause_mark(text: str, start: int, end: int) -> str:

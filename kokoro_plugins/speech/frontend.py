@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import unicodedata
+import warnings
 from collections.abc import Sequence
 from typing import final
 
-from kokoro_core.outer_contracts import Frontend, FrontendError
-from kokoro_plugins.speech.alignment import Segment, has_sound, segments, symbols_of
+from kokoro_core.outer_contracts import Frontend, FrontendError, FrontendWarning
+from kokoro_plugins.speech.alignment import Segment, has_sound, listed, segments, symbols_of
+from kokoro_plugins.speech.announced import check_letters, read_words
 from kokoro_plugins.speech.espeak import Espeak
 from kokoro_plugins.speech.espeak_library import Speech
+from kokoro_plugins.speech.misreadings import misreadings
 from kokoro_plugins.speech.vocabulary import PAD, SYMBOLS
 
 
@@ -32,8 +35,23 @@ class EspeakFrontend(Frontend):
         Raises:
             FrontendError: The text is empty, has nothing to speak, is in another script, or has a
                 sound that English has not.
+
+        Warns:
+            FrontendWarning: Something is surely not read as it is meant.
         """
-        return symbols_of(speak_aligned(self._espeak, text)[1])
+        speech, parts = speak_aligned(self._espeak, text)
+        for message in misreadings(self._espeak, compose(text), speech.events):
+            warnings.warn(message, FrontendWarning, stacklevel=2)
+        return symbols_of(parts)
+
+    def positions(self, text: str) -> list[int]:
+        """Return where in the text, in composed form, the word of each symbol begins.
+
+        Raises:
+            FrontendError: As `phonemize`.
+        """
+        parts = speak_aligned(self._espeak, text)[1]
+        return [part.position for part in parts for _ in part.symbols]
 
     def indices(self, symbols: Sequence[str]) -> list[int]:
         """Return the index of each symbol.
@@ -56,6 +74,8 @@ def speak_aligned(espeak: Espeak, text: str) -> tuple[Speech, list[Segment]]:
     """
     plain = check_text(text)
     speech = espeak.speak(plain)
+    if not plain.isascii():
+        check_letters(read_words(plain, speech.events), espeak)
     parts = segments(speech.events, plain)
     if not has_sound(symbols_of(parts)):
         raise FrontendError(f"`text` has nothing to speak: {text!r}; write at least one word.")
@@ -68,22 +88,27 @@ def check_text(text: str) -> str:
     Raises:
         FrontendError: It is empty, or has control characters or letters of another script.
     """
-    plain = unicodedata.normalize("NFC", text)
+    plain = compose(text)
     if not plain.strip():
         raise FrontendError(f"`text` is empty: {text!r}; write at least one word.")
-    unspoken = [each for each in plain if _is_unspoken(each)]
+    unspoken = list(dict.fromkeys(each for each in plain if _is_unspoken(each)))
     if unspoken:
         raise FrontendError(
-            f"`text` has {_listed(unspoken)}, control characters, pictures or signs that are read "
+            f"`text` has {listed(unspoken)}, control characters, pictures or signs that are read "
             f"as no English word; take them out or write what is to be said."
         )
-    foreign = [each for each in plain if _is_foreign(each)]
+    foreign = list(dict.fromkeys(each for each in plain if _is_foreign(each)))
     if foreign:
         raise FrontendError(
-            f"`text` has {_listed(foreign)} of another script; the frontend `espeak` reads English "
+            f"`text` has {listed(foreign)} of another script; the frontend `espeak` reads English "
             f"in Latin letters."
         )
     return plain
+
+
+def compose(text: str) -> str:
+    """Return the text in composed form (NFC)."""
+    return unicodedata.normalize("NFC", text)
 
 
 def _is_unspoken(character: str) -> bool:
@@ -99,9 +124,3 @@ def _is_foreign(character: str) -> bool:
     if category == "Nd":
         return not character.isascii()
     return category.startswith("L") and not unicodedata.name(character, "").startswith("LATIN")
-
-
-def _listed(characters: Sequence[str], at_most: int = 5) -> str:
-    distinct = list(dict.fromkeys(characters))
-    more = ", …" if len(distinct) > at_most else ""
-    return ", ".join(map(repr, distinct[:at_most])) + more

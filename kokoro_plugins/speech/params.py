@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from kokoro_core.slots import CorpusParams, FrontendParams, VocoderParams
 from kokoro_core.spec.audio import AudioSettings
@@ -16,8 +17,26 @@ from kokoro_plugins.speech.vocabulary import PAD_ID, SYMBOLS
 if TYPE_CHECKING:
     from kokoro_core.outer_contracts import Corpus, Frontend, Vocoder
 
-VOICE_PATTERN = r"^(en-us|en-us-nyc|en-gb|en-gb-x-rp)(\+\w+)?$"
-"""The voices whose sounds are all in the vocabulary, with a variant if wanted."""
+_VOICES = ("en-us", "en-us-nyc", "en-gb", "en-gb-x-rp")
+
+
+def _check_voice(voice: str) -> str:
+    """Refuse voices of other languages.
+
+    Raises:
+        ValueError: The vocabulary does not have the sounds of the voice.
+    """
+    if not re.fullmatch(rf"({'|'.join(map(re.escape, _VOICES))})(\+\w+)?", voice):
+        raise ValueError(
+            f"{voice!r} is no voice whose sounds the vocabulary of 63 symbols of English has; "
+            f"those are {', '.join(map(repr, _VOICES))}, with a variant of espeak-ng's if wanted "
+            f"('en-us+f3')"
+        )
+    return voice
+
+
+Voice = Annotated[str, AfterValidator(_check_voice)]
+"""An English voice of espeak-ng."""
 
 
 class EspeakFrontendParams(FrontendParams):
@@ -29,7 +48,7 @@ class EspeakFrontendParams(FrontendParams):
     """
 
     type: Literal["espeak"] = "espeak"
-    voice: str = Field("en-us", pattern=VOICE_PATTERN)
+    voice: Voice = "en-us"
 
     def cross_check(self, sizes: Sizes) -> Iterable[tuple[str, str]]:
         """Yield a problem if the model has other symbols than the frontend."""
@@ -127,7 +146,7 @@ class EspeakCorpusParams(CorpusParams):
     path: str = Field(min_length=1)
     sentences: int = Field(315, ge=1, le=20000)
     seed: int = Field(0, ge=0)
-    voice: str = Field("en-us", pattern=VOICE_PATTERN)
+    voice: Voice = "en-us"
 
     def build(self, *, audio: AudioSettings, frontend: Frontend) -> Corpus:
         """Return the corpus, made now if it does not exist yet.

@@ -111,13 +111,18 @@ def _events(*items: tuple[str, int] | int) -> list[SpeechEvent]:
 
 
 def test_two_empty_events_are_one_pause_and_one_is_none() -> None:
-    events = _events(("h", 0), ("", 50), ("iː", 80), ("", 100), ("", 120), ("l", 200))
+    events = _events(("h", 0), ("", 50), ("iː", 80), ("", 100), ("", 120), ("l", 1864))
     assert segments(events, "he l") == [
         Segment(("h",), 0),
         Segment(("iː",), 80),
         Segment((",",), 100),
-        Segment(("l",), 200),
+        Segment(("l",), 1864),
     ]
+
+
+def test_a_pause_too_short_for_a_mark_is_none_but_at_the_end() -> None:
+    events = _events(("ə", 0), ("", 10), ("", 20), 2, ("l", 1773), ("", 1800), ("", 1810), 4)
+    assert symbols_of(segments(events, "A. l")) == ["ə", "l", "."]
 
 
 @pytest.mark.parametrize(
@@ -142,7 +147,7 @@ def test_the_last_pause_is_named_by_the_punctuation_before_it(text: str, mark: s
 
 
 def test_each_clause_has_a_pause_of_its_own_kind() -> None:
-    events = _events(("ə", 0), ("", 10), ("", 20), 3, ("i", 30), ("", 40), ("", 50), 5)
+    events = _events(("ə", 0), ("", 10), ("", 20), 3, ("i", 3000), ("", 3040), ("", 3050), 5)
     assert symbols_of(segments(events, "a? i.")) == ["ə", "?", "i", "."]
 
 
@@ -152,8 +157,12 @@ def test_pauses_of_two_clauses_with_nothing_between_are_one() -> None:
 
 
 def test_every_phoneme_without_a_symbol_is_named() -> None:
-    with pytest.raises(FrontendError, match=r"speaks 'ɔ̃', 'ʘ' in 'bon ʘ', for which"):
-        segments(_events(("ʘ", 0), ("p", 5), ("ɔ̃", 9)), "bon ʘ")
+    events = [
+        SpeechEvent("phoneme", 10 * place, phoneme, place)
+        for place, phoneme in ((1, "b"), (1, "ɔ̃"), (5, "t"), (9, "ʘ"))
+    ]
+    with pytest.raises(FrontendError, match=r"speaks 'ɔ̃', 'ʘ' in 'bon', 'ʘ!', for which"):
+        segments(events, "bon the ʘ! no")
 
 
 def test_boundaries_are_rounded_and_the_last_is_the_end() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+import warnings
 from pathlib import Path
 
 import espeakng_loader
@@ -9,12 +11,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from phonemizer.backend.espeak.wrapper import EspeakWrapper
+from pydantic import ValidationError
 
-from kokoro_core.outer_contracts import FrontendError
+from kokoro_core.outer_contracts import FrontendError, FrontendWarning
 from kokoro_core.spec.sizes import Sizes
 from kokoro_plugins.speech.espeak import Espeak
 from kokoro_plugins.speech.frontend import EspeakFrontend, check_text
-from kokoro_plugins.speech.params import EspeakFrontendParams
+from kokoro_plugins.speech.params import EspeakCorpusParams, EspeakFrontendParams
 from kokoro_plugins.speech.sentences import make_sentences
 from kokoro_plugins.speech.vocabulary import PAUSES, SYMBOLS, split_phoneme
 
@@ -80,6 +83,7 @@ def test_a_long_text_is_not_cut(frontend: EspeakFrontend) -> None:
         max_size=40,
     )
 )
+@pytest.mark.filterwarnings("ignore::kokoro_core.outer_contracts.FrontendWarning")
 @example(text="(a) [b] {c}")
 @example(text="<b>&amp;")
 @example(text="[[h@l'oU]]")
@@ -142,6 +146,121 @@ def test_signs_that_are_read_as_words_are_spoken() -> None:
     assert check_text("20 °C, 5 % © 2026") == "20 °C, 5 % © 2026"
 
 
+@pytest.mark.parametrize(
+    ("text", "symbols"),
+    [
+        ("Dr. No, go.", "d ˈ ɑː k t ɚ n ˈ oʊ , ɡ ˈ oʊ ."),
+        ("Mr. Ed", "m ˈ ɪ s t ɚ ˈ ɛ d ."),
+        ("St. Paul", "s ə n t p ˈ ɔː l ."),
+        ("Prof. X", "p ɹ ˈ ɑː f ˈ ɛ k s ."),
+        ("No. Go!", "n ˈ oʊ . ɡ ˈ oʊ !"),
+    ],
+)
+def test_an_abbreviation_is_followed_by_no_pause(
+    frontend: EspeakFrontend, text: str, symbols: str
+) -> None:
+    assert frontend.phonemize(text) == symbols.split()
+
+
+def test_each_symbol_knows_where_its_word_begins(frontend: EspeakFrontend) -> None:
+    text = "Mr. Ed's cafe\u0301 paid, I think,\n42 dollars."
+    composed = unicodedata.normalize("NFC", text)
+    places = frontend.positions(text)
+    symbols = frontend.phonemize(text)
+    assert len(places) == len(symbols)
+    assert places == sorted(places)
+    for word, first in (("Mr.", "m"), ("cafe\u0301", "k"), ("think", "θ"), ("dollars", "d")):
+        place = composed.index(unicodedata.normalize("NFC", word))
+        assert symbols[places.index(place)] == first
+
+
+def test_the_word_with_a_sound_that_has_no_symbol_is_named(frontend: EspeakFrontend) -> None:
+    with pytest.raises(FrontendError, match=r"speaks 'o' in 'Tolkien', for which"):
+        frontend.phonemize("The books of Tolkien are long.")
+
+
+@pytest.mark.parametrize(
+    ("text", "word", "letter"),
+    [
+        ("My friend Nguyễn is here.", "Nguyễn", "ễ"),
+        ("NGUYỄN", "NGUYỄN", "Ễ"),
+        ("in ĐÀ NẴNG.", "NẴNG.", "Ẵ"),
+        ("naĀ", "naĀ", "Ā"),
+        ("the letter ǆ", "ǆ", "ǆ"),
+        ("a Ꜣ b", "Ꜣ", "Ꜣ"),
+    ],
+)
+def test_a_letter_that_is_named_instead_of_read_is_refused(
+    frontend: EspeakFrontend, text: str, word: str, letter: str
+) -> None:
+    with pytest.raises(FrontendError, match=rf"`text` has '{word}' with '{letter}', which espeak"):
+        frontend.phonemize(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["naïve café", "Müller", "Łódź", "Dvořák", "Æsop", "þing", "São Paulo", "CAFÉ", "é"]
+)
+def test_words_with_accents_that_are_read_are_spoken(frontend: EspeakFrontend, text: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FrontendWarning)
+        assert frontend.phonemize(text)
+
+
+LATIN = [
+    each
+    for each in map(chr, range(0x80, 0x20000))
+    if unicodedata.name(each, "").startswith("LATIN") and unicodedata.category(each)[0] == "L"
+]
+
+
+@pytest.mark.filterwarnings("ignore::kokoro_core.outer_contracts.FrontendWarning")
+@pytest.mark.parametrize("wrapped", ["na{}o", "Na{}"])
+def test_no_latin_letter_is_spelled_out_by_number(frontend: EspeakFrontend, wrapped: str) -> None:
+    """No reading that is let through has the word "letter" in it, stressed or not."""
+    passed, refused = [], 0
+    for each in LATIN:
+        try:
+            passed.append("".join(frontend.phonemize(wrapped.format(each))))
+        except FrontendError:
+            refused += 1
+    assert len(LATIN) > 1100
+    assert refused > 400
+    assert len(passed) > 100
+    assert not [each for each in passed if "lɛɾɚ" in each.replace("ˈ", "").replace("ˌ", "")]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("It cost $260 million.", r"has '\$260', of which the sign is read before the number"),
+        ("£5m or € 7", r"has '£5m', '€ 7', of which"),
+        ("World War II, and Henry VIII.", r"has 'II', 'VIII', which is read with .*roman"),
+        ("Ich heiße Anna", r"has 'heiße' with letters that English does not use; .*`en-us`"),
+        ("Schöne Grüsse", r"has 'Schöne', 'Grüsse' with letters"),
+        ("Österreich", r"has 'Österreich' with letters"),
+    ],
+)
+def test_what_is_surely_not_read_as_it_is_meant_is_said(
+    frontend: EspeakFrontend, text: str, message: str
+) -> None:
+    with pytest.warns(FrontendWarning, match=message):
+        frontend.encode(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["Mr. Müller is naïve.", "I mix it. MIX, DC", "5 dollars", "CIVIL"]
+)
+def test_what_is_read_rightly_is_spoken_without_a_word(frontend: EspeakFrontend, text: str) -> None:
+    assert frontend.encode(text)
+
+
+def test_a_voice_of_another_language_is_refused_with_those_that_work() -> None:
+    with pytest.raises(ValidationError, match=r"'de' is no voice whose sounds .* 'en-gb-x-rp', w"):
+        EspeakFrontendParams(voice="de")
+    with pytest.raises(ValidationError, match=r"'en' is no voice .*'en-us', 'en-us-nyc'"):
+        EspeakCorpusParams(path="x", voice="en")
+
+
 def test_a_symbol_that_is_unknown_or_padding_has_no_index(frontend: EspeakFrontend) -> None:
     with pytest.raises(FrontendError, match=r"has no index for 'q', 'ʘ'; its 63 symbols"):
         frontend.indices(["q", "p", "ʘ"])
@@ -152,7 +271,7 @@ def test_a_symbol_that_is_unknown_or_padding_has_no_index(frontend: EspeakFronte
 def test_a_sound_without_a_symbol_is_an_error_that_names_it(tmp_path: Path) -> None:
     espeak = Espeak("en-us")
     espeak._name = "fr"  # no public way leads to such a voice
-    with pytest.raises(FrontendError, match=r"speaks '.*' in 'bon vin', for which the vocabulary"):
+    with pytest.raises(FrontendError, match=r"speaks '.*' in 'bon', 'vin', for which"):
         EspeakFrontend(espeak=espeak).phonemize("bon vin")
 
 

@@ -1,0 +1,62 @@
+"""What espeak-ng speaks, but surely not as it is meant; said aloud until it is read rightly."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from kokoro_plugins.speech.alignment import listed
+from kokoro_plugins.speech.announced import STRESS, ReadWord, phonemes, read_words
+from kokoro_plugins.speech.espeak import Espeak
+from kokoro_plugins.speech.espeak_library import SpeechEvent
+
+_MONEY = re.compile(r"[$£€¥]\s?\d\S*")
+_ROMAN = re.compile(r"[IVXLCDM]{2,}")
+_LOANED = frozenset("àâçèéêëîïñôæœ")
+"""Letters of words that English has borrowed with their accents: café, façade, naïve."""
+
+
+def misreadings(espeak: Espeak, text: str, events: Sequence[SpeechEvent]) -> Iterator[str]:
+    """Yield what a listener would not understand, a sentence for each kind of it."""
+    money = list(dict.fromkeys(_MONEY.findall(text)))
+    if money:
+        yield (
+            f"`text` has {listed(money)}, of which the sign is read before the number; "
+            f"write the amount in words."
+        )
+    if text.isascii() and not _ROMAN.search(text):
+        return
+    words = list(read_words(text, events))
+    numerals = _roman_numerals(words, espeak)
+    if numerals:
+        yield (
+            f'`text` has {listed(numerals)}, which is read with the word "roman" before it; '
+            f"write the number in words."
+        )
+    foreign = _foreign_words(words)
+    if foreign:
+        yield (
+            f"`text` has {listed(foreign)} with letters that English does not use; the voice "
+            f"`{espeak.voice}` reads another language by the rules of English."
+        )
+
+
+def _roman_numerals(words: Sequence[ReadWord], espeak: Espeak) -> list[str]:
+    roman = phonemes(espeak, "roman").translate(STRESS)
+    bare = [(each.text.strip(".,;:!?()'\""), each.reading) for each in words]
+    return [text for text, read in bare if _ROMAN.fullmatch(text) and read.startswith(roman)]
+
+
+def _foreign_words(words: Sequence[ReadWord]) -> list[str]:
+    """Return the words of another language, if there are so many that the text is in it.
+
+    One name with an umlaut makes no text German; an ß does, as do two such words or no other.
+    """
+    found = [each.text for each in words if set(each.text.lower()) & _strange(each)]
+    distinct = list(dict.fromkeys(found))
+    many = len(distinct) > 1 or len(found) == len(words) or any("ß" in each for each in found)
+    return distinct if many else []
+
+
+def _strange(word: ReadWord) -> set[str]:
+    return {each.lower() for each in word.strange_letters} - _LOANED
