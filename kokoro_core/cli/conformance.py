@@ -160,7 +160,8 @@ def _run(
     plan = component.plan_of(level, seed, case, expected, wanted, golden)
     total = len(component.tried(pairs, plan))
     results = advancing(component.results_of(pairs, plan), total)
-    return Report(tuple(results), level, CONFORMANCE_VERSION, plan.seed)
+    notes = component.notes_of(pairs)
+    return Report(tuple(results), level, CONFORMANCE_VERSION, plan.seed, notes)
 
 
 def _expected(text: str) -> tuple[str, str]:

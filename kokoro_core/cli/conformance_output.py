@@ -77,7 +77,7 @@ def print_report(report: Report, verbose: bool) -> None:
     for each in report.results:
         if each.status in ("failed", "unexpected", "warned"):
             print(f"\n{printable(each.explain(), keep=chr(10))}")
-    for line in report.blocked():
+    for line in (*report.blocked(), *report.notes):
         print(f"\n{printable(line)}")
     print(f"\n{_summary(report, counts)}")
 

@@ -13,13 +13,14 @@ from kokoro_core.spec.params import ComponentParams
 from kokoro_core.testing.check import Check
 from kokoro_core.testing.checks import CHECKS, CONFORMANCE_VERSION, SETTLED_VERSION, checks_of
 from kokoro_core.testing.checks import find_checks as find
+from kokoro_core.testing.fitting import fitted
 from kokoro_core.testing.golden import Golden, golden_of, read_golden
 from kokoro_core.testing.levels import LevelName, level_named
 from kokoro_core.testing.model_subject import ModelSubject
 from kokoro_core.testing.report import ConformanceError, Report, Result
 from kokoro_core.testing.runner import Plan, case_of, result_id, run_check
 from kokoro_core.testing.subject import Subject
-from kokoro_core.testing.tiny import tiny_params
+from kokoro_core.testing.tiny import said_params
 
 Target = ComponentParams | type[ComponentParams] | Subject | ModelSubject
 """Settings, a params class (then its `tiny` configurations), or a subject as it is."""
@@ -55,14 +56,15 @@ def check_component(
         ConformanceError: The component breaks a promise; the message has each with the smallest
             data that breaks it and a shell line that tries it again.
         ValueError: An id is of no check of the slot, the level has no such name, the case is not
-            of the check's kind, or `golden` does not have the component.
+            of the check's kind, `golden` does not have the component, or the settings cannot be
+            made small.
     """
     pairs = pairs_of(with_golden(subjects_of([target]), golden), only)
     check_case(case, pairs)
     check_expected(expected_failures or {}, pairs)
     plan = plan_of(level, seed, case, expected_failures, version, golden)
     results = tuple(results_of(pairs, plan))
-    report = Report(results, level, CONFORMANCE_VERSION, plan.seed)
+    report = Report(results, level, CONFORMANCE_VERSION, plan.seed, notes_of(pairs))
     if raises and not report.ok:
         raise ConformanceError(report)
     return report
@@ -97,10 +99,12 @@ def with_golden(
 def _subjects_of(target: Target) -> list[Any]:
     if isinstance(target, (Subject, ModelSubject)):
         return [target]
-    configurations = tiny_params(target) if isinstance(target, type) else {"": target}
+    if not isinstance(target, type):
+        return [fitted(target, keep=None)]
+    configurations, said = said_params(target), target.tiny()
     first = next(iter(configurations))
     return [
-        Subject(params, variant, first=variant == first)
+        fitted(params, variant=variant, first=variant == first, keep=said[variant])
         for variant, params in configurations.items()
     ]
 
@@ -218,3 +222,8 @@ def tried(
 def results_of(pairs: Iterable[tuple[Subject, Check[Any]]], plan: Plan) -> Iterator[Result]:
     """Yield what comes of each check that the level tries, one after another."""
     return (run_check(subject, each, plan) for subject, each in tried(pairs, plan))
+
+
+def notes_of(pairs: Iterable[tuple[Subject, Check[Any]]]) -> tuple[str, ...]:
+    """Return what is to be said of subjects beside their results, each note once."""
+    return tuple(dict.fromkeys(subject.note for subject, _ in pairs if subject.note))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,7 +12,10 @@ from pydantic import ValidationError
 
 from kokoro_core.api import KokoroModel
 from kokoro_core.spec.capabilities import Capabilities
+from kokoro_core.spec.dimensions import find_conflicts
+from kokoro_core.spec.findings import Finding, finding_problem
 from kokoro_core.spec.model_spec import ModelSpec
+from kokoro_core.testing.fitting import WIDTHS
 from kokoro_core.testing.randomness import seed_torch
 from kokoro_core.testing.subject import SIZES
 from kokoro_core.testing.tiny import shrunk
@@ -21,22 +24,61 @@ PARTS = ("encoder", "duration_predictor", "regulator", "decoder", "postnet")
 
 
 def small_spec(spec: ModelSpec) -> ModelSpec:
-    """Return a spec with the same parts, made small, and nothing around them."""
-    parts = {
-        slot: None if (part := getattr(spec, slot)) is None else shrunk(without_width(part))
+    """Return a spec with the same parts, made small, and nothing around them.
+
+    As small as the rules between its parts allow: in the narrowest model that will do, then with
+    the settings of the part that a rule names, then with all settings and sizes as they are.
+    """
+    return small_model(spec).spec
+
+
+def small_model(spec: ModelSpec, source: str = "") -> ModelSubject:
+    """Return the model of a spec made small, as `small_spec` does, with a note of what was not."""
+    tried = (_around(spec, _parts(spec, PARTS), width) for width in WIDTHS)
+    first = next(find_conflicts(_around(spec, _parts(spec, PARTS), SIZES.hidden_dim)), None)
+    if first is not None:
+        rest = [slot for slot in PARTS if slot != first.path[0]]
+        others = (_around(spec, _parts(spec, rest), width) for width in WIDTHS)
+        tried = (each for some in (tried, others) for each in some)
+    for each in tried:
+        if next(find_conflicts(each), None) is None:
+            return ModelSubject(each, source, note=_note(each, first))
+    whole = spec.model_copy(update=_NOTHING_AROUND)
+    return ModelSubject(whole, source, note=_note(whole, first))
+
+
+_NOTHING_AROUND = {"audio": None, "frontend": None, "vocoder": None}
+
+
+def _parts(spec: ModelSpec, small: Iterable[str]) -> dict[str, Any]:
+    """Return the parts without widths of their own, and some of them made small."""
+    free = {
+        slot: None if (part := getattr(spec, slot)) is None else without_width(part)
         for slot in PARTS
     }
-    return spec.model_copy(
-        update={
-            **parts,
-            "vocab_size": SIZES.vocab_size,
-            "pad_id": SIZES.pad_id,
-            "mel_dim": SIZES.mel_dim,
-            "hidden_dim": SIZES.hidden_dim,
-            "audio": None,
-            "frontend": None,
-            "vocoder": None,
-        }
+    return {
+        slot: shrunk(part) if slot in small and part is not None else part
+        for slot, part in free.items()
+    }
+
+
+def _around(spec: ModelSpec, parts: dict[str, Any], width: int) -> ModelSpec:
+    sizes = {
+        "vocab_size": SIZES.vocab_size,
+        "pad_id": SIZES.pad_id,
+        "mel_dim": SIZES.mel_dim,
+        "hidden_dim": width,
+    }
+    return spec.model_copy(update={**parts, **sizes, **_NOTHING_AROUND})
+
+
+def _note(spec: ModelSpec, finding: Finding | None) -> str:
+    if finding is None:
+        return ""
+    problem = finding_problem(finding)
+    return (
+        f"`model/{spec.name}` is not made as small as others (hidden_dim {spec.hidden_dim}), "
+        f"since {problem.path}: {problem.message}"
     )
 
 
@@ -57,6 +99,7 @@ class ModelSubject:
     Attributes:
         spec: Of the model, already small.
         source: The spec's file or name, as a shell line would have it.
+        note: What could not be made small, and why.
     """
 
     spec: ModelSpec
@@ -67,6 +110,7 @@ class ModelSubject:
     golden: Mapping[str, Any] | None = None
     first: bool = True
     variant: str = ""
+    note: str = ""
 
     @property
     def name(self) -> str:

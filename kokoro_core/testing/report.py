@@ -79,12 +79,14 @@ class Report:
         level: How much was tried.
         version: Of the list of checks.
         seed: Of what was drawn.
+        notes: What is to be said of the components, such as what could not be made small.
     """
 
     results: tuple[Result, ...]
     level: str
     version: int
     seed: int
+    notes: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -115,6 +117,7 @@ class Report:
             "level": self.level,
             "seed": self.seed,
             "ok": self.ok,
+            "notes": list(self.notes),
             "results": [asdict(each) for each in self.results],
         }
 

@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 import time
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
-
-import torch
 
 from kokoro_core.testing.blame import place_of
 from kokoro_core.testing.check import Check
 from kokoro_core.testing.levels import Level
+from kokoro_core.testing.process_state import settled
 from kokoro_core.testing.randomness import seed_torch
 from kokoro_core.testing.registration import find_unregistered
 from kokoro_core.testing.replay import replay_line
@@ -235,24 +233,3 @@ def said_by(error: BaseException) -> str:
     return (
         text if isinstance(error, AssertionError) else f"it raised {type(error).__name__}: {text}"
     )
-
-
-@contextmanager
-def settled() -> Iterator[None]:
-    """Run with one thread, gradients on and float32, and leave all of torch's state as it was."""
-    threads, default, gradients = (
-        torch.get_num_threads(),
-        torch.get_default_dtype(),
-        torch.is_grad_enabled(),
-    )
-    state = torch.get_rng_state()
-    torch.set_num_threads(1)
-    torch.set_default_dtype(torch.float32)
-    torch.set_grad_enabled(True)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-        torch.set_default_dtype(default)
-        torch.set_grad_enabled(gradients)
-        torch.set_rng_state(state)

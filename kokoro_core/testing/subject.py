@@ -33,6 +33,7 @@ class Subject:
         sizes: Of the model around it.
         golden: Names, shapes and dtypes that its state must have, or None.
         first: Whether it is the first of its component's configurations.
+        note: What could not be made small, and why.
     """
 
     params: ComponentParams
@@ -40,6 +41,7 @@ class Subject:
     sizes: Sizes = field(default=SIZES)
     golden: Mapping[str, Any] | None = None
     first: bool = True
+    note: str = ""
 
     @property
     def slot(self) -> str:

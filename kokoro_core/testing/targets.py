@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from kokoro_core.spec.dimensions import component_sizes
 from kokoro_core.spec.load import load
 from kokoro_core.spec.model_spec import ModelSpec
+from kokoro_core.spec.nested import Told, with_inner
 from kokoro_core.spec.params import ComponentParams
 from kokoro_core.spec.problems import shorten
-from kokoro_core.spec.walk import components_in
+from kokoro_core.spec.walk import inner_components
+from kokoro_core.spec.wiring import MODEL_SLOTS
 from kokoro_core.testing.checks import checks_of
 from kokoro_core.testing.component import Target
+from kokoro_core.testing.fitting import fitted
 from kokoro_core.testing.importable import import_class
-from kokoro_core.testing.model_subject import ModelSubject, small_spec, without_width
-from kokoro_core.testing.subject import Subject
-from kokoro_core.testing.tiny import shrunk
+from kokoro_core.testing.model_subject import small_model, without_width
 from registry import Plugins, Registration
 from registry.errors import suggestion
 
@@ -112,11 +114,21 @@ def _is_spec(text: str, plugins: Plugins) -> bool:
 def spec_targets(spec: ModelSpec, source: str = "") -> list[Target]:
     """Return the parts of a spec, nested ones too, made small, and the whole model of them."""
     found: list[Target] = []
-    for path, params in components_in(spec):
+    for told in _parts_of(spec):
+        params, path = told.component, told.path
         if checks_of(params.slot):
             variant = "" if path == (params.slot,) else ".".join(map(str, path))
-            found.append(Subject(shrunk(without_width(params)), variant))
-    return [*found, ModelSubject(small_spec(spec), source)]
+            small = fitted(without_width(params), variant=variant, own_sizes=told.sizes)
+            found.append(small)
+    return [*found, small_model(spec, source)]
+
+
+def _parts_of(spec: ModelSpec) -> Iterator[Told]:
+    """Yield every component of a spec, nested ones too, with the sizes that it is built with."""
+    for path, params in inner_components(spec):
+        slot = str(path[0])
+        sizes = component_sizes(spec, slot) if slot in MODEL_SLOTS else spec.sizes
+        yield from with_inner(Told(path, params, sizes, ()))
 
 
 def params_of(kind: type[ComponentParams], settings: str, plugins: Plugins) -> ComponentParams:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -20,6 +21,8 @@ SMALL: Mapping[str, Any] = {
 }
 """What settings of usual names are made, unless `tiny` says another value or the field refuses."""
 
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+
 
 def tiny_params(
     kind: type[ComponentParams], registry: ComponentRegistry | None = None
@@ -29,20 +32,43 @@ def tiny_params(
     Raises:
         ValidationError: `tiny` gives settings that the component refuses.
     """
+    return {
+        variant: shrunk(params, kind.tiny()[variant])
+        for variant, params in said_params(kind, registry).items()
+    }
+
+
+def said_params(
+    kind: type[ComponentParams], registry: ComponentRegistry | None = None
+) -> dict[str, ComponentParams]:
+    """Return by variant the settings of `tiny` and nothing made small yet.
+
+    Raises:
+        ValidationError: `tiny` gives settings that the component refuses.
+    """
     known = installed_plugins().components if registry is None else registry
     return {
-        variant: shrunk(
-            kind.model_validate({"type": kind.component_name, **settings}, context=_given(known)),
-            frozenset(settings),
+        variant: kind.model_validate(
+            {"type": kind.component_name, **settings}, context={"registry": known}
         )
         for variant, settings in kind.tiny().items()
     }
 
 
-def shrunk(params: ComponentParams, keep: frozenset[str] = frozenset()) -> ComponentParams:
-    """Return the params with the settings of usual names made small and no dropout."""
-    changed: ComponentParams = with_dropout(_shrunk(params, keep), 0.0)
-    return changed
+def shrunk(params: ComponentParams, keep: Mapping[str, Any] = NOTHING) -> ComponentParams:
+    """Return the params with the settings of usual names made small and no dropout.
+
+    Args:
+        params: The settings.
+        keep: What the author said, as `tiny` says it: those settings stay as they are, and of a
+            nested mapping those that it names.
+    """
+    small: ComponentParams = _changed(params, _small, keep)
+    return small
+
+
+def _small(name: str) -> Any:
+    return 0.0 if name.endswith("dropout") else SMALL.get(name)
 
 
 def with_dropout(params: Any, share: float) -> Any:
@@ -55,15 +81,13 @@ def has_dropout(params: BaseModel) -> bool:
     return bool(with_dropout(params, 0.0) != with_dropout(params, 0.5))
 
 
-def _shrunk(params: Any, keep: frozenset[str]) -> Any:
-    return _changed(params, lambda name: None if name in keep else SMALL.get(name))
-
-
-def _changed(params: Any, wanted: Any) -> Any:
+def _changed(params: Any, wanted: Callable[[str], Any], keep: Mapping[str, Any] = NOTHING) -> Any:
     """Return a model with the fields changed that `wanted` gives a value for, at every depth."""
     for name in type(params).model_fields:
-        old = getattr(params, name)
-        new = _changed(old, wanted) if isinstance(old, BaseModel) else wanted(name)
+        old, said = getattr(params, name), keep.get(name, NOTHING)
+        if name in keep and not isinstance(said, Mapping):
+            continue
+        new = _changed(old, wanted, said) if isinstance(old, BaseModel) else wanted(name)
         if new is not None and new != old and type(new) is type(old):
             params = _with(params, name, new)
     return params
@@ -76,7 +100,3 @@ def _with(params: Any, name: str, value: Any) -> Any:
         return type(params).model_validate({**values, name: value})
     except ValidationError:
         return params
-
-
-def _given(registry: ComponentRegistry) -> dict[str, Any]:
-    return {"registry": registry}
