@@ -200,5 +200,8 @@ class AcousticModel(nn.Module):
         return refined
 
     def pick(self, slot: str, available: Mapping[str, Any]) -> dict[str, Any]:
-        """Return exactly the side inputs that a part needs."""
-        return {name: available[name] for name in sorted(self.needs.get(slot, ()))}
+        """Return exactly the side inputs that a part needs; its noise is a stream of its own."""
+        wanted = {name: available[name] for name in sorted(self.needs.get(slot, ()))}
+        if "noise" in wanted:
+            wanted["noise"] = wanted["noise"].of(slot)
+        return wanted

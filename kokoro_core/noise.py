@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from hashlib import blake2b
 from typing import final
 
 import torch
@@ -14,23 +17,33 @@ BLOCK = 64
 
 @final
 class RowNoise:
-    """Gaussian noise from a seed per row.
+    """Gaussian noise from a seed per row, in a stream of its own for each part of a model.
 
     Numbers are drawn on the CPU in blocks of fixed size and moved, so that a row's noise depends
-    neither on its batch-mates, nor on the padding, nor on the device. Each call draws anew.
+    neither on its batch-mates, nor on the padding, nor on the device. Each call draws anew; what
+    one part draws changes nothing of what another gets.
 
     Args:
         seeds: The seed of each row.
+        stream: Whose numbers these are; other names, other numbers.
     """
 
-    def __init__(self, seeds: Sequence[int]) -> None:
+    def __init__(self, seeds: Sequence[int], stream: str = "") -> None:
         self.seeds = tuple(seeds)
+        self.stream = stream
         self._calls = 0
+        self._streams: dict[str, RowNoise] = {}
 
     @classmethod
     def from_global(cls, rows: int) -> RowNoise:
         """Return noise for as many rows, its seeds drawn from torch's global generator."""
         return cls(torch.randint(2**62, (rows,)).tolist())
+
+    def of(self, part: str) -> RowNoise:
+        """Return the noise of a part: always the same object, so that it goes on where it was."""
+        if part not in self._streams:
+            self._streams[part] = RowNoise(self.seeds, f"{self.stream}/{part}")
+        return self._streams[part]
 
     def normal(self, num: int, channels: int, *, like: Tensor) -> Tensor:
         """Draw from the standard normal distribution.
@@ -38,6 +51,9 @@ class RowNoise:
         Shape:
             Returns: (B, num, channels), of the dtype and on the device of `like`.
         """
+        noted = _NOTED.get()
+        if noted is not None:
+            noted.setdefault(self, self._calls)
         blocks = -(-num // BLOCK)
         rows = [self._row(seed, blocks, channels)[:num] for seed in self.seeds]
         self._calls += 1
@@ -45,12 +61,47 @@ class RowNoise:
         return torch.stack(rows).to(like.dtype).to(like.device)
 
     def _row(self, seed: int, blocks: int, channels: int) -> Tensor:
-        generator = torch.Generator().manual_seed((seed * 1_000_003 + self._calls) % 2**63)
+        generator = torch.Generator().manual_seed(self._seed(seed))
         drawn = [
             torch.randn(BLOCK, channels, generator=generator, dtype=torch.float64)
             for _ in range(blocks)
         ]
         return torch.cat(drawn) if drawn else torch.zeros(0, channels, dtype=torch.float64)
+
+    def _seed(self, seed: int) -> int:
+        """Return the seed of a row's next draw; a sum would let two rows meet."""
+        text = f"{seed} {self._calls} {self.stream}"
+        return int.from_bytes(blake2b(text.encode(), digest_size=7).digest())
+
+
+_NOTED: ContextVar[dict[RowNoise, int] | None] = ContextVar("noted", default=None)
+
+
+@contextmanager
+def noting_draws() -> Iterator[dict[RowNoise, int]]:
+    """Give the noise that is drawn from within a block, with the number of its draws before."""
+    outer = _NOTED.get()
+    noted: dict[RowNoise, int] = {}
+    token = _NOTED.set(noted)
+    try:
+        yield noted
+    finally:
+        _NOTED.reset(token)
+        if outer is not None:
+            outer.update({noise: calls for noise, calls in noted.items() if noise not in outer})
+
+
+@contextmanager
+def replaying(drawn: Mapping[RowNoise, int]) -> Iterator[None]:
+    """Draw within a block what was drawn before, from such numbers of draws on."""
+    now = {noise: noise._calls for noise in drawn}
+    for noise, calls in drawn.items():
+        noise._calls = calls
+    try:
+        yield
+    finally:
+        for noise, calls in now.items():
+            noise._calls = calls
 
 
 def row_noise(seed: int | Sequence[int] | None, rows: int) -> RowNoise | None:

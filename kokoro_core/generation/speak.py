@@ -17,6 +17,7 @@ from kokoro_core.generation.precision import arithmetic, converted_inputs
 from kokoro_core.generation.reading import Utterances, planned_lengths
 from kokoro_core.masks import lengths_from_padding_mask, padding_mask_from_lengths, zero_padding
 from kokoro_core.model import AcousticModel
+from kokoro_core.spec.side_inputs import FROM_THE_MODEL
 
 
 def generate(
@@ -61,7 +62,8 @@ def stream(
 ) -> Iterator[Tensor]:
     """Speak in chunks (B, k, M) which joined are the mel of `generate`.
 
-    With a postnet a frame comes when all frames that it depends on are made.
+    With a postnet a frame comes when all frames that it depends on are made; all come at the end
+    if it needs the plan or noise.
     """
     decoder = original(model.decoder) if decoder is None else decoder
     dtype = utterances.memory.memory.dtype
@@ -73,7 +75,10 @@ def stream(
     if model.postnet is None:
         yield from chunks
     else:
-        yield from _refine_chunks(model, loop, chunks, utterances.available, model.postnet.context)
+        # What the model makes for a postnet is made for all frames, and fits no window of them.
+        whole = not FROM_THE_MODEL.isdisjoint(model.needs.get("postnet", ()))
+        context = None if whole else model.postnet.context
+        yield from _refine_chunks(model, loop, chunks, utterances.available, context)
 
 
 def _loop(

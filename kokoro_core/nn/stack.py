@@ -9,14 +9,17 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from kokoro_core.nn.recomputing import Replay
+
 
 @final
 class CheckpointedStack(nn.ModuleList):
     """Runs layers one after the other, each on the result of the one before.
 
     In training a stack with `segments` keeps only what enters each segment and computes the rest
-    again on the way back (Chen et al., 2016), dropout masks included. At most one segment a layer
-    is of use; more are taken as one a layer.
+    again on the way back (Chen et al., 2016), dropout masks included. What a layer writes then,
+    such as running statistics, is written once; its buffers are copied for that. At most one
+    segment a layer is of use; more are taken as one a layer.
 
     Attributes:
         segments: Number of segments, or None to keep everything.
@@ -40,8 +43,22 @@ class CheckpointedStack(nn.ModuleList):
         if not self.keeps_last:
             bounds.append(end)
         for first, last in bounds:
-            x = checkpoint(self._run, first, last, x, *args, use_reentrant=False)
+            x = self._recomputed(first, last, x, *args)
         return self._run(*end, x, *args) if self.keeps_last else x
+
+    def _recomputed(self, first: int, last: int, x: Tensor, *args: Any) -> Tensor:
+        """Run a segment of which the way back computes everything again."""
+        if torch.compiler.is_compiling():  # a graph writes a buffer once, whatever it recomputes
+            result: Tensor = checkpoint(self._run, first, last, x, *args, use_reentrant=False)
+            return result
+        replay = Replay(self[index] for index in range(first, last))
+
+        def run(x: Tensor, *args: Any) -> Tensor:
+            with replay.turn():
+                return self._run(first, last, x, *args)
+
+        result = checkpoint(run, x, *args, use_reentrant=False)
+        return result
 
     def bounds(self) -> list[tuple[int, int]]:
         """Return the first layer of each segment and the one after its last."""

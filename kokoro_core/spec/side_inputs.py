@@ -164,4 +164,5 @@ def _causes(component: ComponentParams, path: Path) -> tuple[Path, ...]:
 
 def extras_of(needs: Mapping[str, frozenset[str]]) -> frozenset[str]:
     """Return the names of the side inputs that the caller must give, from the needs by slot."""
-    return frozenset[str]().union(*needs.values()) - FROM_THE_MODEL
+    nothing: frozenset[str] = frozenset()  # the compiler cannot call `frozenset[str]`
+    return nothing.union(*needs.values()) - FROM_THE_MODEL

@@ -16,12 +16,13 @@ from kokoro_core.contracts import (
     DurationPredictor,
     Encoder,
     ParallelDecoder,
+    Postnet,
     State,
 )
 from kokoro_core.masks import attend_mask, lengths_from_padding_mask, zero_padding
 from kokoro_core.nn.shift import shift_right
 from kokoro_core.noise import RowNoise
-from kokoro_core.slots import DecoderParams, DurationPredictorParams, EncoderParams
+from kokoro_core.slots import DecoderParams, DurationPredictorParams, EncoderParams, PostnetParams
 from kokoro_core.spec.sizes import Sizes
 
 
@@ -212,6 +213,16 @@ class SpeakerEncoder(Encoder):
         return zero_padding(self.embedding(phoneme_indices) + speaker.unsqueeze(1), padding_mask)
 
 
+@final
+class NoisyPostnet(Postnet):
+    """Adds noise to a mel; it would look at one frame alone."""
+
+    context = 0
+
+    def forward(self, mel: Tensor, padding_mask: Tensor, *, noise: RowNoise) -> Tensor:
+        return zero_padding(mel + noise.normal(*mel.shape[1:], like=mel), padding_mask)
+
+
 class LstmParams(DecoderParams):
     """Non-Attentive Tacotron's decoder."""
 
@@ -278,10 +289,24 @@ class SpeakerParams(EncoderParams):
         return SpeakerEncoder(vocab_size=sizes.vocab_size, hidden_dim=sizes.hidden_dim)
 
 
+class NoisyPostnetParams(PostnetParams):
+    """A postnet that samples."""
+
+    type: Literal["noisy"] = "noisy"
+
+    @property
+    def needs(self) -> frozenset[str]:
+        return frozenset({"noise"})
+
+    def build(self, sizes: Sizes) -> NoisyPostnet:
+        return NoisyPostnet()
+
+
 COMPONENTS: tuple[type[Any], ...] = (
     LstmParams,
     TokenParams,
     FlowParams,
     StochasticParams,
     SpeakerParams,
+    NoisyPostnetParams,
 )

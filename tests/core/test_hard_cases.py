@@ -133,6 +133,21 @@ def test_vits_samples_durations_and_brings_their_likelihood_as_its_loss() -> Non
     assert len(plans) > 1
 
 
+def test_durations_that_are_handed_back_give_the_same_mel() -> None:
+    sampling = model(duration_predictor={"type": "stochastic"}, decoder={"type": "flow"})
+    first = sampling.generate(INDICES, seed=[4, 5, 6])
+    again = sampling.generate(INDICES, seed=[4, 5, 6], durations=first.durations)
+    assert torch.equal(first.mel, again.mel)
+
+
+def test_a_stream_of_a_postnet_that_samples_is_the_mel_of_generate() -> None:
+    sampling = model(decoder={"type": "lstm"}, postnet={"type": "noisy"})
+    options: dict[str, Any] = {"seed": 4, "durations": DURATIONS, "stop_threshold": 1.0}
+    whole = sampling.generate(INDICES, **options).mel
+    parts = list(sampling.stream(INDICES, chunk_frames=2, **options))
+    torch.testing.assert_close(torch.cat(parts, 1), whole, atol=1e-9, rtol=0)
+
+
 def test_a_side_input_reaches_every_part_that_needs_it_and_no_other() -> None:
     shared = model(encoder={"type": "speaker"}, decoder={"type": "lstm"})
     changed = SPEAKER.clone()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from kokoro_core.noise import RowNoise
+from kokoro_core.noise import RowNoise, noting_draws, replaying
 
 LIKE = torch.zeros((), dtype=torch.float64)
 
@@ -42,3 +42,37 @@ def test_seeds_from_the_global_generator_repeat_with_it() -> None:
     torch.manual_seed(3)
     assert RowNoise.from_global(2).seeds == first.seeds
     assert first.seeds[0] != first.seeds[1]
+
+
+def test_each_part_has_numbers_of_its_own_whatever_the_others_draw() -> None:
+    one, other = RowNoise([7]), RowNoise([7])
+    one.of("duration_predictor").normal(5, 2, like=LIKE)
+    found = one.of("decoder").normal(5, 2, like=LIKE)
+    assert torch.equal(found, other.of("decoder").normal(5, 2, like=LIKE))
+    assert not torch.equal(found, other.of("postnet").normal(5, 2, like=LIKE))
+    assert not torch.equal(found, other.normal(5, 2, like=LIKE))
+    assert not torch.equal(found, one.of("decoder").normal(5, 2, like=LIKE))
+
+
+@given(seed=st.integers(-(2**62), 2**62))
+@example(seed=1)
+def test_no_row_gets_later_what_a_neighbour_gets_now(seed: int) -> None:
+    noise = RowNoise([seed, seed + 1, seed + 1_000_003])
+    drawn = [noise.normal(1, 4, like=LIKE) for _ in range(3)]
+    rows = {tuple(row) for each in drawn for row in each.flatten(1).tolist()}
+    assert len(rows) == 9
+
+
+def test_what_was_drawn_in_a_block_can_be_drawn_again_and_then_goes_on() -> None:
+    noise, plain = RowNoise([7]), RowNoise([7])
+    noise.normal(1, 1, like=LIKE)
+    with noting_draws() as outer, noting_draws() as drawn:
+        first = [noise.normal(2, 1, like=LIKE) for _ in range(2)]
+    assert outer == drawn == {noise: 1}
+    noise.normal(3, 1, like=LIKE)
+    with replaying(drawn):
+        again = [noise.normal(2, 1, like=LIKE) for _ in range(2)]
+    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
+    for num in (1, 2, 2, 3):
+        plain.normal(num, 1, like=LIKE)
+    assert torch.equal(noise.normal(1, 1, like=LIKE), plain.normal(1, 1, like=LIKE))

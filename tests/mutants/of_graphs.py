@@ -65,6 +65,24 @@ class CheckpointWithoutDropout(OwnStack):
             return self.eval()._run(0, len(self), x, *args)
 
 
+@mutant("recomputing moves a running statistic again", killed_by="checkpointing")
+class CheckpointMovesStatistics(OwnStack):
+    class stack_type(CheckpointedStack):  # noqa: N801
+        def __init__(self, layers):
+            super().__init__(layers)
+            self.register_buffer("running", torch.zeros(()))
+
+        def forward(self, x, *args):
+            if not (self.segments and self.training):
+                return self.tracked(x, *args)
+            return checkpoint(self.tracked, x, *args, use_reentrant=False)
+
+        def tracked(self, x, *args):
+            if self.training:
+                self.running.lerp_(x.detach().mean(), 0.1)
+            return self._run(0, len(self), x, *args)
+
+
 @mutant("a number is read from the device in each call", killed_by="compile")
 class ReadsNumber(AttentionEncoder):
     def embed(self, phoneme_indices, padding_mask):

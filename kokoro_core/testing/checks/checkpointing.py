@@ -55,15 +55,21 @@ def _stacks(component: Any) -> list[CheckpointedStack]:
     bug="OLMo-core PR#828, transformers#21381, open_clip#573: other dropout, no gradients",
 )
 def checkpointing(subject: Subject, data: Recomputing) -> None:
-    """Recomputing gives the same outputs and all gradients, also with dropout or a frozen start."""
+    """Recomputing changes no output, gradient or buffer, also with dropout or a frozen start."""
     dropping = subject.dropping if subject.has_dropout else subject
     component = dropping.build(seed=data.seed)
     if data.frozen:
         _freeze_start(component)
     probe = dropping.probe_of(component)
     inputs = probe.inputs(BATCH)
+    start = _buffers(component)
     plain, plain_gradients = _train_once(probe, inputs, None)
+    moved = _buffers(component)
+    for name, buffer in start.items():
+        component.get_buffer(name).copy_(buffer)
     again, gradients = _train_once(probe, inputs, data.segments)
+    for name, buffer in _buffers(component).items():
+        assert_same(buffer, moved[name], f"`{name}` must move once a step when recomputed")
     for name, tensor in plain.tensors.items():
         assert_same(again.tensors[name], tensor, f"`{name}` must be the same when recomputed")
     missing = plain_gradients.keys() - gradients.keys()
@@ -71,6 +77,10 @@ def checkpointing(subject: Subject, data: Recomputing) -> None:
     for name, gradient in plain_gradients.items():
         promise = f"the gradient of `{name}` must be the same when recomputed"
         assert_same(gradients[name], gradient, promise)
+
+
+def _buffers(component: Any) -> dict[str, Tensor]:
+    return {name: each.clone() for name, each in component.named_buffers()}
 
 
 def _freeze_start(component: Any) -> None:
