@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +12,7 @@ from kokoro_core.testing.batches import RaggedBatch
 from kokoro_core.testing.cases import Cases
 from kokoro_core.testing.check import check
 from kokoro_core.testing.compare import assert_same_outputs
+from kokoro_core.testing.draws import Draws
 from kokoro_core.testing.inputs import Inputs, Outputs
 from kokoro_core.testing.probes import Probe
 from kokoro_core.testing.probes.parts import RegulatorProbe
@@ -52,12 +52,13 @@ def _assert_compiles(subject: Subject, batch: RaggedBatch) -> None:
         return graph.forward
 
     probe = _with_room(subject.probe)
-    compiled = _compiled(probe, count)
+    component = _compiled(probe, count)
     for each in (batch, OTHER):
-        inputs = probe.inputs(each)
-        expected = probe.run(inputs)
+        inputs, draws = probe.inputs(each), Draws()
+        expected = replace(probe, noise=draws.recording).run(inputs)
         with torch.no_grad():
-            assert_same_outputs(compiled(inputs), expected, "must be the same when compiled")
+            got = replace(probe.on(component), noise=draws.replaying()).run(inputs)
+        assert_same_outputs(got, expected, "must be the same when compiled")
         made = len(graphs)
         if each is batch:
             first = made
@@ -69,14 +70,14 @@ def _with_room(probe: Probe) -> Probe:
     return replace(probe, num_frames=50) if isinstance(probe, RegulatorProbe) else probe
 
 
-def _compiled(probe: Probe, backend: Any) -> Callable[[Inputs], Outputs]:
-    """Return the probe's call with each entry point of the component compiled."""
+def _compiled(probe: Probe, backend: Any) -> Any:
+    """Return the component with each of its entry points compiled."""
     component = copy.copy(probe.component)
     for name in component.entry_points:
         method = getattr(probe.component, name)
         whole = torch.compile(method, backend=backend, fullgraph=True, dynamic=True)
         setattr(component, name, whole)
-    return probe.on(component).run
+    return component
 
 
 @check(
@@ -103,8 +104,13 @@ class _Exported(torch.nn.Module):
         self.component = probe.component
         self.call = probe
 
-    def forward(self, tensors: dict[str, Any], padding: dict[str, Any]) -> dict[str, Any]:
-        outputs: Outputs = self.call.on(self.component).run(Inputs(tensors, padding))
+    def forward(
+        self, tensors: dict[str, Any], padding: dict[str, Any], drawn: list[list[Any]]
+    ) -> dict[str, Any]:
+        draws = Draws()
+        draws.drawn = drawn
+        probe = replace(self.call.on(self.component), noise=draws.replaying())
+        outputs: Outputs = probe.run(Inputs(tensors, padding))
         return dict(outputs.tensors)
 
 
@@ -125,17 +131,23 @@ def _says(subject: Subject, said: bool) -> str | None:
 def exported(subject: Subject, batch: RaggedBatch) -> None:
     """`torch.export` takes it, and the program gives the same."""
     probe = _with_room(subject.probe)
-    inputs = probe.inputs(batch)
-    arguments = (dict(inputs.tensors), dict(inputs.padding))
+    arguments, _ = _told(probe, batch)
     program = torch.export.export(_Exported(probe), arguments, strict=False)
     # Other numbers of the same structure: those that it was exported with may be written into it.
-    inputs = probe.inputs(replace(batch, seed=batch.seed + 1))
-    got = program.module()(dict(inputs.tensors), dict(inputs.padding))
-    expected = probe.run(inputs)
+    arguments, expected = _told(probe, replace(batch, seed=batch.seed + 1))
+    got = program.module()(*arguments)
     result = Outputs({name: got[name] for name in expected.tensors}, expected.padding_mask)
     assert_same_outputs(
         result, Outputs(expected.tensors, expected.padding_mask), "must be the same when exported"
     )
+
+
+def _told(probe: Probe, batch: RaggedBatch) -> tuple[tuple[Any, ...], Outputs]:
+    """Return what an exported program is called with, and what it must give."""
+    inputs, draws = probe.inputs(batch), Draws()
+    expected = replace(probe, noise=draws.recording).run(inputs)
+    drawn = [[each.detach() for each in some] for some in draws.drawn]
+    return (dict(inputs.tensors), dict(inputs.padding), drawn), expected
 
 
 @check(

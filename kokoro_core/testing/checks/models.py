@@ -19,6 +19,7 @@ from kokoro_core.testing.batches import RaggedBatch
 from kokoro_core.testing.cases import BATCHES, ONE_BATCH
 from kokoro_core.testing.check import check
 from kokoro_core.testing.compare import assert_identical, assert_same
+from kokoro_core.testing.draws import rows_drawing_from
 from kokoro_core.testing.model_subject import ModelSubject
 
 if TYPE_CHECKING:
@@ -83,16 +84,17 @@ def spoken(subject: ModelSubject, batch: RaggedBatch, *, extra_frames: int = 0) 
     return Spoken(indices, mask, mel_specs, mel_padding, durations, stop_targets)
 
 
-def train(model: KokoroModel, data: Spoken) -> ModelOutput:
-    """Call a model as training does."""
-    output: ModelOutput = model(
-        data.indices,
-        data.mel_specs,
-        data.durations if model.acoustic.regulator is not None else None,
-        data.stop_targets,
-        padding_mask=data.padding_mask,
-        mel_padding_mask=data.mel_padding_mask,
-    )
+def train(model: KokoroModel, data: Spoken, first_seed: int = 0) -> ModelOutput:
+    """Call a model as training does; row after row draws from a seed of its own."""
+    with rows_drawing_from(model, range(first_seed, first_seed + len(data.indices))):
+        output: ModelOutput = model(
+            data.indices,
+            data.mel_specs,
+            data.durations if model.acoustic.regulator is not None else None,
+            data.stop_targets,
+            padding_mask=data.padding_mask,
+            mel_padding_mask=data.mel_padding_mask,
+        )
     return output
 
 
@@ -124,7 +126,7 @@ def model_rows(subject: ModelSubject, batch: RaggedBatch) -> None:
     together = train(model, data)
     for row in range(len(batch.lengths)):
         own = row_of(data, row)
-        alone = train(model, own)
+        alone = train(model, own, first_seed=row)
         for name in ("mel", "duration_pred", "stop_logits"):
             got, expected = getattr(together, name), getattr(alone, name)
             if expected is not None:

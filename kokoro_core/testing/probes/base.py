@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
 
 import torch
@@ -31,12 +32,16 @@ class Probe(ABC):
         params: Its settings.
         sizes: Of the model around it.
         dtype: Of the floating inputs.
+        noise: Makes the side input ``noise`` of the rows' seeds.
     """
 
     component: Any
     params: ComponentParams
     sizes: Sizes
     dtype: torch.dtype = torch.float64
+    noise: Callable[[Tensor], Any] = field(
+        default=lambda seeds: RowNoise(seeds.tolist()), kw_only=True
+    )
 
     first: ClassVar[str]
     """The input whose steps the batch gives."""
@@ -100,7 +105,7 @@ class Probe(ABC):
             name: each for name, each in inputs.tensors.items() if name in self.params.needs
         }
         if "noise" in given:
-            given["noise"] = RowNoise(given["noise"].tolist())
+            given["noise"] = self.noise(given["noise"])
         if "plan" in self.params.needs and plan_of is not None:
             given["plan"] = two_frames_each(plan_of)
         return given
