@@ -225,9 +225,11 @@ class KokoroModel(nn.Module):
 
         Raises:
             CheckpointError: As in `load`.
+            FileNotFoundError: The name looks like a path, and there is no such folder.
         """
-        from kokoro_core.hub import HubModel, LoadOptions
+        from kokoro_core.hub import HubModel, LoadOptions, refuse_path
 
+        refuse_path(os.fspath(name))
         options = LoadOptions(device, plugins, verify, adapt)
         return HubModel.from_pretrained(os.fspath(name), options=options, **download).model
 

@@ -24,6 +24,7 @@ from kokoro_core.spec.load import load_spec
 from kokoro_core.spec.migrations import migrate
 from kokoro_core.spec.model_spec import ModelSpec
 from kokoro_core.spec.problems import SpecError
+from kokoro_core.spec.recorded import with_recorded
 from registry import Plugins
 
 __all__ = [
@@ -215,7 +216,9 @@ def spec_inside(path: Path, metadata: Mapping[str, Any], plugins: Plugins) -> Mo
     try:
         return load_spec(migrate(dict(spec), plugins).value, plugins=plugins)
     except SpecError as error:
-        raise SpecError(replace(each, source=str(path)) for each in error.problems) from None
+        raise SpecError(
+            replace(with_recorded(each, metadata), source=str(path)) for each in error.problems
+        ) from None
 
 
 def _warn_of_old(path: Path, found: OpenCheckpoint) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,10 +24,14 @@ from kokoro_core.api import KokoroModel
 from kokoro_core.checkpointers import MODEL_STEM
 from kokoro_core.spec.resolve import resolve
 from registry import Plugins
+from registry.errors import closest
 
 MODEL_FILE = f"{MODEL_STEM}.safetensors"
 MAX_SHARD_BYTES = 5 * 10**9
 """Larger weights are split, as the Hub asks for."""
+
+_REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+"""The name of a repository: its owner and its own name."""
 
 _FILES = [constants.CONFIG_NAME, f"{MODEL_STEM}.*", f"{MODEL_STEM}-*"]
 
@@ -121,6 +126,35 @@ def _load(folder: Path, options: LoadOptions) -> KokoroModel:
         verify=options.verify,
         adapt=options.adapt,
     )
+
+
+def refuse_path(name: str) -> None:
+    """Refuse what looks like a path and is no folder, before the Hub is asked for it.
+
+    Raises:
+        FileNotFoundError: There is no such folder, and no repository can have that name or is
+            likely to: `owner/name` is a path where a folder ``owner`` lies here.
+        NotADirectoryError: It is a file.
+    """
+    if os.path.isdir(name):
+        return
+    if os.path.isfile(name):
+        raise NotADirectoryError(f"`{name}` is a file; `KokoroModel.load` takes it.")
+    folder = os.path.dirname(name)
+    if _REPOSITORY.fullmatch(name) is None or os.path.isdir(folder):
+        near = closest(os.path.basename(name), _folders_in(folder or os.curdir))
+        meant = f"; did you mean `{os.path.join(folder, near)}`?" if near else "."
+        raise FileNotFoundError(
+            f"There is no folder `{name}`, and a repository of the Hub is called `owner/name`"
+            f"{meant}"
+        )
+
+
+def _folders_in(folder: str) -> list[str]:
+    try:
+        return [each.name for each in os.scandir(folder) if each.is_dir()]
+    except OSError:
+        return []
 
 
 @contextmanager

@@ -123,7 +123,7 @@ class ComponentRegistry:
 
     def _only(self, slot: str, name: str, found: list[Registration]) -> Registration:
         if not found:
-            raise UnknownComponent(slot, name, self.names(slot))
+            raise UnknownComponent(slot, name, self.names(slot), self.slots_of(name))
         preferred = _preferred(found)
         if preferred is None:
             owners = [(f"{e.distribution} {e.version}", e.qualified_name) for e in found]
@@ -133,6 +133,10 @@ class ComponentRegistry:
     def registration(self, component: ComponentClass) -> Registration | None:
         """Return where a class comes from, or None for one that no plugin registered."""
         return self._by_class.get(component)
+
+    def slots_of(self, name: object) -> tuple[str, ...]:
+        """Return the slots that have a component of a short or qualified name, sorted."""
+        return tuple(sorted({e.slot for e in self if name in (e.name, e.qualified_name)}))
 
     def slots(self) -> tuple[str, ...]:
         """Return the slots that have a component, sorted."""

@@ -15,13 +15,13 @@ class RegistryError(Exception):
 class UnknownComponent(RegistryError):
     """No plugin registered a component of that name in that slot."""
 
-    def __init__(self, slot: str, name: str, available: Iterable[str]) -> None:
+    def __init__(
+        self, slot: str, name: str, available: Iterable[str], elsewhere: Iterable[str] = ()
+    ) -> None:
         self.slot, self.name, self.available = slot, name, tuple(available)
         known = ", ".join(f"`{each}`" for each in self.available) or "none"
-        super().__init__(
-            f"`{name}` is not a registered {slot}{suggestion(name, self.available) or ';'} "
-            f"available: {known}."
-        )
+        hint = in_other_slots(elsewhere) or suggestion(name, self.available) or ";"
+        super().__init__(f"`{name}` is not a registered {slot}{hint} available: {known}.")
 
 
 class AmbiguousComponent(RegistryError):
@@ -75,7 +75,18 @@ class UnknownNamedSpec(RegistryError):
         )
 
 
+def in_other_slots(slots: Iterable[str]) -> str:
+    """Return ", but …;" for a name that other slots have, or nothing."""
+    named = " and ".join(with_article(each) for each in slots)
+    return f", but there is {named} of that name;" if named else ""
+
+
+def closest(name: object, available: Iterable[str]) -> str | None:
+    """Return the name that another one may misspell, or None."""
+    return next(iter(difflib.get_close_matches(str(name), list(available), n=1)), None)
+
+
 def suggestion(name: object, available: Iterable[str]) -> str:
     """Return ", did you mean `…`?" for the closest name, or nothing."""
-    close = difflib.get_close_matches(str(name), list(available), n=1)
-    return f", did you mean `{close[0]}`?" if close else ""
+    close = closest(name, available)
+    return f", did you mean `{close}`?" if close else ""

@@ -61,6 +61,8 @@ def load_any(source: str, settings: list[str] | None, session: Session) -> Model
     from kokoro_core.spec.load import load
     from kokoro_core.spec.migrations import migrate
     from kokoro_core.spec.overrides import overrides_from_text
+    from kokoro_core.spec.problems import SpecError
+    from kokoro_core.spec.recorded import with_recorded
 
     components = session.plugins.components
     names = components.names(CHECKPOINTER.name)
@@ -74,7 +76,10 @@ def load_any(source: str, settings: list[str] | None, session: Session) -> Model
     if "spec" not in metadata:
         raise CheckpointError(f"`{source}` has no spec in it.")
     spec = migrate(metadata["spec"], session.plugins).value
-    return load(spec, overrides_from_text(settings or []), session.plugins)
+    try:
+        return load(spec, overrides_from_text(settings or []), session.plugins)
+    except SpecError as error:
+        raise SpecError(with_recorded(each, metadata) for each in error.problems) from None
 
 
 def compare(

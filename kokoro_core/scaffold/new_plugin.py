@@ -73,10 +73,14 @@ class Names:
         """As Python imports it."""
         return self.distribution.replace("-", "_")
 
-    @property
-    def class_prefix(self) -> str:
-        """What the classes' names begin with."""
-        return "".join(part.capitalize() for part in re.split(r"[-_]", self.component))
+    def class_prefix(self, slot: str) -> str:
+        """What the classes' names begin with: without the words of the slot, which follow."""
+        words, ending = re.split(r"[-_]", self.component), slot.split("_")
+        for tail in (ending, ending[-1:]):
+            if len(words) > len(tail) and words[-len(tail) :] == tail:
+                words = words[: -len(tail)]
+                break
+        return "".join(word.capitalize() for word in words)
 
 
 def check_names(names: Names, kind: str, plugins: Plugins) -> None:
@@ -144,7 +148,10 @@ def plugin_files(names: Names, kind: str) -> dict[str, str]:
         "README.md": _filled("readme", names, example),
         f"{package}/__init__.py": f'"""{_titled(example)} for Kokoro."""\n',
         f"{package}/py.typed": "",
-        **{path: _renamed(text.replace(_OWN_SPEC, own), names) for path, text in copied.items()},
+        **{
+            path: _renamed(text.replace(_OWN_SPEC, own), names, example)
+            for path, text in copied.items()
+        },
     }
 
 
@@ -169,16 +176,16 @@ def _filled(template: str, names: Names, example: Example) -> str:
         "{{package}}": names.package,
     }.items():
         text = text.replace(placeholder, value)
-    return _renamed(text, names)
+    return _renamed(text, names, example)
 
 
-def _renamed(text: str, names: Names) -> str:
+def _renamed(text: str, names: Names, example: Example) -> str:
     """Return a copied text under the author's names."""
     text = re.sub(rf"{re.escape(_EXAMPLES)}\.\w+\.", f"{names.package}.", text)
     text = text.replace("example-plugin", names.distribution)
     text = text.replace("/example", f"/{names.component}")
     text = text.replace('"example"', f'"{names.component}"')
-    text = re.sub(r"\bExample(?=[A-Z])", names.class_prefix, text)
+    text = re.sub(r"\bExample(?=[A-Z])", names.class_prefix(example.slot), text)
     return _sorted_imports(_joined_imports(text), names.package)
 
 

@@ -18,6 +18,7 @@ from kokoro_core.spec.limits import find_excess
 from kokoro_core.spec.migrations import old_spec_problems
 from kokoro_core.spec.model_spec import ModelSpec
 from kokoro_core.spec.needs import unmet_needs
+from kokoro_core.spec.other_kinds import kind_of_mapping
 from kokoro_core.spec.params import ComponentParams, owner_of
 from kokoro_core.spec.problems import MAX_PROBLEMS, Path, Problem, SpecError, dotted
 from kokoro_core.spec.sizes import MAX_PARAMETERS
@@ -42,7 +43,11 @@ def check(document: Document, plugins: Plugins, max_parameters: int = MAX_PARAME
     registry = plugins.components
     if not isinstance(document.value, Mapping):
         message = "a spec is a mapping with keys such as 'encoder' and 'decoder'"
+        if document.value is None and not document.problems:
+            message = f"there is nothing in it; {message}"
         raise SpecError([*document.problems, document.problem("wrong-type", (), message)])
+    if kind := kind_of_mapping(document.value):
+        raise SpecError([document.problem("not-a-spec", (), f"this is {kind}")])
     if old := old_spec_problems(document, plugins):
         raise SpecError([*document.problems, *old])
     problems = [*document.problems]

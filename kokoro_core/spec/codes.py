@@ -5,6 +5,7 @@ from __future__ import annotations
 CODES = (
     "syntax",
     "not-utf8",
+    "not-a-spec",
     "too-large",
     "too-deep",
     "too-many-values",

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Any
 
+from kokoro_core.spec.other_kinds import kind_of_bytes, kind_of_text
 from kokoro_core.spec.problems import Path, Position, Problem, SpecError, dotted
 
 MAX_BYTES = 2**20
@@ -75,6 +76,8 @@ class Document:
     def place(self, path: Path) -> str:
         """Return a path with its place, for a message that names a second one."""
         source, position = self.locate(path)
+        if path not in self.values and path not in self.keys and source == self.source:
+            return f"`{dotted(path)}`, which is left out" if self.values else f"`{dotted(path)}`"
         if position is None:
             return f"`{dotted(path)}`" if source == self.source else f"`{dotted(path)}` ({source})"
         return f"`{dotted(path)}` ({source}:{position.line}:{position.column})"
@@ -93,7 +96,25 @@ def parse(text: str | bytes, source: str = "<spec>") -> Document:
     """
     from kokoro_core.spec.reader import read  # YAML is imported when there is a text to read
 
-    return read(_decode(text, source), source)
+    decoded = _decode(text, source)
+    try:
+        document = read(decoded, source)
+    except SpecError:
+        _refuse_other_kind(kind_of_text(decoded), source)
+        raise
+    if isinstance(document.value, str):
+        _refuse_other_kind(kind_of_text(decoded), source)
+    return document
+
+
+def _refuse_other_kind(kind: str | None, source: str) -> None:
+    """Refuse what is no spec but something that is known.
+
+    Raises:
+        SpecError: It is.
+    """
+    if kind is not None:
+        raise SpecError([Problem("not-a-spec", "", f"this is {kind}", source)])
 
 
 def head_comment(text: bytes) -> str:
@@ -107,6 +128,7 @@ def head_comment(text: bytes) -> str:
 def _decode(text: str | bytes, source: str) -> str:
     """Return the text if it is UTF-8 and not too large."""
     raw = text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
+    _refuse_other_kind(kind_of_bytes(raw), source)
     if len(raw) > MAX_BYTES:
         message = f"the text has {len(raw)} bytes; a spec has at most {MAX_BYTES}"
         raise SpecError([Problem("too-large", "", message, source)])

@@ -119,8 +119,19 @@ def _is_path(source: str) -> bool:
 
 def _read_file(path: FilePath) -> Document:
     if path.is_dir():
-        raise IsADirectoryError(f"`{path}` is a directory; give the spec file in it.")
+        raise IsADirectoryError(f"`{path}` is a directory; {_remedy_for(path)}.")
     if not path.is_file():
         raise FileNotFoundError(f"There is no spec file `{path}`.")
     with path.open("rb") as file:
         return parse(file.read(MAX_BYTES + 1), str(path))
+
+
+def _remedy_for(folder: FilePath) -> str:
+    """Return what to do with a directory in place of a spec."""
+    if any(folder.glob("model.*")) or (folder / "steps").is_dir():
+        return (
+            "it holds a model, which `kokoro-core checkpoint inspect` and `synthesize` take, and "
+            "no spec"
+        )
+    found = sorted(each.name for each in folder.iterdir() if each.suffix in _SUFFIXES)
+    return f"give the spec file in it{f', `{folder / found[0]}` perhaps' if found else ''}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -63,10 +65,26 @@ def _override(path: str, value: Any, origin: str) -> Override:
 
 
 def _value(text: str, origin: str) -> Any:
-    document = parse(text, origin)
+    try:
+        document = parse(text, origin)
+    except SpecError as error:
+        raise SpecError([_unreadable(text, origin, error.problems[-1])]) from None
     if document.problems:
         raise SpecError(replace(each, position=None) for each in document.problems)
     return document.value
+
+
+def _unreadable(text: str, origin: str, problem: Problem) -> Problem:
+    """Return the problem of a value that is no YAML: mostly a text that YAML wants in quotes."""
+    if problem.code != "syntax":
+        return replace(problem, position=None)
+    setting = origin.removeprefix("--set ").partition("=")[0]
+    quoted = shlex.quote(f"{setting}={json.dumps(text, ensure_ascii=False)}")
+    message = (
+        f"the value {shorten(text)} cannot be read as YAML ({problem.message}); if it is a text, "
+        f"put it into quotes that the shell leaves: --set {shorten(quoted)}"
+    )
+    return replace(problem, message=message, position=None)
 
 
 def apply_overrides(

@@ -27,7 +27,14 @@ from kokoro_core.spec.capabilities import Capabilities
 from kokoro_core.spec.problems import shorten
 from kokoro_core.spec.sizes import Sizes
 from registry import ComponentRegistry, Slot
-from registry.errors import AmbiguousComponent, InvalidComponent, UnknownComponent, suggestion
+from registry.errors import (
+    AmbiguousComponent,
+    InvalidComponent,
+    UnknownComponent,
+    closest,
+    in_other_slots,
+    suggestion,
+)
 from registry.names import printable
 
 T = TypeVar("T")
@@ -144,7 +151,7 @@ class ComponentParams(StrictModel):
             raise PydanticCustomError(
                 "not-a-component",
                 "expected a mapping with the key 'type', for example {example}",
-                {"example": f"{{type: {_first_name(registry, cls.slot)}}}"},
+                {"example": f"{{type: {_meant_name(registry, cls.slot, value)}}}"},
             )
         if registry is None:
             raise PydanticCustomError(
@@ -213,9 +220,14 @@ def owner_of(cls: builtins.type[ComponentParams], registry: ComponentRegistry | 
     return f"the {cls.slot} '{cls.component_name}' of `{cls.__module__.partition('.')[0]}`"
 
 
-def _first_name(registry: ComponentRegistry | None, slot: str) -> str:
+def _meant_name(registry: ComponentRegistry | None, slot: str, value: Any) -> str:
+    """Return the name of a component that a value may stand for, or the first one."""
     names = registry.names(slot) if registry is not None else ()
-    return names[0] if names else "…"
+    known = isinstance(value, str) and registry is not None and slot in registry.slots_of(value)
+    if known:
+        return str(value)
+    close = closest(value, names) if isinstance(value, str) else None
+    return close or next(iter(names), "…")
 
 
 def _unknown_type(
@@ -223,7 +235,7 @@ def _unknown_type(
 ) -> ValidationError:
     """Return the error of a ``type`` that names nothing, located at the key ``type``."""
     names = registry.names(cls.slot)
-    hint = suggestion(got, names) or ";"
+    hint = in_other_slots(registry.slots_of(got)) or suggestion(got, names) or ";"
     shown = shorten(repr(got))
     message = f"no {cls.slot} is named {shown}{hint} available: {', '.join(names) or 'none'}"
     if isinstance(error, (AmbiguousComponent, InvalidComponent)):

@@ -167,3 +167,30 @@ def test_nothing_imports_the_hub_before_it_is_used() -> None:
         ours = file.name != "hub.py"
         found = {each for each in imported_at_start(file) if "hub" in each} if ours else set()
         assert not found, f"{file} imports {found}"
+
+
+MISTYPED = ["./vioce", "vioce", "/nowhere/at/all", "runs/vioce", "a/b/c", "~/voice", "a/"]
+
+
+@pytest.mark.parametrize("name", MISTYPED)
+def test_what_looks_like_a_path_never_asks_the_hub(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise AssertionError("the Hub was asked")
+
+    for folder in ("voice", "runs/voice"):
+        (tmp_path / folder).mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(hub, "snapshot_download", refuse)
+    monkeypatch.setattr(hub_mixin, "hf_hub_download", refuse)
+    with pytest.raises(FileNotFoundError, match="There is no folder") as caught:
+        KokoroModel.from_pretrained(name)
+    if name.endswith("vioce"):
+        assert "did you mean `" in str(caught.value)
+
+
+def test_a_file_is_sent_to_load(tmp_path: Path) -> None:
+    tiny().save(tmp_path / "a.safetensors")
+    with pytest.raises(NotADirectoryError, match=r"is a file; `KokoroModel.load` takes it"):
+        KokoroModel.from_pretrained(tmp_path / "a.safetensors")

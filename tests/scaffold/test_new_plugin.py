@@ -62,6 +62,28 @@ def test_names_that_cannot_be_used_are_refused(names: Names, kind: str, message:
         check_names(names, kind, plugins)
 
 
+@pytest.mark.parametrize(
+    ("kind", "component", "named"),
+    [
+        ("encoder", "beta_encoder", "BetaEncoder"),
+        ("encoder", "encoder", "EncoderEncoder"),
+        ("encoder", "beta", "BetaEncoder"),
+        ("decoder", "acme_decoder", "AcmeDecoder"),
+        ("parallel_decoder", "beta_decoder", "BetaDecoder"),
+        ("duration_predictor", "beta_duration_predictor", "BetaDurationPredictor"),
+        ("duration_predictor", "beta_predictor", "BetaDurationPredictor"),
+        ("positional_encoding", "beta_encoding", "BetaPositionalEncoding"),
+        ("postnet", "my_postnet", "MyPostnet"),
+        ("regulator", "beta_regulator_2", "BetaRegulator2Regulator"),
+    ],
+)
+def test_a_class_has_the_slot_s_word_once(kind: str, component: str, named: str) -> None:
+    names = Names("acme-beta", component)
+    text = plugin_files(names, kind)[f"acme_beta/{EXAMPLES[kind].module}.py"]
+    classes = [each.name for each in ast.parse(text).body if isinstance(each, ast.ClassDef)]
+    assert classes[-1] == named
+
+
 def test_nothing_that_exists_is_written_over(tmp_path: Path) -> None:
     with pytest.raises(FileExistsError, match="exists; `--out` names a folder that does not"):
         write_new(tmp_path, {"a": ""})

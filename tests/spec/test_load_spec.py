@@ -185,7 +185,7 @@ name: twice
         ({"encoder": {"type": ["wide"]}}, "encoder.type", "no encoder is named ['wide']"),
         ({"encoder": {"type": None}}, "encoder.type", "no encoder is named None"),
         ({"encoder": {}}, "encoder", "the encoder needs the key 'type'; available: stack, wide"),
-        ({"encoder": "wide"}, "encoder", "for example {type: stack}"),
+        ({"encoder": "wide"}, "encoder", "for example {type: wide}"),
         ({"encoder": None}, "encoder", "expected a mapping with the key 'type'"),
         ({"loss": {"stop": float("nan")}}, "loss.stop", "must be a finite number, got NaN"),
         ({"loss": {"stop": float("inf")}}, "loss.stop", "must be a finite number, got Infinity"),
