@@ -30,6 +30,11 @@ if TYPE_CHECKING:
 class PartParams(ComponentParams):
     """What the parts of a model have in common."""
 
+    @property
+    def own_losses(self) -> tuple[str, ...]:
+        """Names of the losses that it returns itself, in place of the framework's; for drawings."""
+        return ()
+
     def size(self, sizes: Sizes) -> Size | None:
         """Return how large the part is, from the settings alone, or None if that is not known.
 

@@ -21,13 +21,23 @@ class MaskedConv1d(nn.Module):
         out_channels: Channels of the output.
         kernel_size: Steps that the convolution sees, odd.
         dilation: Steps between two of them.
+        groups: Groups of channels that do not see each other; as many as channels: depthwise.
+        bias: Whether a bias is added.
 
     Raises:
-        ValueError: `kernel_size` is even, so that the window has no middle.
+        ValueError: `kernel_size` is even, so that the window has no middle, or `groups` does not
+            divide both numbers of channels.
     """
 
     def __init__(
-        self, in_channels: int, out_channels: int, kernel_size: int, *, dilation: int = 1
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        *,
+        dilation: int = 1,
+        groups: int = 1,
+        bias: bool = True,
     ) -> None:
         super().__init__()
         if kernel_size % 2 == 0:
@@ -35,8 +45,18 @@ class MaskedConv1d(nn.Module):
                 f"`kernel_size` must be odd so that the window has a middle, not {kernel_size}; "
                 f"take {kernel_size + 1}."
             )
+        if groups < 1 or in_channels % groups or out_channels % groups:
+            raise ValueError(
+                f"`groups` must divide {in_channels} and {out_channels} channels, not be {groups}."
+            )
         self.conv = nn.Conv1d(
-            in_channels, out_channels, kernel_size, padding="same", dilation=dilation
+            in_channels,
+            out_channels,
+            kernel_size,
+            padding="same",
+            dilation=dilation,
+            groups=groups,
+            bias=bias,
         )
 
     def forward(self, x: Tensor, padding_mask: Tensor) -> Tensor:

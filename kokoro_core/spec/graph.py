@@ -7,12 +7,15 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from kokoro_core.spec.dimensions import component_sizes, solve_dimensions
+from kokoro_core.spec.faults import asking
 from kokoro_core.spec.model_spec import ModelSpec
 from kokoro_core.spec.params import ComponentParams
 from kokoro_core.spec.problems import dotted
 from kokoro_core.spec.side_inputs import FROM_THE_MODEL
 from kokoro_core.spec.walk import components_in
 from registry import ComponentRegistry
+
+_WITH_LOSSES = ("decoder", "duration_predictor")
 
 Kind = Literal["input", "part", "output", "loss"]
 
@@ -112,9 +115,21 @@ def _losses(spec: ModelSpec) -> tuple[str, ...]:
     """Return the terms that this model has, each with its weight."""
     absent = {"stop_positive_weight"}
     absent |= {"stop"} if spec.decoder.parallel else set()
-    absent |= {"duration"} if spec.duration_predictor is None else set()
+    absent |= {"mel_l1", "mel_mse"} if _own_losses(spec, "decoder") else set()
+    if spec.duration_predictor is None or _own_losses(spec, "duration_predictor"):
+        absent |= {"duration"}
     weights = {name: each for name, each in spec.loss if name not in absent and each}
-    return "losses", *(f"{name} × {each:g}" for name, each in weights.items())
+    own = [name for slot in _WITH_LOSSES for name in _own_losses(spec, slot)]
+    return "losses", *(f"{name} × {each:g}" for name, each in weights.items()), *own
+
+
+def _own_losses(spec: ModelSpec, slot: str) -> tuple[str, ...]:
+    """Return the losses that a part makes itself; they replace the framework's for its output."""
+    part = getattr(spec, slot)
+    if part is None:
+        return ()
+    with asking(part, (slot,), "own_losses"):
+        return tuple(map(str, part.own_losses))
 
 
 def _edges(spec: ModelSpec) -> Iterator[Edge]:
@@ -131,19 +146,28 @@ def _edges(spec: ModelSpec) -> Iterator[Edge]:
         yield Edge("regulator", "decoder", f"memory (B, T, {width})")
     yield Edge("mel_specs", "decoder", f"mel_specs (B, T, {spec.mel_dim})", only_training=True)
     yield from _needs(spec)
-    last = "decoder"
-    if spec.postnet is not None:
-        yield Edge("decoder", "postnet", mel)
-        yield Edge("decoder", "losses", f"coarse {mel}", only_training=True)
-        last = "postnet"
-    yield Edge(last, "mel", mel)
-    yield Edge(last, "losses", mel, only_training=True)
+    yield from _mel_edges(spec, mel)
     if not spec.decoder.parallel:
         yield Edge("decoder", "stop", "stop_logits (B, T)")
         yield Edge("decoder", "losses", "stop_logits (B, T)", only_training=True)
     if spec.duration_predictor is not None:
-        label = "duration_pred (B, N)"
+        label = ", ".join(_own_losses(spec, "duration_predictor")) or "duration_pred (B, N)"
         yield Edge("duration_predictor", "losses", label, only_training=True)
+
+
+def _mel_edges(spec: ModelSpec, mel: str) -> Iterator[Edge]:
+    """Yield the way of the mel, and what the loss of it is made from."""
+    last, own = "decoder", _own_losses(spec, "decoder")
+    if spec.postnet is not None:
+        yield Edge("decoder", "postnet", mel)
+        if not own:
+            yield Edge("decoder", "losses", f"coarse {mel}", only_training=True)
+        last = "postnet"
+    yield Edge(last, "mel", mel)
+    if own:
+        yield Edge("decoder", "losses", ", ".join(own), only_training=True)
+    else:
+        yield Edge(last, "losses", mel, only_training=True)
 
 
 def _joined(edges: Iterable[Edge]) -> list[Edge]:

@@ -84,9 +84,12 @@ def embedding(rows: int, width: int) -> Size:
     return Size(rows * width)
 
 
-def conv1d(in_channels: int, out_channels: int, kernel_size: int) -> Size:
-    """Return the size of a convolution over time with a bias."""
-    return Size(in_channels * out_channels * kernel_size + out_channels)
+def conv1d(
+    in_channels: int, out_channels: int, kernel_size: int, *, groups: int = 1, bias: bool = True
+) -> Size:
+    """Return the size of a convolution over time."""
+    weights = in_channels // groups * out_channels * kernel_size
+    return Size(weights + (out_channels if bias else 0))
 
 
 def batch_norm(width: int) -> Size:

@@ -26,14 +26,18 @@ from registry.errors import suggestion
 
 _CLASS = re.compile(r".+:[A-Za-z_][\w.]*")
 
+_SPEC = "spec/"
+"""What stands before a named spec or a file, where a component has its name."""
+
 Note = Callable[[str], None]
 
 
 def targets_named(text: str, plugins: Plugins, note: Note = lambda _: None) -> list[Target]:
     """Return what a text names.
 
-    In this order: ``module:Class`` or ``file.py:Class``; ``slot/name``; ``plugin/`` with all of a
-    plugin; ``name`` or ``plugin/name`` in any slot; a plugin; a spec file or a named spec.
+    In this order: ``module:Class`` or ``file.py:Class``; ``spec/`` with a named spec or a file;
+    ``slot/name``; ``plugin/`` with all of a plugin; ``name`` or ``plugin/name`` in any slot; a
+    plugin; a spec file or a named spec.
 
     Args:
         text: The name.
@@ -47,10 +51,12 @@ def targets_named(text: str, plugins: Plugins, note: Note = lambda _: None) -> l
         return [_params_class(text)]
     if text.endswith(".py"):
         raise ValueError(f"`{text}` is a file of Python; name a params class in it: {text}:CLASS.")
+    if text.startswith(_SPEC):
+        return spec_targets(load(text.removeprefix(_SPEC), (), plugins, note=note), text)
     found = _components(text, plugins)
     if found:
-        if any(each.name == text for each in plugins.records):
-            note(f"`{text}` is a plugin too; `{text}/` means all of its components")
+        for other in _other_meanings(text, found, plugins):
+            note(other)
         return _with_checks(text, found, note)
     if _is_spec(text, plugins):
         return spec_targets(load(text, (), plugins, note=note), text)
@@ -62,6 +68,17 @@ def targets_named(text: str, plugins: Plugins, note: Note = lambda _: None) -> l
         f"encoder/transformer or transformer, a class as acme.params:AcmeParams or "
         f"acme.py:AcmeParams."
     )
+
+
+def _other_meanings(text: str, found: list[Registration], plugins: Plugins) -> Iterator[str]:
+    """Yield what else a name means that was taken for components, with the way to write it."""
+    are_of_name = any(text in (each.name, each.qualified_name) for each in found)
+    if are_of_name and any(each.name == text for each in plugins.records):
+        yield f"`{text}` is a plugin too; `{text}/` means all of its components"
+    if _is_named_spec(text, plugins):
+        yield f"`{text}` is a named spec too; `{_SPEC}{text}` means that"
+    if Path(text).is_file():
+        yield f"`{text}` is a file too; `{Path(text).absolute()}` means that"
 
 
 def _params_class(text: str) -> type[ComponentParams]:
@@ -105,10 +122,11 @@ def _with_checks(text: str, found: list[Registration], note: Note) -> list[Targe
 
 
 def _is_spec(text: str, plugins: Plugins) -> bool:
-    plain = any(
-        text in (name, f"{each.plugin}/{each.name}") for name, each in plugins.specs.items()
-    )
-    return plain or Path(text).is_file()
+    return _is_named_spec(text, plugins) or Path(text).is_file()
+
+
+def _is_named_spec(text: str, plugins: Plugins) -> bool:
+    return any(text in (name, f"{each.plugin}/{each.name}") for name, each in plugins.specs.items())
 
 
 def spec_targets(spec: ModelSpec, source: str = "") -> list[Target]:

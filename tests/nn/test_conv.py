@@ -5,6 +5,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from kokoro_core.nn.conv import MaskedConv1d
+from kokoro_core.spec.sizes import conv1d
 
 
 def same_convolution(x, weight, bias, dilation):
@@ -68,3 +69,43 @@ def test_the_gradient_at_padding_is_exactly_zero_even_if_it_holds_nan():
 def test_an_even_kernel_is_refused_because_it_has_no_middle():
     with pytest.raises(ValueError, match=r"`kernel_size` must be odd .*, not 4; take 5"):
         MaskedConv1d(3, 4, 4)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize(
+    ("channels", "out", "groups"), [(4, 4, 4), (4, 8, 2), (6, 3, 3), (2, 2, 1)]
+)
+@pytest.mark.parametrize("dilation", [1, 2])
+def test_groups_and_no_bias_are_torch_s_on_each_row_alone(channels, out, groups, bias, dilation):
+    torch.manual_seed(2)
+    conv = MaskedConv1d(channels, out, 3, dilation=dilation, groups=groups, bias=bias).double()
+    x, padding_mask = random_batch([1, 6, 4], channels, extra=2)
+    convolved = conv(x, padding_mask)
+    assert (conv.conv.bias is None) is not bias
+    for row, length in enumerate([1, 6, 4]):
+        # each group by itself, by a convolution that has no groups
+        parts = x[row, :length].T.chunk(groups)
+        weights = conv.conv.weight.chunk(groups)
+        biases = conv.conv.bias.chunk(groups) if bias else [None] * groups
+        expected = torch.cat(
+            [
+                torch.nn.functional.conv1d(part, weight, own, padding=dilation, dilation=dilation)
+                for part, weight, own in zip(parts, weights, biases, strict=True)
+            ]
+        ).T
+        torch.testing.assert_close(convolved[row, :length], expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize(("channels", "out", "groups"), [(4, 4, 3), (4, 6, 4), (4, 4, 0)])
+def test_groups_that_do_not_divide_the_channels_are_refused(channels, out, groups):
+    with pytest.raises(
+        ValueError, match=rf"must divide {channels} and {out} channels, not be {groups}"
+    ):
+        MaskedConv1d(channels, out, 3, groups=groups)
+
+
+@pytest.mark.parametrize(("groups", "bias"), [(1, True), (2, True), (4, False)])
+def test_the_size_of_a_convolution_counts_groups_and_bias(groups, bias):
+    conv = torch.nn.Conv1d(4, 8, 5, groups=groups, bias=bias)
+    counted = conv1d(4, 8, 5, groups=groups, bias=bias).parameters
+    assert counted == sum(each.numel() for each in conv.parameters())

@@ -19,7 +19,7 @@ from kokoro_core.spec.drawing import mermaid, svg
 from kokoro_core.spec.graph import Edge, Graph, Node, model_graph
 from kokoro_core.spec.load import load_spec
 from registry import installed_plugins
-from tests.spec.spec_toys import PLUGINS, WideEncoder, minimal
+from tests.spec.spec_toys import PLUGINS, LinePredictor, RowDecoder, WideEncoder, minimal
 
 GOLDEN = Path(__file__).parent / "golden"
 NAMES = ("small", "parallel")
@@ -108,6 +108,36 @@ def test_side_inputs_and_nested_components_are_drawn() -> None:
     assert Edge("side_speaker", "encoder", "speaker") in found.edges
     assert Node("side_speaker", "input", ("speaker", "side input")) in found.nodes
     assert "noise" not in mermaid(found)
+
+
+class FlowDecoder(RowDecoder):
+    """Learns by a loss of its own."""
+
+    @property
+    def own_losses(self) -> tuple[str, ...]:
+        return ("flow_matching",)
+
+
+class LikelyPredictor(LinePredictor):
+    """Learns by two losses of its own."""
+
+    @property
+    def own_losses(self) -> tuple[str, ...]:
+        return ("nll", "prior")
+
+
+def test_losses_of_the_parts_own_are_drawn_in_place_of_the_framework_s() -> None:
+    spec = load_spec(minimal(postnet={"type": "bare"}), plugins=PLUGINS)
+    own = {"decoder": FlowDecoder(), "duration_predictor": LikelyPredictor()}
+    found = model_graph(spec.model_copy(update=own), PLUGINS.components)
+    assert found.nodes[-1].lines == ("losses", "stop × 1", "flow_matching", "nll", "prior")
+    labels = {each.source: each.label for each in found.edges if each.target == "losses"}
+    assert labels == {
+        "decoder": "flow_matching, stop_logits (B, T)",
+        "duration_predictor": "nll, prior",
+    }
+    assert "flow_matching" in mermaid(found)
+    assert "flow_matching" in svg(found, "own")
 
 
 Box = tuple[float, float, float, float]
