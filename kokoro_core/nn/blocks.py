@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from kokoro_core.kernels import cpu
 from kokoro_core.masks import add_bias, causal_mask
 
 CAUSAL_QUERIES = 112
@@ -57,19 +58,20 @@ class Plan:
         cls, queries: Tensor, keys: Tensor, mask: Tensor | None, is_causal: bool, cache: int
     ) -> Plan:
         """Find out which keys can be left out; a block has weights of `cache` bytes, at most."""
+        dtype = arithmetic(queries.dtype)
         rows, heads, num_queries, _ = queries.shape
         num_keys = keys.shape[2]
         ends = _ends(mask, rows, num_keys)
         if ends is not None:
             mask = None
-        bias = mask if mask is None else add_bias(mask, queries.new_zeros(()))
+        bias = mask if mask is None else add_bias(mask, queries.new_zeros((), dtype=dtype))
         shape = (rows, heads, num_queries, num_keys)
         return cls(
             shape=shape,
             ends=ends or [num_keys] * rows,
-            most=max(1, cache // queries.element_size()),
+            most=max(1, cache // dtype.itemsize),
             bias=None if bias is None else bias.expand(shape),
-            hidden=_hidden(queries) if is_causal else None,
+            hidden=_hidden(num_queries, dtype) if is_causal else None,
         )
 
     def groups(self) -> Iterator[slice]:
@@ -155,12 +157,12 @@ def _without_blind(weights: Tensor, bias: Tensor) -> Tensor:
     return weights
 
 
-def _hidden(like: Tensor) -> Tensor:
+def _hidden(num_queries: int, dtype: torch.dtype) -> Tensor:
     """Return -inf where a key comes after a query and 0 elsewhere, for the first few of both."""
     longest = CAUSAL_QUERIES * 3 // 2  # half again as long as a piece is meant to be
-    positions = torch.arange(min(like.shape[2], longest))
+    positions = torch.arange(min(num_queries, longest))
     seen = causal_mask(positions, positions)
-    return torch.where(seen, 0.0, -torch.inf).to(like.dtype)
+    return torch.where(seen, 0.0, -torch.inf).to(dtype)
 
 
 def _ends(mask: Tensor | None, rows: int, num_keys: int) -> list[int] | None:
@@ -176,18 +178,28 @@ def _ends(mask: Tensor | None, rows: int, num_keys: int) -> list[int] | None:
     return found
 
 
+def arithmetic(dtype: torch.dtype) -> torch.dtype:
+    """Return what blocks of a type are computed in: float32 for bfloat16 without fast products.
+
+    torch's own product of bfloat16 takes several times as long as that of float32, and what goes
+    into blocks is copied anyway.
+    """
+    emulated = dtype is torch.bfloat16 and not cpu.processor().bfloat16_products
+    return torch.float32 if emulated else dtype
+
+
 class Room:
     """Memory that each block of a call uses again, so that it stays in the processor's cache."""
 
-    def __init__(self, like: Tensor) -> None:
-        self._like = like
+    def __init__(self, dtype: torch.dtype) -> None:
+        self._dtype = dtype
         self._held: dict[str, Tensor] = {}
 
     def take(self, name: str, shape: tuple[int, ...]) -> Tensor:
         """Return memory for a tensor of this shape; what it held under this name is lost."""
         num, held = math.prod(shape), self._held.get(name)
         if held is None or held.numel() < num:
-            held = self._held[name] = self._like.new_empty(num)
+            held = self._held[name] = torch.empty(num, dtype=self._dtype)
         return held[:num].view(shape)
 
     def weights_of(self, block: Block, name: str) -> Tensor:

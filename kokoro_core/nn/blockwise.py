@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from kokoro_core.nn.blocks import Plan, Room
+from kokoro_core.nn.blocks import Plan, Room, arithmetic
 from kokoro_core.nn.dropout import KeepMasks, draw_seed, draws_here
 
 CACHE = 1 << 21
@@ -87,7 +87,7 @@ class _Blockwise(torch.autograd.Function):
         result = _as_projected(queries, values.shape[3])
         if result.is_meta:
             return result
-        masks, room = KeepMasks(ctx.seed, dropout), Room(queries)
+        masks, room = KeepMasks(ctx.seed, dropout), Room(arithmetic(queries.dtype))
         plan = Plan.of(queries, keys, mask, is_causal, CACHE)
         for rows in plan.groups():
             q = room.dense("queries", queries[rows], 1 / math.sqrt(queries.shape[-1]))
@@ -116,7 +116,9 @@ class _Blockwise(torch.autograd.Function):
         results = tuple(_as_projected(x, x.shape[3]) for x in (queries, keys, values))
         if not grad.is_meta:
             plan = Plan.of(queries, keys, mask, ctx.is_causal, CACHE)
-            way_back = _WayBack(plan, KeepMasks(ctx.seed, ctx.dropout), Room(queries))
+            way_back = _WayBack(
+                plan, KeepMasks(ctx.seed, ctx.dropout), Room(arithmetic(queries.dtype))
+            )
             for rows in plan.groups():
                 way_back.run(rows, (queries, keys, values), grad, results)
         return *results, None, None, None

@@ -12,6 +12,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from kokoro_core.api import KokoroModel
+from kokoro_core.kernels import cpu
+from kokoro_core.kernels.cpu import Processor
 from kokoro_core.masks import attend_mask, padding_mask_from_lengths
 from kokoro_core.nn import blocks, blockwise
 from kokoro_core.nn.blockwise import attend_in_blocks, blocks_serve
@@ -192,6 +194,44 @@ def test_it_serves_training_on_the_cpu_where_the_fused_kernel_is_slow() -> None:
     assert not blocks_serve(half.detach(), half.detach(), None, 0.1)
     with torch.no_grad():
         assert not blocks_serve(half, half, None, 0.1)
+
+
+class Products(TorchDispatchMode):
+    """Notes the types of what is multiplied in batches of matrices."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.types: set[torch.dtype] = set()
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        if "bmm" in str(func):
+            self.types |= {each.dtype for each in args if isinstance(each, Tensor)}
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("fast", [False, True])
+@pytest.mark.parametrize("name", ["none", "padding", "bias"])
+def test_bfloat16_is_multiplied_in_float32_where_onednn_does_not_multiply_it(
+    name: str, fast: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    facts = Processor("avx2", onednn=True, bfloat16_products=fast)
+    monkeypatch.setattr(cpu, "processor", lambda: facts)
+    exact = [heads(length, length) for length in (QUERIES, KEYS, KEYS)]
+    inputs = [each.detach().bfloat16().requires_grad_() for each in exact]
+    mask = MASKS[name]
+    expected = F.scaled_dot_product_attention(*exact, attn_mask=mask)
+    if mask is not None and mask.dtype is not torch.bool:
+        mask = mask.bfloat16()
+    with Products() as products:
+        found = attend_in_blocks(*inputs, mask)
+        found.sum().backward()
+    assert products.types == {torch.bfloat16 if fast else torch.float32}
+    assert {found.dtype, *(each.grad.dtype for each in inputs)} == {torch.bfloat16}
+    torch.testing.assert_close(found.double(), expected, atol=0.05, rtol=0.05)
+    for one, other in zip(torch.autograd.grad(expected.sum(), exact), inputs, strict=True):
+        torch.testing.assert_close(other.grad.double(), one, atol=0.1, rtol=0.1)
 
 
 class Largest(TorchDispatchMode):
