@@ -20,6 +20,14 @@ from kokoro_plugins.training.settings import TrainingSettings
 
 DISTRIBUTIONS = ("kokoro-core", "lightning", "numpy", "torch")
 
+END = "settings.ends after"
+
+WHY_THE_END_MATTERS = (
+    "The learning rate falls along a cosine down to the end, so a training with another end would "
+    "have had other rates from its first step on; to train longer than was planned add `--resume "
+    "--inexact`, and the rate goes on along the new cosine."
+)
+
 
 class ResumeRefused(CheckpointError):
     """A training would not go on as it began; the message lists what differs."""
@@ -77,6 +85,18 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
         for name in {**old, **new}
         if old.get(name) != new.get(name)
     ]
+
+
+def refusal(path: object, found: list[str]) -> str:
+    """Return why a training would not go on as it began, and what to do."""
+    listed = "\n".join(f"- {each}" for each in found)
+    advice = "Make them the same, or go on with `--inexact`."
+    if any(each.startswith(f"`{END}`") for each in found):
+        advice = f"{advice} {WHY_THE_END_MATTERS}"
+    return (
+        f"`{path}` was saved under other conditions, so that the training would not go on "
+        f"to the bit:\n{listed}\n{advice}"
+    )
 
 
 def _of_spec(model: KokoroModel) -> dict[str, Any]:

@@ -166,7 +166,9 @@ class Report:
             ("own over true frames", f"{figures.ratio:.2f}", "1 would be no exposure bias"),
             (
                 "ended by the stop token within 5 % of the true length",
-                f"{figures.ended_in_time} of {figures.utterances}",
+                "no stop token"
+                if figures.ended_in_time is None
+                else f"{figures.ended_in_time} of {figures.utterances}",
                 f"{self.ended_in_time_alone} with durations of its own",
             ),
         ]

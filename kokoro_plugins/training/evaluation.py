@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from kokoro_core.api import KokoroModel
 from kokoro_core.generation import Generation
 from kokoro_core.losses import mel_l1
+from kokoro_core.model_output import ModelOutput
 from kokoro_plugins.training.data import Batch
 
 LENGTH_TOLERANCE = 0.05
@@ -30,7 +31,8 @@ class Evaluation:
     Attributes:
         teacher_forced: Mean absolute error with the true frames fed.
         free_running: The same with the model's own frames fed, at the true durations.
-        ended_in_time: Utterances ended by the stop token within 5 % of the true length.
+        ended_in_time: Utterances ended by the stop token within 5 % of the true length; None for a
+            model that has no stop token.
         utterances: Utterances in all.
         seconds: How long free-running generation took.
         frames: Frames that it made.
@@ -38,7 +40,7 @@ class Evaluation:
 
     teacher_forced: float
     free_running: float
-    ended_in_time: int
+    ended_in_time: int | None
     utterances: int
     seconds: float
     frames: int
@@ -66,7 +68,7 @@ def evaluate(model: KokoroModel, batches: Iterable[Batch]) -> Evaluation:
     return Evaluation(
         teacher_forced=_mean([part.teacher_forced for part, _ in parts], true_frames),
         free_running=_mean([part.free_running for part, _ in parts], true_frames),
-        ended_in_time=sum(part.ended_in_time for part, _ in parts),
+        ended_in_time=_sum_or_none([part.ended_in_time for part, _ in parts]),
         utterances=sum(part.utterances for part, _ in parts),
         seconds=sum(part.seconds for part, _ in parts),
         frames=sum(part.frames for part, _ in parts),
@@ -77,10 +79,11 @@ def _evaluate(model: KokoroModel, batch: Batch) -> tuple[Evaluation, int]:
     started = time.perf_counter()
     spoken = speak(model, batch, durations=batch.durations)
     seconds = time.perf_counter() - started
+    output = _output(model, batch)
     figures = Evaluation(
-        teacher_forced=mel_error(predict(model, batch), batch),
+        teacher_forced=mel_error(output.mel, batch),
         free_running=mel_error(spoken.mel, batch),
-        ended_in_time=sum(ended_in_time(spoken, batch)),
+        ended_in_time=None if output.stop_logits is None else sum(ended_in_time(spoken, batch)),
         utterances=len(batch),
         seconds=seconds,
         frames=int(spoken.lengths.sum()),
@@ -88,16 +91,25 @@ def _evaluate(model: KokoroModel, batch: Batch) -> tuple[Evaluation, int]:
     return figures, int(batch.lengths.sum())
 
 
+def _sum_or_none(values: list[int | None]) -> int | None:
+    counts = [value for value in values if value is not None]
+    return sum(counts) if counts else None
+
+
 def _mean(values: list[float], weights: list[int]) -> float:
     total = sum(value * weight for value, weight in zip(values, weights, strict=True))
     return total / sum(weights)
 
 
-@torch.no_grad()
 def predict(model: KokoroModel, batch: Batch) -> Tensor:
     """Return the mel that the model predicts from the true frames, (B, T, M)."""
-    mel: Tensor = model(**batch.model_inputs()).mel
-    return mel
+    return _output(model, batch).mel
+
+
+@torch.no_grad()
+def _output(model: KokoroModel, batch: Batch) -> ModelOutput:
+    output: ModelOutput = model(**batch.model_inputs())
+    return output
 
 
 def speak(model: KokoroModel, batch: Batch, *, durations: Tensor | None = None) -> Generation:

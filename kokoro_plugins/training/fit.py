@@ -20,6 +20,7 @@ from kokoro_plugins.training.history import History
 from kokoro_plugins.training.length_trial import check_lengths
 from kokoro_plugins.training.module import TrainingModule
 from kokoro_plugins.training.progress_bar import ProgressLine
+from kokoro_plugins.training.progress_lines import ProgressLines
 from kokoro_plugins.training.random_states import RandomStates
 from kokoro_plugins.training.resuming import fit_and_save, is_first_process
 from kokoro_plugins.training.schedule import Budget
@@ -48,7 +49,8 @@ def fit(
         settings: How to train.
         saving: Where steps are saved, and gone on from; signals that ask to stop are then heeded.
             None: nothing is saved.
-        console: Where a progress line is shown; None: nowhere.
+        console: Where a progress line is shown, or where no terminal is now and then a line is
+            printed; None: nowhere.
 
     Raises:
         CorpusError: Utterances are too long for the model; the message names them.
@@ -65,7 +67,8 @@ def fit(
         module = make_module(model, budget, settings, signals)
         callbacks = make_callbacks(data, settings, history, signals)
         if console is not None:
-            callbacks.append(ProgressLine(budget=budget, history=history, console=console))
+            shown = ProgressLine if console.is_terminal else ProgressLines
+            callbacks.append(shown(budget=budget, history=history, console=console))
             warn_of_slow_precision(settings, console)
         trainer = make_trainer(settings, callbacks)
         if saving is None:

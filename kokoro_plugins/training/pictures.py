@@ -52,20 +52,33 @@ def draw_durations(
 
 
 def draw_losses(path: Path, history: History) -> None:
-    """Draw each term of the loss over the steps, in training and on what was held out."""
-    names = list(history.training[0].losses)
+    """Draw each term of the loss over the steps, in training and on what was held out.
+
+    The scale is logarithmic, or linear for a term that is not always above 0, such as a likelihood.
+    """
+    entries = {"training": history.training, "held out": history.validation}
+    names = list(
+        dict.fromkeys(name for each in entries.values() for e in each for name in e.losses)
+    )
     figure = Figure(figsize=(10, 2.4 * len(names)), layout="constrained")
     for number, name in enumerate(names, start=1):
         axes = figure.add_subplot(len(names), 1, number)
-        axes.plot(*_smooth(history.training, name), label="training", linewidth=1)
-        if history.validation:
-            steps = [entry.step for entry in history.validation]
-            values = [entry.losses[name] for entry in history.validation]
-            axes.plot(steps, values, label="held out", marker=".")
-        axes.set(ylabel=name, yscale="log")
+        curves = {label: _of_term(each, name) for label, each in entries.items()}
+        values = [entry.losses[name] for each in curves.values() for entry in each]
+        axes.plot(*_smooth(curves["training"], name), label="training", linewidth=1)
+        if curves["held out"]:
+            steps = [entry.step for entry in curves["held out"]]
+            held_out = [entry.losses[name] for entry in curves["held out"]]
+            axes.plot(steps, held_out, label="held out", marker=".")
+        axes.set(ylabel=name, yscale="log" if min(values) > 0 else "linear")
         axes.legend()
     axes.set_xlabel("step")
     figure.savefig(path, dpi=110)
+
+
+def _of_term(entries: Sequence[Entry], name: str) -> list[Entry]:
+    """Return the entries that have a term of the loss."""
+    return [entry for entry in entries if name in entry.losses]
 
 
 def _smooth(entries: Sequence[Entry], name: str) -> tuple[list[int], list[float]]:

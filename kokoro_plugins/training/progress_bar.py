@@ -13,6 +13,11 @@ from kokoro_plugins.training.history import History
 from kokoro_plugins.training.module import TrainingModule
 from kokoro_plugins.training.schedule import Budget
 
+USUAL = frozenset(
+    {"loss", "mel_l1", "mel_mse", "mel_l1_coarse", "mel_mse_coarse", "duration", "stop"}
+)
+"""Losses that every model has and a narrow line has no room for; a component's own are shown."""
+
 
 @final
 class ProgressLine(Callback):
@@ -59,6 +64,7 @@ class ProgressLine(Callback):
         """Return the latest figures in words, few enough for a terminal of 80 columns."""
         last = self._history.training[-1]
         words = [f"step {last.step}", f"loss {last.losses['loss']:.3f}"]
+        words += [f"{name} {loss:.3f}" for name, loss in last.losses.items() if name not in USUAL]
         if self._history.validation:
             words.append(f"held out {self._history.validation[-1].losses['loss']:.3f}")
         return " · ".join([*words, f"{self._history.frames_per_second:,.0f} frames/s"])

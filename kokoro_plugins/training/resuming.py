@@ -15,6 +15,7 @@ from kokoro_core.durable import Step, StepFolder
 from kokoro_plugins.training.conditions import conditions
 from kokoro_plugins.training.data_module import AlignedSpeech
 from kokoro_plugins.training.history import History
+from kokoro_plugins.training.loss_log import LossLog
 from kokoro_plugins.training.module import TrainingModule
 from kokoro_plugins.training.save_trial import check_saving
 from kokoro_plugins.training.saver import Saver
@@ -64,6 +65,8 @@ def fit_and_save(
         say=say,
     )
     saver = Saver(files=files, every=saving.every, data=data, history=history, signals=signals)
+    if saving.losses is not None:
+        trainer.callbacks.append(LossLog(saving.losses, history))  # type: ignore[attr-defined]
     trainer.callbacks.append(saver)  # type: ignore[attr-defined]
     trainer.strategy.checkpoint_io = files
     with one_writer(folder, module.model):

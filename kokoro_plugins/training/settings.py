@@ -56,6 +56,8 @@ class Saving:
         keep_best: How many of those with the lowest held-out loss stay besides.
         resume: Go on from the newest that is whole, if there is one.
         inexact: Go on also if the result will not be that of an uninterrupted training to the bit.
+        losses: The file that the losses are written to as they come, a line of JSON each; None:
+            none is written.
     """
 
     folder: Path
@@ -64,6 +66,7 @@ class Saving:
     keep_best: int = 1
     resume: bool = False
     inexact: bool = False
+    losses: Path | None = None
 
     def __post_init__(self) -> None:
         for name, least in (("every", 1), ("keep_last", 1), ("keep_best", 0)):
@@ -138,4 +141,5 @@ class TrainOptions:
             keep_best=self.keep_best,
             resume=self.resume,
             inexact=self.inexact,
+            losses=self.out / "losses.jsonl",
         )

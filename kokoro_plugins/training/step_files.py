@@ -16,9 +16,10 @@ from kokoro_core.checkpoint import checkpointer_for
 from kokoro_core.durable import StepFolder
 from kokoro_core.outer_contracts import CheckpointError
 from kokoro_core.spec.resolve import resolve
-from kokoro_plugins.training.conditions import ResumeRefused, differences
+from kokoro_plugins.training.conditions import ResumeRefused, differences, refusal
 from kokoro_plugins.training.data_module import AlignedSpeech
 from kokoro_plugins.training.module import STATE
+from kokoro_plugins.training.same_model import check_state, refuse_other_model
 from kokoro_plugins.training.tree import pack, unpack
 
 MODEL_FILE = "model.safetensors"
@@ -110,21 +111,24 @@ class StepFiles(CheckpointIO):
         """Return what was saved in a step directory.
 
         Raises:
-            ResumeRefused: It was saved under other conditions.
+            ResumeRefused: It was saved under other conditions, or is of another model.
             CheckpointError: It is damaged or not of this version.
         """
-        file = Path(path) / TRAINING_FILE
+        file, model_file = Path(path) / TRAINING_FILE, Path(path) / MODEL_FILE
         checkpointer = checkpointer_for(file, self._model.plugins)
         metadata = checkpointer.read_metadata(file)
-        if metadata.get("format_version") != FORMAT_VERSION:
-            raise CheckpointError(
-                f"`{file}` has training format {metadata.get('format_version')!r}; this version "
-                f"reads {FORMAT_VERSION}."
-            )
-        self._compare(Path(path), metadata["conditions"])
+        _check_metadata(file, metadata)
+        found = differences(metadata["conditions"], self._conditions)
+        if found and not self._inexact:
+            raise ResumeRefused(refusal(path, found))
+        with checkpointer.open(model_file) as opened:
+            refuse_other_model(Path(path), self._model.acoustic, opened.layout, found)
         state = unpack(metadata["state"], checkpointer.load(file))
-        weights = checkpointer.load(Path(path) / MODEL_FILE)
-        if self.say_when_loaded is not None:
+        check_state(file, state, self._model)
+        weights = checkpointer.load(model_file)
+        if found:
+            self._say_inexact(metadata["conditions"], found)
+        elif self.say_when_loaded is not None:
             self._say(self.say_when_loaded)
         return {
             **state,
@@ -145,19 +149,31 @@ class StepFiles(CheckpointIO):
             **resolve(self._model.spec, self._model.plugins),
         }
 
-    def _compare(self, path: Path, before: Mapping[str, Any]) -> None:
-        found = differences(before, self._conditions)
-        if not found:
-            return
-        if not self._inexact:
-            listed = "\n".join(f"- {each}" for each in found)
-            raise ResumeRefused(
-                f"`{path}` was saved under other conditions, so that the training would not go on "
-                f"to the bit:\n{listed}\nMake them the same, or go on with `--inexact`."
-            )
+    def _say_inexact(self, before: Mapping[str, Any], found: list[str]) -> None:
+        if self.say_when_loaded is not None:
+            self._say(self.say_when_loaded)
         self._say(f"It goes on otherwise than it would have: {'; '.join(found)}.")
         if before["machine"]["processes"] != self._conditions["machine"]["processes"]:
             self._say(OTHER_PROCESSES)
+
+
+def _check_metadata(file: Path, metadata: Mapping[str, Any]) -> None:
+    """Refuse what this version of the trainer did not write.
+
+    Raises:
+        CheckpointError: It is of another format, or of another tool.
+    """
+    found = metadata.get("format_version")
+    if found != FORMAT_VERSION:
+        raise CheckpointError(
+            f"`{file}` has training format {found!r}; this version reads {FORMAT_VERSION}."
+        )
+    for key in ("conditions", "state"):
+        if not isinstance(metadata.get(key), Mapping):
+            raise CheckpointError(
+                f"`{file}` has no `{key}`, so `train` did not write it; another `--out` starts a "
+                f"new training."
+            )
 
 
 def _refuse_bad(step: int, tensors: Mapping[str, Tensor]) -> None:

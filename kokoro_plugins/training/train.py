@@ -71,7 +71,7 @@ def write_results(
     for skipped in history.skipped:
         console.print(f"passed over: {skipped}", soft_wrap=True, markup=False)
     if data.held_out:
-        console.print(describe_model(model, data))
+        console.print(describe_model(model, data), soft_wrap=True, markup=False)
     console.print(f"{checkpoint}: the model with its spec", soft_wrap=True)
 
 
@@ -124,6 +124,12 @@ def describe_data(data: AlignedSpeech) -> str:
 def describe_model(model: KokoroModel, data: AlignedSpeech) -> str:
     """Return how a model does on what was held out, in words."""
     figures = evaluate(model, data.val_dataloader())
+    if figures.ended_in_time is None:
+        return (
+            f"held out: mel error {figures.teacher_forced:.3f} in training and "
+            f"{figures.free_running:.3f} in generation at the true durations; the model has no "
+            f"stop token, so durations alone decide how long it speaks"
+        )
     return (
         f"held out: mel error {figures.teacher_forced:.3f} with the true frames fed, "
         f"{figures.free_running:.3f} with its own; {figures.ended_in_time} of "

@@ -9,13 +9,18 @@ import torch
 from safetensors.torch import load_file
 
 from kokoro_core import KokoroModel, load_spec
+from kokoro_core.checkpointers import checkpointer_for
+from kokoro_core.durable import StepFolder
+from kokoro_core.outer_contracts import CheckpointError
 from kokoro_core.spec.resolve import resolve
 from kokoro_plugins.training import module
 from kokoro_plugins.training.conditions import ResumeRefused, differences
+from kokoro_plugins.training.data import collate
 from kokoro_plugins.training.fit import fit, seed_everything
 from kokoro_plugins.training.history import History
 from kokoro_plugins.training.schedule import StepBudget, TimeBudget
 from kokoro_plugins.training.settings import Saving, TrainingSettings
+from registry import installed_plugins
 from tests.training import saved
 from tests.training.jobs import SPEC, tiny_data
 from tests.training.saved import steps_in
@@ -105,6 +110,115 @@ def test_other_versions_and_threads_are_refused(copy, monkeypatch):
 def test_inexact_goes_on_under_other_conditions(copy):
     _, history = train(copy, lr=0.002, saving={"resume": True, "inexact": True})
     assert [entry.step for entry in history.training] == [1, 2, 3]
+
+
+OTHERS = {
+    "width": ({"hidden_dim": 16}, r"`spec\.hidden_dim` was 8 and is 16"),
+    "architecture": (
+        {"decoder.type": "parallel_transformer", "decoder.num_heads": 2},
+        r"`spec\.decoder\.type` was .* and is .*parallel_transformer",
+    ),
+    "layers": ({"encoder.num_layers": 2}, r"`spec\.encoder\.num_layers` was 1 and is 2"),
+    "symbols": (
+        {"vocab_size": 70, "frontend": None},
+        r"`encoder\.embedding\.weight` is \(63, 8\), not \(70, 8\)",
+    ),
+}
+
+
+@pytest.mark.parametrize("inexact", [False, True])
+@pytest.mark.parametrize("change", OTHERS)
+def test_another_model_is_refused_with_a_list_of_what_differs(change, inexact, copy):
+    overrides, message = OTHERS[change]
+    spec = load_spec(SPEC, overrides=overrides)
+    before = {each: each.read_bytes() for each in copy.rglob("*") if each.is_file()}
+    with pytest.raises(ResumeRefused, match=message if inexact else "conditions") as refused:
+        train(copy, spec=spec, saving={"resume": True, "inexact": inexact})
+    if inexact:
+        assert "is of another model" in str(refused.value)
+        assert str(refused.value).endswith("or begin a new training with another `--out`.")
+    assert {each: each.read_bytes() for each in before} == before
+
+
+def test_weights_in_another_type_are_refused(copy):
+    rewrite(copy, "model.safetensors", tensor=lambda each: each.half())
+    with pytest.raises(ResumeRefused, match="the weights are in float16, and the model is in fl"):
+        train(copy, saving={"resume": True, "inexact": True})
+
+
+def without(metadata, key):
+    return {name: each for name, each in metadata.items() if name != key}
+
+
+def in_state(metadata, **changes):
+    return {**metadata, "state": {**metadata["state"], **changes}}
+
+
+STATES = {
+    "newer": (
+        lambda it: {**it, "format_version": 2},
+        "has training format 2; this version reads 1",
+    ),
+    "none": (lambda it: without(it, "format_version"), "has training format None"),
+    "other tool": (lambda it: without(it, "conditions"), "has no `conditions`, so `train` did not"),
+    "no state": (lambda it: without(it, "state"), "has no `state`, so `train` did not write it"),
+    "list": (lambda it: {**it, "conditions": [1]}, "has no `conditions`"),
+    "part": (
+        lambda it: {**it, "state": without(it["state"], "callbacks")},
+        "has no `callbacks` in its state",
+    ),
+    "optimizer": (
+        lambda it: in_state(
+            it, optimizer_states=[{"state": {}, "param_groups": [{"params": [0]}]}]
+        ),
+        r"has an optimizer of 1 parameters, and the model has \d+",
+    ),
+}
+
+
+@pytest.mark.parametrize("change", STATES)
+def test_a_state_that_this_trainer_did_not_write_is_refused_in_one_sentence(change, copy):
+    changed, message = STATES[change]
+    rewrite(copy, "training.safetensors", metadata=changed)
+    with pytest.raises(CheckpointError, match=message):
+        train(copy, saving={"resume": True, "inexact": True})
+
+
+def test_a_folder_of_steps_of_another_tool_is_refused(tmp_path):
+    folder = StepFolder(tmp_path / "steps")
+    folder.save(3, lambda path: (path / "state.bin").write_bytes(b"mine"), facts={"kind": "other"})
+    with pytest.raises(CheckpointError, match=r"training\.safetensors"):
+        train(tmp_path / "steps", saving={"resume": True, "inexact": True})
+
+
+def rewrite(steps, name, *, tensor=lambda each: each, metadata=lambda values: values):
+    """Write a file of the newest step anew, with a manifest that fits it."""
+    newest = max(steps_in(steps))
+    folder = steps_in(steps)[newest]
+    checkpointer = checkpointer_for(folder / name, installed_plugins())
+    tensors = {key: tensor(each) for key, each in checkpointer.load(folder / name).items()}
+    values = metadata(checkpointer.read_metadata(folder / name))
+    kept = {each.name: each.read_bytes() for each in folder.glob("*.safetensors")}
+    facts = json.loads((folder / "manifest.json").read_bytes())["facts"]
+    shutil.rmtree(folder)
+
+    def write(path):
+        for other, content in kept.items():
+            (path / other).write_bytes(content)
+        (path / name).unlink()
+        checkpointer.save(path / name, tensors, values)
+
+    StepFolder(steps, keep_last=20).save(newest, write, facts=facts)
+
+
+@pytest.mark.parametrize(("change", "explained"), [("end", True), ("lr", False)])
+def test_longer_training_is_told_why_it_needs_inexact_and_what_to_type(change, explained, copy):
+    options, _ = CHANGES[change]
+    with pytest.raises(ResumeRefused) as refused:
+        train(copy, **options, saving={"resume": True})
+    said = "The learning rate falls along a cosine down to the end" in str(refused.value)
+    assert said is explained
+    assert ("add `--resume --inexact`" in str(refused.value)) is explained
 
 
 def test_differences_are_by_path():
@@ -233,8 +347,8 @@ def test_a_history_comes_back_from_its_columns():
     assert other.as_dict() == history.as_dict()
 
 
-def test_accumulated_batches_give_the_gradient_of_their_mean(monkeypatch):
-    """Two batches a step, against the mean of both gradients in one backward pass."""
+def test_accumulated_batches_give_the_gradient_of_one_large_batch(monkeypatch):
+    """Two batches of unequal sizes a step, against one backward pass with the rows of both."""
     seen = []
     norm = module.get_total_norm
 
@@ -248,20 +362,20 @@ def test_accumulated_batches_give_the_gradient_of_their_mean(monkeypatch):
     model = KokoroModel.from_spec(spec)
     seed_everything(0)
     twin = KokoroModel.from_spec(spec).train()
-    data = tiny_data()
+    data = tiny_data(seed=1)
     fit(model, data, StepBudget(1), TrainingSettings(**SETTINGS, accumulate=2))
-    batches = [each for each, _ in zip(data.train_dataloader(), range(2), strict=False)]
-    outputs = [
-        twin(
-            batch.phoneme_indices,
-            batch.mel_specs,
-            batch.durations,
-            padding_mask=batch.padding_mask,
-            mel_padding_mask=batch.mel_padding_mask,
-        )
-        for batch in batches
-    ]
-    (sum(each.loss for each in outputs) / 2).backward()
+    first, second = data._order.epoch(0)[:2]
+    frames = [sum(data.sizes[index][0] for index in each) for each in (first, second)]
+    assert frames[0] != frames[1]
+    whole = collate([data.corpus[index] for index in first + second], SPEC.audio, 0)
+    output = twin(
+        whole.phoneme_indices,
+        whole.mel_specs,
+        whole.durations,
+        padding_mask=whole.padding_mask,
+        mel_padding_mask=whole.mel_padding_mask,
+    )
+    output.loss.backward()
     for mine, each in zip(seen[0], twin.parameters(), strict=True):
         torch.testing.assert_close(mine, each.grad, rtol=1e-4, atol=1e-6)
 
