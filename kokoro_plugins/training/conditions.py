@@ -50,7 +50,7 @@ def conditions(
             **{name: version(name) for name in DISTRIBUTIONS},
         },
         "machine": {
-            "processor": f"{platform.machine()} {cpu.processor().level}",
+            "processor": processor_name(),
             "threads": torch.get_num_threads(),
             "device": device_name(trainer.strategy.root_device),
             "processes": trainer.num_devices * trainer.num_nodes,
@@ -70,6 +70,11 @@ def conditions(
         },
         **_of_spec(model),
     }
+
+
+def processor_name() -> str:
+    """Return the kind of the processor, with what torch uses of it."""
+    return f"{platform.machine()} {cpu.processor().level}"
 
 
 def device_name(device: torch.device) -> str:

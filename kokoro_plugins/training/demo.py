@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lightning import Callback
 from rich.console import Console
 
 from kokoro_core.api import KokoroModel
@@ -15,6 +16,7 @@ from kokoro_core.spec.params import params_from
 from kokoro_plugins.training.data import collate, normalise
 from kokoro_plugins.training.data_module import AlignedSpeech
 from kokoro_plugins.training.demo_listening import Listener
+from kokoro_plugins.training.demo_promise import Forecast, UntilKept
 from kokoro_plugins.training.demo_report import CorpusFigures, Report, TrainingFigures
 from kokoro_plugins.training.evaluation import evaluate
 from kokoro_plugins.training.fit import fit, seed_everything
@@ -22,8 +24,8 @@ from kokoro_plugins.training.history import History
 from kokoro_plugins.training.metrics import copy_error, mean_frame_error
 from kokoro_plugins.training.output import write_json
 from kokoro_plugins.training.pictures import draw_losses
-from kokoro_plugins.training.schedule import Budget
-from kokoro_plugins.training.settings import DemoOptions
+from kokoro_plugins.training.schedule import Budget, FrameBudget
+from kokoro_plugins.training.settings import DemoOptions, Promise
 from registry import Plugins
 
 
@@ -74,7 +76,8 @@ def run_demo(
     console.print(f"corpus: {len(corpus)} sentences, {options.holdout} of them held out")
     seed_everything(options.seed)
     trained = KokoroModel.from_spec(spec, plugins=plugins)
-    history = fit(trained, data, budget, options.settings, console=console)
+    callbacks = demo_callbacks(data, options.promise, budget, console)
+    history = fit(trained, data, budget, options.settings, console=console, callbacks=callbacks)
     checkpoint = options.out / "model.safetensors"
     trained.save(checkpoint)
     write_json(options.out / "losses.json", history.as_dict())
@@ -83,6 +86,17 @@ def run_demo(
     model = KokoroModel.load(checkpoint, plugins=plugins)
     listener = Listener(model, around.frontend, around.vocoder, around.audio)
     return _report(spec, options, data, history, model, listener)
+
+
+def demo_callbacks(
+    data: AlignedSpeech, promise: Promise | None, budget: Budget, console: Console
+) -> list[Callback]:
+    """Return what goes with the demo's training."""
+    forecast = Forecast(budget=budget, console=console)
+    if promise is None or not isinstance(budget, FrameBudget):
+        return [forecast]
+    kept = UntilKept(promise=promise, data=data, budget=budget, console=console)
+    return [forecast, kept]
 
 
 def make_corpus(around: Surroundings, options: DemoOptions, plugins: Plugins) -> Corpus:
@@ -127,7 +141,8 @@ def _report(
         ended_in_time_alone=listener.ended_in_time(batch),
         copied_frames=copy_error(mels),
         mean_frame=mean_frame_error(mels, normalise(data.statistics.mean_frame, data.audio)),
-        distortions=listener.distortions(sentences, batch),
+        distortions=listener.distortions(batch),
+        promise=options.promise,
         sentences=said,
         files={
             "model.safetensors": "the model with its spec",

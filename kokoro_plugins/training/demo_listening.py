@@ -20,7 +20,12 @@ from kokoro_core.outer_contracts import Frontend, Utterance, Vocoder
 from kokoro_core.spec.audio import AudioSettings
 from kokoro_plugins.training.data import Batch, collate, denormalise
 from kokoro_plugins.training.evaluation import ended_in_time, speak
-from kokoro_plugins.training.metrics import Array, mel_cepstral_distortion, natural_log_mel
+from kokoro_plugins.training.metrics import (
+    Array,
+    mel_cepstral_distortion,
+    natural_log_mel,
+    natural_mels,
+)
 from kokoro_plugins.training.pictures import draw_durations, draw_mels
 
 
@@ -61,12 +66,14 @@ class Distortions:
     """Mel cepstral distortion in dB from the recordings, a mean over sentences.
 
     Attributes:
+        mel: The model's mel at true durations, before the vocoder.
         true_durations: The model's speech at true durations.
         predicted_durations: The model's speech at its own.
         vocoded: The true mel through the same vocoder: the floor.
         wrong_sentence: The true mel of another sentence through it: the ceiling.
     """
 
+    mel: float
     true_durations: float
     predicted_durations: float
     vocoded: float
@@ -177,13 +184,14 @@ class Listener:
             files[f"{folder.name}/durations.png"] = "predicted and true durations"
         return files
 
-    def distortions(self, utterances: Sequence[Utterance], batch: Batch) -> Distortions:
+    def distortions(self, batch: Batch) -> Distortions:
         """Measure the model's speech through the vocoder against the recordings."""
-        references = [self._natural(each.mel) for each in utterances]
+        references = natural_mels(batch.mel_specs, batch.lengths, self._audio)
         guided = speak(self._model, batch, durations=batch.durations)
         own = speak(self._model, batch)
         vocoded = self._mels(batch.mel_specs, batch.lengths)
         return Distortions(
+            mel=_distortion(natural_mels(guided.mel, guided.lengths, self._audio), references),
             true_durations=_distortion(self._mels(guided.mel, guided.lengths), references),
             predicted_durations=_distortion(self._mels(own.mel, own.lengths), references),
             vocoded=_distortion(vocoded, references),
@@ -199,11 +207,6 @@ class Listener:
         return [
             natural_log_mel(wave.double().numpy(), self._audio) for wave in self.waves(mel, lengths)
         ]
-
-    def _natural(self, mel: Tensor) -> Array:
-        factor = np.log(10) if self._audio.log == "log10" else 1.0
-        natural: Array = mel.double().numpy() * factor
-        return natural
 
 
 def _distortion(mels: Sequence[Array], references: Sequence[Array]) -> float:

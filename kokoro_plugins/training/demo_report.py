@@ -15,6 +15,7 @@ from kokoro_plugins.training.demo_listening import Distortions, Said
 from kokoro_plugins.training.evaluation import Evaluation
 from kokoro_plugins.training.history import History
 from kokoro_plugins.training.output import write_json
+from kokoro_plugins.training.settings import Promise
 
 Row = tuple[str, str, str]
 """What a figure is of, the figure, and what to compare it with."""
@@ -104,6 +105,7 @@ class Report:
         copied_frames: Error of repeating the true frame before; what copying alone would reach.
         mean_frame: Error of always saying the mean frame; what knowing nothing would reach.
         distortions: Mel cepstral distortions of the sentences held out.
+        promise: What was to be reached, or None.
         sentences: Those written to files.
         files: Other files, from the demo's folder on, each with what it is.
     """
@@ -118,6 +120,7 @@ class Report:
     copied_frames: float
     mean_frame: float
     distortions: Distortions
+    promise: Promise | None
     sentences: Sequence[Said]
     files: dict[str, str]
 
@@ -126,7 +129,23 @@ class Report:
         said = [
             {**asdict(each), "real_time_factor": each.real_time_factor} for each in self.sentences
         ]
-        return {**asdict(self), "held_out": self.held_out.as_dict(), "sentences": said}
+        figures = {**asdict(self), "held_out": self.held_out.as_dict(), "sentences": said}
+        return {**figures, "missing": self.missing()}
+
+    def missing(self) -> list[str]:
+        """Return in words what was promised and not reached."""
+        if self.promise is None:
+            return []
+        return self.promise.missing(self.held_out, self.distortions.mel)
+
+    def verdict(self) -> str | None:
+        """Return in words whether what was promised is reached; None: nothing was."""
+        if self.promise is None:
+            return None
+        missing = self.missing()
+        if missing:
+            return f"missing: {'; '.join(missing)}. Train longer to reach it."
+        return f"reached: {self.promise}"
 
     def write(self, folder: Path) -> None:
         """Write ``report.md`` and ``report.json``."""
@@ -181,6 +200,11 @@ class Report:
         )
         factor = self.sentences[-1].real_time_factor
         return [
+            (
+                "distortion in dB, its mel at true durations",
+                f"{distortions.mel:.2f}",
+                "before the vocoder",
+            ),
             ("distortion in dB, true durations", f"{distortions.true_durations:.2f}", between),
             ("distortion in dB, own durations", f"{distortions.predicted_durations:.2f}", between),
             (
@@ -207,6 +231,7 @@ class Report:
             "| --- | --- | --- |",
             *(f"| {what} | {figure} | {compare} |" for what, figure, compare in self.rows()),
             "",
+            *([f"What was promised is {verdict}", ""] if (verdict := self.verdict()) else []),
         ]
         for said in self.sentences:
             kind = "held out" if said.held_out else "trained on"
@@ -230,6 +255,8 @@ class Report:
         for row in self.rows():
             table.add_row(*row)
         console.print(table)
+        if verdict := self.verdict():
+            console.print(f"What was promised is {verdict}", soft_wrap=True)
         for said in self.sentences:
             console.print(f"“{said.text}” ended by {said.stop_reason}")
             for file, what in said.files.items():

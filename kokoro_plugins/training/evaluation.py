@@ -15,7 +15,9 @@ from kokoro_core.api import KokoroModel
 from kokoro_core.generation import Generation
 from kokoro_core.losses import mel_l1
 from kokoro_core.model_output import ModelOutput
+from kokoro_core.spec.audio import AudioSettings
 from kokoro_plugins.training.data import Batch
+from kokoro_plugins.training.metrics import mel_cepstral_distortion, natural_mels
 
 LENGTH_TOLERANCE = 0.05
 """How far from the true length a sentence may end and still count as ended in time."""
@@ -121,6 +123,20 @@ def speak(model: KokoroModel, batch: Batch, *, durations: Tensor | None = None) 
         max_mel_len=LONGEST * batch.mel_specs.shape[1],
         seed=0,
     )
+
+
+def distortion(model: KokoroModel, data: Iterable[Batch], audio: AudioSettings) -> float:
+    """Return the mean mel cepstral distortion in dB of what a model makes at true durations.
+
+    It is that of the mels, before any vocoder.
+    """
+    found: list[float] = []
+    for batch in data:
+        made = speak(model, batch, durations=batch.durations)
+        mine = natural_mels(made.mel, made.lengths, audio)
+        true = natural_mels(batch.mel_specs, batch.lengths, audio)
+        found += map(mel_cepstral_distortion, mine, true)
+    return sum(found) / len(found)
 
 
 def mel_error(mel: Tensor, batch: Batch) -> float:

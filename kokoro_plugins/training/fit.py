@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 import lightning
@@ -39,6 +39,7 @@ def fit(
     *,
     saving: Saving | None = None,
     console: Console | None = None,
+    callbacks: Sequence[Callback] = (),
 ) -> History:
     """Train a model in place and leave it on the CPU in evaluation mode.
 
@@ -51,6 +52,7 @@ def fit(
             None: nothing is saved.
         console: Where a progress line is shown, or where no terminal is now and then a line is
             printed; None: nowhere.
+        callbacks: Of Lightning, called after our own.
 
     Raises:
         CorpusError: Utterances are too long for the model; the message names them.
@@ -65,12 +67,12 @@ def fit(
     with ExitStack() as stack:
         stack.enter_context(_without_warnings_of_lightning())
         module = make_module(model, budget, settings, signals)
-        callbacks = make_callbacks(data, settings, history, signals)
+        attached = make_callbacks(data, settings, history, signals)
         if console is not None:
             shown = ProgressLine if console.is_terminal else ProgressLines
-            callbacks.append(shown(budget=budget, history=history, console=console))
+            attached.append(shown(budget=budget, history=history, console=console))
             warn_of_slow_precision(settings, console)
-        trainer = make_trainer(settings, callbacks)
+        trainer = make_trainer(settings, [*attached, *callbacks])
         if saving is None:
             trainer.fit(module, datamodule=data)
         else:
@@ -89,6 +91,7 @@ def make_module(
         budget=budget,
         lr=settings.lr,
         warmup_steps=settings.warmup_steps,
+        optimizer=settings.optimizer,
         skip_bad_steps=settings.skip_bad_steps,
         stop_asked=lambda: signals.received is not None,
     )

@@ -73,6 +73,18 @@ def _cheapest_path(costs: Array) -> tuple[list[int], list[int]]:
     return [row - 1 for row, _ in path], [column - 1 for _, column in path]
 
 
+def natural_mels(mel: Tensor, lengths: Tensor, audio: AudioSettings) -> list[Array]:
+    """Return the natural log mel of each row of a normalised mel.
+
+    Shape:
+        mel: (B, T, M). lengths: (B,) int64.
+    """
+    natural = (mel.double() * audio.std + audio.mean) * (
+        math.log(10) if audio.log == "log10" else 1
+    )
+    return [row[:length].numpy() for row, length in zip(natural, lengths.tolist(), strict=True)]
+
+
 def natural_log_mel(samples: Array, audio: AudioSettings) -> Array:
     """Return the log mel of samples as the settings define it, but always natural.
 

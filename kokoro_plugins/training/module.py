@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, final
 
 import torch
@@ -17,7 +18,9 @@ from kokoro_core.model_output import ModelOutput
 from kokoro_plugins.training.bad_steps import WEIGHT_ADVICE, BadStep, first_bad_tensor
 from kokoro_plugins.training.data import Batch
 from kokoro_plugins.training.figures import StepFigures, StepFiguresCollector
+from kokoro_plugins.training.optimizers import make_optimizer
 from kokoro_plugins.training.schedule import Budget, rate_factor
+from kokoro_plugins.training.settings import OptimizerName
 from kokoro_plugins.training.shares import by_share
 
 STATE = "training_module"
@@ -26,7 +29,7 @@ STATE = "training_module"
 
 @final
 class TrainingModule(LightningModule):
-    """Teacher forcing with AdamW (Loshchilov and Hutter, 2019), warm-up and cosine.
+    """Teacher forcing with an optimizer (AdamW, Loshchilov and Hutter, 2019), warm-up and cosine.
 
     A step whose loss or gradient is no number leaves the weights as they are; it ends the training
     or, as often in a row as is allowed, is passed over.
@@ -36,11 +39,13 @@ class TrainingModule(LightningModule):
         budget: Says how far the training has come.
         lr: Peak of the learning rate.
         warmup_steps: Steps until the peak.
+        optimizer: What moves the weights.
         skip_bad_steps: How many bad steps in a row are passed over before one ends the training.
         stop_asked: Tells whether this process was asked to stop.
 
     Attributes:
         step: Steps done; a checkpoint goes on counting.
+        frames: Frames of those steps, padding not counted.
         figures: What the step came to that has just been done; None while a step goes on.
         bad: In words what was wrong with that step, or None.
         finished: Whether the budget is used up.
@@ -53,12 +58,14 @@ class TrainingModule(LightningModule):
         budget: Budget,
         lr: float = 1e-3,
         warmup_steps: int = 100,
+        optimizer: OptimizerName = "adamw",
         skip_bad_steps: int = 0,
         stop_asked: Callable[[], bool] = lambda: False,
     ) -> None:
         super().__init__()
         self.model = model
         self.step = 0
+        self.frames = 0
         self.figures: StepFigures | None = None
         self.bad: str | None = None
         self.finished = False
@@ -68,6 +75,7 @@ class TrainingModule(LightningModule):
         self._budget = budget
         self._lr = lr
         self._warmup_steps = warmup_steps
+        self._optimizer = optimizer
         self._skip_bad_steps = skip_bad_steps
         self._stop_asked = stop_asked
 
@@ -75,6 +83,7 @@ class TrainingModule(LightningModule):
         """Add how far the training has come; Lightning's own counts restart with each process."""
         checkpoint[STATE] = {
             "step": self.step,
+            "frames": self.frames,
             "bad_in_a_row": self._bad_in_a_row,
             "seconds": self._budget.seconds,
         }
@@ -84,11 +93,12 @@ class TrainingModule(LightningModule):
         state = checkpoint[STATE]
         self.step, self._bad_in_a_row = state["step"], state["bad_in_a_row"]
         self._seconds_before = state["seconds"]
+        self.frames = state.get("frames", 0)  # older versions had no budget of frames
 
     def on_train_start(self) -> None:
         """Start the clock of the budget; end a training that was finished already."""
         self._budget.start(self._seconds_before)
-        self.finished = self._budget.progress(self.step) >= 1
+        self.finished = self._budget.progress(self.step, self.frames) >= 1
         if self.finished:
             self.trainer.should_stop = True
 
@@ -113,7 +123,8 @@ class TrainingModule(LightningModule):
         optimizer.step(closure=optimizer_closure)
         self._collector.clear()
         self.step += 1
-        self.finished = self._budget.progress(self.step) >= 1
+        self.frames += self.figures.frames if self.figures is not None else 0
+        self.finished = self._budget.progress(self.step, self.frames) >= 1
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
         """Stop when the budget is used up."""
@@ -185,16 +196,37 @@ class TrainingModule(LightningModule):
         )
 
     def configure_optimizers(self) -> Any:
-        """Return AdamW and its schedule, which moves each step."""
-        optimizer = torch.optim.AdamW(self.parameters(), lr=self._lr, betas=(0.9, 0.98), fused=True)
+        """Return the optimizer and its schedule, which moves each step."""
+        optimizer = make_optimizer(
+            self._optimizer, self, lr=self._lr, warmup_steps=self._warmup_steps
+        )
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, self._rate_factor)
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
         }
 
+    @contextmanager
+    def speaking(self) -> Iterator[None]:
+        """Have the model as it speaks: in evaluation mode, with the average of an optimizer."""
+        self.eval()
+        self.take_average()
+        yield
+        self._switch("train")
+        self.train()
+
+    def take_average(self) -> None:
+        """Put the average of an optimizer that keeps one in place of the weights."""
+        self._switch("eval")
+
+    def _switch(self, mode: str) -> None:
+        for optimizer in self.trainer.optimizers:
+            getattr(optimizer, mode, lambda: None)()
+
     def _rate_factor(self, step: int) -> float:
-        progress = self._budget.progress(step)
+        if self._optimizer == "schedule-free":
+            return 1.0
+        progress = self._budget.progress(step, self.frames)
         return rate_factor(step, progress, warmup_steps=self._warmup_steps)
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
 
 from kokoro_core.cli.synthesize import check_device
 from kokoro_core.spec.document import parse
-from kokoro_plugins.training.schedule import Budget, StepBudget, TimeBudget
+from kokoro_plugins.training.schedule import Budget, FrameBudget, StepBudget, TimeBudget
 from kokoro_plugins.training.settings import Precision
 
 SetOption = Annotated[
@@ -20,6 +22,10 @@ CorpusSetOption = Annotated[
     typer.Option("--corpus-set", metavar="NAME=VALUE", help="Override a setting of the corpus."),
 ]
 StepsOption = Annotated[int | None, typer.Option(min=1, help="Train for this many steps.")]
+FramesOption = Annotated[
+    int | None,
+    typer.Option(min=1, help="Train on this many mel frames: the same learning on any machine."),
+]
 BatchFramesOption = Annotated[
     int, typer.Option(min=1, help="The most frames of a batch, padding included.")
 ]
@@ -84,18 +90,39 @@ def read_corpus_settings(settings: list[str]) -> dict[str, Any]:
     return given
 
 
-def make_budget(minutes: float | None, steps: int | None) -> Budget:
+def make_budget(
+    minutes: float | None,
+    steps: int | None,
+    frames: int | None,
+    clock: Callable[[], float] = time.monotonic,
+) -> Budget:
     """Return the budget that the options ask for.
 
+    Args:
+        minutes: By the clock.
+        steps: Of training.
+        frames: Trained on.
+        clock: Returns seconds.
+
     Raises:
-        ValueError: There is none, or there are two, or it is out of range.
+        ValueError: There is none, or there are several, or it is out of range.
     """
-    if steps is not None and minutes is None:
-        return StepBudget(steps)
-    if minutes is not None and steps is None:
-        return TimeBudget(minutes)
-    given = "both" if steps is not None else "neither"
-    raise ValueError(f"Training needs one end, `--minutes M` or `--steps N`; {given} was given.")
+    given = [
+        f"`--{name}`"
+        for name, value in (("minutes", minutes), ("steps", steps), ("frames", frames))
+        if value is not None
+    ]
+    if len(given) != 1:
+        raise ValueError(
+            f"Training needs one end, `--minutes M`, `--steps N` or `--frames N`; "
+            f"{' and '.join(given)} were given."
+            if given
+            else "Training needs one end, `--minutes M`, `--steps N` or `--frames N`; none of them "
+            "was given."
+        )
+    if minutes is not None:
+        return TimeBudget(minutes, clock)
+    return StepBudget(steps) if steps is not None else FrameBudget(frames or 0)
 
 
 def prepare_device(device: str, threads: int | None) -> None:

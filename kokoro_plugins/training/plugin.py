@@ -7,12 +7,17 @@ from registry import Command, hookimpl
 
 @hookimpl
 def kokoro_commands() -> list[Command]:
-    """Return the commands `train` and `demo`."""
+    """Return the commands `train`, `compare` and `demo`."""
     return [
         Command(
             name="train",
             help="Train the model of a spec on aligned speech.",
             target="kokoro_plugins.training.train_command:train",
+        ),
+        Command(
+            name="compare",
+            help="Train several specs with the same budget and set them side by side.",
+            target="kokoro_plugins.training.compare_command:compare",
         ),
         Command(
             name="demo",

@@ -57,7 +57,7 @@ class ProgressLine(Callback):
         """Bring the line up to date when a step has been noted."""
         assert isinstance(pl_module, TrainingModule)
         if self._task is not None and self._history.training:
-            done = self._budget.progress(pl_module.step)
+            done = self._budget.progress(pl_module.step, pl_module.frames)
             self._progress.update(self._task, completed=done, figures=self.figures())
 
     def figures(self) -> str:

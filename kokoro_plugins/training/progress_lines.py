@@ -51,7 +51,7 @@ class ProgressLines(Callback):
         assert isinstance(pl_module, TrainingModule)
         self._started = self._clock()
         self._due = self._started + self._pause
-        self._done_at_start = self._budget.progress(pl_module.step)
+        self._done_at_start = self._budget.progress(pl_module.step, pl_module.frames)
 
     def on_train_batch_end(
         self,
@@ -88,7 +88,7 @@ class ProgressLines(Callback):
     def line(self, trainer: Trainer) -> str:
         """Return the latest figures in words."""
         last = self._history.training[-1]
-        done = self._budget.progress(last.step)
+        done = self._budget.progress(last.step, self._history.frames)
         words = [
             f"{done:.0%}".replace("%", " %"),
             f"step {last.step}",

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import final
 
 FINAL_SHARE = 0.02
@@ -20,18 +21,18 @@ class Budget(ABC):
         """Note that the training goes on now, having used up some seconds before."""
 
     @abstractmethod
-    def progress(self, step: int) -> float:
-        """Return how much is used up after that many steps, from 0 to 1."""
+    def progress(self, step: int, frames: int) -> float:
+        """Return how much is used up after that many steps and frames, from 0 to 1."""
 
     @property
-    @abstractmethod
     def seconds(self) -> float:
         """Seconds used up so far; 0 where time does not count."""
+        return 0.0
 
     @property
-    @abstractmethod
     def by_the_clock(self) -> bool:
         """Whether what is used up is time, so that no two trainings are the same."""
+        return False
 
 
 @final
@@ -50,22 +51,41 @@ class StepBudget(Budget):
     def start(self, seconds: float = 0.0) -> None:
         """Do nothing: steps are counted from 0 anyway."""
 
-    def progress(self, step: int) -> float:
+    def progress(self, step: int, frames: int) -> float:
         """Return the share of the steps that is done."""
         return min(1.0, step / self._steps)
 
-    @property
-    def seconds(self) -> float:
-        """0: time does not count."""
-        return 0.0
-
-    @property
-    def by_the_clock(self) -> bool:
-        """False."""
-        return False
-
     def __str__(self) -> str:
         return f"{self._steps} steps"
+
+
+@final
+class FrameBudget(Budget):
+    """A number of mel frames trained on, padding not counted: the same learning on any machine.
+
+    Args:
+        frames: At least 1.
+    """
+
+    def __init__(self, frames: int) -> None:
+        if frames < 1:
+            raise ValueError(f"`frames` must be 1 or more, not {frames}.")
+        self._frames = frames
+        self._given_back = 0
+
+    def start(self, seconds: float = 0.0) -> None:
+        """Do nothing: frames are counted from 0 anyway."""
+
+    def progress(self, step: int, frames: int) -> float:
+        """Return the share of the frames that is done."""
+        return min(1.0, max(0, frames - self._given_back) / self._frames)
+
+    def extend(self, share: float, frames: int) -> None:
+        """Let a share of it be left after so many frames; the learning rate goes back as well."""
+        self._given_back = frames - round((1 - share) * self._frames)
+
+    def __str__(self) -> str:
+        return f"{self._frames:,} frames"
 
 
 @final
@@ -88,7 +108,7 @@ class TimeBudget(Budget):
         """Start the clock, which some seconds have gone from already."""
         self._started = self._clock() - seconds
 
-    def progress(self, step: int) -> float:
+    def progress(self, step: int, frames: int) -> float:
         """Return the share of the time that has passed; 0 before the start."""
         return min(1.0, self.seconds / self._limit)
 
@@ -104,6 +124,36 @@ class TimeBudget(Budget):
 
     def __str__(self) -> str:
         return f"{self._limit / 60:g} minutes"
+
+
+@final
+class Stopwatch:
+    """Seconds of a clock without its pauses.
+
+    Args:
+        clock: Returns seconds. Processor time of this process passes like time on the wall on a
+            quiet machine, and stands still while other processes have the processor: trainings
+            compared by it get the same work done on a busy machine too.
+        threads: What the clock counts several times over.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.process_time, threads: int = 1) -> None:
+        self._clock = clock
+        self._threads = threads
+        self._paused = 0.0
+
+    def __call__(self) -> float:
+        """Return the seconds."""
+        return self._clock() / self._threads - self._paused
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Let no time pass within the context."""
+        before = self()
+        try:
+            yield
+        finally:
+            self._paused += self() - before
 
 
 def rate_factor(step: int, progress: float, *, warmup_steps: int) -> float:

@@ -6,9 +6,14 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+if TYPE_CHECKING:  # it imports torch
+    from kokoro_plugins.training.evaluation import Evaluation
 
 Precision = Literal["auto", "32", "bf16"]
+OptimizerName = Literal["adamw", "muon", "soap", "schedule-free"]
+OPTIMIZERS: tuple[OptimizerName, ...] = get_args(OptimizerName)
 
 
 @dataclass(frozen=True)
@@ -18,6 +23,8 @@ class TrainingSettings:
     Attributes:
         lr: Peak of the learning rate.
         warmup_steps: Steps until the peak.
+        optimizer: What moves the weights; ``soap`` and ``schedule-free`` are of the package
+            pytorch-optimizer.
         validate_every: Steps between two looks at what is held out.
         precision: ``bf16`` computes in bfloat16 where that is safe, ``auto`` only if the processor
             has instructions for it.
@@ -30,6 +37,7 @@ class TrainingSettings:
 
     lr: float = 1e-3
     warmup_steps: int = 100
+    optimizer: OptimizerName = "adamw"
     validate_every: int = 50
     precision: Precision = "auto"
     device: str = "auto"
@@ -75,6 +83,42 @@ class Saving:
 
 
 @dataclass(frozen=True)
+class Promise:
+    """What the demo's speech reaches on the sentences held out, at true durations.
+
+    Attributes:
+        mel_error: Mean absolute error of the normalised mel, own frames fed, at most.
+        ended_in_time: Share of the sentences that the stop token ends in time, at least.
+        distortion: Mel cepstral distortion of the mel in dB, at most.
+    """
+
+    mel_error: float = 0.17
+    ended_in_time: float = 0.9
+    distortion: float = 1.3
+
+    def __str__(self) -> str:
+        return (
+            f"a mel error of {self.mel_error}, {self.ended_in_time:.0%} ended by the stop token, "
+            f"a distortion of {self.distortion} dB"
+        )
+
+    def missing(self, figures: Evaluation, distortion: float) -> list[str]:
+        """Return in words what figures do not reach."""
+        ended = figures.ended_in_time or 0
+        found = {
+            f"mel error {figures.free_running:.3f}, promised {self.mel_error}": (
+                figures.free_running > self.mel_error
+            ),
+            f"{ended} of {figures.utterances} ended by the stop token, promised "
+            f"{self.ended_in_time:.0%}": ended < self.ended_in_time * figures.utterances,
+            f"distortion {distortion:.2f} dB, promised {self.distortion}": (
+                distortion > self.distortion
+            ),
+        }
+        return [words for words, is_missing in found.items() if is_missing]
+
+
+@dataclass(frozen=True)
 class DemoOptions:
     """What the demo does.
 
@@ -84,6 +128,7 @@ class DemoOptions:
         holdout: How many of them are not trained on.
         batch_frames: The most frames of a batch.
         seed: Of the corpus, the weights' start and the order of training.
+        promise: What is to be reached; None: nothing is.
         settings: How to train.
     """
 
@@ -92,7 +137,33 @@ class DemoOptions:
     holdout: int = 15
     batch_frames: int = 800
     seed: int = 0
+    promise: Promise | None = None
     settings: TrainingSettings = field(default_factory=TrainingSettings)
+
+
+@dataclass(frozen=True)
+class CompareOptions:
+    """What the command `compare` does.
+
+    Attributes:
+        out: The folder that everything is written to.
+        data: Where the corpus is; None: it is made in `out`.
+        corpus: The name of its kind.
+        sentences: Of a corpus that is made.
+        holdout: How many utterances, the last ones, are not trained on.
+        seeds: Trainings of each contender.
+        looks: How often each is measured, the end included.
+        device: A name that Lightning knows: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+    """
+
+    out: Path
+    data: Path | None
+    corpus: str
+    sentences: int = 315
+    holdout: int = 15
+    seeds: int = 2
+    looks: int = 4
+    device: str = "auto"
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from kokoro_plugins.training.options import (
     BatchFramesOption,
     CorpusSetOption,
     DeviceOption,
+    FramesOption,
     LrOption,
     PrecisionOption,
     SeedOption,
@@ -45,6 +46,7 @@ def train(
     ] = None,
     minutes: Annotated[float | None, typer.Option(help="Train for this long.")] = None,
     steps: StepsOption = None,
+    frames: FramesOption = None,
     batch_frames: BatchFramesOption = 2000,
     accumulate: AccumulateOption = 1,
     lr: LrOption = 1e-3,
@@ -80,7 +82,7 @@ def train(
     SIGTERM, SIGINT (Ctrl+C), SIGUSR1 and SIGHUP save the step and end with 128 and the signal's
     number; --resume goes on from there.
     """
-    budget = make_budget(minutes, steps)
+    budget = make_budget(minutes, steps, frames)
     training = TrainingSettings(
         lr=lr,
         warmup_steps=warmup,

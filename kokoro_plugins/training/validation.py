@@ -84,9 +84,8 @@ class Validation(Callback):
 
     def _validate(self, trainer: Trainer, module: LightningModule) -> None:
         assert isinstance(module, TrainingModule)
-        module.eval()
-        losses = self._losses(trainer, module)
-        module.train()
+        with module.speaking():
+            losses = self._losses(trainer, module)
         if losses is None:
             return
         if not all(map(math.isfinite, losses.values())):

@@ -27,6 +27,7 @@ from tests.docs.blocks import ROOT, Block, Shown, commands_of, printed_in
 LONG = (
     ("kokoro-core", "demo"),
     ("kokoro-core", "train", "--minutes"),
+    ("kokoro-core", "compare"),
     ("kokoro-core", "profile", "small"),
     ("kokoro-core", "profile", "my.yaml"),
     ("kokoro-core", "conformance", "encoder/transformer"),

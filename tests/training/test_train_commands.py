@@ -199,8 +199,9 @@ def test_a_parallel_model_is_trained_and_measured_too(demo, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ([], "`--minutes M` or `--steps N`; neither was given"),
-        (["--steps", "1", "--minutes", "1"], "`--minutes M` or `--steps N`; both was given"),
+        ([], "`--minutes M`, `--steps N` or `--frames N`; none of them was given"),
+        (["--steps", "1", "--minutes", "1"], "`--minutes` and `--steps` were given"),
+        (["--frames", "1", "--steps", "1"], "`--steps` and `--frames` were given"),
         (["--minutes", "0"], "`minutes` must be a number above 0, not 0.0"),
         (["--steps", "1", "--device", "tpu"], "`--device tpu` is not on this machine"),
         (["--steps", "1", "--holdout", "8"], "`holdout` must be from 0 to 7, not 8"),

@@ -1,0 +1,124 @@
+"""What the demo promises, and training until it is kept."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, final
+
+from lightning import Callback, LightningModule, Trainer
+from rich.console import Console
+
+from kokoro_plugins.training.data import Batch
+from kokoro_plugins.training.data_module import AlignedSpeech
+from kokoro_plugins.training.evaluation import distortion, evaluate
+from kokoro_plugins.training.module import TrainingModule
+from kokoro_plugins.training.schedule import Budget, FrameBudget
+from kokoro_plugins.training.settings import Promise
+
+LONGER = 0.25
+"""By which share of the budget training goes on where the promise is not kept yet."""
+
+TRIES = 4
+"""How often it goes on, at most."""
+
+SECONDS_TO_SEE = 8.0
+"""How long training runs before it says how long it will take."""
+
+FIRST_STEPS = 5
+"""Steps that are slower than those after them, since memory and kernels are new."""
+
+
+@final
+class UntilKept(Callback):
+    """Lets training go on while its budget of frames is used up and a promise is not kept.
+
+    Args:
+        promise: What is to be reached.
+        data: What is held out.
+        budget: Is extended.
+        console: Where it is said.
+    """
+
+    def __init__(
+        self, *, promise: Promise, data: AlignedSpeech, budget: FrameBudget, console: Console
+    ) -> None:
+        self._promise = promise
+        self._data = data
+        self._budget = budget
+        self._console = console
+        self._tries = 0
+
+    def on_train_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Batch,
+        batch_idx: int,
+    ) -> None:
+        """Look if the promise is kept when the budget is used up."""
+        assert isinstance(pl_module, TrainingModule)
+        if not pl_module.finished or self._tries == TRIES:
+            return
+        with pl_module.speaking():
+            batches = self._data.val_dataloader()
+            heard = distortion(pl_module.model, batches, self._data.audio)
+            missing = self._promise.missing(evaluate(pl_module.model, batches), heard)
+        if missing:
+            self._tries += 1
+            self._budget.extend(LONGER, pl_module.frames)
+            pl_module.finished = False
+            self._console.print(
+                f"not there yet: {', '.join(missing)}; training goes on for another {LONGER:.0%}",
+                soft_wrap=True,
+            )
+
+
+@final
+class Forecast(Callback):
+    """Says after the first seconds how long training will take.
+
+    Args:
+        budget: Says how far training has come.
+        console: Where it is said.
+        clock: Returns seconds.
+    """
+
+    def __init__(
+        self, *, budget: Budget, console: Console, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._budget = budget
+        self._console = console
+        self._clock = clock
+        self._began: tuple[float, float] | None = None
+        self._said = False
+
+    def on_train_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Batch,
+        batch_idx: int,
+    ) -> None:
+        """Say it once, when there is enough to tell it by."""
+        assert isinstance(pl_module, TrainingModule)
+        if self._said or pl_module.step < FIRST_STEPS:
+            return
+        now, done = self._clock(), self._budget.progress(pl_module.step, pl_module.frames)
+        if self._began is None:
+            self._began = now, done
+        elif now - self._began[0] >= SECONDS_TO_SEE:
+            self._said = True
+            seconds = (1 - done) * (now - self._began[0]) / (done - self._began[1])
+            self._console.print(describe_forecast(seconds), soft_wrap=True)
+
+
+def describe_forecast(seconds: float) -> str:
+    """Return in words how long training will take, and how to have less of it."""
+    minutes = max(1, round(seconds / 60))
+    words = f"about {minutes} minute{'s' if minutes > 1 else ''} on this machine"
+    if minutes > 2:
+        words += f"; `--minutes {minutes // 2}` ends sooner and says what is missing"
+    return words

@@ -1,0 +1,71 @@
+"""`Looks`: how a model does on what is held out, at shares of its budget."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, final
+
+from lightning import Callback, LightningModule, Trainer
+
+from kokoro_plugins.training.comparison import Look
+from kokoro_plugins.training.data import Batch
+from kokoro_plugins.training.data_module import AlignedSpeech
+from kokoro_plugins.training.evaluation import evaluate
+from kokoro_plugins.training.module import TrainingModule
+from kokoro_plugins.training.schedule import Budget, Stopwatch
+
+
+@final
+class Looks(Callback):
+    """Lets the model speak freely when a share of the budget is used up, with the clock stopped.
+
+    Args:
+        data: What is held out.
+        budget: Says how far training has come.
+        shares: Above 0, in rising order; the last is 1.
+        stopwatch: Stands still meanwhile.
+
+    Attributes:
+        looks: What was seen so far.
+    """
+
+    def __init__(
+        self, *, data: AlignedSpeech, budget: Budget, shares: Sequence[float], stopwatch: Stopwatch
+    ) -> None:
+        self.looks: list[Look] = []
+        self._data = data
+        self._budget = budget
+        self._shares = shares
+        self._stopwatch = stopwatch
+
+    def on_train_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Batch,
+        batch_idx: int,
+    ) -> None:
+        """Look if it is time."""
+        assert isinstance(pl_module, TrainingModule)
+        used = self._budget.progress(pl_module.step, pl_module.frames)
+        due = 1.0 if pl_module.finished else self._shares[min(len(self.looks), self._last)]
+        if pl_module.figures is not None and used >= due and len(self.looks) <= self._last:
+            with self._stopwatch.paused(), pl_module.speaking():
+                self.looks.append(self._look(pl_module, due))
+
+    @property
+    def _last(self) -> int:
+        return len(self._shares) - 1
+
+    def _look(self, module: TrainingModule, share: float) -> Look:
+        batches = (each.to(module.device) for each in self._data.val_dataloader())
+        figures = evaluate(module.model, batches)
+        return Look(
+            share=share,
+            step=module.step,
+            frames=module.frames,
+            teacher_forced=figures.teacher_forced,
+            free_running=figures.free_running,
+            ended_in_time=figures.ended_in_time,
+        )
