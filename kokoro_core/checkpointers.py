@@ -105,9 +105,20 @@ def locate(path: Path, plugins: Plugins) -> Located:
     if step is None:
         raise CheckpointError(
             f"`{path}` is a folder without a model: it has neither a step directory nor "
-            f"{' nor '.join(f'`{each}`' for each in _model_names(plugins))}."
+            f"{' nor '.join(f'`{each}`' for each in _model_names(plugins))}{_hint_at_steps(path)}."
         )
     return _in_step(step, plugins)
+
+
+def _hint_at_steps(path: Path) -> str:
+    """Return where a training that did not end has left its newest step."""
+    steps = path / "steps"
+    step = StepFolder(steps).newest(lambda line: None) if steps.is_dir() else None
+    return (
+        ""
+        if step is None
+        else f"; its training has not ended, and its newest step is `{step.path}`"
+    )
 
 
 def _in_step(step: Step, plugins: Plugins) -> Located:

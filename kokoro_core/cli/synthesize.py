@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kokoro_core.cli.output import print_json
+from kokoro_core.cli.output import print_error, print_json
 from kokoro_core.cli.session import session_of
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from kokoro_core.api import KokoroModel
+    from kokoro_core.speech import SynthesisResult
 
 
 class Precision(StrEnum):
@@ -47,47 +47,96 @@ def synthesize(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Speak a text with a trained model and write a 16-bit wav."""
+    """Speak a text with a trained model and write a 16-bit wav.
+
+    Ends with status 1 if words are missing or surely misread, whatever was written.
+    """
     words = read_text(text, text_file)
-    check_folder(out)
+    check_out(out)
+    import torch
+
     from kokoro_core.api import KokoroModel
+    from kokoro_core.speech import speak
 
     check_device(device)
     model = KokoroModel.load(checkpoint, device=device, plugins=session_of(ctx).plugins)
-    options = {"speed": speed, "seed": seed, "max_mel_len": max_mel_len}
-    spoken = speak(model, words, dtype=dtype, **options)
-    write_wav(out, spoken.samples, spoken.sample_rate)
+    started = time.perf_counter()
+    result = speak(
+        model,
+        words,
+        dtype=None if dtype is None else getattr(torch, dtype),
+        speed=speed,
+        seed=seed,
+        max_mel_len=max_mel_len,
+    )
+    seconds = time.perf_counter() - started
+    write_wav(out, result.samples, result.sample_rate)
     if as_json:
-        print_json({"file": str(out), **spoken.report()})
+        print_json({"file": str(out), **figures(result, seconds)})
     else:
-        print(f"{out}: {spoken}")
+        print(f"{out}: {summary(result, seconds)}")
+    problems = [*result.notes] if result.loss is None else [result.loss, *result.notes]
+    for each in problems:
+        print_error(f"{out}: {each}")
+    if problems:
+        raise typer.Exit(1)
+
+
+def figures(result: SynthesisResult, seconds: float) -> dict[str, Any]:
+    """Return the figures of a spoken text as values that JSON has."""
+    return {
+        "audio_seconds": result.audio_seconds,
+        "frames": result.frames,
+        "planned_frames": result.planned_frames,
+        "stop_reason": result.stop_reason,
+        "is_complete": result.is_complete,
+        "unspoken": result.unspoken,
+        "notes": list(result.notes),
+        "wall_seconds": seconds,
+        "times_real_time": result.audio_seconds / seconds,
+    }
+
+
+def summary(result: SynthesisResult, seconds: float) -> str:
+    """Return the figures of a spoken text in words."""
+    return (
+        f"{result.audio_seconds:.2f} s of speech ({result.frames} frames), "
+        f"ended by {result.stop_reason}, made in {seconds:.2f} s "
+        f"({result.audio_seconds / seconds:.1f} times real time)"
+    )
 
 
 def read_text(text: str | None, file: Path | None) -> str:
     """Return the text from the argument, a file or the standard input.
 
     Raises:
-        ValueError: There is no text, or there are two.
+        ValueError: There is no text, or there are two, or it is not UTF-8.
     """
     if (text is None) == (file is None):
         raise ValueError("`synthesize` needs one text: as an argument, '-' or --text-file FILE.")
-    if file is not None:
-        return file.read_text(encoding="utf-8")
-    assert text is not None
-    return sys.stdin.read() if text == "-" else text
+    if file is None and text != "-":
+        return str(text)
+    try:
+        return sys.stdin.read() if file is None else file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        source = "The standard input" if file is None else f"`{file}`"
+        raise ValueError(f"{source} must be UTF-8 text, but byte {error.start} is not.") from None
 
 
-def check_folder(out: Path) -> None:
+def check_out(out: Path) -> None:
     """Refuse a file that cannot be a wav in an existing folder, before any work is done for it.
 
     Raises:
         FileNotFoundError: The folder does not exist.
+        PermissionError: The folder or the file may not be written.
         ValueError: The file is a folder, or its suffix says that it is no wav.
     """
     if out.is_dir() or out.suffix.lower() != ".wav":
         raise ValueError(f"`--out {out}` must be a file that ends in .wav.")
     if not out.absolute().parent.is_dir():
         raise FileNotFoundError(f"`--out {out}`: the folder `{out.parent}` does not exist.")
+    if not os.access(out if out.exists() else out.absolute().parent, os.W_OK):
+        raise PermissionError(f"`--out {out}` may not be written; give another file.")
 
 
 def check_device(device: str) -> None:
@@ -103,81 +152,12 @@ def check_device(device: str) -> None:
         "cuda": torch.cuda.is_available(),
         "mps": torch.backends.mps.is_available(),
     }
-    kind = device.partition(":")[0]
-    if not there.get(kind, False):
+    kind, colon, index = device.partition(":")
+    count = torch.cuda.device_count() if kind == "cuda" else 1
+    has_index = not colon or (index.isdecimal() and index.isascii() and int(index) < count)
+    if not there.get(kind, False) or not has_index:
         names = ", ".join(name for name, available in there.items() if available)
         raise ValueError(f"`--device {device}` is not on this machine; it has {names}.")
-
-
-@dataclass(frozen=True)
-class Spoken:
-    """A spoken text and how it came about."""
-
-    samples: Tensor
-    sample_rate: int
-    frames: int
-    stop_reason: str
-    wall_seconds: float
-
-    @property
-    def audio_seconds(self) -> float:
-        """The length of the speech."""
-        return len(self.samples) / self.sample_rate
-
-    def report(self) -> dict[str, Any]:
-        """Return the figures as values that JSON has."""
-        return {
-            "audio_seconds": self.audio_seconds,
-            "frames": self.frames,
-            "stop_reason": self.stop_reason,
-            "wall_seconds": self.wall_seconds,
-            "times_real_time": self.audio_seconds / self.wall_seconds,
-        }
-
-    def __str__(self) -> str:
-        return (
-            f"{self.audio_seconds:.2f} s of speech ({self.frames} frames), "
-            f"ended by {self.stop_reason}, made in {self.wall_seconds:.2f} s "
-            f"({self.audio_seconds / self.wall_seconds:.1f} times real time)"
-        )
-
-
-def speak(
-    model: KokoroModel, text: str, *, dtype: Precision | None = None, **options: Any
-) -> Spoken:
-    """Turn a text into sound with the frontend and the vocoder of the model's spec.
-
-    Args:
-        model: Who speaks.
-        text: What is said.
-        dtype: The precision of the decoder; None: the model's.
-        **options: As `KokoroModel.generate` takes them.
-
-    Raises:
-        ValueError: The spec has no frontend, no vocoder or no audio section.
-        FrontendError: The text has nothing to speak, or something that has no symbol.
-    """
-    import torch
-
-    spec = model.spec
-    if spec.frontend is None or spec.vocoder is None or spec.audio is None:
-        raise ValueError(
-            "The model's spec has no `frontend`, `vocoder` or `audio`; a model that is to speak "
-            "from text needs all three."
-        )
-    indices = spec.frontend.build(spec.sizes).encode(text)
-    vocoder = spec.vocoder.build(spec.audio)
-    vocoder.check_audio(spec.audio)
-    phonemes = torch.tensor([indices], device=next(model.parameters()).device)
-    started = time.perf_counter()
-    precision = None if dtype is None else getattr(torch, dtype)
-    result = model.generate(phonemes, dtype=precision, **options)
-    mel = result.mel.float() * spec.audio.std + spec.audio.mean
-    samples = vocoder.decode(mel.cpu(), result.lengths.cpu())[0]
-    seconds = time.perf_counter() - started
-    frames = int(result.lengths[0])
-    reason = str(result.stop_reasons[0])
-    return Spoken(samples, spec.audio.sample_rate, frames, reason, seconds)
 
 
 def write_wav(path: Path, samples: Tensor, sample_rate: int) -> None:

@@ -149,3 +149,10 @@ def test_a_step_that_is_a_link_is_refused(run: Path, tmp_path: Path) -> None:
 def test_hashes_are_not_looked_at_unless_wanted(run: Path) -> None:
     damage(run / "step-000000010")
     assert number_of(KokoroModel.load(run / "step-000000010", verify=False)) != 9
+
+
+def test_the_folder_of_an_interrupted_training_names_its_newest_step(run: Path) -> None:
+    newest = run / "step-000000010"
+    with pytest.raises(CheckpointError, match=rf"has not ended, and its newest step is `{newest}`"):
+        KokoroModel.load(run.parent)
+    assert number_of(KokoroModel.load(newest)) == 10
