@@ -31,12 +31,14 @@ BatchFramesOption = Annotated[
 ]
 LrOption = Annotated[float, typer.Option(help="Peak of the learning rate.")]
 WarmupOption = Annotated[int, typer.Option(min=0, help="Steps until the peak.")]
-SeedOption = Annotated[int, typer.Option(min=0, help="Decides everything that is drawn.")]
+SeedOption = Annotated[
+    int, typer.Option(min=0, max=2**32 - 1, help="Decides everything that is drawn.")
+]
 PrecisionOption = Annotated[
     Precision, typer.Option(help="32, bf16, or auto: bf16 where the processor has it.")
 ]
 ThreadsOption = Annotated[
-    int | None, typer.Option(min=1, help="CPU threads; without it what torch chooses.")
+    int | None, typer.Option(min=1, max=1024, help="CPU threads; without it what torch chooses.")
 ]
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 AccumulateOption = Annotated[
@@ -129,8 +131,13 @@ def prepare_device(device: str, threads: int | None) -> None:
     """Check the device and set the number of CPU threads.
 
     Raises:
-        ValueError: This machine has no such device.
+        ValueError: This machine has no such device, or one of several is named.
     """
+    if ":" in device:
+        raise ValueError(
+            f"`--device {device}` must be auto, cpu, cuda or mps; with `CUDA_VISIBLE_DEVICES` set "
+            f"before the command `cuda` is the one of several that it names."
+        )
     if device != "auto":
         check_device(device)
     if threads is not None:

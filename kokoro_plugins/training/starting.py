@@ -13,6 +13,9 @@ from kokoro_plugins.training.resuming import is_first_process
 from kokoro_plugins.training.settings import TrainOptions
 from kokoro_plugins.training.step_files import MODEL_FILE
 
+FILES = (MODEL_FILE, "losses.json", "losses.jsonl")
+"""What a training writes into its folder, beside the steps."""
+
 
 def refuse_spec(spec: ModelSpec) -> None:
     """Refuse a spec that no corpus can feed.
@@ -41,7 +44,8 @@ def refuse_checkpoint(spec: str, suffixes: Collection[str]) -> None:
     """
     path = Path(spec)
     is_file = path.is_file() and path.name.endswith(tuple(suffixes))
-    is_folder = path.is_dir() and ((path / MODEL_FILE).exists() or (path / "steps").exists())
+    inside = (MODEL_FILE, "steps") if path.name != "steps" else ("",)
+    is_folder = path.is_dir() and any((path / name).exists() for name in inside)
     if not is_file and not is_folder:
         return
     steps = [each for each in (path, *path.absolute().parents) if each.name == "steps"]
@@ -63,6 +67,12 @@ def refuse_to_overwrite(options: TrainOptions) -> None:
     for each in (options.out, *options.out.parents):
         if os.path.lexists(each) and not each.is_dir():
             raise ValueError(f"`--out {options.out}` must be a folder, but `{each}` is a file.")
+    for name in FILES:
+        if (options.out / name).is_dir():
+            raise ValueError(
+                f"`{options.out / name}` is a folder, where training writes a file at its end; "
+                f"another `--out` has room."
+            )
     if options.resume or not is_first_process():
         return
     model = options.out / MODEL_FILE

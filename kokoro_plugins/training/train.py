@@ -19,6 +19,7 @@ from kokoro_plugins.training.history import History
 from kokoro_plugins.training.output import write_json
 from kokoro_plugins.training.resuming import is_first_process
 from kokoro_plugins.training.schedule import Budget
+from kokoro_plugins.training.sentences import as_sentences
 from kokoro_plugins.training.settings import TrainOptions
 from kokoro_plugins.training.starting import refuse_spec, refuse_to_overwrite
 from kokoro_plugins.training.step_files import MODEL_FILE
@@ -45,7 +46,7 @@ def run_training(
         console.print(describe_data(data), soft_wrap=True, markup=False)
     seed_everything(options.seed)
     model = KokoroModel.from_spec(spec, plugins=plugins)
-    with leaving_nothing(options.out):
+    with leaving_nothing(options.out), as_sentences():
         history = fit(model, data, budget, options.settings, saving=options.saving, console=console)
         if is_first_process():
             write_results(model, data, history, options, console)

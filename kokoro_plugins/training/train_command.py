@@ -71,7 +71,8 @@ def train(
     settings: SetOption = None,
     threads: ThreadsOption = None,
     workers: Annotated[
-        int, typer.Option(min=0, help="Processes that make batches ahead of the training.")
+        int,
+        typer.Option(min=0, max=256, help="Processes that make batches ahead of the training."),
     ] = 0,
     device: DeviceOption = "auto",
     devices: Annotated[int, typer.Option(min=1, help="How many devices train together.")] = 1,

@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 
 from kokoro_core import KokoroModel, load_spec
 from kokoro_core.cli.app import main
@@ -17,6 +18,7 @@ from kokoro_plugins.training.data_module import AlignedSpeech
 from kokoro_plugins.training.fit import fit
 from kokoro_plugins.training.module import TrainingModule
 from kokoro_plugins.training.schedule import StepBudget
+from kokoro_plugins.training.sentences import as_sentences
 from kokoro_plugins.training.settings import Saving, TrainingSettings
 from registry import installed_plugins
 
@@ -284,7 +286,7 @@ def test_a_checkpoint_where_a_spec_belongs_is_told_how_its_training_goes_on(
     assert start(speech) == 0
     out = tmp_path / "runs" / "out"
     step = out / "steps" / "step-000000001"
-    for given in (out, out / "model.safetensors", step, step / "model.safetensors"):
+    for given in (out, out / "model.safetensors", out / "steps", step, step / "model.safetensors"):
         capsys.readouterr()
         assert run("train", given, "--data", speech, "--steps", "2") == 1
         [said] = capsys.readouterr().err.splitlines()
@@ -296,3 +298,81 @@ def test_an_output_that_is_a_file_is_refused_before_the_data_is_read(tmp_path, s
     (tmp_path / "runs").write_text("a file")
     assert start("/nowhere") == 1
     assert f"must be a folder, but `{tmp_path / 'runs'}` is a file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "losses.json", "losses.jsonl"])
+def test_a_folder_where_a_file_will_be_written_is_refused_before_the_data_is_read(
+    tmp_path, start, capsys, name
+):
+    (tmp_path / "runs" / "out" / name).mkdir(parents=True)
+    assert start("/nowhere", "--resume") == 1
+    assert f"{name}` is a folder, where training writes a file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "message"),
+    [
+        (["--seed", 2**32], 2, "4294967295"),
+        (["--threads", "9" * 20], 2, "1024"),
+        (["--workers", "99999"], 2, "256"),
+        (["--device", "cpu:1"], 1, "`--device cpu:1` must be auto, cpu, cuda or mps; with"),
+        (["--device", "cuda:1"], 1, "`CUDA_VISIBLE_DEVICES`"),
+        (["--device", "meta"], 1, "`--device meta` is not on this machine"),
+        (["--minutes", "nan"], 1, "one end, `--minutes M` or `--steps N`; both was given"),
+        (["--lr", "nan"], 1, "`lr` must be a number above 0, not nan"),
+    ],
+)
+def test_numbers_that_torch_cannot_take_are_refused_at_the_door(
+    tmp_path, start, capsys, options, status, message
+):
+    assert start(tmp_path, *options) == status
+    assert message in capsys.readouterr().err
+
+
+RAISED = {
+    "options": (
+        MisconfigurationException("You requested gpu: [0, 1]\n But your machine only has: [0]"),
+        "Lightning refuses these options on this machine: You requested gpu: [0, 1] But your",
+    ),
+    "device memory": (
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9 GiB.\nmore"),
+        "memory of the device is used up: CUDA out of memory. Tried to allocate 9 GiB. A smaller",
+    ),
+    "memory": (
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"),
+        "`--batch-frames` with a larger `--accumulate` needs less for the same step",
+    ),
+    "python's memory": (MemoryError(), "used up: MemoryError A smaller `--batch-frames`"),
+    "worker": (
+        RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed. "),
+        "worker (pid 7) is killed by signal: Killed.  With `--workers 0` batches are made in",
+    ),
+    "in a worker": (
+        CorpusError(
+            "Caught CorpusError in DataLoader worker process 0.\nOriginal Traceback (most recent "
+            'call last):\n  File "x.py", line 1, in y\n    raise CorpusError(z)\n'
+            "kokoro_core.outer_contracts.CorpusError: `a` has no recording: it is gone.\n"
+        ),
+        "`a` has no recording: it is gone.",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", RAISED)
+def test_what_options_or_the_machine_cause_is_a_sentence(speech, start, monkeypatch, capsys, kind):
+    error, message = RAISED[kind]
+
+    def failing(*_):
+        raise error
+
+    monkeypatch.setattr(TrainingModule, "training_step", failing)
+    assert start(speech) == 1
+    said = capsys.readouterr().err
+    assert message in said
+    assert "Traceback" not in said
+    assert len(said.splitlines()) == 1
+
+
+def test_a_bug_keeps_its_traceback():
+    with pytest.raises(RuntimeError, match="mat1 and mat2"), as_sentences():
+        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
