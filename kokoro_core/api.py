@@ -357,7 +357,8 @@ class KokoroModel(nn.Module):
     ) -> Generation:
         """Speak: make mels from phonemes alone.
 
-        Dropout is on if the model is in training mode, which is warned of and not changed.
+        Dropout is on if the model is in training mode, which is warned of and not changed; nothing
+        is tracked then, as training does.
 
         Args:
             phoneme_indices: (B, N) int64.
@@ -392,9 +393,11 @@ class KokoroModel(nn.Module):
             max_seconds,
             dtype,
         )
-        utterances = self._read(phoneme_indices, padding_mask, durations, seed, options, extras)
         decoder = self._copies.get(original(self.acoustic.decoder), dtype)
-        return generation.generate(self.acoustic, utterances, options, self.spec.mel_dim, decoder)
+        with generation.unchanged_buffers(self.acoustic, decoder):
+            utterances = self._read(phoneme_indices, padding_mask, durations, seed, options, extras)
+            mel_dim = self.spec.mel_dim
+            return generation.generate(self.acoustic, utterances, options, mel_dim, decoder)
 
     @torch.no_grad()
     def stream(
@@ -429,9 +432,17 @@ class KokoroModel(nn.Module):
             max_seconds,
             dtype,
         )
-        utterances = self._read(phoneme_indices, padding_mask, durations, seed, options, extras)
         decoder = self._copies.get(original(self.acoustic.decoder), dtype)
-        yield from generation.stream(self.acoustic, utterances, options, self.spec.mel_dim, decoder)
+        with generation.unchanged_buffers(self.acoustic):
+            utterances = self._read(phoneme_indices, padding_mask, durations, seed, options, extras)
+        mel_dim = self.spec.mel_dim
+        chunks = generation.stream(self.acoustic, utterances, options, mel_dim, decoder)
+        while True:
+            with generation.unchanged_buffers(self.acoustic, decoder):
+                chunk = next(chunks, None)
+            if chunk is None:
+                return
+            yield chunk
 
     def _read(
         self,

@@ -4,6 +4,7 @@ from kokoro_core.generation.options import Generation, GenerationOptions, StopRe
 from kokoro_core.generation.precision import DecoderCopies
 from kokoro_core.generation.reading import Utterances, read
 from kokoro_core.generation.speak import generate, stream
+from kokoro_core.generation.statistics import unchanged_buffers
 
 __all__ = [
     "DecoderCopies",
@@ -14,4 +15,5 @@ __all__ = [
     "generate",
     "read",
     "stream",
+    "unchanged_buffers",
 ]

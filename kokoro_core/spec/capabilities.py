@@ -48,6 +48,12 @@ class Capabilities:
             None in it is all of them.
         position_free: The order of the steps of a row does not matter.
         blends: (Regulators) A frame may be made of several phonemes. No: each frame is a copy.
+        learned_ranges: (Regulators) How far a phoneme reaches depends on its vector, so that a
+            frame need not be of the phoneme that lasts then. Then it must depend on it.
+        detached_inputs: Floating inputs that matter and get no gradient (``hidden.detach()``). Then
+            they must get none.
+        exact_gradient: The gradient is the slope of what is computed. No: something is rounded or
+            detached on the way; then the two must differ.
         chunked_steps: (Autoregressive decoders) `step` takes several groups of frames at once.
         forkable: (Autoregressive decoders) Rows of a state can be selected.
         shared_tensors: Parameters may be tied to each other.
@@ -64,6 +70,9 @@ class Capabilities:
     receptive_field: Reach = None
     position_free: bool = False
     blends: bool = False
+    learned_ranges: bool = False
+    detached_inputs: frozenset[str] = frozenset()
+    exact_gradient: bool = True
     chunked_steps: bool = True
     forkable: bool = True
     shared_tensors: bool = False

@@ -25,7 +25,7 @@ class Draws:
     def recording(self, seeds: Tensor) -> Recording:
         """Return noise that remembers what it draws."""
         self.drawn.append([])
-        return Recording(seeds.tolist(), self.drawn[-1])
+        return Recording(RowNoise(seeds.tolist()), self.drawn[-1])
 
     def replaying(self) -> Any:
         """Return what makes noise of the same numbers, once each, in the same order."""
@@ -36,10 +36,14 @@ class Draws:
 class Recording:
     """Draws like `RowNoise`, and remembers."""
 
-    def __init__(self, seeds: Sequence[int], drawn: list[Tensor]) -> None:
-        self.seeds = tuple(seeds)
-        self._noise = RowNoise(seeds)
+    def __init__(self, noise: RowNoise, drawn: list[Tensor]) -> None:
+        self.seeds = noise.seeds
+        self._noise = noise
         self._drawn = drawn
+
+    def of(self, part: str) -> Recording:
+        """Return the noise of a part, whose draws are remembered among the others."""
+        return Recording(self._noise.of(part), self._drawn)
 
     def normal(self, num: int, channels: int, *, like: Tensor) -> Tensor:
         """Draw (B, num, channels)."""
@@ -53,6 +57,10 @@ class Replay:
     def __init__(self, drawn: Sequence[Tensor]) -> None:
         self._drawn = list(drawn)
         self._calls = 0
+
+    def of(self, part: str) -> Replay:
+        """Return itself: draws are given in the order in which they were made."""
+        return self
 
     def normal(self, num: int, channels: int, *, like: Tensor) -> Tensor:
         """Return what the same call drew before."""

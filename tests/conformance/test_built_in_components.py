@@ -11,7 +11,7 @@ from kokoro_core.testing.check import PARTS
 from kokoro_core.testing.checks import checks_of
 from kokoro_core.testing.component import check_component
 from kokoro_core.testing.levels import level_named
-from kokoro_core.testing.model_subject import ModelSubject, small_spec
+from kokoro_core.testing.model_subject import ModelSubject, small_model, small_spec
 from kokoro_core.testing.runner import Plan, run_check
 from kokoro_core.testing.subject import Subject
 from kokoro_core.testing.tiny import tiny_params
@@ -36,6 +36,7 @@ OF_POSITIONS = (
     "reach",
     "order-matters",
     "order-does-not-matter",
+    "empty-row",
     "low-precision",
     "parameters-learn",
     "causality",
@@ -57,6 +58,13 @@ def test_the_model_of_a_named_spec_keeps_its_promises(name, check):
     found = next(each for each in checks_of("model") if each.id == check)
     result = run_check(subject, found, Plan(level_named("fast"), seed=0))
     assert result.status in ("passed", "skipped"), result.explain()
+
+
+def test_speaking_with_a_postnet_that_tracks_statistics_is_pure():
+    model = small_model(load_spec("small", overrides={"postnet": {"type": "conv"}}), "small")
+    [check] = [each for each in checks_of("model") if each.id == "speaking-is-pure"]
+    result = run_check(model, check, Plan(level_named("fast"), seed=0))
+    assert result.status == "passed", result.explain()
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)

@@ -9,6 +9,7 @@ from tests.mutants.params import (
     AttentionEncoderParams,
     BlendParams,
     ConvEncoderParams,
+    ConvPostnetParams,
     ConvPredictorParams,
     RepeatParams,
     SinusoidParams,
@@ -49,6 +50,24 @@ EXPORTS = declaring(
     "export-is-refused",
     ConvEncoderParams,
     exportable=False,
+)
+DETACHED = declaring(
+    "an input is said to get no gradient and gets one",
+    "detached-inputs",
+    ConvPredictorParams,
+    detached_inputs=["hidden"],
+)
+INEXACT = declaring(
+    "the gradient is said to be another than the slope and is the slope",
+    "gradient-is-not-exact",
+    ConvPostnetParams,
+    exact_gradient=False,
+)
+RANGES = declaring(
+    "ranges are said to be learned and are fixed",
+    "ranges-are-learned",
+    BlendParams,
+    learned_ranges=True,
 )
 ORDER = declaring(
     "order is said not to matter and does",

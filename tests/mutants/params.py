@@ -45,7 +45,10 @@ class Breakable(StrictModel):
     @property
     def capabilities(self) -> Capabilities:
         """The true capabilities, or what is declared instead."""
-        return Capabilities(**{**self.truth, **self.declares})
+        said = {**self.truth, **self.declares}
+        if "detached_inputs" in said:  # a set is no value that JSON has
+            said["detached_inputs"] = frozenset(said["detached_inputs"])
+        return Capabilities(**said)
 
     def chosen(self, sound: type[Any]) -> type[Any]:
         """Return the class to build."""
@@ -106,6 +109,19 @@ class ConvPredictorParams(Breakable, DurationPredictorParams):
         return self.chosen(ConvPredictor)(width=sizes.hidden_dim, dropout=self.dropout)
 
 
+class DetachedParams(ConvPredictorParams):
+    """The same, and its loss teaches nothing that came before."""
+
+    type: Literal["sound_detached"] = "sound_detached"  # type: ignore[assignment]
+    truth: ClassVar[dict[str, Any]] = {"receptive_field": 2, "detached_inputs": ["hidden"]}
+
+    def build(self, sizes: Sizes) -> DurationPredictor:
+        """Return the duration predictor."""
+        from tests.mutants.sound_durations import DetachedPredictor
+
+        return self.chosen(DetachedPredictor)(width=sizes.hidden_dim, dropout=self.dropout)
+
+
 class LikelihoodParams(Breakable, DurationPredictorParams):
     """A predictor with a loss of its own, that samples its frames."""
 
@@ -147,6 +163,19 @@ class BlendParams(Breakable, RegulatorParams):
         from tests.mutants.sound_regulators import Blend
 
         return self.chosen(Blend)()
+
+
+class RangesParams(Breakable, RegulatorParams):
+    """Blends vectors by their distance and by how far each reaches."""
+
+    type: Literal["sound_ranges"] = "sound_ranges"
+    truth: ClassVar[dict[str, Any]] = {"blends": True, "learned_ranges": True}
+
+    def build(self, sizes: Sizes) -> Regulator:
+        """Return the regulator."""
+        from tests.mutants.sound_regulators import LearnedRanges
+
+        return self.chosen(LearnedRanges)(width=sizes.hidden_dim)
 
 
 class AttentionDecoderParams(Breakable, DecoderParams):
@@ -230,6 +259,19 @@ class ConvPostnetParams(Breakable, PostnetParams):
         from tests.mutants.sound_postnets import SoundPostnet
 
         return self.chosen(SoundPostnet)(mel_dim=sizes.mel_dim, dropout=self.dropout)
+
+
+class RoundedParams(ConvPostnetParams):
+    """Two convolutions with steps between them, and the gradient of a line there."""
+
+    type: Literal["sound_rounded"] = "sound_rounded"  # type: ignore[assignment]
+    truth: ClassVar[dict[str, Any]] = {"receptive_field": 2, "exact_gradient": False}
+
+    def build(self, sizes: Sizes) -> Postnet:
+        """Return the postnet."""
+        from tests.mutants.sound_postnets import RoundedPostnet
+
+        return self.chosen(RoundedPostnet)(mel_dim=sizes.mel_dim, dropout=self.dropout)
 
 
 class NormedPostnetParams(ConvPostnetParams):

@@ -11,13 +11,16 @@ from tests.mutants.params import (
     ConvEncoderParams,
     ConvPostnetParams,
     ConvPredictorParams,
+    DetachedParams,
     FlowParams,
     LikelihoodParams,
     NormedPostnetParams,
     ParallelParams,
+    RangesParams,
     RelativeParams,
     RepeatParams,
     RotaryParams,
+    RoundedParams,
     SinusoidParams,
 )
 
@@ -41,5 +44,8 @@ SOUND: dict[str, ComponentParams] = {
 
 VARIANTS: dict[str, ComponentParams] = {
     "attention decoder of groups": AttentionDecoderParams(reduction_factor=2),
+    "detached predictor": DetachedParams(),
+    "regulator of learned ranges": RangesParams(),
+    "rounding postnet": RoundedParams(),
 }
-"""The same in other settings, which are tried less."""
+"""The same in other settings or with one thing otherwise, which are tried less."""

@@ -57,6 +57,14 @@ class ConvPredictor(DurationPredictor):
         return zeroed(x, padding_mask)
 
 
+class DetachedPredictor(ConvPredictor):
+    """The same, and its loss teaches nothing that came before (FastSpeech 2, VITS)."""
+
+    def start(self, hidden: Tensor, padding_mask: Tensor) -> Tensor:
+        """Return what the first convolution gets, without a way back."""
+        return super().start(hidden.detach(), padding_mask)
+
+
 class LikelihoodPredictor(DurationPredictor):
     """A normal distribution for each phoneme: its likelihood as loss, its samples as frames."""
 

@@ -57,3 +57,12 @@ class NormedPostnet(SoundPostnet):
         """Return x normed."""
         result: Tensor = self.norm(x, padding_mask)
         return result
+
+
+class RoundedPostnet(SoundPostnet):
+    """Rounds between the convolutions, and learns as if it did not (straight-through)."""
+
+    def normed(self, x: Tensor, padding_mask: Tensor) -> Tensor:
+        """Return x normed, in steps of a quarter."""
+        normal = super().normed(x, padding_mask)
+        return normal + ((normal * 4).round() / 4 - normal).detach()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 from kokoro_core.contracts import Plan, Regulator
 from kokoro_core.pytree import register_pytree
@@ -105,3 +106,39 @@ class Blend(Repeat):
     def normal(self, energies: Tensor) -> Tensor:
         """Return weights that sum to 1."""
         return energies.softmax(2)
+
+
+class LearnedRanges(Repeat):
+    """A normal density around the middle of each phoneme (Non-Attentive Tacotron).
+
+    How wide it is follows from the phoneme's vector.
+    """
+
+    def __init__(self, *, width: int) -> None:
+        super().__init__()
+        self.range = nn.Linear(width, 1)
+
+    def plan(
+        self,
+        hidden: Tensor,
+        durations: Tensor,
+        padding_mask: Tensor,
+        num_frames: int | None = None,
+    ) -> Plan:
+        """Plan the frames of hidden (B, N, H)."""
+        made = super().plan(hidden, durations, padding_mask, num_frames)
+        ranges = F.softplus(self.range(zeroed(hidden, padding_mask))).squeeze(-1) + 0.1
+        absent = (durations == 0) | padding_mask
+        shares = self.densities(made.padding_mask.shape[1], durations, ranges, absent)
+        return SharePlan(made.lengths, made.padding_mask, made.durations, shares)
+
+    def densities(self, width: int, durations: Tensor, ranges: Tensor, absent: Tensor) -> Tensor:
+        """Return the share of each phoneme in each frame, (B, T, N)."""
+        wide = torch.promote_types(ranges.dtype, torch.float32)
+        middles = (durations.cumsum(1) - durations / 2).to(wide).unsqueeze(1)
+        times = torch.arange(width, device=durations.device).to(wide)[None, :, None] + 0.5
+        scale = ranges.to(wide).unsqueeze(1)
+        energies = -((times - middles) / scale).square() / 2 - scale.log()
+        energies = energies.masked_fill(absent.unsqueeze(1), float("-inf"))
+        alone = absent.all(1)[:, None, None]
+        return energies.masked_fill(alone, 0).softmax(2).to(ranges.dtype)

@@ -11,24 +11,33 @@ from kokoro_core.testing.batches import RaggedBatch
 from kokoro_core.testing.cases import ONE_BATCH
 from kokoro_core.testing.check import check
 from kokoro_core.testing.compare import assert_same, projection, tolerance_of
+from kokoro_core.testing.inputs import Outputs
 from kokoro_core.testing.subject import Subject
 
 STEPS = (1e-6, 1e-7, 1e-8)
 """How far the numbers are moved, until the slopes agree: a long step can cross a kink of a ReLU."""
 
 
+def _no_slope(subject: Subject) -> str | None:
+    if not subject.capabilities.exact_gradient:
+        return "declares `exact_gradient=False`"
+    return None if subject.capabilities.float64 else "declares `float64=False`"
+
+
 @check(
     "gradient",
     cases=ONE_BATCH,
-    skip=lambda subject: None if subject.capabilities.float64 else "declares `float64=False`",
+    skip=_no_slope,
     bug="PaddleSpeech#3032, transformers#21381: a part that is cut off, and trains wrongly",
 )
 def gradient(subject: Subject, batch: RaggedBatch) -> None:
     """The gradient of inputs and parameters is the slope that small changes show."""
     component = subject.build()
     inputs = subject.probe.inputs(batch)
+    detached = subject.capabilities.detached_inputs
+    learning = {name: each for name, each in inputs.floating.items() if name not in detached}
     for what, tensors in (
-        ("inputs", inputs.floating),
+        ("inputs", learning),
         ("parameters", dict(component.named_parameters())),
     ):
         if tensors:
@@ -83,6 +92,68 @@ def _seen(
     return (values[0] - values[1]) / (2 * step)
 
 
+@check(
+    "gradient-is-not-exact",
+    cases=ONE_BATCH,
+    skip=lambda subject: (
+        "its gradient is the slope" if subject.capabilities.exact_gradient else None
+    ),
+    bug="a declaration that is no longer true",
+)
+def gradient_is_not_exact(subject: Subject, batch: RaggedBatch) -> None:
+    """The gradient of a component that declares `exact_gradient=False` is not the slope."""
+    try:
+        gradient.holds(subject, batch)
+    except AssertionError:
+        return
+    raise AssertionError(
+        "the gradient is the slope, so the component must not declare `exact_gradient=False`"
+    )
+
+
+def _nothing_detached(subject: Subject) -> str | None:
+    return None if subject.capabilities.detached_inputs else "it declares no `detached_inputs`"
+
+
+@check(
+    "detached-inputs",
+    cases=ONE_BATCH,
+    skip=_nothing_detached,
+    bug="FastSpeech2, VITS: a gradient into the encoder that is to be stopped, or one that is lost",
+)
+def detached_inputs(subject: Subject, batch: RaggedBatch) -> None:
+    """A declared detached input gets no gradient, and is a floating input that matters."""
+    probe, declared = subject.probe, subject.capabilities.detached_inputs
+    inputs = probe.inputs(batch).mapped(lambda each: each.requires_grad_())
+    unknown = sorted(declared - inputs.floating.keys())
+    assert not unknown, f"{unknown} must be floating inputs, of {sorted(inputs.floating)}"
+    before = probe.run(inputs)
+    total = projection(before)
+    told = [inputs.tensors[name] for name in sorted(declared)]
+    found = torch.autograd.grad(total, told, allow_unused=True) if total.requires_grad else ()
+    for name, each in zip(sorted(declared), found, strict=False):
+        assert each is None or not bool(each.any()), f"`{name}` must get no gradient, as declared"
+    for name in sorted(declared):
+        other = inputs.tensors[name].detach() + _numbers_like(inputs.tensors[name])
+        after = probe.run(inputs.changed(**{name: other}))
+        assert _differs(after, before), f"`{name}` must matter: another value changes nothing"
+
+
+def _numbers_like(tensor: Tensor) -> Tensor:
+    """Return numbers that are not the same everywhere: a norm would take such a change off."""
+    generator = torch.Generator().manual_seed(6)
+    drawn = torch.randn(tensor.shape, generator=generator, dtype=torch.float64)
+    return 1 + drawn.to(tensor.dtype)
+
+
+def _differs(after: Outputs, before: Outputs) -> bool:
+    """Return whether any output or loss is another."""
+    pairs = [(each, before.tensors[name]) for name, each in after.tensors.items()]
+    pairs += [(each, before.losses[name]) for name, each in after.losses.items()]
+    limit = tolerance_of(next(iter(after.tensors.values())))
+    return any(float((new - old).detach().abs().max()) > limit for new, old in pairs)
+
+
 def _no_side_inputs(subject: Subject) -> str | None:
     return None if subject.capabilities.side_inputs else "it declares no side inputs"
 
@@ -94,20 +165,19 @@ def _no_side_inputs(subject: Subject) -> str | None:
     bug="speechbrain#2986: an input that is passed on under a name that nobody reads",
 )
 def side_inputs_matter(subject: Subject, batch: RaggedBatch) -> None:
-    """Another value of a declared side input changes its own row, and no other."""
+    """Another value of a declared side input changes its own row or a loss, and no other row."""
     probe = subject.probe
     inputs = probe.inputs(batch)
     before = probe.run(inputs)
     for name, looks in subject.capabilities.side_inputs.items():
         changed = inputs.tensors[name].clone()
         changed[0] = (
-            (changed[0] + 1) % (looks.width or 2) if looks.kind == "index" else changed[0] + 1
+            (changed[0] + 1) % (looks.width or 2)
+            if looks.kind == "index"
+            else changed[0] + _numbers_like(changed[0])
         )
         after = probe.run(inputs.changed(**{name: changed}))
-        off = []
         for output, tensor in after.tensors.items():
             promise = f"`{output}` must not depend on the `{name}` of another row"
             assert_same(tensor[1:], before.tensors[output][1:], promise)
-            off.append(float((tensor[0] - before.tensors[output][0]).detach().abs().max()))
-        limit = tolerance_of(next(iter(after.tensors.values())))
-        assert max(off) > limit, f"`{name}` must matter: another value of it changes nothing"
+        assert _differs(after, before), f"`{name}` must matter: another value changes nothing"

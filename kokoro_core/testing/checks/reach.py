@@ -37,8 +37,9 @@ def sensitivity(subject: Subject, batch: RaggedBatch) -> None:
         return
     total.backward()  # type: ignore[no-untyped-call]
     _forget_gradients(subject)
+    learning = inputs.floating.keys() - subject.capabilities.detached_inputs
     for name, expected in probe.matters(inputs).items():
-        if name in inputs.floating:
+        if name in learning:
             _assert_reached(name, inputs.tensors[name].grad, expected, inputs.padding[name])
 
 
@@ -115,14 +116,20 @@ def _told(probe: Probe, draws: list[Inputs], name: str) -> Tensor:
     """Return which output step (first axis) any row is told of which of its input steps."""
     inputs = _stacked(draws)
     steps = len(inputs.padding[name][0])
-    if inputs.tensors[name].is_floating_point():
+    by_gradient = _by_gradient(probe, inputs, name)
+    if by_gradient:
         steps = probe.run(draws[0]).padding_mask.shape[1]
         told = _told_by_gradient(probe, inputs.select(_each(inputs.rows, steps)), name, steps)
     else:
         told = _told_by_change(probe, inputs.select(_each(inputs.rows, steps)), name)
     # (draws · S, T) -> (draws, S, T): for each draw a row a step
     told = told.view(inputs.rows, steps, -1).any(0)
-    return told if inputs.tensors[name].is_floating_point() else told.T
+    return told if by_gradient else told.T
+
+
+def _by_gradient(probe: Probe, inputs: Inputs, name: str) -> bool:
+    detached = name in probe.capabilities.detached_inputs
+    return inputs.tensors[name].is_floating_point() and not detached
 
 
 def _each(rows: int, times: int) -> list[int]:
@@ -146,18 +153,27 @@ def _only(outputs: Outputs, kept: Tensor) -> Outputs:
 
 def _told_by_change(probe: Probe, copies: Inputs, name: str) -> Tensor:
     """Return which output steps hear of a change of one input step: a row for each."""
-    old, high = copies.tensors[name], probe.sizes.vocab_size
+    old = copies.tensors[name]
     sources = old.shape[1]
-    new = (old + 1) % high
-    new = torch.where(new == probe.sizes.pad_id, (new + 1) % high, new)
     one = torch.eye(sources, dtype=torch.bool).repeat(copies.rows // sources, 1)
-    changed = torch.where(one, new, old)
+    # (draws · S, S) -> as the input: (draws · S, S) or (draws · S, S, C)
+    changed = torch.where(one.view(*one.shape, *[1] * (old.dim() - 2)), _others(probe, old), old)
     before, after = probe.run(copies), probe.run(copies.changed(**{name: changed}))
     told = torch.zeros(before.padding_mask.shape, dtype=torch.bool)
     for output, tensor in after.tensors.items():
         difference = (tensor - before.tensors[output]).detach().abs()
         told = told | (difference.view(*told.shape, -1).amax(-1) > tolerance_of(tensor))
     return told
+
+
+def _others(probe: Probe, old: Tensor) -> Tensor:
+    """Return another value for each, and for a phoneme another phoneme."""
+    if old.is_floating_point():  # not 1 everywhere: a norm would take that off
+        drawn = torch.randn(old.shape, generator=torch.Generator().manual_seed(9))
+        return old + drawn.to(old.dtype)
+    high = probe.sizes.vocab_size
+    new = (old + 1) % high
+    return torch.where(new == probe.sizes.pad_id, (new + 1) % high, new)
 
 
 @check(

@@ -9,7 +9,7 @@ from kokoro_core.contracts import Plan
 from kokoro_core.testing.batches import RaggedBatch
 from kokoro_core.testing.cases import DURATIONS, DurationRows
 from kokoro_core.testing.check import check
-from kokoro_core.testing.compare import assert_identical, assert_same
+from kokoro_core.testing.compare import assert_identical, assert_same, tolerance_of
 from kokoro_core.testing.inputs import Inputs
 from kokoro_core.testing.probes import Probe
 from kokoro_core.testing.subject import Subject
@@ -18,9 +18,12 @@ SLOT = ("regulator",)
 
 
 def planned(
-    subject: Subject, data: DurationRows, channels: int, probe: Probe | None = None
+    subject: Subject, data: DurationRows, channels: int, probe: Probe | None = None, stream: int = 0
 ) -> tuple[Tensor, Tensor, Plan]:
-    """Return vectors (B, N, channels), the durations (B, N), and a plan for them."""
+    """Return vectors (B, N, channels), the durations (B, N), and a plan for them.
+
+    Another stream plans with other hidden vectors.
+    """
     probe = probe or subject.probe
     batch = RaggedBatch(tuple(len(row) for row in data.rows), 1, data.seed)
     durations = torch.zeros(len(data.rows), batch.width, dtype=torch.int64)
@@ -28,7 +31,7 @@ def planned(
         durations[row, : len(frames)] = torch.tensor(frames)
     longest = max(sum(row) for row in data.rows)
     num_frames = None if data.extra is None else longest + data.extra
-    hidden = probe.floats(batch, subject.sizes.hidden_dim)
+    hidden = probe.floats(batch, subject.sizes.hidden_dim, stream=stream)
     inputs = probe.with_side_inputs(
         batch, Inputs({"hidden": hidden}, {"hidden": batch.padding_mask})
     )
@@ -96,9 +99,19 @@ def weights(subject: Subject, data: DurationRows) -> None:
         promise = "`expand` must be this blend, for each tensor that the plan serves"
         assert_same(subject.component.expand(again, vectors), blend @ vectors, promise)
     places = torch.arange(durations.shape[1], dtype=subject.dtype)
+    if subject.capabilities.learned_ranges:
+        return  # a phoneme that reaches far may lead again behind one that does not
     mean = blend @ places
     back = (mean.diff(dim=1) < -1e-9) & valid[:, 1:]
     assert not bool(back.any()), "frames must not go back to earlier phonemes"
+
+
+def _learned_ranges(subject: Subject) -> str | None:
+    return "declares `learned_ranges`" if subject.capabilities.learned_ranges else None
+
+
+def _no_half(subject: Subject) -> str | None:
+    return None if subject.capabilities.low_precision else "declares `low_precision=False`"
 
 
 LONG = (DurationRows(((12, 12, 12), (9, 9, 9))), DurationRows(((40,), (20, 20))))
@@ -108,6 +121,7 @@ LONG = (DurationRows(((12, 12, 12), (9, 9, 9))), DurationRows(((40,), (20, 20)))
     "in-time",
     cases=DURATIONS.of(*LONG),
     slots=SLOT,
+    skip=_learned_ranges,
     bug="PaddleSpeech: memory that is frames late against the mel",
 )
 def in_time(subject: Subject, data: DurationRows) -> None:
@@ -150,9 +164,7 @@ def plan_gradient(subject: Subject, data: DurationRows) -> None:
     "plan-in-half",
     cases=DURATIONS.of(DurationRows(((300, 1, 2, 400), (1, 700)))),
     slots=SLOT,
-    skip=lambda subject: (
-        None if subject.capabilities.low_precision else "declares `low_precision=False`"
-    ),
+    skip=lambda subject: _no_half(subject) or _learned_ranges(subject),
     bug="frames counted in bfloat16, which knows whole numbers up to 256",
 )
 def plan_in_half(subject: Subject, data: DurationRows) -> None:
@@ -164,7 +176,7 @@ def plan_in_half(subject: Subject, data: DurationRows) -> None:
         identity = torch.eye(durations.shape[1], dtype=probe.dtype)
         blend = probe.component.expand(made, identity.expand(len(durations), -1, -1))
         blends.append(blend.double())
-    off = float((blends[0] - blends[1]).abs().max())
+    off = float((blends[0] - blends[1]).detach().abs().max())
     assert off < 0.02, f"shares of phonemes must be the same in bfloat16, not off {off:.3g}"
 
 
@@ -182,4 +194,26 @@ def blends(subject: Subject, data: DurationRows) -> None:
     blend = subject.component.expand(made, identity.expand(len(durations), -1, -1))
     assert bool(((blend > 1e-9) & (blend < 1 - 1e-9)).any()), (
         "each frame is of one phoneme, so the regulator must not declare `blends`"
+    )
+
+
+@check(
+    "ranges-are-learned",
+    cases=DURATIONS.of(DurationRows(((3, 2, 4),))),
+    slots=SLOT,
+    skip=lambda subject: (
+        None if subject.capabilities.learned_ranges else "does not declare `learned_ranges`"
+    ),
+    bug="a declaration that is no longer true",
+)
+def ranges_are_learned(subject: Subject, data: DurationRows) -> None:
+    """With a regulator that declares `learned_ranges` other vectors reach otherwise."""
+    blends = []
+    for stream in (0, 6):
+        _, durations, made = planned(subject, data, 1, stream=stream)
+        identity = torch.eye(durations.shape[1], dtype=subject.dtype)
+        blends.append(subject.component.expand(made, identity.expand(len(durations), -1, -1)))
+    off = float((blends[1] - blends[0]).detach().abs().max())
+    assert off > tolerance_of(blends[0]), (
+        "other vectors give the same shares, so the regulator must not declare `learned_ranges`"
     )
