@@ -26,7 +26,8 @@ def bench(
         bool, typer.Option("--quick", help="Fewer lengths, batches and rounds.")
     ] = False,
     threads: Annotated[
-        list[int] | None, typer.Option(min=1, help="Threads; can be repeated.  [default: 1, 2]")
+        list[int] | None,
+        typer.Option(min=1, max=1024, help="Threads; can be repeated.  [default: 1, 2]"),
     ] = None,
     rounds: Annotated[int | None, typer.Option(min=1, help="Turns that each takes.")] = None,
     device: Annotated[str, typer.Option(help="Where models speak: cpu, cuda or mps.")] = "cpu",

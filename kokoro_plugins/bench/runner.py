@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +19,11 @@ from kokoro_plugins.bench.machine import machine_facts
 from kokoro_plugins.bench.sizes import Scale
 
 FORMAT_VERSION = 1
+
+PARTS = frozenset(
+    {"machine", "threads", "name", "title", "measurements", "growth", "verdicts", "notes"}
+)
+"""What the tables are made from."""
 
 
 def run_case(case: Case, scale: Scale, threads: int) -> dict[str, Any]:
@@ -48,6 +54,8 @@ def run_cases(
     Returns:
         What was measured; with a folder also what was in it from before.
     """
+    if out is not None:
+        check_folder(out)
     done = []
     for case in cases:
         for count in threads:
@@ -77,6 +85,32 @@ def write_result(folder: Path, found: dict[str, Any]) -> Path:
     return path
 
 
+def check_folder(folder: Path) -> None:
+    """Refuse a folder that results cannot be kept in, before anything is measured.
+
+    Raises:
+        ValueError: It is a file, or holds one that is no result.
+        OSError: It cannot be made.
+    """
+    for each in (folder, *folder.parents):
+        if os.path.lexists(each) and not each.is_dir():
+            raise ValueError(f"`--out {folder}` must be a folder, but `{each}` is a file.")
+    folder.mkdir(parents=True, exist_ok=True)
+    read_results(folder)
+
+
+def _parsed(path: Path) -> Any:
+    """Return the values in a file; None if it is not JSON."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError):
+        return None
+
+
+def _is_result(result: dict[str, Any]) -> bool:
+    return result.get("format") == FORMAT_VERSION and result.keys() >= PARTS
+
+
 def read_results(folder: Path) -> list[dict[str, Any]]:
     """Return the results in a folder, by name and threads.
 
@@ -85,8 +119,8 @@ def read_results(folder: Path) -> list[dict[str, Any]]:
     """
     found = []
     for path in sorted(folder.glob("*.json")):
-        result = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(result, dict) or result.get("format") != FORMAT_VERSION:
+        result = _parsed(path)
+        if not isinstance(result, dict) or not _is_result(result):
             raise ValueError(
                 f"`{path}` must be a result of `kokoro-core bench` in format {FORMAT_VERSION}; "
                 f"give `--out` a folder of its own."

@@ -12,6 +12,9 @@ from kokoro_core.cli.output import print_json
 from kokoro_core.cli.session import session_of
 from kokoro_core.cli.synthesize import check_device
 
+MAX_PHONEMES = 1_000_000
+"""The most phonemes of a batch; their frames alone take gigabytes in every layer."""
+
 
 def profile(
     ctx: typer.Context,
@@ -46,17 +49,45 @@ def profile(
     plugins = session.plugins
     checked = load_with(spec, settings, session)
     check_device(device)
-    if trace is not None and not trace.absolute().parent.is_dir():
-        raise ValueError(f"`--trace {trace}`: the folder `{trace.parent}` does not exist.")
+    check_sizes(batch, phonemes)
+    check_trace(trace)
     from kokoro_plugins.profiler.gpu_profiler import GpuProfiler
-    from kokoro_plugins.profiler.trial import build_trial
+    from kokoro_plugins.profiler.trial import build_trial, memory_errors
 
     profiler = GpuProfiler(trace=trace is not None, nested=nested, layers=layers, saved=True)
-    trial = build_trial(checked, plugins, rows=batch, phonemes=phonemes, device=device)
-    trial.run(profiler, backward=backward)
+    with memory_errors():
+        trial = build_trial(checked, plugins, rows=batch, phonemes=phonemes, device=device)
+        trial.run(profiler, backward=backward)
     if trace is not None:
         profiler.export_trace(trace)
     if as_json:
         print_json({"trial": trial.report(), **profiler.report()})
     else:
         print(f"{trial}\n{profiler.table()}", end="")
+
+
+def check_sizes(batch: int, phonemes: int) -> None:
+    """Refuse a batch that no machine has memory for.
+
+    Raises:
+        ValueError: It is larger than `MAX_PHONEMES`.
+    """
+    if batch * phonemes > MAX_PHONEMES:
+        raise ValueError(
+            f"`--batch {batch}` times `--phonemes {phonemes}` must be {MAX_PHONEMES:,} or less; "
+            f"batches of training have some hundreds."
+        )
+
+
+def check_trace(trace: Path | None) -> None:
+    """Refuse a file that cannot be written, before any work is done for it.
+
+    Raises:
+        ValueError: Its folder does not exist, or it is a folder itself.
+    """
+    if trace is None:
+        return
+    if not trace.absolute().parent.is_dir():
+        raise ValueError(f"`--trace {trace}`: the folder `{trace.parent}` does not exist.")
+    if trace.is_dir():
+        raise ValueError(f"`--trace {trace}` must be a file, but it is a folder.")

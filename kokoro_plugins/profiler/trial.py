@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,6 +101,26 @@ class Trial:
             "`{spec}`, {parameters:,} parameters: {rows} rows of {phonemes} phonemes "
             "and up to {frames} frames."
         ).format(**self.report())
+
+
+@contextmanager
+def memory_errors() -> Iterator[None]:
+    """Raise as `ValueError` that memory is used up.
+
+    Raises:
+        ValueError: It is.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        used_up = isinstance(error, (MemoryError, torch.OutOfMemoryError))
+        if not used_up and "can't allocate memory" not in str(error):
+            raise
+        said = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ValueError(
+            f"The memory of the device is used up: {said} A smaller `--batch` or fewer "
+            f"`--phonemes` need less."
+        ) from error
 
 
 def build_trial(

@@ -29,7 +29,7 @@ def refuse_spec(spec: ModelSpec) -> None:
             f"and phonemes, which needs both."
         )
     if refusal := refusal_of_side_inputs(spec):
-        raise ValueError(refusal)
+        raise ValueError(f"{refusal}.")
 
 
 def refuse_checkpoint(spec: str, suffixes: Collection[str]) -> None:

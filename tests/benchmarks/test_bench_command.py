@@ -216,9 +216,27 @@ def test_results_of_several_runs_come_together_in_a_folder(
 def test_a_file_that_is_no_result_is_refused(tmp_path: Path) -> None:
     write_result(tmp_path, a_result())
     assert len(read_results(tmp_path)) == 1
-    (tmp_path / "other.json").write_text("[]", encoding="utf-8")
+    for content in ("[]", "{", '{"format": 1}', "null", "[" * 100_000):
+        (tmp_path / "other.json").write_text(content, encoding="utf-8")
+        with pytest.raises(ValueError, match=r"other\.json` must be a result of `kokoro-core ben"):
+            read_results(tmp_path)
+    (tmp_path / "other.json").write_bytes(b"\xff\xfe")
     with pytest.raises(ValueError, match=r"other\.json` must be a result of `kokoro-core bench`"):
         read_results(tmp_path)
+
+
+def test_a_folder_that_results_cannot_be_kept_in_is_refused_before_anything_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(runner, "run_case", lambda *_: pytest.fail("measured"))
+    file = tmp_path / "file"
+    file.write_text("mine")
+    for out in (file, file / "inside"):
+        assert run("loading", "--out", str(out)) == 1
+        assert f"must be a folder, but `{file}` is a file" in capsys.readouterr().err
+    (tmp_path / "other.json").write_text("{")
+    assert run("loading", "--out", str(tmp_path)) == 1
+    assert "other.json` must be a result of" in capsys.readouterr().err
 
 
 def run(*arguments: str) -> int:
@@ -272,8 +290,9 @@ def test_cases_are_listed_without_torch_running(capsys: pytest.CaptureFixture[st
         (["fram"], "`fram` is no case, did you mean `frame`"),
         (["zzz"], "`zzz` is no case. There are frame, batch"),
         (["frame", "--device", "tpu"], "tpu"),
+        (["frame", "--device", "cpu:7"], "`--device cpu:7` is not on this machine"),
     ],
-    ids=["misspelt", "unknown", "device"],
+    ids=["misspelt", "unknown", "device", "number"],
 )
 def test_what_cannot_be_measured_is_refused(
     arguments: list[str], why: str, capsys: pytest.CaptureFixture[str]

@@ -12,7 +12,7 @@ from kokoro_core.spec.load import load_spec
 from kokoro_core.spec.sizes import Sizes
 from kokoro_plugins.profiler import plugin
 from kokoro_plugins.profiler.commands import profile
-from kokoro_plugins.profiler.trial import build_trial, random_batch
+from kokoro_plugins.profiler.trial import Trial, build_trial, random_batch
 from registry import installed_plugins
 
 TINY = [
@@ -117,6 +117,9 @@ def test_a_trace_is_written(run, tmp_path):
             1,
             "knows 5000 positions but the sequence has 6000",
         ),
+        (["small", "--trace", "."], 1, "`--trace .` must be a file, but it is a folder"),
+        (["small", "--batch", "9" * 20], 1, "times `--phonemes 40` must be 1,000,000 or less"),
+        (["small", "--phonemes", "600000"], 1, "must be 1,000,000 or less; batches of training"),
         (["small", "--batch", "0"], 2, "--batch"),
         (["small", "--phonemes", "many"], 2, "--phonemes"),
         ([], 2, "Missing argument"),
@@ -158,3 +161,30 @@ def test_a_model_with_side_inputs_is_refused_by_name():
         ValueError, match="`small` needs the side inputs `speaker`, which `profile`"
     ):
         build_trial(needy, plugins, rows=1, phonemes=2, device="cpu")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        torch.OutOfMemoryError("CUDA out of memory.\nmore"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes."),
+    ],
+)
+def test_memory_that_is_used_up_is_a_clear_line(run, monkeypatch, error):
+    def failing(*_, **__):
+        raise error
+
+    monkeypatch.setattr(Trial, "run", failing)
+    status, out, err = run("small", *TINY)
+    assert (status, out, err.count("\n")) == (1, "", 1)
+    assert "A smaller `--batch` or fewer `--phonemes` need less." in err
+
+
+def test_a_bug_in_a_component_keeps_its_traceback(monkeypatch):
+    def failing(*_, **__):
+        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+
+    monkeypatch.setattr(Trial, "run", failing)
+    with pytest.raises(RuntimeError, match="mat1 and mat2"):
+        main(["profile", "small", *TINY])

@@ -70,7 +70,7 @@ def test_a_spec_with_side_inputs_is_refused_before_any_data_is_read(
 ):
     monkeypatch.setattr(
         "kokoro_plugins.training.starting.refusal_of_side_inputs",
-        lambda spec: f"`{spec.name}` needs the side input `speaker`.",
+        lambda spec: f"`{spec.name}` needs the side input `speaker`",
     )
     monkeypatch.setattr(train_module, "read_corpus", None)
     assert start(tmp_path) == 1
