@@ -14,8 +14,10 @@ from typing import Any
 
 import torch
 
+from kokoro_core.kernels import cpu
 from kokoro_plugins.bench.catalogue import Case
 from kokoro_plugins.bench.machine import machine_facts
+from kokoro_plugins.bench.results import CaseResult
 from kokoro_plugins.bench.sizes import Scale
 
 FORMAT_VERSION = 1
@@ -32,6 +34,10 @@ def run_case(case: Case, scale: Scale, threads: int) -> dict[str, Any]:
         warnings.simplefilter("ignore")  # peers warn of settings that are no matter here
         torch.manual_seed(0)
         found = case.load()(scale, threads)
+    if slow_bfloat16(found, scale.device):
+        found.notes.append(
+            "This processor has no instructions for bfloat16, so bars for it cannot be met here."
+        )
     return {
         "format": FORMAT_VERSION,
         "date": datetime.now(UTC).date().isoformat(),
@@ -40,6 +46,12 @@ def run_case(case: Case, scale: Scale, threads: int) -> dict[str, Any]:
         "threads": threads,
         **found.report(),
     }
+
+
+def slow_bfloat16(result: CaseResult, device: str) -> bool:
+    """Return whether something was measured in bfloat16 on a processor that emulates it."""
+    there = any("bfloat16" in each.contender for each in result.measurements)
+    return there and device == "cpu" and not cpu.processor().bfloat16_instructions
 
 
 def run_cases(

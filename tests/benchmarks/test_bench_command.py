@@ -11,10 +11,12 @@ import pytest
 import torch
 
 from kokoro_core.cli.app import main
+from kokoro_core.kernels import cpu
+from kokoro_core.kernels.cpu import Processor
 from kokoro_plugins.bench import command, runner
 from kokoro_plugins.bench.cases.frame import read_bytes
 from kokoro_plugins.bench.cases.regulator import loop_over_phonemes, loop_over_rows
-from kokoro_plugins.bench.catalogue import CASES, cases_named
+from kokoro_plugins.bench.catalogue import CASES, Case, cases_named
 from kokoro_plugins.bench.growth import fit_growth
 from kokoro_plugins.bench.machine import machine_facts
 from kokoro_plugins.bench.peers.ours import our_model
@@ -78,6 +80,23 @@ def test_every_case_measures_and_judges(name: str, scale: Scale) -> None:
     assert [each["bar"] for each in found["verdicts"]] == BARS[name]
     assert all(each["value"] >= 0 for each in found["verdicts"])
     assert torch.get_num_threads() == threads
+
+
+@pytest.mark.parametrize("fast", [False, True])
+def test_a_result_says_that_its_processor_has_no_bfloat16(
+    fast: bool, scale: Scale, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    facts = Processor("avx2", bfloat16_instructions=fast)
+    monkeypatch.setattr(cpu, "processor", lambda: facts)
+
+    def measured(name: str) -> CaseResult:
+        return CaseResult("x", "x", [Measurement(name, {"rows": 1}, Timing((0.1,)), {})])
+
+    for name, said in (("ours, bfloat16 autocast", not fast), ("ours", False)):
+        case = Case("x", "x", "")
+        monkeypatch.setattr(Case, "load", lambda _, name=name: lambda *_: measured(name))
+        notes = run_case(case, scale, 1)["notes"]
+        assert any("no instructions for bfloat16" in each for each in notes) is said
 
 
 def test_every_case_has_its_bars_listed_here() -> None:
