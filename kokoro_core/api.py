@@ -17,7 +17,7 @@ from kokoro_core.assembly import assemble
 from kokoro_core.compiled import original
 from kokoro_core.generation import DecoderCopies, Generation, GenerationOptions
 from kokoro_core.info import model_info
-from kokoro_core.inputs import phoneme_padding_mask, training_batch
+from kokoro_core.inputs import check_devices, check_dtypes, phoneme_padding_mask, training_batch
 from kokoro_core.losses import training_losses, weigh
 from kokoro_core.model import AcousticModel
 from kokoro_core.model_output import ModelOutput
@@ -290,9 +290,16 @@ class KokoroModel(nn.Module):
             **extras: The side inputs that the model's parts need.
 
         Raises:
-            ValueError: Shapes, types, masks or lengths do not fit together.
-            TypeError: A side input is unknown or missing.
+            ValueError: Shapes, types, devices, masks or lengths do not fit together, or a part
+                returned what does not fit.
+            TypeError: A side input is unknown or missing, something is no tensor, or a part
+                returned something else than its contract says.
         """
+        given = {"phoneme_indices": phoneme_indices, "mel_specs": mel_specs}
+        masks = {"padding_mask": padding_mask, "mel_padding_mask": mel_padding_mask}
+        targets = {"phoneme_durations": phoneme_durations, "stop_token_targets": stop_token_targets}
+        check_devices(self, {**given, **masks, **targets, **extras})
+        check_dtypes(self, {"mel_specs": mel_specs, **extras})
         batch = training_batch(
             phoneme_indices,
             mel_specs,
@@ -376,12 +383,15 @@ class KokoroModel(nn.Module):
             dtype: What the decoder is in, for example ``torch.float16`` (on a CPU its weights
                 alone); a copy is made once and kept as long as the weights stay the same. None: as
                 the model.
-            seed: For parts that sample: of every row, or one a row; None: drawn from torch's.
+            seed: For parts that sample, each with numbers of its own: of every row, or one a row;
+                None: drawn from torch's.
             **extras: The side inputs that the model's parts need.
 
         Raises:
-            ValueError: An argument is out of range or does not fit the phonemes.
-            TypeError: A side input is unknown or missing.
+            ValueError: An argument is out of range, does not fit the phonemes, or asks for what the
+                model has no part for; or a part returned what does not fit.
+            TypeError: A side input is unknown or missing, an argument is of another type, or a part
+                returned something else than its contract says.
         """
         options = GenerationOptions(
             speed,
@@ -458,6 +468,10 @@ class KokoroModel(nn.Module):
                 "`generate` runs in training mode, so dropout is on; call `model.eval()` first.",
                 stacklevel=4,
             )
+        given = {"phoneme_indices": phoneme_indices, "padding_mask": padding_mask}
+        pace = {"durations": durations, "speed": options.speed}
+        check_devices(self, {**given, **pace, **extras})
+        check_dtypes(self, extras)
         mask = phoneme_padding_mask(phoneme_indices, padding_mask, self.spec.sizes)
         rows = phoneme_indices.shape[0]
         return generation.read(

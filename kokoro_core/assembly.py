@@ -72,6 +72,7 @@ def _build(spec: ModelSpec) -> AcousticModel:
         decoder=modules["decoder"],
         postnet=modules.get("postnet"),
         needs={slot: part.needs for slot, part in parts.items()},
+        hidden_dim=component_sizes(spec, "encoder").hidden_dim,
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from numbers import Real
+
 import torch
 from torch import Tensor
 
@@ -39,6 +41,7 @@ def round_durations(
         min_frames: The least that a phoneme lasts.
 
     Raises:
+        TypeError: `speed` is no number.
         ValueError: `speed` is not above 0 or does not fit the phonemes, `min_frames` is negative,
             or a phoneme would last longer than `MOST_FRAMES` or for no number of frames.
     """
@@ -54,6 +57,8 @@ def round_durations(
 
 def _check_speed(speed: float | Tensor, shape: tuple[int, ...]) -> None:
     if not isinstance(speed, Tensor):
+        if not isinstance(speed, Real) or isinstance(speed, bool):
+            raise TypeError(f"`speed` must be a number or a tensor, not {speed!r}.")
         if not 0 < speed < float("inf"):
             raise ValueError(
                 f"`speed` must be a number above 0, not {speed}; 1.0 is the normal pace."

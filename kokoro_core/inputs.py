@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from kokoro_core.extras import tensors_in
 from kokoro_core.masks import (
     can_look_inside,
     check_padding_mask,
@@ -35,15 +38,79 @@ class TrainingBatch:
     durations: Tensor | None
 
 
+def check_tensors(inputs: Mapping[str, Any]) -> None:
+    """Refuse lists, arrays and whatever else is no tensor; None is nothing given.
+
+    Raises:
+        TypeError: One is none.
+    """
+    for name, value in inputs.items():
+        if value is not None and not isinstance(value, Tensor):
+            raise TypeError(
+                f"`{name}` must be a tensor, not a `{type(value).__name__}`; "
+                f"`torch.as_tensor({name})` makes one."
+            )
+
+
+def check_devices(model: nn.Module, inputs: Mapping[str, Any]) -> None:
+    """Refuse inputs that lie on another device than a model's weights.
+
+    A model on several devices, or on none yet, sees to that itself.
+
+    Args:
+        model: Whose weights.
+        inputs: By name; tensors also within dataclasses, tuples and lists.
+
+    Raises:
+        ValueError: One lies elsewhere; the error says what moves it.
+    """
+    devices = {str(each.device) for each in model.parameters()}
+    if torch.compiler.is_compiling() or len(devices) != 1 or "meta" in devices:
+        return
+    [device] = devices
+    for name, value in inputs.items():
+        for tensor in tensors_in(value):
+            if str(tensor.device) != device:
+                raise ValueError(
+                    f"`{name}` is on {tensor.device} and the model on {device}; "
+                    f"`.to('{device}')` moves it."
+                )
+
+
+def check_dtypes(model: nn.Module, inputs: Mapping[str, Any]) -> None:
+    """Refuse inputs of another floating type than a model's weights, but under autocast.
+
+    A model of several types sees to that itself.
+
+    Raises:
+        ValueError: One is of another; the error says what converts it.
+    """
+    dtypes = {each.dtype for each in model.parameters() if each.is_floating_point()}
+    if torch.compiler.is_compiling() or len(dtypes) != 1:
+        return
+    [dtype] = dtypes
+    for name, value in inputs.items():
+        for tensor in tensors_in(value):
+            if not tensor.is_floating_point() or tensor.dtype is dtype:
+                continue
+            if not torch.is_autocast_enabled(tensor.device.type):
+                raise ValueError(
+                    f"`{name}` is {tensor.dtype} and the model's weights are {dtype}; "
+                    f"`.to({dtype})` converts it, `model.to({tensor.dtype})` the model."
+                )
+
+
 def phoneme_padding_mask(
     phoneme_indices: Tensor, padding_mask: Tensor | None, sizes: Sizes
 ) -> Tensor:
     """Return the padding mask of phonemes: the one given, else where the padding index stands.
 
     Raises:
+        TypeError: Something is no tensor.
         ValueError: The indices are not (B, N) int64, one is out of range, a row is empty, or
             padding stands before the end of a row.
     """
+    check_tensors({"phoneme_indices": phoneme_indices, "padding_mask": padding_mask})
     if phoneme_indices.dim() != 2 or phoneme_indices.dtype is not torch.int64:
         raise ValueError(
             f"`phoneme_indices` must be int64 of shape (B, N), "
@@ -88,6 +155,13 @@ def training_batch(
     """
     mask = phoneme_padding_mask(phoneme_indices, padding_mask, sizes)
     rows = phoneme_indices.shape[0]
+    check_tensors(
+        {
+            "mel_specs": mel_specs,
+            "phoneme_durations": durations,
+            "mel_padding_mask": mel_padding_mask,
+        }
+    )
     if mel_specs.dim() != 3 or (mel_specs.shape[0], mel_specs.shape[2]) != (rows, sizes.mel_dim):
         raise ValueError(
             f"`mel_specs` must be of shape ({rows}, T, {sizes.mel_dim}), "
@@ -125,6 +199,7 @@ def check_stop_targets(targets: Tensor, mel_padding_mask: Tensor) -> Tensor:
     Raises:
         ValueError: They have another shape than the frames, or one is not from 0 to 1.
     """
+    check_tensors({"stop_token_targets": targets})
     if targets.shape != mel_padding_mask.shape:
         raise ValueError(
             f"`stop_token_targets` must be of shape {tuple(mel_padding_mask.shape)}, "
@@ -143,6 +218,7 @@ def check_durations(durations: Tensor, padding_mask: Tensor) -> Tensor:
     Raises:
         ValueError: They are not int64 of the phonemes' shape, one is negative, or a row is empty.
     """
+    check_tensors({"durations": durations})
     if durations.dtype is not torch.int64 or durations.shape != padding_mask.shape:
         raise ValueError(
             f"`durations` must be int64 frames of shape {tuple(padding_mask.shape)}, "

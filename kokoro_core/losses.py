@@ -12,6 +12,15 @@ from kokoro_core.masks import zero_padding
 from kokoro_core.model import Prediction
 from kokoro_core.spec.model_spec import LossWeights
 
+TOTAL = "loss"
+"""What the weighted sum is called, so that no term may be."""
+
+OF_THE_MEL = ("mel_l1", "mel_mse")
+WEIGHED = frozenset({*OF_THE_MEL, "duration", "stop"})
+"""Losses that have a weight in the section ``loss`` of a spec."""
+
+COARSE = "_coarse"
+
 
 def masked_mean(values: Tensor, padding_mask: Tensor) -> Tensor:
     """Return the mean over valid places (and all channels).
@@ -88,8 +97,13 @@ def training_losses(
     """Return every term of the training loss, not weighted; terms of weight 0 are left out.
 
     A decoder's own losses replace those of the mel, a duration predictor's own the duration's.
+
+    Raises:
+        ValueError: Two losses have one name, something to learn from is missing, or there is
+            nothing to learn.
     """
-    losses = {**prediction.decoder_losses, **prediction.duration_losses}
+    own = _own_losses(prediction)
+    losses: dict[str, Tensor] = {}
     if not prediction.decoder_losses:
         losses |= _mel_losses(prediction, batch, weights)
     if prediction.duration_pred is not None and not prediction.duration_losses:
@@ -101,16 +115,48 @@ def training_losses(
             prediction.duration_pred, batch.durations, batch.padding_mask
         )
     if prediction.stop_logits is not None:
-        mask = batch.mel_padding_mask
-        targets = (
-            stop_targets(mask)
-            if stop_token_targets is None
-            else check_stop_targets(stop_token_targets, mask)
+        losses["stop"] = _stop_loss(prediction.stop_logits, batch, stop_token_targets, weights)
+    elif stop_token_targets is not None:
+        raise ValueError(
+            "`stop_token_targets` cannot be given: the decoder of this model predicts no stop."
         )
-        losses["stop"] = stop_loss(
-            prediction.stop_logits, targets, mask, positive_weight=weights.stop_positive_weight
+    for name in own.keys() & {*losses, TOTAL}:
+        raise ValueError(
+            f"`{name}` is a loss of the {own[name][0]}'s own and one that the model makes; give "
+            f"the own one another name, such as `{own[name][0]}_{name}`."
+        )
+    losses = {name: loss for name, (_, loss) in own.items()} | losses
+    if not losses:
+        raise ValueError(
+            "`loss` leaves nothing to learn from: every weight is 0 and no part has a loss of its "
+            "own; give `loss.mel_l1` or another one a weight above 0."
         )
     return losses
+
+
+def _own_losses(prediction: Prediction) -> dict[str, tuple[str, Tensor]]:
+    """Return the losses of the parts' own by name, each with its slot.
+
+    Raises:
+        ValueError: Two parts have a loss of one name, of which one would be lost.
+    """
+    own = {name: ("decoder", loss) for name, loss in prediction.decoder_losses.items()}
+    for name, loss in prediction.duration_losses.items():
+        if name in own:
+            raise ValueError(
+                f"`decoder` and `duration_predictor` both return a loss `{name}`; each needs a "
+                f"name of its own, such as `decoder_{name}` and `duration_predictor_{name}`."
+            )
+        own[name] = ("duration_predictor", loss)
+    return own
+
+
+def _stop_loss(
+    stop_logits: Tensor, batch: TrainingBatch, given: Tensor | None, weights: LossWeights
+) -> Tensor:
+    mask = batch.mel_padding_mask
+    targets = stop_targets(mask) if given is None else check_stop_targets(given, mask)
+    return stop_loss(stop_logits, targets, mask, positive_weight=weights.stop_positive_weight)
 
 
 def _mel_losses(
@@ -118,7 +164,7 @@ def _mel_losses(
 ) -> dict[str, Tensor]:
     """Return the losses of the mel, and under a postnet those of the coarse mel too."""
     losses = {}
-    for suffix, mel in (("", prediction.mel), ("_coarse", prediction.mel_coarse)):
+    for suffix, mel in (("", prediction.mel), (COARSE, prediction.mel_coarse)):
         for name, function in (("mel_l1", mel_l1), ("mel_mse", mel_mse)):
             if mel is not None and getattr(weights, name) > 0:
                 losses[name + suffix] = function(mel, batch.mel_specs, batch.mel_padding_mask)
@@ -126,12 +172,17 @@ def _mel_losses(
 
 
 def weigh(losses: dict[str, Tensor], weights: LossWeights) -> Tensor:
-    """Return the weighted sum; a component's own loss counts once.
+    """Return the weighted sum; a component's own loss counts once unless it bears a weight's name.
 
     Shape:
         Returns: ().
     """
-    terms = [
-        loss * getattr(weights, name.removesuffix("_coarse"), 1.0) for name, loss in losses.items()
-    ]
+    terms = [loss * _weight_of(name, weights) for name, loss in losses.items()]
     return torch.stack(terms).sum()
+
+
+def _weight_of(name: str, weights: LossWeights) -> float:
+    # Among the declared ones alone: the settings have other attributes, such as `copy`.
+    field = name.removesuffix(COARSE) if name.removesuffix(COARSE) in OF_THE_MEL else name
+    weight: float = getattr(weights, field) if field in WEIGHED else 1.0
+    return weight

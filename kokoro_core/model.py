@@ -10,14 +10,16 @@ from torch import Tensor, nn
 
 from kokoro_core.contracts import (
     Decoder,
-    DecoderOutput,
     DurationOutput,
     DurationPredictor,
     Encoder,
     Plan,
     Postnet,
     Regulator,
+    answers,
 )
+from kokoro_core.contracts.answers import Asked
+from kokoro_core.extras import ask, check_extras
 from kokoro_core.noise import RowNoise
 from kokoro_core.pytree import register_pytree
 from kokoro_core.spec.side_inputs import extras_of
@@ -72,6 +74,7 @@ class AcousticModel(nn.Module):
         decoder: Memory to mel.
         postnet: Coarse mel to refined mel, or None.
         needs: For each part that takes side inputs their names.
+        hidden_dim: Width of what the encoder returns; None: any.
     """
 
     def __init__(
@@ -83,8 +86,10 @@ class AcousticModel(nn.Module):
         decoder: Decoder,
         postnet: Postnet | None = None,
         needs: Mapping[str, frozenset[str]] | None = None,
+        hidden_dim: int | None = None,
     ) -> None:
         super().__init__()
+        self.hidden_dim = hidden_dim
         self.encoder = encoder
         self.duration_predictor = duration_predictor
         self.regulator = regulator
@@ -96,18 +101,6 @@ class AcousticModel(nn.Module):
     def extras(self) -> frozenset[str]:
         """Names of the side inputs that the caller must give."""
         return extras_of(self.needs)
-
-    def check_extras(self, extras: Mapping[str, Any]) -> None:
-        """Refuse side inputs that no part takes, and calls without one that a part needs.
-
-        Raises:
-            TypeError: A name is unknown or missing.
-        """
-        takes = ", ".join(f"`{name}`" for name in sorted(self.extras)) or "none"
-        for name in sorted(extras.keys() - self.extras):
-            raise TypeError(f"`{name}` is no side input of this model; it takes {takes}.")
-        for name in sorted(self.extras - extras.keys()):
-            raise TypeError(f"`{name}` is missing; this model takes the side inputs {takes}.")
 
     def forward(
         self,
@@ -124,23 +117,19 @@ class AcousticModel(nn.Module):
             phoneme_indices, durations: (B, N) int64. padding_mask: (B, N) bool.
             mel_specs: (B, T, M). mel_padding_mask: (B, T) bool.
         """
-        available = self.side_inputs(extras, len(phoneme_indices))
+        available = self.side_inputs(extras, padding_mask, mel_padding_mask)
         hidden = self.encode(phoneme_indices, padding_mask, available)
         memory = self.remember(hidden, durations, padding_mask, mel_specs.shape[1], available)
         planned = {**available, "plan": memory.plan}
-        output: DecoderOutput = self.decoder(
-            memory.memory,
-            memory.padding_mask,
-            mel_specs,
-            mel_padding_mask,
-            **self.pick("decoder", planned),
-        )
+        asked = Asked("decoder", self.decoder)
+        wanted = self.pick("decoder", planned)
+        memories = memory.memory, memory.padding_mask
+        output = ask(asked, self.decoder, *memories, mel_specs, mel_padding_mask, **wanted)
+        rows, frames, channels = mel_specs.shape
+        output = answers.decoder_output(output, (rows, frames, channels), asked)
         # After the decoder, so that on the way back it comes before it, and what it keeps is gone
         # when the decoder holds most.
-        spoken = DurationOutput(None)
-        if self.duration_predictor is not None:
-            wanted = self.pick("duration_predictor", available)
-            spoken = self.duration_predictor(hidden, padding_mask, durations, **wanted)
+        spoken = self._predict_durations(hidden, padding_mask, durations, available)
         return Prediction(
             mel=self.refine(output.mel, mel_padding_mask, planned),
             mel_coarse=None if self.postnet is None else output.mel,
@@ -151,22 +140,32 @@ class AcousticModel(nn.Module):
         )
 
     def side_inputs(
-        self, extras: Mapping[str, Any], rows: int, noise: RowNoise | None = None
+        self, extras: Mapping[str, Any], *padding_masks: Tensor, noise: RowNoise | None = None
     ) -> dict[str, Any]:
-        """Return all side inputs there are before the plan is made."""
-        self.check_extras(extras)
+        """Return all side inputs there are before the plan is made.
+
+        Args:
+            extras: The caller's.
+            *padding_masks: Those of the phonemes and, in training, of the frames.
+            noise: For the parts that sample; None: from torch's global generator.
+
+        Raises:
+            TypeError: One is unknown, missing or None.
+            ValueError: One has not a row for each utterance, or is not finite.
+        """
+        check_extras(extras, self.extras, *padding_masks)
         available = dict(extras)
         if any("noise" in names for names in self.needs.values()):
-            available["noise"] = noise or RowNoise.from_global(rows)
+            available["noise"] = noise or RowNoise.from_global(padding_masks[0].shape[0])
         return available
 
     def encode(
         self, phoneme_indices: Tensor, padding_mask: Tensor, available: Mapping[str, Any]
     ) -> Tensor:
         """Return hidden (B, N, H)."""
-        wanted = self.pick("encoder", available)
-        hidden: Tensor = self.encoder(phoneme_indices, padding_mask, **wanted)
-        return hidden
+        asked, wanted = Asked("encoder", self.encoder), self.pick("encoder", available)
+        hidden = ask(asked, self.encoder, phoneme_indices, padding_mask, **wanted)
+        return answers.tensor(hidden, (*padding_mask.shape, self.hidden_dim), asked)
 
     def predict_frames(
         self, hidden: Tensor, padding_mask: Tensor, available: Mapping[str, Any]
@@ -174,8 +173,25 @@ class AcousticModel(nn.Module):
         """Return the frames of each phoneme (B, N), not rounded; None without a predictor."""
         if self.duration_predictor is None:
             return None
+        asked = Asked("duration_predictor", self.duration_predictor, "frames")
         wanted = self.pick("duration_predictor", available)
-        return self.duration_predictor.frames(hidden, padding_mask, **wanted)
+        frames = ask(asked, self.duration_predictor.frames, hidden, padding_mask, **wanted)
+        return answers.tensor(frames, tuple(padding_mask.shape), asked)
+
+    def _predict_durations(
+        self,
+        hidden: Tensor,
+        padding_mask: Tensor,
+        durations: Tensor | None,
+        available: Mapping[str, Any],
+    ) -> DurationOutput:
+        if self.duration_predictor is None:
+            return DurationOutput(None)
+        asked = Asked("duration_predictor", self.duration_predictor)
+        wanted = self.pick("duration_predictor", available)
+        output = ask(asked, self.duration_predictor, hidden, padding_mask, durations, **wanted)
+        rows, phonemes = padding_mask.shape
+        return answers.duration_output(output, (rows, phonemes), asked)
 
     def remember(
         self,
@@ -188,16 +204,29 @@ class AcousticModel(nn.Module):
         """Return what the decoder reads: hidden expanded to frames, or as it is."""
         if self.regulator is None or durations is None:
             return Memory(hidden, padding_mask, None)
-        wanted = self.pick("regulator", available)
-        plan = self.regulator.plan(hidden, durations, padding_mask, num_frames, **wanted)
-        return Memory(self.regulator.expand(plan, hidden), plan.padding_mask, plan)
+        asked, wanted = (
+            Asked("regulator", self.regulator, "plan"),
+            self.pick("regulator", available),
+        )
+        plan = ask(
+            asked, self.regulator.plan, hidden, durations, padding_mask, num_frames, **wanted
+        )
+        rows, phonemes = padding_mask.shape
+        plan = answers.plan(plan, (rows, phonemes), num_frames, asked)
+        expanded = answers.tensor(
+            self.regulator.expand(plan, hidden),
+            (*plan.padding_mask.shape, hidden.shape[2]),
+            asked._replace(method="expand"),
+        )
+        return Memory(expanded, plan.padding_mask, plan)
 
     def refine(self, mel: Tensor, padding_mask: Tensor, available: Mapping[str, Any]) -> Tensor:
-        """Return the mel after the postnet, or as it is without one."""
-        if self.postnet is None:
+        """Return the mel after the postnet, or as it is without one or without a frame."""
+        if self.postnet is None or mel.shape[1] == 0:
             return mel
-        refined: Tensor = self.postnet(mel, padding_mask, **self.pick("postnet", available))
-        return refined
+        asked, wanted = Asked("postnet", self.postnet), self.pick("postnet", available)
+        refined = ask(asked, self.postnet, mel, padding_mask, **wanted)
+        return answers.tensor(refined, tuple(mel.shape), asked)
 
     def pick(self, slot: str, available: Mapping[str, Any]) -> dict[str, Any]:
         """Return exactly the side inputs that a part needs; its noise is a stream of its own."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from hashlib import blake2b
-from typing import final
+from numbers import Integral
+from operator import index
+from typing import Any, final
 
 import torch
 from torch import Tensor
@@ -108,11 +110,18 @@ def row_noise(seed: int | Sequence[int] | None, rows: int) -> RowNoise | None:
     """Return the noise of a seed for every row or of one a row; None: without a seed.
 
     Raises:
+        TypeError: A seed is no whole number.
         ValueError: There are more or fewer seeds than rows.
     """
     if seed is None:
         return None
-    seeds = [seed] * rows if isinstance(seed, int) else list(seed)
+    each: Iterable[Any] = [seed] * rows if isinstance(seed, (int, Integral)) else seed
+    try:
+        seeds = [index(one) for one in each]
+    except TypeError:
+        raise TypeError(
+            f"`seed` must be a whole number or one for each row, not {seed!r}."
+        ) from None
     if len(seeds) != rows:
         raise ValueError(
             f"`seed` must be a number or one for each of {rows} rows, not {len(seeds)}."

@@ -8,7 +8,9 @@ from typing import Any, final
 import torch
 from torch import Tensor
 
-from kokoro_core.contracts import AutoregressiveDecoder
+from kokoro_core.contracts import AutoregressiveDecoder, State, answers
+from kokoro_core.contracts.answers import Asked
+from kokoro_core.extras import ask
 from kokoro_core.generation.ends import TIME, RowEnds
 from kokoro_core.generation.options import GenerationOptions, StopReason
 from kokoro_core.generation.reading import Utterances
@@ -66,9 +68,11 @@ class FrameLoop:
         steps = -(-int(self.lengths.max()) // r)
         self._soonest = int(self.lengths.min())
         with torch.inference_mode():
-            state = self._decoder.init_state(
-                memory.memory, memory.padding_mask, steps * r, **self._side_inputs
-            )
+            asked = Asked("decoder", self._decoder, "init_state")
+            memories = memory.memory, memory.padding_mask
+            init_state = self._decoder.init_state
+            state = ask(asked, init_state, *memories, steps * r, **self._side_inputs)
+            state = answers.kind(state, State, asked)
         rows = torch.arange(len(self.lengths), device=memory.memory.device)
         frames = memory.memory.new_zeros(len(rows), r, self._mel_dim)
         chunk = max(1, self._options.chunk(frames.device) // r)
@@ -76,7 +80,11 @@ class FrameLoop:
             made: list[tuple[Tensor, Tensor]] = []
             with torch.inference_mode():  # a twentieth of a step is saved; what leaves is a copy
                 for _ in range(start, min(start + chunk, steps)):
-                    frames, stop_logits = self._decoder.step(frames, state)
+                    answer = self._decoder.step(frames, state)
+                    if made or start:
+                        frames, stop_logits = answer
+                    else:
+                        frames, stop_logits = self._checked(answer, frames)
                     made.append((frames, stop_logits))
             mel, stop_logits = (torch.cat(parts, dim=1) for parts in zip(*made, strict=True))
             if self._nothing_happens(mel, stop_logits, start * r):
@@ -89,6 +97,17 @@ class FrameLoop:
                 return
             if (len(rows) - len(going)) * DROP_SHARE >= len(rows):
                 state, frames, rows = state.select(going), frames[going], rows[going]
+
+    def _checked(self, answer: Any, fed: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what a step made of the frames that it was fed; only the first step is asked."""
+        asked = Asked("decoder", self._decoder, "step")
+        if not (isinstance(answer, tuple) and len(answer) == 2):
+            raise TypeError(
+                f"{asked} must return mel and stop logits, two tensors, from `step`, not a "
+                f"`{type(answer).__name__}`."
+            )
+        mel = answers.tensor(answer[0], tuple(fed.shape), asked, "mel")
+        return mel, answers.tensor(answer[1], tuple(fed.shape[:2]), asked, "stop_logits")
 
     def _nothing_happens(self, mel: Tensor, stop_logits: Tensor, first: int) -> bool:
         """Return whether all rows are there and go on after these frames, if that is cheap to say.

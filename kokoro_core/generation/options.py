@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Literal
+from numbers import Integral, Real
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -53,6 +54,10 @@ class GenerationOptions:
     dtype: torch.dtype | None = None
 
     def __post_init__(self) -> None:
+        for name in ("min_frames", "max_mel_len", "chunk_frames"):
+            _check_number(name, getattr(self, name), Integral, "a whole number")
+        for name in ("stop_threshold", "length_ratio", "max_seconds"):
+            _check_number(name, getattr(self, name), Real, "a number")
         for name in ("max_mel_len", "chunk_frames"):
             value = getattr(self, name)
             if value is not None and value < 1:
@@ -77,6 +82,11 @@ class GenerationOptions:
     def chunk(self, device: torch.device) -> int:
         """Return the frames of a chunk on a device."""
         return self.chunk_frames or (1 if device.type == "cpu" else 16)
+
+
+def _check_number(name: str, value: Any, kind: type, words: str) -> None:
+    if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
+        raise TypeError(f"`{name}` must be {words}, not {value!r}.")
 
 
 @register_pytree

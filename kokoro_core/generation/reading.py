@@ -12,6 +12,7 @@ from torch import Tensor
 
 from kokoro_core.durations import round_durations
 from kokoro_core.generation.options import GenerationOptions
+from kokoro_core.generation.possible import refuse_impossible
 from kokoro_core.inputs import check_durations
 from kokoro_core.masks import lengths_from_padding_mask
 from kokoro_core.model import AcousticModel, Memory
@@ -59,11 +60,12 @@ def read(
     """Run everything before the decoder: encode, decide durations, expand, set each row's limit.
 
     Raises:
-        ValueError: Durations do not fit the phonemes.
+        ValueError: Durations do not fit the phonemes, or the model cannot do what is asked for.
         TypeError: A side input is unknown or missing.
     """
     started = time.monotonic()
-    available = model.side_inputs(extras or {}, len(phoneme_indices), noise)
+    refuse_impossible(model, options, durations)
+    available = model.side_inputs(extras or {}, padding_mask, noise=noise)
     hidden = model.encode(phoneme_indices, padding_mask, available)
     durations = _plan_durations(model, hidden, padding_mask, durations, options, available)
     frames = None
@@ -88,11 +90,6 @@ def _plan_durations(
 ) -> Tensor | None:
     """Return the durations given, else the predicted ones, rounded once."""
     if durations is not None:
-        if isinstance(options.speed, Tensor) or options.speed != 1.0:
-            raise ValueError(
-                "`speed` changes predicted durations, so it cannot be given with `durations`; "
-                "scale the durations instead."
-            )
         return check_durations(durations, padding_mask)
     frames = model.predict_frames(hidden, padding_mask, available)
     if frames is None:

@@ -9,7 +9,15 @@ import torch
 from torch import Tensor
 
 from kokoro_core.compiled import original
-from kokoro_core.contracts import AutoregressiveDecoder, Decoder, DecoderOutput, ParallelDecoder
+from kokoro_core.contracts import (
+    AutoregressiveDecoder,
+    Decoder,
+    DecoderOutput,
+    ParallelDecoder,
+    answers,
+)
+from kokoro_core.contracts.answers import Asked
+from kokoro_core.extras import ask
 from kokoro_core.generation.ends import RowEnds
 from kokoro_core.generation.loop import FrameLoop
 from kokoro_core.generation.options import Generation, GenerationOptions, StopReason
@@ -35,18 +43,15 @@ def generate(
         options: How to speak.
         mel_dim: Mel channels.
         decoder: One to speak with instead of the model's, a copy of it in another precision.
-
-    Raises:
-        TypeError: The decoder is neither autoregressive nor parallel.
     """
     decoder = original(model.decoder) if decoder is None else decoder
     dtype = utterances.memory.memory.dtype
-    if isinstance(decoder, AutoregressiveDecoder):
+    if not isinstance(decoder, ParallelDecoder):
         loop = _loop(model, decoder, utterances, options, mel_dim)
         mel = torch.cat(list(loop), dim=1)
         lengths, reasons = loop.lengths, loop.stop_reasons()
     else:
-        mel, ends = _decode_parallel(model, decoder, utterances, options)
+        mel, ends = _decode_parallel(model, decoder, utterances, options, mel_dim)
         lengths, reasons = ends.lengths, _parallel_reasons(ends, utterances)
     mask = padding_mask_from_lengths(lengths, mel.shape[1])
     mel = model.refine(mel.to(dtype), mask, utterances.available)
@@ -67,7 +72,7 @@ def stream(
     """
     decoder = original(model.decoder) if decoder is None else decoder
     dtype = utterances.memory.memory.dtype
-    if not isinstance(decoder, AutoregressiveDecoder):
+    if isinstance(decoder, ParallelDecoder):
         yield generate(model, utterances, options, mel_dim, decoder).mel
         return
     loop = _loop(model, decoder, utterances, options, mel_dim)
@@ -83,11 +88,12 @@ def stream(
 
 def _loop(
     model: AcousticModel,
-    decoder: AutoregressiveDecoder,
+    decoder: Decoder,
     utterances: Utterances,
     options: GenerationOptions,
     mel_dim: int,
 ) -> FrameLoop:
+    assert isinstance(decoder, AutoregressiveDecoder)  # `read` has refused others
     utterances, wanted = _given(model, decoder, utterances, options)
     return FrameLoop(decoder, wanted, utterances, options, mel_dim)
 
@@ -104,22 +110,45 @@ def _given(
 
 
 def _decode_parallel(
-    model: AcousticModel, decoder: Decoder, utterances: Utterances, options: GenerationOptions
+    model: AcousticModel,
+    decoder: ParallelDecoder,
+    utterances: Utterances,
+    options: GenerationOptions,
+    mel_dim: int,
 ) -> tuple[Tensor, RowEnds]:
     """Make all frames at once and keep each row's up to its limit, or to what is not finite."""
-    if not isinstance(decoder, ParallelDecoder):
-        raise TypeError(
-            f"`{type(decoder).__name__}` must be an `AutoregressiveDecoder` or a "
-            f"`ParallelDecoder` to generate."
-        )
     utterances, wanted = _given(model, decoder, utterances, options)
     memory = utterances.memory
-    output: DecoderOutput = decoder.infer(memory.memory, memory.padding_mask, **wanted)
+    output = infer(decoder, memory.memory, memory.padding_mask, mel_dim, wanted)
     planned = lengths_from_padding_mask(memory.padding_mask)
     ends = RowEnds(torch.minimum(planned, utterances.limits))
     ends.note(output.mel, None, 0, 1.0)
     mel = output.mel[:, : int(ends.lengths.max())]
     return zero_padding(mel, padding_mask_from_lengths(ends.lengths, mel.shape[1])), ends
+
+
+def infer(
+    decoder: ParallelDecoder,
+    memory: Tensor,
+    padding_mask: Tensor,
+    mel_dim: int,
+    side_inputs: Mapping[str, Any],
+) -> DecoderOutput:
+    """Return what a parallel decoder makes: one frame for each vector of the memory.
+
+    Raises:
+        ValueError: It makes more or fewer, or predicts an end, which nobody looks at.
+    """
+    asked = Asked("decoder", decoder, "infer")
+    output = ask(asked, decoder.infer, memory, padding_mask, **side_inputs)
+    rows, frames = padding_mask.shape
+    output = answers.decoder_output(output, (rows, frames, mel_dim), asked)
+    if output.stop_logits is not None:
+        raise ValueError(
+            f"{asked} must return `stop_logits` None from `infer`: a parallel decoder makes the "
+            f"frames that are planned, and nothing looks for an end."
+        )
+    return output
 
 
 def _parallel_reasons(ends: RowEnds, utterances: Utterances) -> list[StopReason]:
@@ -146,7 +175,7 @@ def _refine_chunks(
         if ready > given:
             yield _refine_window(model, loop, made, given, available, context)[:, : ready - given]
             given = ready
-    if made is not None and made.shape[1] > given:
+    if made is not None and (made.shape[1] > given or given == 0):
         yield _refine_window(model, loop, made, given, available, context)
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from kokoro_core.contracts import PositionalEncoding
-from kokoro_core.masks import add_bias, attend_mask, causal_mask
+from kokoro_core.masks import add_bias, attend_mask, can_look_inside, causal_mask
 from kokoro_core.nn.blockwise import attend_in_blocks, blocks_serve
 from kokoro_core.nn.linear import Linear
 from kokoro_core.nn.one_query import fused_is_slower, one_query
@@ -231,7 +231,7 @@ class MultiheadAttention(nn.Module):
             mask = add_bias(mask, queries.new_zeros(()))
         if mask is not None:
             scores = scores + mask
-        weights = scores.softmax(-1)
+        weights = _softmax(scores, mask)
         if dropout > 0:
             weights = F.dropout(weights, dropout)
         weights = weights.to(values.dtype)
@@ -244,3 +244,19 @@ class MultiheadAttention(nn.Module):
     def _split_heads(self, x: Tensor) -> Tensor:
         # (B, T, H) -> (B, heads, T, H/heads)
         return x.view(*x.shape[:2], self.num_heads, self.head_dim).transpose(1, 2)
+
+
+def _softmax(scores: Tensor, mask: Tensor | None) -> Tensor:
+    """Return the weights of keys; a query that sees none has weights of 0, as in torch's kernels.
+
+    The softmax of such a query is NaN, and so are all gradients behind it.
+
+    Shape:
+        scores: (B, heads, Tq, Tk). mask: what was added to them, broadcastable to it, or None.
+    """
+    if mask is None:
+        return scores.softmax(-1)
+    blind = mask.amax(-1, keepdim=True) == -math.inf
+    if can_look_inside(blind) and not bool(blind.any()):
+        return scores.softmax(-1)
+    return scores.masked_fill(blind, 0).softmax(-1).masked_fill(blind, 0)

@@ -18,7 +18,8 @@ class MaskedBatchNorm(nn.Module):
     its state has the same names. Rows depend on each other in training, but not on how far they are
     padded. The sums are masked, not indexed, so nothing waits for the device.
 
-    A batch with a single valid step has no unbiased variance; it leaves the running one alone.
+    A batch with a single valid step has no unbiased variance; it leaves the running one alone. One
+    without any leaves all statistics alone.
 
     Args:
         num_features: Channels.
@@ -58,8 +59,9 @@ class MaskedBatchNorm(nn.Module):
     def _observe(self, x: Tensor, padding_mask: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and biased variance of the valid steps, and track them."""
         count = (~padding_mask).sum()
-        mean = zero_padding(x, padding_mask).sum((0, 1)) / count
-        var = zero_padding(x - mean, padding_mask).square().sum((0, 1)) / count
+        divisor = count.clamp_min(1)  # of a sum over nothing, which is 0
+        mean = zero_padding(x, padding_mask).sum((0, 1)) / divisor
+        var = zero_padding(x - mean, padding_mask).square().sum((0, 1)) / divisor
         self._track(mean.detach(), var.detach(), count)
         return mean, var
 
@@ -67,6 +69,7 @@ class MaskedBatchNorm(nn.Module):
         """Move the running statistics towards these, the variance unbiased as torch has it."""
         unbiased = (var * count / (count - 1)).to(self.running_var.dtype)
         unbiased = torch.where(count > 1, unbiased, self.running_var)
-        self.running_mean.lerp_(mean.to(self.running_mean.dtype), self.momentum)
+        mean = torch.where(count > 0, mean.to(self.running_mean.dtype), self.running_mean)
+        self.running_mean.lerp_(mean, self.momentum)
         self.running_var.lerp_(unbiased, self.momentum)
-        self.num_batches_tracked.add_(1)
+        self.num_batches_tracked.add_(count > 0)

@@ -65,6 +65,8 @@ class MaskedConv1d(nn.Module):
         Shape:
             x: (B, T, C). padding_mask: (B, T) bool. Returns: (B, T, C').
         """
+        if x.shape[1] == 0:  # which torch's convolution refuses
+            return x.new_zeros(x.shape[0], 0, self.conv.out_channels)
         # (B, T, C) -> (B, C, T) -> (B, T, C')
         convolved: Tensor = self.conv(zero_padding(x, padding_mask).transpose(1, 2))
         return convolved.transpose(1, 2)

@@ -210,7 +210,7 @@ def test_nothing_is_made_of_a_plan_past_the_callers_limit() -> None:
 
 
 def test_speed_with_given_durations_is_refused_since_it_would_change_nothing() -> None:
-    with pytest.raises(ValueError, match="`speed` changes predicted durations"):
+    with pytest.raises(ValueError, match="`speed` changes predicted durations, so it cannot"):
         make().generate(INDICES, durations=DURATIONS, speed=2.0)
 
 

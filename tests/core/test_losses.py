@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
+import pytest
 import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from kokoro_core.losses import duration_loss, mel_l1, mel_mse, stop_loss, stop_targets
+from kokoro_core.losses import (
+    duration_loss,
+    mel_l1,
+    mel_mse,
+    stop_loss,
+    stop_targets,
+    training_losses,
+    weigh,
+)
 from kokoro_core.masks import padding_mask_from_lengths
+from kokoro_core.spec.model_spec import LossWeights
+from tests.core.test_contract_answers import changed, train
+from tests.core.test_hard_cases import model
 
 lengths = st.lists(st.integers(1, 5), min_size=1, max_size=4)
 
@@ -74,3 +89,62 @@ def test_no_gradient_reaches_a_prediction_at_padding() -> None:
     assert torch.isfinite(prediction.grad).all()
     assert (prediction.grad[mask] == 0).all()
     assert (prediction.grad[~mask] != 0).all()
+
+
+def with_own(**losses: dict[str, float]) -> Any:
+    """Return what a model with these own losses, by slot, is trained with."""
+    tts = model(decoder={"type": "lstm"})
+    for slot, own in losses.items():
+        found = {name: torch.tensor(value, dtype=torch.float64) for name, value in own.items()}
+        changed(tts, slot, "forward", adding(found))
+    return train(tts)
+
+
+def adding(losses: dict[str, torch.Tensor]) -> Callable[[Any], Any]:
+    from dataclasses import replace
+
+    return lambda output: replace(output, losses=losses)
+
+
+@pytest.mark.parametrize("name", ["copy", "json", "stop_positive_weight", "stop_coarse", "fields"])
+def test_an_own_loss_counts_once_whatever_it_is_called(name: str) -> None:
+    output = with_own(decoder={name: 3.0}, duration_predictor={"nll": 5.0})
+    assert set(output.losses) == {name, "nll", "stop"}
+    assert output.loss.item() == pytest.approx(8.0 + output.losses["stop"].item())
+
+
+def test_two_parts_with_a_loss_of_one_name_are_refused() -> None:
+    message = (
+        "`decoder` and `duration_predictor` both return a loss `nll`; each needs a name of its "
+        "own, such as `decoder_nll` and `duration_predictor_nll`"
+    )
+    with pytest.raises(ValueError, match=message):
+        with_own(decoder={"nll": 3.0}, duration_predictor={"nll": 5.0})
+
+
+@pytest.mark.parametrize(
+    ("slot", "name"),
+    [("decoder", "stop"), ("decoder", "duration"), ("duration_predictor", "mel_l1"),
+     ("decoder", "loss"), ("duration_predictor", "loss")],
+)  # fmt: skip
+def test_an_own_loss_with_the_name_of_one_that_the_model_makes_is_refused(
+    slot: str, name: str
+) -> None:
+    with pytest.raises(ValueError, match=f"`{name}` is a loss of the {slot}'s own and one that"):
+        with_own(**{slot: {name: 3.0}})
+
+
+def test_an_own_loss_may_take_the_name_and_the_weight_of_the_one_that_it_replaces() -> None:
+    losses = {"mel_l1": torch.tensor(3.0), "duration": torch.tensor(5.0)}
+    weights = LossWeights(mel_l1=2.0, duration=0.5)
+    assert weigh(losses, weights).item() == 8.5
+
+
+def test_a_model_with_nothing_to_learn_is_refused() -> None:
+    from kokoro_core.inputs import TrainingBatch
+    from kokoro_core.model import Prediction
+
+    mel, mask = torch.zeros(1, 2, 5), torch.zeros(1, 2, dtype=torch.bool)
+    batch = TrainingBatch(torch.ones(1, 2, dtype=torch.int64), mask, mel, mask, None)
+    with pytest.raises(ValueError, match="`loss` leaves nothing to learn from: every weight is 0"):
+        training_losses(Prediction(mel, None, None, None), batch, None, LossWeights(mel_l1=0.0))

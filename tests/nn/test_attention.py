@@ -192,3 +192,33 @@ def test_the_fused_kernel_is_used_wherever_it_is_not_slower() -> None:
     assert not fused_is_slower(one.requires_grad_())
     with torch.no_grad():
         assert fused_is_slower(one)
+
+
+@pytest.mark.parametrize("encoding", [ByContent(), Biased(), NONE])
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("dropout", [0.0, 0.5])
+def test_a_row_without_a_key_gets_nothing_and_spoils_no_gradient(
+    encoding: PositionalEncoding, causal: bool, dropout: float
+) -> None:
+    ours = attention().train()
+    ours.dropout = dropout
+    x = torch.randn(2, 4, DIM, dtype=torch.float64, requires_grad=True)
+    at = torch.arange(4)
+    lengths = torch.tensor([3, 0])
+    mask = padding_mask_from_lengths(lengths, 4)
+    scope = make_scope(encoding, at, at, key_padding_mask=mask, causal=causal)
+    result = ours(x, x, scope)
+    nothing = ours.out.bias.detach().expand(4, DIM)  # the projection of 0
+    torch.testing.assert_close(result[1], nothing)
+    result.square().sum().backward()
+    wanted = [x, *ours.parameters(), *encoding.parameters()]
+    assert all(each.grad is not None and each.grad.isfinite().all() for each in wanted)
+
+
+def test_a_row_without_a_key_changes_nothing_in_the_others() -> None:
+    ours, encoding, at = attention(), ByContent(), torch.arange(4)
+    x = torch.randn(2, 4, DIM, dtype=torch.float64)
+    mask = padding_mask_from_lengths(torch.tensor([3, 0]), 4)
+    both = ours(x, x, make_scope(encoding, at, at, key_padding_mask=mask))
+    alone = ours(x[:1], x[:1], make_scope(encoding, at, at, key_padding_mask=mask[:1]))
+    torch.testing.assert_close(both[:1], alone)

@@ -110,3 +110,23 @@ def test_half_precision_is_summed_in_single():
     exact = x.double()
     expected = (exact - exact.mean(1)) / exact.var(1, correction=0).add(1e-5).sqrt()
     torch.testing.assert_close(out.double(), expected, rtol=2e-3, atol=2e-3)
+
+
+def test_a_batch_of_nothing_but_padding_is_0_and_leaves_the_statistics_alone():
+    ours, _ = pair()
+    x = torch.randn(2, 3, CHANNELS, dtype=torch.float64, requires_grad=True)
+    before = {name: each.clone() for name, each in ours.state_dict().items()}
+    result = ours(x, torch.ones(2, 3, dtype=torch.bool))
+    assert (result == 0).all()
+    result.sum().backward()
+    assert x.grad.isfinite().all()
+    assert all(each.grad.isfinite().all() for each in ours.parameters())
+    for name, each in ours.state_dict().items():
+        assert torch.equal(each, before[name]), name
+
+
+def test_a_channel_without_variance_has_finite_gradients():
+    ours, _ = pair()
+    x = torch.full((2, 3, CHANNELS), 4.0, dtype=torch.float64, requires_grad=True)
+    ours(x, torch.zeros(2, 3, dtype=torch.bool)).square().sum().backward()
+    assert x.grad.isfinite().all()

@@ -109,3 +109,9 @@ def test_the_size_of_a_convolution_counts_groups_and_bias(groups, bias):
     conv = torch.nn.Conv1d(4, 8, 5, groups=groups, bias=bias)
     counted = conv1d(4, 8, 5, groups=groups, bias=bias).parameters
     assert counted == sum(each.numel() for each in conv.parameters())
+
+
+def test_no_steps_give_no_steps():
+    layer = MaskedConv1d(3, 5, 7)
+    result = layer(torch.zeros(2, 0, 3), torch.zeros(2, 0, dtype=torch.bool))
+    assert result.shape == (2, 0, 5)

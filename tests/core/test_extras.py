@@ -1,0 +1,212 @@
+"""Side inputs that do not fit the batch, and inputs that do not fit the model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal, final
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from kokoro_core import KokoroModel
+from kokoro_core.contracts import Encoder
+from kokoro_core.extras import check_extras
+from kokoro_core.masks import zero_padding
+from kokoro_core.slots import EncoderParams
+from kokoro_core.spec.sizes import Sizes
+from tests.core.hard_cases import COMPONENTS
+from tests.core.test_hard_cases import DURATIONS, INDICES, SPEAKER, mels, model
+
+SPEAKERS = 4
+
+
+@pytest.fixture(scope="module")
+def spoken() -> KokoroModel:
+    return model(encoder={"type": "speaker"}, decoder={"type": "lstm"})
+
+
+WRONG: list[tuple[Any, type[Exception], str]] = [
+    (SPEAKER[:1], ValueError, r"a row for each of 3 utterances, not the shape \(1, 16\)"),
+    (SPEAKER[0], ValueError, r"a row for each of 3 utterances, not the shape \(16,\)"),
+    (torch.tensor(1.0).double(), ValueError, r"not the shape \(\)"),
+    (SPEAKER.clone().fill_(torch.nan), ValueError, "`speaker` must be finite, but row 0 is not"),
+    (SPEAKER.clone().index_fill(0, torch.tensor([2]), torch.inf), ValueError, "but row 2 is not"),
+    ((SPEAKER, SPEAKER[:2]), ValueError, r"not the shape \(2, 16\)"),
+    (None, TypeError, "`speaker` is None; this model needs it"),
+    (float("nan"), ValueError, "`speaker` must be finite, not nan"),
+    (
+        SPEAKER.float(),
+        ValueError,
+        r"`speaker` is torch.float32 and the model's weights",
+    ),
+]
+
+
+@pytest.mark.parametrize(("speaker", "error", "message"), WRONG)
+def test_a_side_input_that_does_not_fit_is_refused(
+    spoken: KokoroModel, speaker: Any, error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        spoken(INDICES, mels(7), DURATIONS, speaker=speaker)
+    with pytest.raises(error, match=message):
+        spoken.generate(INDICES, durations=DURATIONS, speaker=speaker)
+
+
+def test_what_stands_at_padding_of_a_side_input_is_not_looked_at() -> None:
+    mask = torch.tensor([[False, False, False], [False, True, True]])
+    frames = torch.tensor([[False, False, False, False], [False, False, True, True]])
+    for padding in (mask, frames):
+        for channels in ((), (2,), (2, 3)):
+            curve = torch.ones(*padding.shape, *channels)
+            curve[padding] = torch.nan
+            check_extras({"pitch": curve}, {"pitch"}, mask, frames)
+            curve[1, 0] = torch.nan
+            with pytest.raises(ValueError, match="`pitch` must be finite, but row 1 is not"):
+                check_extras({"pitch": curve}, {"pitch"}, mask, frames)
+
+
+@final
+class NumberedEncoder(Encoder):
+    """Speakers by number."""
+
+    def __init__(self, *, vocab_size: int, hidden_dim: int) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(vocab_size, hidden_dim)
+        self.speakers = nn.Embedding(SPEAKERS, hidden_dim)
+
+    def forward(self, phoneme_indices: Tensor, padding_mask: Tensor, *, speaker: Tensor) -> Tensor:
+        hidden = self.embedding(phoneme_indices) + self.speakers(speaker).unsqueeze(1)
+        return zero_padding(hidden, padding_mask)
+
+
+class NumberedParams(EncoderParams):
+    """Speakers by number."""
+
+    type: Literal["numbered"] = "numbered"
+
+    @property
+    def needs(self) -> frozenset[str]:
+        return frozenset({"speaker"})
+
+    def build(self, sizes: Sizes) -> NumberedEncoder:
+        return NumberedEncoder(vocab_size=sizes.vocab_size, hidden_dim=sizes.hidden_dim)
+
+
+@pytest.mark.parametrize("speaker", [[0, 1, 4], [-1, 0, 0]])
+def test_a_speaker_that_the_model_does_not_know_gets_a_sentence(
+    speaker: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.core.test_hard_cases.COMPONENTS", (*COMPONENTS, NumberedParams))
+    tts = model(encoder={"type": "numbered"}, decoder={"type": "lstm"})
+    wrong = torch.tensor(speaker)
+    message = (
+        rf"`encoder` \(`NumberedEncoder`\) was given an index that it does not know: `speaker` has "
+        rf"indices from {min(speaker)} to {max(speaker)}"
+    )
+    with pytest.raises(IndexError, match=message):
+        tts.generate(INDICES, speaker=wrong)
+    with pytest.raises(IndexError, match=message):
+        tts(INDICES, mels(7), DURATIONS, speaker=wrong)
+
+
+@pytest.fixture(scope="module")
+def single() -> KokoroModel:
+    return model(decoder={"type": "lstm"}).float()
+
+
+def spoken_with(**options: Any) -> Callable[[KokoroModel], Any]:
+    return lambda tts: tts.generate(**{"phoneme_indices": INDICES, "max_mel_len": 2, **options})
+
+
+def trained_with(**inputs: Any) -> Callable[[KokoroModel], Any]:
+    usual = {
+        "phoneme_indices": INDICES,
+        "mel_specs": mels(7).float(),
+        "phoneme_durations": DURATIONS,
+    }
+    return lambda tts: tts(**{**usual, **inputs})
+
+
+PASSED: list[tuple[Callable[[KokoroModel], Any], type[Exception], str]] = [
+    (spoken_with(phoneme_indices=[[3, 4]]), TypeError, "`phoneme_indices` must be a tensor, not a"),
+    (spoken_with(phoneme_indices=np.ones((1, 2), "int64")), TypeError, "not a `ndarray`"),
+    (
+        spoken_with(padding_mask=[[False]]),
+        TypeError,
+        "`padding_mask` must be a tensor",
+    ),
+    (spoken_with(durations=[[1]]), TypeError, "`durations` must be a tensor, not a `list`"),
+    (spoken_with(speed="fast"), TypeError, "`speed` must be a number or a tensor, not 'fast'"),
+    (spoken_with(min_frames=1.5), TypeError, "`min_frames` must be a whole number, not 1.5"),
+    (spoken_with(max_mel_len=10.5), TypeError, "`max_mel_len` must be a whole number, not 10.5"),
+    (spoken_with(max_mel_len=True), TypeError, "`max_mel_len` must be a whole number, not True"),
+    (
+        spoken_with(stop_threshold="half"),
+        TypeError,
+        "`stop_threshold` must be a number",
+    ),
+    (spoken_with(length_ratio="1"), TypeError, "`length_ratio` must be a number, not '1'"),
+    (spoken_with(max_seconds=[3]), TypeError, r"`max_seconds` must be a number, not \[3\]"),
+    (
+        spoken_with(seed=1.5),
+        TypeError,
+        "`seed` must be a whole number or one for",
+    ),
+    (spoken_with(seed=["a"] * 3), TypeError, "`seed` must be a whole number or one for each row"),
+    (spoken_with(seed=[1]), ValueError, "one for each of 3 rows, not 1"),
+    (spoken_with(dtype="float16"), ValueError, "`dtype` must be one of"),
+    (
+        trained_with(mel_specs=mels(7).half()),
+        ValueError,
+        "`mel_specs` is torch.float16 and",
+    ),
+    (trained_with(mel_specs=mels(7)), ValueError, r"`.to\(torch.float32\)` converts it"),
+    (trained_with(mel_specs=[[0.0]]), TypeError, "`mel_specs` must be a tensor, not a `list`"),
+    (trained_with(phoneme_durations=[1]), TypeError, "`phoneme_durations` must be a tensor"),
+    (trained_with(mel_padding_mask=[1]), TypeError, "`mel_padding_mask` must be a tensor"),
+    (trained_with(stop_token_targets=[1]), TypeError, "`stop_token_targets` must be a tensor"),
+    (
+        trained_with(mel_specs=mels(7).float().to("meta")),
+        ValueError,
+        r"`mel_specs` is on meta and the model on cpu; `.to\('cpu'\)` moves it",
+    ),
+    (
+        spoken_with(phoneme_indices=INDICES.to("meta")),
+        ValueError,
+        "`phoneme_indices` is on meta and the model on cpu",
+    ),
+    (spoken_with(speed=torch.ones(3, 1, device="meta")), ValueError, "`speed` is on meta and the"),
+]
+
+
+@pytest.mark.parametrize(("call", "error", "message"), PASSED)
+def test_whatever_a_caller_passes_gets_a_sentence(
+    single: KokoroModel,
+    call: Callable[[KokoroModel], Any],
+    error: type[Exception],
+    message: str,
+) -> None:
+    with pytest.raises(error, match=message):
+        call(single)
+
+
+def test_a_half_precision_model_says_that_its_mels_are_not() -> None:
+    half = model(decoder={"type": "lstm"}).to(torch.bfloat16)
+    with pytest.raises(ValueError, match=r"`mel_specs` is torch.float64 and the model"):
+        half(INDICES, mels(7), DURATIONS)
+    assert half(INDICES, mels(7).bfloat16(), DURATIONS).loss.isfinite()
+
+
+def test_autocast_may_mix_types(single: KokoroModel) -> None:
+    with torch.autocast("cpu", torch.bfloat16):
+        assert single(INDICES, mels(7).bfloat16(), DURATIONS).loss.isfinite()
+
+
+def test_numbers_of_numpy_are_numbers(single: KokoroModel) -> None:
+    expected = single.generate(INDICES, speed=2.0, max_mel_len=3, seed=1)
+    found = single.generate(
+        INDICES, speed=np.float64(2.0), max_mel_len=np.int64(3), seed=torch.tensor([1, 1, 1])
+    )
+    assert torch.equal(found.mel, expected.mel)
