@@ -77,8 +77,10 @@ def rows_drawing_from(model: KokoroModel, seeds: Sequence[int]) -> Iterator[None
     acoustic = model.acoustic
     honest = acoustic.side_inputs
 
-    def side_inputs(extras: Any, rows: int, noise: RowNoise | None = None) -> dict[str, Any]:
-        return honest(extras, rows, noise or RowNoise(seeds))
+    def side_inputs(
+        extras: Any, *padding_masks: Tensor, noise: RowNoise | None = None
+    ) -> dict[str, Any]:
+        return honest(extras, *padding_masks, noise=noise or RowNoise(seeds))
 
     acoustic.side_inputs = side_inputs  # type: ignore[method-assign]
     try:
