@@ -89,7 +89,8 @@ def conformance(
     with _as_usage():
         subjects = _subjects(target or [], settings, variant, golden, session_of(ctx))
     if write_golden is not None:
-        _write_golden(subjects, write_golden)
+        with _as_usage():
+            _write_golden(subjects, write_golden)
         return
     with _as_usage():
         report = _run(subjects, level.value, check, case, seed, expect or [], golden, version)

@@ -51,6 +51,8 @@ def _strange() -> frozenset[str]:
 
 def _packages_of(subject: Any) -> set[str]:
     """Return the top-level packages of the settings, and of the component if it can be built."""
+    if subject is None:
+        return set()
     kinds = [type(getattr(subject, "params", subject))]
     built = vars(subject).get("component")  # cached there once it is built
     if built is not None:

@@ -20,7 +20,7 @@ from kokoro_core.testing.model_subject import ModelSubject
 from kokoro_core.testing.report import ConformanceError, Report, Result
 from kokoro_core.testing.runner import Plan, case_of, result_id, run_check
 from kokoro_core.testing.subject import Subject
-from kokoro_core.testing.tiny import said_params
+from kokoro_core.testing.tiny import one_line, said_params
 
 Target = ComponentParams | type[ComponentParams] | Subject | ModelSubject
 """Settings, a params class (then its `tiny` configurations), or a subject as it is."""
@@ -101,7 +101,15 @@ def _subjects_of(target: Target) -> list[Any]:
         return [target]
     if not isinstance(target, type):
         return [fitted(target, keep=None)]
-    configurations, said = said_params(target), target.tiny()
+    try:
+        configurations, said = said_params(target), target.tiny()
+    except Exception as error:
+        raise ValueError(
+            f"`{target.slot}/{target.component_name}` cannot be made from what its `tiny` says: "
+            f"{one_line(error)}"
+        ) from error
+    if not configurations:
+        raise ValueError(f"`{target.slot}/{target.component_name}`: `tiny` gives no configuration.")
     first = next(iter(configurations))
     return [
         fitted(params, variant=variant, first=variant == first, keep=said[variant])

@@ -13,6 +13,7 @@ import torch
 
 from kokoro_core.testing.checks.storage import layout
 from kokoro_core.testing.subject import Subject
+from kokoro_core.testing.tiny import one_line
 
 Golden = Mapping[str, Mapping[str, Any]]
 """By ``slot/type:variant`` for each name of the state its shape and dtype."""
@@ -66,10 +67,9 @@ def write_golden(subjects: Iterable[Subject], path: Path) -> None:
     The file is replaced as a whole, so that processes that write it side by side agree.
 
     Raises:
-        ValueError: The file is there and is no golden file.
+        ValueError: The file is there and is no golden file, or a component cannot be built.
     """
-    with torch.device("meta"):
-        new = {each.name: layout(each.built()) for each in subjects if isinstance(each, Subject)}
+    new = {each.name: _layout_of(each) for each in subjects if isinstance(each, Subject)}
     components = {name.partition(":")[0] for name in new}
     old = read_golden(path) if path.exists() else {}
     kept = {name: each for name, each in old.items() if name.partition(":")[0] not in components}
@@ -77,6 +77,14 @@ def write_golden(subjects: Iterable[Subject], path: Path) -> None:
         f"  {json.dumps(name)}: {_object(each)}" for name, each in sorted({**kept, **new}.items())
     ]
     _replace(path, "{\n" + ",\n".join(lines) + "\n}\n")
+
+
+def _layout_of(subject: Subject) -> dict[str, list[Any]]:
+    try:
+        with torch.device("meta"):
+            return layout(subject.built())
+    except Exception as error:
+        raise ValueError(f"`{subject.name}` cannot be built: {one_line(error)}") from error
 
 
 def _object(state: Mapping[str, Any]) -> str:

@@ -11,6 +11,8 @@ from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from typing import Any
 
+from kokoro_core.testing.blame import place_of
+
 
 def is_importable(module: str) -> bool:
     """Return whether a process that starts in any folder would import the module that this has.
@@ -84,7 +86,7 @@ def import_class(name: str) -> Any:
     imports it: under its full name if it is in a package.
 
     Raises:
-        ValueError: There is no such module, file or class.
+        ValueError: There is no such module, file or class, or importing it raised or ended Python.
     """
     home, _, qualname = name.rpartition(":")
     is_file = home.endswith(".py")
@@ -93,19 +95,28 @@ def import_class(name: str) -> Any:
         sys.path.insert(0, folder)
     found: Any = _imported(module, home, folder)
     for part in qualname.split("."):
-        if not hasattr(found, part):
-            raise ValueError(f"`{home}` has no `{qualname}`.")
-        found = getattr(found, part)
+        try:
+            found = getattr(found, part)
+        except Exception:  # what a metaclass raises is no attribute either
+            raise ValueError(f"`{home}` has no `{qualname}`.") from None
     return found
 
 
 def _imported(module: str, home: str, folder: str) -> Any:
+    if not all(part.isidentifier() for part in module.split(".")):
+        raise ValueError(f"`{module}` is no module that can be imported in `{folder}`.")
     try:
         found = importlib.import_module(module)
     except ModuleNotFoundError as error:
         if error.name is None or not f"{module}.".startswith(f"{error.name}."):
-            raise  # something that the module itself imports
+            raise ValueError(f"`{home}` needs the module `{error.name}`.") from error
         raise ValueError(f"`{module}` is no module that can be imported in `{folder}`.") from None
+    except SyntaxError as error:
+        raise ValueError(f"`{home}` is no Python that can be read: {error}.") from error
+    except (Exception, SystemExit) as error:
+        where = place_of(error, None) or home
+        said = f"{type(error).__name__}: {error}".rstrip(": ")
+        raise ValueError(f"`{home}` could not be imported: {said} ({where}).") from error
     file = getattr(found, "__file__", None)
     if home.endswith(".py") and (file is None or not Path(file).samefile(home)):
         raise ValueError(f"`{home}` has the name of another module, `{module}`; rename the file.")

@@ -100,3 +100,14 @@ def _with(params: Any, name: str, value: Any) -> Any:
         return type(params).model_validate({**values, name: value})
     except ValidationError:
         return params
+
+
+def one_line(error: Exception) -> str:
+    """Return what an error says on one line, each wrong setting with its name."""
+    if isinstance(error, ValidationError):
+        wrong = [
+            f"`{'.'.join(map(str, each['loc']))}`: {each['msg']}"
+            for each in error.errors(include_url=False, include_context=False)
+        ]
+        return "; ".join(wrong)
+    return " ".join(f"{type(error).__name__}: {error}".split())

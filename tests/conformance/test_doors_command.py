@@ -144,6 +144,69 @@ def test_what_cannot_be_meant_is_wrong_usage(
     assert " ".join(message.split()) in " ".join(said.split())
 
 
+STRANGE = {
+    "syntax.py": "class X(:\n",
+    "exits.py": "import sys\nsys.exit(3)\n",
+    "raises.py": "raise KeyError('boom')\n",
+    "needs.py": "import acme_is_not_here\n",
+    "zeros.py": "\0\0",
+    "meta.py": (
+        "class M(type):\n    def __getattr__(cls, name): raise RuntimeError('no')\n"
+        "class P(metaclass=M): ...\n"
+    ),
+    "tiny_raises.py": (
+        "from tests.conformance.faulty import LeakyParams\n"
+        "class P(LeakyParams):\n"
+        "    @classmethod\n"
+        "    def tiny(cls): raise KeyError('size')\n"
+        "class Q(LeakyParams):\n"
+        "    @classmethod\n"
+        "    def tiny(cls): return {'': {'lout': True}}\n"
+        "class N(LeakyParams):\n"
+        "    @classmethod\n"
+        "    def tiny(cls): return {}\n"
+        "class B(LeakyParams):\n"
+        "    def build(self, sizes): raise KeyError('weights')\n"
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["syntax.py:X"], "`syntax.py` is no Python that can be read: invalid syntax"),
+        (["zeros.py:X"], "`zeros.py` is no Python that can be read"),
+        (["exits.py:X"], "`exits.py` could not be imported: SystemExit: 3 (exits.py:2: sys.exit"),
+        (["raises.py:X"], "could not be imported: KeyError: 'boom' (raises.py:1: raise KeyError"),
+        (["needs.py:X"], "`needs.py` needs the module `acme_is_not_here`"),
+        (["meta.py:P.x"], "`meta.py` has no `P.x`"),
+        (["..x:Y"], "`..x` is no module that can be imported"),
+        (["x..y:Z"], "`x..y` is no module that can be imported"),
+        (["tiny_raises.py:P"], "cannot be made from what its `tiny` says: KeyError: 'size'"),
+        (["tiny_raises.py:Q"], "what its `tiny` says: `lout`: Extra inputs are not permitted"),
+        (["tiny_raises.py:N"], "`encoder/leaky`: `tiny` gives no configuration"),
+        (["tiny_raises.py:B", "--write-golden", "g.json"], "`encoder/leaky` cannot be built: KeyE"),
+    ],
+    ids=lambda each: each[0] if isinstance(each, list) else "",
+)
+def test_whatever_a_file_holds_is_a_line_and_no_traceback(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    arguments: list[str],
+    message: str,
+) -> None:
+    for name, text in STRANGE.items():
+        (tmp_path / name).write_text(text)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    for name in STRANGE:
+        monkeypatch.delitem(sys.modules, name.removesuffix(".py"), raising=False)
+    assert run(*arguments) == 2
+    said = capsys.readouterr().err.replace("│", " ")
+    assert " ".join(message.split()) in " ".join(said.split())
+
+
 # what a name means
 
 

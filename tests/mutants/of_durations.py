@@ -251,3 +251,13 @@ class NoiseOfBatch(LikelihoodPredictor):
 class NoiseOfWidth(LikelihoodPredictor):
     def draw(self, mean, noise):
         return super().draw(mean, noise).flip(1)
+
+
+@mutant("training returns the bare prediction", killed_by="shapes")
+class ReturnsTensor(ConvPredictor):
+    def forward(self, hidden, padding_mask, durations=None):
+        return super().forward(hidden, padding_mask, durations).duration_pred
+
+    def frames(self, hidden, padding_mask):
+        predicted = super().forward(hidden, padding_mask).duration_pred
+        return zeroed(self.counted(predicted), padding_mask)

@@ -146,3 +146,9 @@ class KeptMask(AttentionEncoder):
         ):
             kept = self.__dict__["kept_mask"] = padding_mask.clone()
         return kept[: len(padding_mask), : padding_mask.shape[1]][:, None, None, :]
+
+
+@mutant("it returns a tuple", killed_by="shapes")
+class ReturnsTuple(AttentionEncoder):
+    def finish(self, x, padding_mask):
+        return super().finish(x, padding_mask), None

@@ -35,6 +35,25 @@ class InferLeavesPadding(SoundParallel):
         return DecoderOutput(self.made(memory, memory_padding_mask) + 1)
 
 
+@mutant("making frames makes one less than the memory has", killed_by="shapes")
+class InferIsOneShort(SoundParallel):
+    def infer(self, memory, memory_padding_mask):
+        return DecoderOutput(super().infer(memory, memory_padding_mask).mel[:, :-1])
+
+
+@mutant("making frames makes one more than the memory has", killed_by="shapes")
+class InferIsOneLong(SoundParallel):
+    def infer(self, memory, memory_padding_mask):
+        mel = super().infer(memory, memory_padding_mask).mel
+        return DecoderOutput(torch.cat([mel, 0 * mel[:, :1]], 1))
+
+
+@mutant("making frames returns the bare mel", killed_by="shapes")
+class InferReturnsTensor(SoundParallel):
+    def infer(self, memory, memory_padding_mask):
+        return super().infer(memory, memory_padding_mask).mel
+
+
 @mutant("training is told the target", killed_by="infer-equals-forward")
 class ToldTheTarget(SoundParallel):
     def trained(self, mel, mel_specs, mel_padding_mask):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Self
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from typing import Any, ClassVar, Self, TypeVar, cast
 
 import torch
 from torch import Tensor
@@ -109,6 +109,23 @@ class Probe(ABC):
         if "plan" in self.params.needs and plan_of is not None:
             given["plan"] = two_frames_each(plan_of)
         return given
+
+
+Kind = TypeVar("Kind")
+
+
+def returned(value: Any, kind: type[Kind], what: str) -> Kind:
+    """Return a value of the kind that a contract says, or with its fields, and name any other.
+
+    Raises:
+        AssertionError: It is of another kind.
+    """
+    named = [each.name for each in fields(kind)] if is_dataclass(kind) else []
+    alike = bool(named) and all(hasattr(value, name) for name in named)
+    assert alike or isinstance(value, kind), (
+        f"{what} must return a `{kind.__name__}`, not a `{type(value).__name__}`"
+    )
+    return cast("Kind", value)
 
 
 def two_frames_each(padding_mask: Tensor) -> Plan:

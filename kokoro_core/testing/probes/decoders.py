@@ -7,11 +7,11 @@ from typing import ClassVar, final
 import torch
 from torch import Tensor
 
-from kokoro_core.contracts import AutoregressiveDecoder, ParallelDecoder
+from kokoro_core.contracts import AutoregressiveDecoder, DecoderOutput, ParallelDecoder
 from kokoro_core.slots import DecoderParams
 from kokoro_core.testing.batches import RaggedBatch
 from kokoro_core.testing.inputs import Inputs, Outputs
-from kokoro_core.testing.probes.base import Probe
+from kokoro_core.testing.probes.base import Probe, returned
 
 
 @final
@@ -48,15 +48,16 @@ class DecoderProbe(Probe):
     def run(self, inputs: Inputs) -> Outputs:
         memory, memory_padding = inputs.tensors["memory"], inputs.padding["memory"]
         mel_specs, mel_padding = inputs.tensors["mel_specs"], inputs.padding["mel_specs"]
-        output = self.component(
-            memory, memory_padding, mel_specs, mel_padding, **self.side_inputs(inputs, mel_padding)
-        )
+        side = self.side_inputs(inputs, mel_padding)
+        made = self.component(memory, memory_padding, mel_specs, mel_padding, **side)
+        output = returned(made, DecoderOutput, "a decoder")
         tensors: dict[str, Tensor] = {"mel": output.mel}
         if output.stop_logits is not None:
             tensors["stop_logits"] = output.stop_logits
         if isinstance(self.component, ParallelDecoder):
             side = self.side_inputs(inputs, mel_padding)
-            tensors["inferred"] = self.component.infer(memory, memory_padding, **side).mel
+            inferred = self.component.infer(memory, memory_padding, **side)
+            tensors["inferred"] = returned(inferred, DecoderOutput, "`infer`").mel
         return Outputs(tensors, mel_padding, output.losses)
 
     def widths(self) -> dict[str, int | None]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, final
 
-import torch
 from torch import Tensor
 
+from kokoro_core.contracts import DurationOutput, Plan
 from kokoro_core.testing.batches import RaggedBatch
 from kokoro_core.testing.inputs import Inputs, Outputs
-from kokoro_core.testing.probes.base import Probe
+from kokoro_core.testing.probes.base import Probe, returned
 
 
 @final
@@ -30,7 +30,8 @@ class EncoderProbe(Probe):
     def run(self, inputs: Inputs) -> Outputs:
         mask = inputs.padding[self.first]
         side = self.side_inputs(inputs)
-        return Outputs({"hidden": self.component(inputs.tensors[self.first], mask, **side)}, mask)
+        hidden = self.component(inputs.tensors[self.first], mask, **side)
+        return Outputs({"hidden": returned(hidden, Tensor, "an encoder")}, mask)
 
     def widths(self) -> dict[str, int | None]:
         return {"hidden": self.sizes.hidden_dim}
@@ -51,10 +52,13 @@ class DurationPredictorProbe(Probe):
 
     def run(self, inputs: Inputs) -> Outputs:
         hidden, mask = inputs.tensors["hidden"], inputs.padding["hidden"]
-        output = self.component(
-            hidden, mask, inputs.tensors["durations"], **self.side_inputs(inputs)
+        output = returned(
+            self.component(hidden, mask, inputs.tensors["durations"], **self.side_inputs(inputs)),
+            DurationOutput,
+            "a duration predictor",
         )
-        tensors = {"frames": self.component.frames(hidden, mask, **self.side_inputs(inputs))}
+        frames = self.component.frames(hidden, mask, **self.side_inputs(inputs))
+        tensors = {"frames": returned(frames, Tensor, "`frames`")}
         if output.duration_pred is not None:
             tensors["duration_pred"] = output.duration_pred
         return Outputs(tensors, mask, output.losses)
@@ -92,7 +96,9 @@ class RegulatorProbe(Probe):
         plan = self.component.plan(
             hidden, inputs.tensors["durations"], mask, self.num_frames, **side
         )
-        return Outputs({"memory": self.component.expand(plan, hidden)}, plan.padding_mask)
+        plan = returned(plan, Plan, "`plan`")
+        memory = returned(self.component.expand(plan, hidden), Tensor, "`expand`")
+        return Outputs({"memory": memory}, plan.padding_mask)
 
     def widths(self) -> dict[str, int | None]:
         return {"memory": self.sizes.hidden_dim}
@@ -117,10 +123,8 @@ class PostnetProbe(Probe):
 
     def run(self, inputs: Inputs) -> Outputs:
         mask = inputs.padding["mel"]
-        refined: torch.Tensor = self.component(
-            inputs.tensors["mel"], mask, **self.side_inputs(inputs)
-        )
-        return Outputs({"refined": refined}, mask)
+        refined = self.component(inputs.tensors["mel"], mask, **self.side_inputs(inputs))
+        return Outputs({"refined": returned(refined, Tensor, "a postnet")}, mask)
 
     def widths(self) -> dict[str, int | None]:
         return {"refined": self.sizes.mel_dim}
