@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar, final
+from typing import TypeVar, final
 
-import soundfile
 import torch
 from torch import Tensor
 
@@ -15,7 +14,15 @@ from kokoro_core.nn.mel import MelSpectrogram
 from kokoro_core.outer_contracts import Corpus, CorpusError, Frontend, FrontendError, Utterance
 from kokoro_core.spec.audio import AudioSettings
 from kokoro_plugins.speech import durations_file, metadata_file
+from kokoro_plugins.speech.corpus_problems import (
+    LineProblem,
+    NearMatches,
+    Problems,
+    UtteranceProblem,
+    recordings_in,
+)
 from kokoro_plugins.speech.durations_file import Alignment
+from kokoro_plugins.speech.recordings import frames_of_recording, read_samples
 
 T = TypeVar("T")
 
@@ -35,7 +42,7 @@ class Entry:
 class FolderCorpus(Corpus):
     """A folder with ``metadata.csv``, whose order it keeps, ``durations.csv`` and ``wavs/ID.wav``.
 
-    Everything is checked when it is opened, from the headers of the recordings; mels are made when
+    Everything is checked when it is opened, the samples of the recordings too; mels are made when
     they are asked for.
 
     Args:
@@ -45,7 +52,8 @@ class FolderCorpus(Corpus):
         cache_bytes: Mels are kept in memory up to this size; the rest are made each time.
 
     Raises:
-        CorpusError: Something is missing or does not fit; the message lists every problem.
+        CorpusError: Something is missing or does not fit; the message lists every problem, of
+            each kind ten examples and a count.
     """
 
     def __init__(
@@ -61,9 +69,8 @@ class FolderCorpus(Corpus):
         self._room = cache_bytes
         self._entries, problems = _read(path, frontend, self._mel)
         if problems:
-            listed = "".join(f"\n- {each}" for each in problems)
             raise CorpusError(
-                f"`{path}` is not a corpus that fits, {len(problems)} problems:{listed}"
+                f"`{path}` is not a corpus that fits, {len(problems):,} problems:{problems}"
             )
 
     def __len__(self) -> int:
@@ -80,10 +87,14 @@ class FolderCorpus(Corpus):
             audio_path=entry.audio_path,
         )
 
+    def durations_of(self, index: int) -> Tensor:
+        """Return the durations of one utterance without making its mel, (N,) int64."""
+        return torch.tensor(self._entries[index].durations)
+
     def _mel_of(self, index: int) -> Tensor:
         if index in self._cache:
             return self._cache[index]
-        samples, _ = soundfile.read(self._entries[index].audio_path, dtype="float32")
+        samples = read_samples(self._entries[index].audio_path)
         mel: Tensor = self._mel(torch.from_numpy(samples))
         if mel.nbytes <= self._room:
             self._room -= mel.nbytes
@@ -93,93 +104,95 @@ class FolderCorpus(Corpus):
 
 def _read(
     path: Path, frontend: Frontend, mel: MelSpectrogram
-) -> tuple[tuple[Entry, ...], list[str]]:
+) -> tuple[tuple[Entry, ...], Problems]:
     """Return the utterances of a folder and every problem of it."""
-    texts, problems = _read_lines(path / metadata_file.FILE_NAME, metadata_file.read_metadata)
-    alignments, more = _read_lines(path / durations_file.FILE_NAME, durations_file.read_durations)
-    problems += more
+    problems = Problems()
+    texts, bad_texts = _read_lines(
+        path / metadata_file.FILE_NAME, metadata_file.read_metadata, problems
+    )
+    alignments, bad_alignments = _read_lines(
+        path / durations_file.FILE_NAME, durations_file.read_durations, problems
+    )
+    nearby = recordings_in(path / "wavs")
     entries: list[Entry] = []
-    for name, text in texts.items():
+    for name, text in (texts or {}).items():
         audio_path = path / "wavs" / f"{name}.wav"
-        found = _entry(name, text, alignments.get(name), audio_path, frontend, mel)
+        frames = frames_of_recording(audio_path, mel, nearby)
+        if isinstance(frames, UtteranceProblem):
+            problems.add(frames.kind, f"`{name}` {frames.message}")
+        if alignments is None or name in bad_alignments:
+            continue  # the cause has been told
+        found = _entry(name, text, alignments, audio_path, frontend, frames)
         if isinstance(found, Entry):
             entries.append(found)
-        else:
-            problems += [f"`{name}` {each}" for each in found]
-    problems += [
-        f"`{name}` has durations but no line in {metadata_file.FILE_NAME}."
-        for name in alignments
-        if name not in texts
-    ]
-    if not texts and not problems:
-        problems.append(f"{metadata_file.FILE_NAME} has no utterance; write one a line.")
+        for each in () if isinstance(found, Entry) else found:
+            problems.add(each.kind, f"`{name}` {each.message}")
+    if texts is not None:
+        near, told = NearMatches(texts), {*texts, *bad_texts}
+        for name in [each for each in alignments or {} if each not in told]:
+            problems.add("durations without a text", _without_text(name, near.find(name)))
+    if texts == {} and not problems:
+        message = f"{metadata_file.FILE_NAME} has no utterance; write one a line."
+        problems.add("no utterance", message)
     return tuple(entries), problems
 
 
+def _without_text(name: str, near: str | None) -> str:
+    hint = f", which has one for {near!r}" if near is not None else ""
+    return f"`{name}` has durations but no line in {metadata_file.FILE_NAME}{hint}."
+
+
 def _read_lines(
-    file: Path, read: Callable[[Iterable[str]], tuple[dict[str, T], list[str]]]
-) -> tuple[dict[str, T], list[str]]:
+    file: Path,
+    read: Callable[[Iterable[str]], tuple[dict[str, T], list[LineProblem]]],
+    problems: Problems,
+) -> tuple[dict[str, T] | None, set[str]]:
+    """Return what a file says of each utterance, None if it cannot be read, and the bad names."""
     try:
         text = file.read_text(encoding="utf-8-sig")
     except OSError as error:
-        return {}, [f"{file.name} cannot be read: {error.strerror}; docs/data.md describes it."]
+        message = f"{file.name} cannot be read: {error.strerror}; docs/data.md describes it."
+        problems.add(f"{file.name} cannot be read", message)
+        return None, set()
     except UnicodeDecodeError as error:
-        return {}, [f"{file.name} must be UTF-8, but byte {error.start} is not."]
-    return read(text.split("\n"))
+        message = f"{file.name} must be UTF-8, but byte {error.start} is not."
+        problems.add(f"{file.name} is not UTF-8", message)
+        return None, set()
+    found, bad = read(text.split("\n"))
+    for each in bad:
+        problems.add(f"bad lines of {file.name}", str(each))
+    return found, {each.name for each in bad}
 
 
 def _entry(
     name: str,
     text: str,
-    alignment: Alignment | None,
+    alignments: Mapping[str, Alignment],
     audio_path: Path,
     frontend: Frontend,
-    mel: MelSpectrogram,
-) -> Entry | list[str]:
-    """Return an utterance, or everything that is wrong with it."""
-    frames = _frames_of_recording(audio_path, mel)
-    problems = [frames] if isinstance(frames, str) else []
+    frames: int | UtteranceProblem,
+) -> Entry | list[UtteranceProblem]:
+    """Return an utterance, or everything that is wrong with it but for its recording."""
+    alignment = alignments.get(name)
     if alignment is None:
-        return [*problems, f"has no line in {durations_file.FILE_NAME}; add its durations."]
+        near = NearMatches(alignments).find(name)
+        hint = f"it has one for {near!r}" if near is not None else "add its durations"
+        message = f"has no line in {durations_file.FILE_NAME}; {hint}."
+        return [UtteranceProblem("no durations", message)]
+    problems: list[UtteranceProblem] = []
     indices: list[int] = []
     try:
         indices = frontend.indices(alignment.symbols)
     except FrontendError as error:
-        problems.append(f"has symbols that the frontend does not know: {error}")
+        message = f"has symbols that the frontend does not know: {error}"
+        problems.append(UtteranceProblem("unknown symbols", message))
     total = sum(alignment.frames)
     if isinstance(frames, int) and total != frames:
-        problems.append(
+        message = (
             f"has durations that sum to {total} frames, but its mel has {frames}; "
             f"the two must be equal."
         )
-    return problems or Entry(name, text, tuple(indices), alignment.frames, audio_path)
-
-
-def _frames_of_recording(path: Path, mel: MelSpectrogram) -> int | str:
-    """Return the mel frames of a recording, or what is wrong with it."""
-    where = f"wavs/{path.name}"
-    info = _recording(path)
-    if isinstance(info, str):
-        return info
-    if info.samplerate != mel.audio.sample_rate:
-        return (
-            f"has a recording of {info.samplerate} Hz, {where}, but `audio.sample_rate` is "
-            f"{mel.audio.sample_rate}; resample it."
-        )
-    if info.channels != 1:
-        return f"has a recording of {info.channels} channels, {where}; mix it to one."
-    try:
-        return mel.num_frames(info.frames)
-    except ValueError as error:
-        return f"has a recording that is too short, {where}: {error}"
-
-
-def _recording(path: Path) -> Any:
-    """Return what soundfile says of a recording, or a text of what is wrong with it."""
-    where = f"wavs/{path.name}"
-    try:
-        return soundfile.info(path) if path.is_file() else f"has no recording; {where} is missing."
-    except OSError as error:  # a name that no file system takes, say
-        return f"has no recording that can be looked for: {error.strerror}."
-    except soundfile.LibsndfileError as error:
-        return f"has a recording that cannot be read, {where}: {error.error_string}"
+        problems.append(UtteranceProblem("durations of another length", message))
+    if problems or isinstance(frames, UtteranceProblem):
+        return problems
+    return Entry(name, text, tuple(indices), alignment.frames, audio_path)

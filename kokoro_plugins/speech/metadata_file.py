@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from kokoro_plugins.speech.corpus_problems import LineProblem
+
 FILE_NAME = "metadata.csv"
 
 
@@ -21,10 +23,10 @@ def write_metadata(path: Path, texts: Mapping[str, str]) -> None:
     path.write_text("".join(lines), encoding="utf-8", newline="\n")
 
 
-def read_metadata(lines: Iterable[str]) -> tuple[dict[str, str], list[str]]:
+def read_metadata(lines: Iterable[str]) -> tuple[dict[str, str], list[LineProblem]]:
     """Return the normalised text of each utterance in order, and the problems of the others."""
     texts: dict[str, str] = {}
-    problems: list[str] = []
+    problems: list[LineProblem] = []
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
@@ -33,7 +35,7 @@ def read_metadata(lines: Iterable[str]) -> tuple[dict[str, str], list[str]]:
         if problem is None and name in texts:
             problem = "is there twice; an ID is unique."
         if problem is not None:
-            problems.append(f"{FILE_NAME}:{number}: `{name}` {problem}")
+            problems.append(LineProblem(FILE_NAME, number, name, problem))
         else:
             texts[name] = fields[-1].strip()
     return texts, problems

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kokoro_core.nn.mel import MelSpectrogram
-from kokoro_core.outer_contracts import CorpusError
+from kokoro_core.outer_contracts import Corpus, CorpusError, Utterance
 from kokoro_core.spec.audio import AudioSettings
 from kokoro_plugins.speech.durations_file import Alignment, read_durations, write_durations
 from kokoro_plugins.speech.folder import FolderCorpus
@@ -160,7 +160,7 @@ FAULTS: list[tuple[Callable[[Path], None], str]] = [
     ),
     (
         lambda folder: _edit(folder / "durations.csv", "2 1 4 0", "2 1 4"),
-        r"durations\.csv:3: `two` has 4 symbols but 3 frames; each symbol has one number\.",
+        r"durations\.csv:3: `two` has 4 symbols but 3 frames; each .* is written `<space>`\.$",
     ),
     (
         lambda folder: _edit(folder / "durations.csv", "2 1 4 0", "2 1 -4 0"),
@@ -265,7 +265,9 @@ def test_a_text_that_would_break_the_metadata_is_not_written(tmp_path: Path, tex
 
 
 pairs = st.lists(
-    st.tuples(st.sampled_from(SYMBOLS[1:]), st.integers(0, 500)), min_size=1, max_size=8
+    st.tuples(st.sampled_from([*SYMBOLS[1:], " ", "|"]), st.integers(0, 500)),
+    min_size=1,
+    max_size=8,
 )
 
 
@@ -280,3 +282,143 @@ def test_durations_are_read_as_they_were_written(
     file = tmp_path_factory.mktemp("durations") / "durations.csv"
     write_durations(file, alignments)
     assert read_durations(file.read_text(encoding="utf-8").split("\n")) == (alignments, [])
+
+
+def test_a_blank_is_a_symbol_that_is_written_in_words(tmp_path: Path) -> None:
+    file = tmp_path / "durations.csv"
+    write_durations(file, {"a": Alignment(("h", " ", "|"), (1, 2, 3))})
+    assert file.read_text(encoding="utf-8") == "a|h <space> ||1 2 3\n"
+    assert read_durations(["a|h <space> ||1 2 3"]) == (
+        {"a": Alignment(("h", " ", "|"), (1, 2, 3))},
+        [],
+    )
+
+
+@pytest.mark.parametrize("symbol", ["<space>", "a b", "", "a\nb"])
+def test_a_symbol_that_would_be_read_as_another_is_not_written(tmp_path: Path, symbol: str) -> None:
+    with pytest.raises(ValueError, match=r"cannot hold the symbol .*a blank is written '<space>'"):
+        write_durations(tmp_path / "durations.csv", {"a": Alignment((symbol,), (1,))})
+
+
+def test_a_bad_line_is_one_problem(folder: Path, open_folder: Callable[[], FolderCorpus]) -> None:
+    """An utterance whose line is bad is not missing too, in either file."""
+    _edit(folder / "durations.csv", "2 1 4 0", "2 1 4")
+    with pytest.raises(CorpusError, match=r"fits, 1 problems:\n- durations\.csv:3: `two` has 4"):
+        open_folder()
+    _edit(folder / "durations.csv", "2 1 4", "2 1 4 0")
+    _edit(folder / "metadata.csv", "two|Two!", "two")
+    with pytest.raises(CorpusError, match=r"fits, 1 problems:\n- metadata\.csv:2: `two` must be"):
+        open_folder()
+
+
+def test_a_folder_without_durations_is_told_once(
+    folder: Path, open_folder: Callable[[], FolderCorpus]
+) -> None:
+    (folder / "durations.csv").unlink()
+    with pytest.raises(CorpusError) as caught:
+        open_folder()
+    assert len(str(caught.value).splitlines()) == 2
+
+
+def test_of_each_kind_ten_are_listed_and_the_rest_counted(
+    folder: Path, open_folder: Callable[[], FolderCorpus]
+) -> None:
+    lines = "".join(f"n{number}|text\n" for number in range(25))
+    (folder / "metadata.csv").write_text(f"one|a\n{lines}", encoding="utf-8")
+    with pytest.raises(CorpusError) as caught:
+        open_folder()
+    listed = str(caught.value).splitlines()
+    assert listed[0].endswith("is not a corpus that fits, 52 problems:")
+    kinds = ("is missing", "no line in durations.csv", "no line in metadata.csv")
+    assert [sum(kind in each for each in listed) for kind in kinds] == [10, 10, 2]
+    assert "- … and 15 more: no recording." in listed
+    assert "- … and 15 more: no durations." in listed
+
+
+@pytest.mark.parametrize(
+    ("name", "lying"),
+    [
+        ("two", "two.WAV"),
+        ("two", "two.flac"),
+        ("two", "Two.wav"),
+        ("two ", "two.wav"),
+        ("cafe\u0301", "caf\u00e9.wav"),
+    ],
+)
+def test_a_recording_that_is_nearly_called_so_is_named(
+    folder: Path, open_folder: Callable[[], FolderCorpus], name: str, lying: str
+) -> None:
+    (folder / "wavs" / "two.wav").rename(folder / "wavs" / lying)
+    for file in ("metadata.csv", "durations.csv"):
+        _edit(folder / file, "two|", f"{name}|")
+    with pytest.raises(CorpusError, match=rf"wavs/{name}.wav is missing, but wavs/{lying} is"):
+        open_folder()
+
+
+def test_an_id_that_is_nearly_the_same_in_both_files_is_named(
+    folder: Path, open_folder: Callable[[], FolderCorpus]
+) -> None:
+    _edit(folder / "durations.csv", "two|", "two |")
+    with pytest.raises(
+        CorpusError, match=r"`two` has no line in .*; it has one for 'two '"
+    ) as told:
+        open_folder()
+    other = "`two ` has durations but no line in metadata.csv, which has one for 'two'"
+    assert other in str(told.value)
+
+
+TONE = np.sin(np.arange(2000) * 0.1)
+
+
+@pytest.mark.parametrize(
+    ("samples", "subtype", "message"),
+    [
+        (TONE * 9830, "FLOAT", r"samples up to 9,830, wavs/two\.wav; .* divide those of 16 bits"),
+        (TONE * 0, "PCM_16", r"`two` has a recording that is silent, .* loudest sample is 0\."),
+        (TONE * 1e-5, "FLOAT", r"that is silent, .*: its loudest sample is 1e-05\."),
+        (np.clip(TONE * 2, -1, 1), "PCM_16", r"that is clipped, .*: 6\d% of it is at full scale"),
+        (np.append(TONE, np.nan), "FLOAT", r"with a NaN or an infinity, wavs/two\.wav; make it"),
+        (np.append(TONE, -np.inf), "DOUBLE", r"with a NaN or an infinity, wavs/two\.wav; make it"),
+        (TONE[:0], "PCM_16", r"that is too short, wavs/two\.wav"),
+    ],
+)
+def test_a_recording_that_would_spoil_the_statistics_is_refused(
+    folder: Path,
+    open_folder: Callable[[], FolderCorpus],
+    samples: np.ndarray,
+    subtype: str,
+    message: str,
+) -> None:
+    soundfile.write(folder / "wavs" / "two.wav", samples, RATE, subtype)
+    with pytest.raises(CorpusError, match=message):
+        open_folder()
+
+
+@pytest.mark.parametrize("peak", [0.01, 1.0, 1.05])
+def test_a_recording_whose_peaks_are_quiet_or_a_little_too_loud_is_read(
+    folder: Path, open_folder: Callable[[], FolderCorpus], peak: float
+) -> None:
+    samples = np.append(TONE[:1999] * 0.9 * peak, peak)
+    soundfile.write(folder / "wavs" / "two.wav", samples, RATE, "FLOAT")
+    assert open_folder()[1].mel.shape == (7, 80)
+
+
+def test_durations_are_known_without_a_mel(
+    open_folder: Callable[[], FolderCorpus], folder: Path
+) -> None:
+    corpus = open_folder()
+    shutil.rmtree(folder / "wavs")
+    assert [int(corpus.durations_of(index).sum()) for index in range(3)] == [10, 7, 4]
+    assert corpus.durations_of(-1).tolist() == [1, 1, 1, 1]
+
+
+def test_a_corpus_that_does_not_know_better_asks_the_utterance() -> None:
+    class Plain(Corpus):
+        def __len__(self) -> int:
+            return 1
+
+        def __getitem__(self, index: int) -> Utterance:
+            durations = torch.tensor([2, 3])
+            return Utterance("a", "b", torch.tensor([5, 6]), durations, torch.zeros(5, 80))
+
+    assert Plain().durations_of(0).tolist() == [2, 3]
