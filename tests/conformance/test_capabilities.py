@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from torch import nn
 
 from kokoro_core.testing.component import check_component
 from tests.conformance import toys
@@ -49,6 +50,21 @@ def test_a_component_that_makes_a_number_of_nan_is_not_loud():
     found, reason = status(toys.toy(toys.HidesNan, nan_safe_padding=False), "nan-is-loud")
     assert found == "failed"
     assert "must not change in silence" in reason
+
+
+class Untying(toys.Tied):
+    """Reads each of its tied weights on its own, so that they are two from then on."""
+
+    def load_state_dict(self, state_dict, strict=True, assign=False):
+        self.twin.weight = nn.Parameter(self.linear.weight.detach().clone())
+        return super().load_state_dict(state_dict, strict, assign)
+
+
+def test_a_tie_that_loading_loses_is_found():
+    assert status(toys.toy(toys.Tied, shared_tensors=True), "tied")[0] == "passed"
+    found, reason = status(toys.toy(Untying, shared_tensors=True), "tied")
+    assert found == "failed"
+    assert "`linear.weight` and `twin.weight` must still be shared after loading" in reason
 
 
 def test_a_component_without_float64_is_checked_in_float32_and_must_refuse_float64():

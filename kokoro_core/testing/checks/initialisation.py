@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -126,8 +127,19 @@ def untied(subject: Subject, data: Nothing) -> None:
     bug="safetensors#98",
 )
 def tied(subject: Subject, data: Nothing) -> None:
-    """A component that declares `shared_tensors` does share some."""
-    places = [each.untyped_storage().data_ptr() for each in subject.build().state_dict().values()]
-    assert len(set(places)) < len(places), (
-        "no tensors are shared, so the component must not declare `shared_tensors`"
-    )
+    """A component that declares `shared_tensors` does share some, also after loading."""
+    built, loaded = subject.build(), subject.build(seed=1)
+    loaded.load_state_dict(built.state_dict())
+    pairs = _shared(built)
+    assert pairs, "no tensors are shared, so the component must not declare `shared_tensors`"
+    lost = sorted(pairs - _shared(loaded))
+    assert not lost, f"`{lost[0][0]}` and `{lost[0][1]}` must still be shared after loading"
+
+
+def _shared(component: Any) -> set[tuple[str, str]]:
+    """Return each two names of the state that follow one another and share memory."""
+    by_place: dict[int, list[str]] = defaultdict(list)
+    for name, tensor in component.state_dict().items():
+        if tensor.numel():
+            by_place[tensor.untyped_storage().data_ptr()].append(name)
+    return {pair for names in by_place.values() for pair in pairwise(names)}
