@@ -56,12 +56,13 @@ def conditions(
             "processes": trainer.num_devices * trainer.num_nodes,
         },
         "settings": {
+            "optimizer": settings.optimizer,
             "lr": settings.lr,
             "warmup": settings.warmup_steps,
             "accumulate": settings.accumulate,
             "validate_every": settings.validate_every,
             "precision": str(trainer.precision),
-            "ends after": str(budget),
+            **_of_end(budget, settings),
             **data.settings,
         },
         "data": {
@@ -70,6 +71,11 @@ def conditions(
         },
         **_of_spec(model),
     }
+
+
+def _of_end(budget: Budget, settings: TrainingSettings) -> dict[str, str]:
+    """Return when the training ends, where that decides the learning rate."""
+    return {} if settings.optimizer == "schedule-free" else {"ends after": str(budget)}
 
 
 def processor_name() -> str:
@@ -90,6 +96,12 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
         for name in {**old, **new}
         if old.get(name) != new.get(name)
     ]
+
+
+def with_defaults(before: Mapping[str, Any]) -> dict[str, Any]:
+    """Return saved conditions, completed with what was no condition yet when they were saved."""
+    settings = before.get("settings", {})
+    return {**before, "settings": {"optimizer": "adamw", **settings}}
 
 
 def refusal(path: object, found: list[str]) -> str:

@@ -50,6 +50,25 @@ def refuse_other_model(
     )
 
 
+def refuse_other_optimizer(path: Path, changes: Sequence[str]) -> None:
+    """Refuse to hand one optimizer what another has averaged.
+
+    Args:
+        path: The step directory.
+        changes: In words, in which conditions the two differ.
+
+    Raises:
+        ResumeRefused: The optimizer is among them.
+    """
+    if any(each.startswith("`settings.optimizer`") for each in changes):
+        listed = "\n".join(f"- {each}" for each in changes)
+        raise ResumeRefused(
+            f"`{path}` has the averages of another optimizer, which no other can use, so that not "
+            f"even `--inexact` goes on:\n{listed}\nTrain with the optimizer that it was, or begin "
+            f"a new training with another `--out`."
+        )
+
+
 def check_state(file: Path, state: Mapping[str, Any], model: KokoroModel) -> None:
     """Refuse a state that lacks a part, or averages of gradients for other parameters.
 

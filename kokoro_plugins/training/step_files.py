@@ -16,10 +16,14 @@ from kokoro_core.checkpoint import checkpointer_for
 from kokoro_core.durable import StepFolder
 from kokoro_core.outer_contracts import CheckpointError
 from kokoro_core.spec.resolve import resolve
-from kokoro_plugins.training.conditions import ResumeRefused, differences, refusal
+from kokoro_plugins.training.conditions import ResumeRefused, differences, refusal, with_defaults
 from kokoro_plugins.training.data_module import AlignedSpeech
 from kokoro_plugins.training.module import STATE
-from kokoro_plugins.training.same_model import check_state, refuse_other_model
+from kokoro_plugins.training.same_model import (
+    check_state,
+    refuse_other_model,
+    refuse_other_optimizer,
+)
 from kokoro_plugins.training.tree import pack, unpack
 
 MODEL_FILE = "model.safetensors"
@@ -118,9 +122,10 @@ class StepFiles(CheckpointIO):
         checkpointer = checkpointer_for(file, self._model.plugins)
         metadata = checkpointer.read_metadata(file)
         _check_metadata(file, metadata)
-        found = differences(metadata["conditions"], self._conditions)
+        found = differences(with_defaults(metadata["conditions"]), self._conditions)
         if found and not self._inexact:
             raise ResumeRefused(refusal(path, found))
+        refuse_other_optimizer(Path(path), found)
         with checkpointer.open(model_file) as opened:
             refuse_other_model(Path(path), self._model.acoustic, opened.layout, found)
         state = unpack(metadata["state"], checkpointer.load(file))

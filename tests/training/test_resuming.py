@@ -14,7 +14,7 @@ from kokoro_core.durable import StepFolder
 from kokoro_core.outer_contracts import CheckpointError
 from kokoro_core.spec.resolve import resolve
 from kokoro_plugins.training import module
-from kokoro_plugins.training.conditions import ResumeRefused, differences
+from kokoro_plugins.training.conditions import ResumeRefused, _of_end, differences
 from kokoro_plugins.training.data import collate
 from kokoro_plugins.training.fit import fit, seed_everything
 from kokoro_plugins.training.history import History
@@ -138,6 +138,30 @@ def test_another_model_is_refused_with_a_list_of_what_differs(change, inexact, c
         assert "is of another model" in str(refused.value)
         assert str(refused.value).endswith("or begin a new training with another `--out`.")
     assert {each: each.read_bytes() for each in before} == before
+
+
+@pytest.mark.parametrize("inexact", [False, True])
+def test_another_optimizer_is_refused(copy, inexact):
+    said = r"`settings\.optimizer` was adamw and is muon"
+    with pytest.raises(ResumeRefused, match=said) as refused:
+        train(copy, optimizer="muon", saving={"resume": True, "inexact": inexact})
+    assert ("averages of another optimizer" in str(refused.value)) is inexact
+
+
+def test_a_step_from_before_there_was_a_choice_of_optimizers_goes_on(copy):
+    def older(metadata):
+        del metadata["conditions"]["settings"]["optimizer"]
+        return metadata
+
+    rewrite(copy, "training.safetensors", metadata=older)
+    _, history = train(copy, saving={"resume": True})
+    assert [entry.step for entry in history.training] == [1, 2, 3]
+
+
+@pytest.mark.parametrize(("optimizer", "matters"), [("adamw", True), ("schedule-free", False)])
+def test_the_end_is_a_condition_where_the_learning_rate_falls_towards_it(optimizer, matters):
+    settings = TrainingSettings(**SETTINGS, optimizer=optimizer)
+    assert _of_end(StepBudget(3), settings) == ({"ends after": "3 steps"} if matters else {})
 
 
 def test_weights_in_another_type_are_refused(copy):

@@ -318,7 +318,7 @@ def test_a_folder_where_a_file_will_be_written_is_refused_before_the_data_is_rea
         (["--device", "cpu:1"], 1, "`--device cpu:1` must be auto, cpu, cuda or mps; with"),
         (["--device", "cuda:1"], 1, "`CUDA_VISIBLE_DEVICES`"),
         (["--device", "meta"], 1, "`--device meta` is not on this machine"),
-        (["--minutes", "nan"], 1, "one end, `--minutes M` or `--steps N`; both was given"),
+        (["--minutes", "nan"], 1, "`--minutes` and `--steps` were given"),
         (["--lr", "nan"], 1, "`lr` must be a number above 0, not nan"),
     ],
 )
