@@ -116,10 +116,6 @@ def training_losses(
         )
     if prediction.stop_logits is not None:
         losses["stop"] = _stop_loss(prediction.stop_logits, batch, stop_token_targets, weights)
-    elif stop_token_targets is not None:
-        raise ValueError(
-            "`stop_token_targets` cannot be given: the decoder of this model predicts no stop."
-        )
     for name in own.keys() & {*losses, TOTAL}:
         raise ValueError(
             f"`{name}` is a loss of the {own[name][0]}'s own and one that the model makes; give "

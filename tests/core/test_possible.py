@@ -10,7 +10,7 @@ import torch
 from kokoro_core import KokoroModel
 from kokoro_core.generation.possible import refuse_impossible
 from tests.core.test_contract_answers import LSTM, PARALLEL
-from tests.core.test_hard_cases import DURATIONS, INDICES, SPEAKER, mels, model
+from tests.core.test_hard_cases import DURATIONS, INDICES, SPEAKER, model
 
 
 @pytest.fixture(scope="module")
@@ -97,10 +97,3 @@ def test_a_decoder_of_neither_kind_cannot_speak(planner: KokoroModel) -> None:
     broken.decoder = broken.encoder
     with pytest.raises(TypeError, match="`TransformerEncoder` must be an `AutoregressiveDecoder`"):
         refuse_impossible(broken, GenerationOptions(), None)
-
-
-def test_stop_targets_for_a_decoder_that_predicts_no_stop_are_refused(
-    parallel: KokoroModel,
-) -> None:
-    with pytest.raises(ValueError, match="`stop_token_targets` cannot be given: the decoder of"):
-        parallel(INDICES, mels(7), DURATIONS, torch.zeros(3, 7))
