@@ -337,11 +337,19 @@ class KokoroModel(nn.Module):
     ) -> Tensor:
         """Speak and return the mel alone, (B, T, M), rows that end earlier filled with 0.
 
-        Takes the options of `generate`.
+        Takes the options of `generate`, which also says why each row ended. A row that ended by a
+        frame that is not finite is warned of, since nothing else would tell.
         """
         result = self.generate(
             phoneme_indices, max_mel_len=max_mel_len, stop_threshold=stop_threshold, **options
         )
+        ill = [row for row, why in enumerate(result.stop_reasons) if why == "not_finite"]
+        if ill:
+            warnings.warn(
+                f"`inference` ended rows {ill} early, at a frame that is NaN or infinite; look at "
+                f"the weights, or speak in another precision.",
+                stacklevel=2,
+            )
         return result.mel
 
     @torch.no_grad()

@@ -162,3 +162,11 @@ def test_a_limit_of_time_that_is_none_is_refused(seconds: float) -> None:
     indices, durations = batch_of([1])
     with pytest.raises(ValueError, match="`max_seconds` must be above 0 or None, not"):
         make("never").generate(indices, durations=durations, max_seconds=seconds)
+
+
+def test_inference_which_gives_no_reasons_warns_of_frames_that_are_not_finite() -> None:
+    indices, durations = batch_of([3, 2])
+    with pytest.warns(UserWarning, match=r"ended rows \[0, 1\] early, at a frame that is NaN"):
+        mel = make("NaN").inference(indices, durations=durations)
+    assert mel.shape == (2, 0, 3)
+    assert make("never").inference(indices, durations=durations).shape == (2, 3 * FRAMES, 3)
