@@ -64,16 +64,15 @@ def check_devices(model: nn.Module, inputs: Mapping[str, Any]) -> None:
     Raises:
         ValueError: One lies elsewhere; the error says what moves it.
     """
-    devices = {str(each.device) for each in model.parameters()}
-    if torch.compiler.is_compiling() or len(devices) != 1 or "meta" in devices:
+    first = next(model.parameters(), None)
+    if first is None or torch.compiler.is_compiling():
         return
-    [device] = devices
     for name, value in inputs.items():
         for tensor in tensors_in(value):
-            if str(tensor.device) != device:
+            if tensor.device != first.device and _agree(model, "device") and not first.is_meta:
                 raise ValueError(
-                    f"`{name}` is on {tensor.device} and the model on {device}; "
-                    f"`.to('{device}')` moves it."
+                    f"`{name}` is on {tensor.device} and the model on {first.device}; "
+                    f"`.to('{first.device}')` moves it."
                 )
 
 
@@ -85,19 +84,24 @@ def check_dtypes(model: nn.Module, inputs: Mapping[str, Any]) -> None:
     Raises:
         ValueError: One is of another; the error says what converts it.
     """
-    dtypes = {each.dtype for each in model.parameters() if each.is_floating_point()}
-    if torch.compiler.is_compiling() or len(dtypes) != 1:
+    first = next((each for each in model.parameters() if each.is_floating_point()), None)
+    if first is None or torch.compiler.is_compiling():
         return
-    [dtype] = dtypes
     for name, value in inputs.items():
         for tensor in tensors_in(value):
-            if not tensor.is_floating_point() or tensor.dtype is dtype:
+            if not tensor.is_floating_point() or tensor.dtype is first.dtype:
                 continue
-            if not torch.is_autocast_enabled(tensor.device.type):
+            if not torch.is_autocast_enabled(tensor.device.type) and _agree(model, "dtype"):
                 raise ValueError(
-                    f"`{name}` is {tensor.dtype} and the model's weights are {dtype}; "
-                    f"`.to({dtype})` converts it, `model.to({tensor.dtype})` the model."
+                    f"`{name}` is {tensor.dtype} and the model's weights are {first.dtype}; "
+                    f"`.to({first.dtype})` converts it, `model.to({tensor.dtype})` the model."
                 )
+
+
+def _agree(model: nn.Module, attribute: str) -> bool:
+    """Return whether all weights are of one device or type; only asked where an input is not."""
+    weights = [each for each in model.parameters() if each.is_floating_point()]
+    return len({getattr(each, attribute) for each in weights}) == 1
 
 
 def phoneme_padding_mask(

@@ -69,9 +69,10 @@ class Replay:
 
     def _attributes(self) -> Iterator[tuple[dict[str, Any], str, Any]]:
         for module in self._modules.values():
-            for name, value in vars(module).items():
-                if name not in _OF_EVERY_MODULE and isinstance(value, _PLAIN):
-                    yield vars(module), name, value
+            values = vars(module)
+            for name in values.keys() - _OF_EVERY_MODULE:
+                if isinstance(values[name], _PLAIN):
+                    yield values, name, values[name]
 
 
 def _copy(value: Any) -> Any:

@@ -210,3 +210,10 @@ def test_numbers_of_numpy_are_numbers(single: KokoroModel) -> None:
         INDICES, speed=np.float64(2.0), max_mel_len=np.int64(3), seed=torch.tensor([1, 1, 1])
     )
     assert torch.equal(found.mel, expected.mel)
+
+
+def test_a_model_of_several_types_sees_to_types_itself() -> None:
+    mixed = model(decoder={"type": "lstm"})
+    mixed.acoustic.decoder.float()
+    with pytest.raises(RuntimeError, match="dtype"):
+        mixed(INDICES, mels(7), DURATIONS)
