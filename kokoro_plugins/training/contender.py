@@ -33,7 +33,7 @@ class Contender:
 
     def recipe(self) -> dict[str, object]:
         """Return what decides its training besides the spec, as values that JSON has."""
-        names = ("lr", "warmup_steps", "precision", "device", "accumulate", "optimizer")
+        names = ("lr", "warmup_steps", "precision", "device", "accumulate", "optimizer", "average")
         of_settings = {name: getattr(self.settings, name) for name in names}
         return {**of_settings, "batch_frames": self.batch_frames}
 
@@ -77,6 +77,7 @@ def _read(
             warmup_steps=given.warmup,
             accumulate=given.accumulate,
             optimizer=given.optimizer,
+            average=given.average,
         )
         if given.batch_frames < 1:
             raise ValueError(f"`--batch-frames` must be 1 or more, not {given.batch_frames}.")
@@ -99,4 +100,5 @@ def _parser(common: TrainingSettings, batch_frames: int) -> _Parser:
     parser.add_argument("--accumulate", type=int, default=common.accumulate)
     parser.add_argument("--batch-frames", type=int, default=batch_frames)
     parser.add_argument("--optimizer", choices=OPTIMIZERS, default=common.optimizer)
+    parser.add_argument("--average", type=float, default=common.average)
     return parser

@@ -15,6 +15,7 @@ from kokoro_plugins.training.options import (
     DeviceOption,
     FramesOption,
     LrOption,
+    OptimizerOption,
     PrecisionOption,
     SeedOption,
     SetOption,
@@ -26,7 +27,7 @@ from kokoro_plugins.training.options import (
 )
 from kokoro_plugins.training.settings import DemoOptions, Promise, TrainingSettings
 
-FRAMES = 1_200_000
+FRAMES = 900_000
 """Frames after which `voice` has kept the promise with every seed that was tried."""
 
 
@@ -44,8 +45,9 @@ def demo(
     out: Annotated[Path, typer.Option(help="The folder to write.")] = Path("kokoro-demo"),
     sentences: Annotated[int, typer.Option(min=3, help="Sentences of the corpus.")] = 315,
     holdout: Annotated[int, typer.Option(min=2, help="How many are not trained on.")] = 15,
-    batch_frames: BatchFramesOption = 800,
-    lr: LrOption = 1e-3,
+    batch_frames: BatchFramesOption = 1600,
+    lr: LrOption = 3e-3,
+    optimizer: OptimizerOption = "muon",
     warmup: WarmupOption = 100,
     seed: SeedOption = 0,
     precision: PrecisionOption = "auto",
@@ -73,7 +75,9 @@ def demo(
         batch_frames=batch_frames,
         seed=seed,
         promise=Promise() if is_as_promised else None,
-        settings=TrainingSettings(lr=lr, warmup_steps=warmup, precision=precision, device=device),
+        settings=TrainingSettings(
+            lr=lr, warmup_steps=warmup, optimizer=optimizer, precision=precision, device=device
+        ),
     )
     from kokoro_plugins.training.demo import run_demo
 

@@ -55,12 +55,18 @@ def fit(
         callbacks: Of Lightning, called after our own.
 
     Raises:
+        ValueError: There are averaged weights, which are not saved.
         CorpusError: Utterances are too long for the model; the message names them.
         BadStep: The loss or a gradient is no number; the message names the first tensor.
         CheckpointError: A step could not be saved, or not gone on from.
         TrainingStopped: A signal came; the last step is saved.
     """
     check_lengths(model, data)
+    if saving is not None and settings.average:
+        raise ValueError(
+            f"`average` must be 0 where steps are saved, not {settings.average}: no step holds the "
+            f"average, so training could not go on with it; leave `average` or `saving` out."
+        )
     model.train()
     data.endless(accumulate=settings.accumulate)
     history, signals = History(), StopSignals()
@@ -92,6 +98,7 @@ def make_module(
         lr=settings.lr,
         warmup_steps=settings.warmup_steps,
         optimizer=settings.optimizer,
+        average=settings.average,
         skip_bad_steps=settings.skip_bad_steps,
         stop_asked=lambda: signals.received is not None,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, final
+from typing import Any, Literal, final
 
 import torch
 from lightning import LightningModule
@@ -15,6 +15,7 @@ from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 from kokoro_core.api import KokoroModel
 from kokoro_core.losses import weigh
 from kokoro_core.model_output import ModelOutput
+from kokoro_plugins.training.averages import WeightAverage
 from kokoro_plugins.training.bad_steps import WEIGHT_ADVICE, BadStep, first_bad_tensor
 from kokoro_plugins.training.data import Batch
 from kokoro_plugins.training.figures import StepFigures, StepFiguresCollector
@@ -40,6 +41,7 @@ class TrainingModule(LightningModule):
         lr: Peak of the learning rate.
         warmup_steps: Steps until the peak.
         optimizer: What moves the weights.
+        average: How much of the weights' moving average stays in a step; 0: there is none.
         skip_bad_steps: How many bad steps in a row are passed over before one ends the training.
         stop_asked: Tells whether this process was asked to stop.
 
@@ -59,6 +61,7 @@ class TrainingModule(LightningModule):
         lr: float = 1e-3,
         warmup_steps: int = 100,
         optimizer: OptimizerName = "adamw",
+        average: float = 0.0,
         skip_bad_steps: int = 0,
         stop_asked: Callable[[], bool] = lambda: False,
     ) -> None:
@@ -76,6 +79,7 @@ class TrainingModule(LightningModule):
         self._lr = lr
         self._warmup_steps = warmup_steps
         self._optimizer = optimizer
+        self._average = WeightAverage(model, average) if average else None
         self._skip_bad_steps = skip_bad_steps
         self._stop_asked = stop_asked
 
@@ -122,6 +126,8 @@ class TrainingModule(LightningModule):
         """Compute the gradients, look at them, and move the weights."""
         optimizer.step(closure=optimizer_closure)
         self._collector.clear()
+        if self._average is not None:
+            self._average.update()
         self.step += 1
         self.frames += self.figures.frames if self.figures is not None else 0
         self.finished = self._budget.progress(self.step, self.frames) >= 1
@@ -208,18 +214,20 @@ class TrainingModule(LightningModule):
 
     @contextmanager
     def speaking(self) -> Iterator[None]:
-        """Have the model as it speaks: in evaluation mode, with the average of an optimizer."""
+        """Have the model as it speaks: in evaluation mode, with averaged weights if there are."""
         self.eval()
-        self.take_average()
+        self._switch("eval")
         yield
         self._switch("train")
         self.train()
 
-    def take_average(self) -> None:
-        """Put the average of an optimizer that keeps one in place of the weights."""
+    def on_train_end(self) -> None:
+        """Leave averaged weights in the model if there are."""
         self._switch("eval")
 
-    def _switch(self, mode: str) -> None:
+    def _switch(self, mode: Literal["eval", "train"]) -> None:
+        if self._average is not None:
+            self._average.swap()
         for optimizer in self.trainer.optimizers:
             getattr(optimizer, mode, lambda: None)()
 

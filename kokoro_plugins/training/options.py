@@ -11,7 +11,7 @@ import typer
 from kokoro_core.cli.synthesize import check_device
 from kokoro_core.spec.document import parse
 from kokoro_plugins.training.schedule import Budget, FrameBudget, StepBudget, TimeBudget
-from kokoro_plugins.training.settings import Precision
+from kokoro_plugins.training.settings import Precision, SavedOptimizer
 
 SetOption = Annotated[
     list[str] | None,
@@ -30,6 +30,9 @@ BatchFramesOption = Annotated[
     int, typer.Option(min=1, help="The most frames of a batch, padding included.")
 ]
 LrOption = Annotated[float, typer.Option(help="Peak of the learning rate.")]
+OptimizerOption = Annotated[
+    SavedOptimizer, typer.Option(help="What moves the weights: adamw, muon or soap.")
+]
 WarmupOption = Annotated[int, typer.Option(min=0, help="Steps until the peak.")]
 SeedOption = Annotated[
     int, typer.Option(min=0, max=2**32 - 1, help="Decides everything that is drawn.")

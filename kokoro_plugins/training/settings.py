@@ -12,7 +12,8 @@ if TYPE_CHECKING:  # it imports torch
     from kokoro_plugins.training.evaluation import Evaluation
 
 Precision = Literal["auto", "32", "bf16"]
-OptimizerName = Literal["adamw", "muon", "soap", "schedule-free"]
+SavedOptimizer = Literal["adamw", "muon", "soap"]
+OptimizerName = Literal[SavedOptimizer, "schedule-free"]
 OPTIMIZERS: tuple[OptimizerName, ...] = get_args(OptimizerName)
 
 
@@ -24,7 +25,9 @@ class TrainingSettings:
         lr: Peak of the learning rate.
         warmup_steps: Steps until the peak.
         optimizer: What moves the weights; ``soap`` and ``schedule-free`` are of the package
-            pytorch-optimizer.
+            pytorch-optimizer. Steps saved with ``schedule-free`` hold the weights that training
+            goes on with, not their average.
+        average: How much of a moving average of the weights stays in a step; 0: there is none.
         validate_every: Steps between two looks at what is held out.
         precision: ``bf16`` computes in bfloat16 where that is safe, ``auto`` only if the processor
             has instructions for it.
@@ -38,6 +41,7 @@ class TrainingSettings:
     lr: float = 1e-3
     warmup_steps: int = 100
     optimizer: OptimizerName = "adamw"
+    average: float = 0.0
     validate_every: int = 50
     precision: Precision = "auto"
     device: str = "auto"
@@ -48,6 +52,8 @@ class TrainingSettings:
     def __post_init__(self) -> None:
         if not 0 < self.lr < math.inf:
             raise ValueError(f"`lr` must be a number above 0, not {self.lr}; try 0.001.")
+        if not 0 <= self.average < 1:
+            raise ValueError(f"`average` must be from 0 to below 1, not {self.average}; try 0.99.")
         for name, least in (("accumulate", 1), ("devices", 1), ("skip_bad_steps", 0)):
             if getattr(self, name) < least:
                 raise ValueError(f"`{name}` must be {least} or more, not {getattr(self, name)}.")
@@ -135,7 +141,7 @@ class DemoOptions:
     out: Path
     sentences: int = 315
     holdout: int = 15
-    batch_frames: int = 800
+    batch_frames: int = 1600
     seed: int = 0
     promise: Promise | None = None
     settings: TrainingSettings = field(default_factory=TrainingSettings)

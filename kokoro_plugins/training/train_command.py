@@ -20,6 +20,7 @@ from kokoro_plugins.training.options import (
     DeviceOption,
     FramesOption,
     LrOption,
+    OptimizerOption,
     PrecisionOption,
     SeedOption,
     SetOption,
@@ -51,6 +52,7 @@ def train(
     accumulate: AccumulateOption = 1,
     lr: LrOption = 1e-3,
     warmup: WarmupOption = 100,
+    optimizer: OptimizerOption = "adamw",
     holdout: Annotated[
         int, typer.Option(min=0, help="How many utterances, the last ones, are not trained on.")
     ] = 10,
@@ -87,6 +89,7 @@ def train(
     training = TrainingSettings(
         lr=lr,
         warmup_steps=warmup,
+        optimizer=optimizer,
         precision=precision,
         device=device,
         devices=devices,

@@ -37,7 +37,7 @@ def test_a_contender_has_what_stands_within_its_quotes_and_else_what_all_have():
     plain, other = read(
         "voice",
         "parallel --set hidden_dim=64 --lr 2e-3 --warmup 7 --batch-frames 300 --accumulate 2 "
-        "--optimizer muon",
+        "--optimizer muon --average 0.99",
     )
     assert plain.spec.name == "voice"
     assert plain.recipe() == {
@@ -47,6 +47,7 @@ def test_a_contender_has_what_stands_within_its_quotes_and_else_what_all_have():
         "device": "auto",
         "accumulate": 1,
         "optimizer": "adamw",
+        "average": 0.0,
         "batch_frames": 700,
     }
     assert (other.spec.name, other.spec.hidden_dim) == ("parallel", 64)
@@ -57,6 +58,7 @@ def test_a_contender_has_what_stands_within_its_quotes_and_else_what_all_have():
         "device": "auto",
         "accumulate": 2,
         "optimizer": "muon",
+        "average": 0.99,
         "batch_frames": 300,
     }
 

@@ -10,13 +10,14 @@ import torch
 from torch import nn
 
 from kokoro_core import KokoroModel
+from kokoro_plugins.training.averages import WeightAverage
 from kokoro_plugins.training.data_module import AlignedSpeech
 from kokoro_plugins.training.evaluation import evaluate
 from kokoro_plugins.training.fit import fit, seed_everything
 from kokoro_plugins.training.muon import orthogonalize
 from kokoro_plugins.training.optimizers import make_optimizer
 from kokoro_plugins.training.schedule import StepBudget
-from kokoro_plugins.training.settings import OPTIMIZERS, TrainingSettings
+from kokoro_plugins.training.settings import OPTIMIZERS, Saving, TrainingSettings
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
@@ -154,3 +155,49 @@ def test_an_optimizer_of_a_package_that_is_missing_says_what_brings_it(monkeypat
     monkeypatch.setitem(sys.modules, "pytorch_optimizer", None)
     with pytest.raises(ValueError, match="`soap` is one of the package pytorch-optimizer"):
         make_optimizer("soap", nn.Linear(2, 2), lr=0.1, warmup_steps=0)
+
+
+def test_a_moving_average_is_that_of_the_weights_after_each_step():
+    layer = nn.Linear(1, 1, bias=False)
+    layer.weight.data.fill_(1.0)
+    average = WeightAverage(layer, 0.5)
+    expected = 1.0
+    for step, weight in enumerate((3.0, 5.0, -2.0), start=1):
+        layer.weight.data.fill_(weight)
+        average.update()
+        stays = min(0.5, (1 + step) / (10 + step))
+        expected = stays * expected + (1 - stays) * weight
+    average.swap()
+    assert layer.weight.item() == pytest.approx(expected, abs=1e-6)
+    average.swap()
+    assert layer.weight.item() == -2.0
+
+
+def test_training_with_an_average_leaves_it_in_the_model_and_learns_as_without(corpus, small_spec):
+    data = AlignedSpeech(corpus=corpus, audio=small_spec.audio, pad_id=0, holdout=2)
+    weights, losses = [], []
+    for average in (0.0, 0.9):
+        seed_everything(0)
+        model = KokoroModel.from_spec(small_spec)
+        settings = TrainingSettings(
+            lr=3e-3, average=average, precision="32", device="cpu", validate_every=2
+        )
+        losses.append(fit(model, data, StepBudget(7), settings).training[-1].losses["loss"])
+        weights.append(torch.cat([each.detach().flatten() for each in model.parameters()]))
+    assert losses[0] == losses[1]
+    assert not weights[0].equal(weights[1])
+
+
+@pytest.mark.parametrize("average", [-0.1, 1.0, math.nan])
+def test_an_average_that_is_none_is_refused(average):
+    with pytest.raises(ValueError, match="`average` must be from 0 to below 1"):
+        TrainingSettings(average=average)
+
+
+def test_an_average_is_not_saved_to_go_on_from(corpus, small_spec, tmp_path):
+    data = AlignedSpeech(corpus=corpus, audio=small_spec.audio, pad_id=0, holdout=2)
+    settings = TrainingSettings(device="cpu", average=0.9)
+    model, saving = KokoroModel.from_spec(small_spec), Saving(folder=tmp_path / "steps")
+    with pytest.raises(ValueError, match=r"`average` must be 0 where steps are saved, not 0\.9"):
+        fit(model, data, StepBudget(1), settings, saving=saving)
+    assert not list(tmp_path.iterdir())

@@ -69,6 +69,7 @@ def changed_data():
 
 CHANGES = {
     "lr": ({"lr": 0.002}, r"`settings\.lr` was 0\.001 and is 0\.002"),
+    "optimizer": ({"optimizer": "muon"}, r"`settings\.optimizer` was adamw and is muon"),
     "warmup": ({"warmup_steps": 7}, r"`settings\.warmup` was 100 and is 7"),
     "accumulate": ({"accumulate": 2}, r"`settings\.accumulate` was 1 and is 2"),
     "validation": ({"validate_every": 2}, r"`settings\.validate_every` was 3 and is 2"),
@@ -460,3 +461,14 @@ def test_two_processes_take_the_batches_that_one_takes_in_two(fork_server, tmp_p
     both = load_file(steps_in(out)[8] / "training.safetensors")
     name = "state.callbacks.History.training.losses.duration"
     torch.testing.assert_close(both[name], log[name], rtol=0.05, atol=0.05)
+
+
+@pytest.mark.parametrize("optimizer", ["muon", "soap", "schedule-free"])
+def test_a_training_with_another_optimizer_goes_on_to_the_bit(optimizer, tmp_path):
+    whole, _ = train(tmp_path / "whole", optimizer=optimizer)
+    shutil.copytree(tmp_path / "whole", tmp_path / "broken")
+    for step in (2, 3):
+        shutil.rmtree(tmp_path / "broken" / f"step-{step:09d}")
+    again, _ = train(tmp_path / "broken", optimizer=optimizer, saving={"resume": True})
+    for name, value in whole.state_dict().items():
+        assert again.state_dict()[name].equal(value), name
