@@ -7,6 +7,7 @@ escape, which is what Python itself does on standard error.
 from __future__ import annotations
 
 import io
+import os
 import sys
 from typing import TextIO
 
@@ -16,6 +17,16 @@ def never_fail(*streams: TextIO) -> None:
     for stream in streams:
         if isinstance(stream, io.TextIOWrapper) and stream.errors in ("strict", "surrogateescape"):
             stream.reconfigure(errors="backslashreplace")
+
+
+def open_closed_streams() -> None:
+    """Give a process that was started without a standard stream one that is empty.
+
+    Python has None there, which every ``isatty`` and ``read`` would stumble on.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
 
 
 def is_unicode(stream: TextIO) -> bool:

@@ -25,7 +25,7 @@ from kokoro_core.cli.session import Session, session_of
 from kokoro_core.cli.synthesize import synthesize
 from kokoro_core.cli.upgrade import upgrade
 from kokoro_core.shadowing import explanation
-from kokoro_core.terminal import never_fail
+from kokoro_core.terminal import never_fail, open_closed_streams
 from registry import Command
 
 PROGRAM = "kokoro-core"
@@ -154,6 +154,7 @@ def options(
 
 def main(args: list[str] | None = None) -> None:
     """Run the command line; exit with 0 (fine), 1 (problems found) or 2 (wrong usage)."""
+    open_closed_streams()
     never_fail(sys.stdout, sys.stderr)
     session = Session(debug=wants_traceback())
     try:

@@ -51,5 +51,5 @@ def _missing_module(error: ModuleNotFoundError) -> list[str] | None:
 
 def _os_error(error: OSError) -> str:
     if error.filename is None or error.strerror is None:
-        return str(error)
+        return str(error) if error.strerror is None else f"Writing or reading: {error.strerror}."
     return f"`{Path(os.fsdecode(error.filename))}`: {error.strerror}."

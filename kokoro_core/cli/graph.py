@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from kokoro_core.cli.checking import SetOption, SpecArgument, load_with
-from kokoro_core.cli.output import print_file
+from kokoro_core.cli.output import print_file, write_file
 from kokoro_core.cli.session import session_of
 
 
@@ -47,7 +47,7 @@ def graph(
     if out is None:
         print_file(text)
     else:
-        out.write_text(text, encoding="utf-8")
+        write_file(out, text)
 
 
 def _format_of(out: Path | None) -> Format:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -45,7 +46,7 @@ def write_new(folder: Path, texts: dict[str, str]) -> None:
         FileExistsError: The folder exists.
         FileNotFoundError: The folder around it does not.
     """
-    if folder.exists():
+    if os.path.lexists(folder):
         raise FileExistsError(f"`{folder}` exists; `--out` names a folder that does not.")
     if not folder.absolute().parent.is_dir():
         raise FileNotFoundError(f"`{folder}`: the folder `{folder.parent}` does not exist.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from functools import partial
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kokoro_core.cli.checking import SetOption
-from kokoro_core.cli.output import print_file
+from kokoro_core.cli.output import print_file, write_file
 from kokoro_core.cli.session import Session, session_of
 
 if TYPE_CHECKING:
@@ -53,9 +54,9 @@ def new_spec(
     if out is None:
         print_file(text)
         return
-    if out.exists():
+    if os.path.lexists(out):
         raise FileExistsError(f"`{out}` exists; `--out` names a file that does not.")
-    out.write_text(text, encoding="utf-8")
+    write_file(out, text)
 
 
 def compose(

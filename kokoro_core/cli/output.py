@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import sys
+from pathlib import Path
 from typing import Any, TextIO
 
 from kokoro_core.cli.table import print_table
@@ -19,6 +21,7 @@ __all__ = [
     "print_note",
     "print_table",
     "print_yaml",
+    "write_file",
     "write_yaml",
 ]
 
@@ -47,6 +50,28 @@ def print_yaml(value: Any) -> None:
     stream = io.StringIO()
     write_yaml(value, stream)
     print_file(stream.getvalue())
+
+
+def write_file(path: Path, text: str) -> None:
+    """Write a file whole or not at all: whoever reads it sees the old text or the new one.
+
+    Raises:
+        OSError: The file system refuses; a file that was there is as it was.
+    """
+    if path.exists() and not path.is_file():  # a device, or a folder, which is refused
+        path.write_text(text, encoding="utf-8")
+        return
+    target = Path(os.path.realpath(path))
+    new = target.with_name(f".{os.getpid()}.new")
+    try:
+        new.write_text(text, encoding="utf-8", newline="\n")
+        if target.exists():
+            new.chmod(target.stat().st_mode)
+        os.replace(new, target)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    finally:
+        new.unlink(missing_ok=True)
 
 
 def write_yaml(value: Any, stream: TextIO) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from kokoro_core.cli.output import print_json
+from kokoro_core.cli.output import print_json, write_file
 from kokoro_core.cli.session import session_of
 
 
@@ -26,7 +26,7 @@ def schema(
     if out is None:
         print_json(made)
         return
-    out.write_text(json.dumps(made, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_file(out, json.dumps(made, indent=2, ensure_ascii=False) + "\n")
     print(
         f"{out} written; editors with a YAML language server read it from a first line such as\n"
         f"# yaml-language-server: $schema={out.name}"

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from kokoro_core.cli.errors import lines_of
-from kokoro_core.cli.output import print_error, print_file
+from kokoro_core.cli.output import print_error, print_file, write_file
 from kokoro_core.cli.session import Session, session_of
 
 if TYPE_CHECKING:
@@ -46,12 +45,11 @@ def upgrade_file(path: Path, session: Session, *, write: bool) -> list[Problem]:
     Raises:
         FileNotFoundError: There is no such file.
     """
-    from kokoro_core.spec.document import MAX_BYTES
+    from kokoro_core.spec.load import read_file
     from kokoro_core.spec.problems import SpecError
     from kokoro_core.spec.upgrade import upgrade_text
 
-    with path.open("rb") as opened:
-        written = opened.read(MAX_BYTES + 1)
+    written = read_file(path)
     try:
         upgraded = upgrade_text(written, str(path), session.plugins)
     except SpecError as error:
@@ -61,7 +59,7 @@ def upgrade_file(path: Path, session: Session, *, write: bool) -> list[Problem]:
     if not write:
         print_file(upgraded.text)
     elif upgraded.steps:
-        _replace(path, upgraded.text)
+        write_file(path, upgraded.text)
     problems = _problems(upgraded.text, path, session)
     if not upgraded.steps and not any(each.path == "format" for each in problems):
         print_error(f"{path}: is up to date")
@@ -87,11 +85,3 @@ def _told(error: Exception) -> list[Problem]:
     for each in problems:
         print_error(str(each))
     return problems
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write a file in one step: whoever reads it sees the old text or the new one."""
-    new = path.with_name(f".{path.name}.new")
-    new.write_text(text, encoding="utf-8", newline="\n")
-    new.chmod(path.stat().st_mode)
-    os.replace(new, path)

@@ -17,6 +17,7 @@ from kokoro_core.spec.overrides import Override, apply_overrides, overrides_from
 from kokoro_core.spec.plain import to_plain
 from kokoro_core.spec.sizes import MAX_PARAMETERS
 from registry import NamedSpec, Plugins, installed_plugins
+from registry.errors import UnknownNamedSpec
 
 Source = str | os.PathLike[str] | Mapping[str, Any] | ModelSpec
 
@@ -95,7 +96,13 @@ def read_document(source: Source, plugins: Plugins) -> Document:
         return from_mapping(source)
     if not isinstance(source, str) or _is_path(source):
         return _read_file(FilePath(source))
-    return parse(read_named(plugins.named_spec(source)), source)
+    try:
+        named = plugins.named_spec(source)
+    except UnknownNamedSpec:
+        if source and os.path.lexists(source):  # a folder, or what is no regular file
+            return _read_file(FilePath(source))
+        raise
+    return parse(read_named(named), source)
 
 
 def read_named(named: NamedSpec) -> bytes:
@@ -118,12 +125,28 @@ def _is_path(source: str) -> bool:
 
 
 def _read_file(path: FilePath) -> Document:
+    return parse(read_file(path), str(path))
+
+
+def read_file(path: FilePath) -> bytes:
+    """Return the content of a regular file, as much of it as a spec may have and one byte more.
+
+    Raises:
+        OSError: It is a directory, a pipe, or not there.
+    """
     if path.is_dir():
         raise IsADirectoryError(f"`{path}` is a directory; {_remedy_for(path)}.")
     if not path.is_file():
-        raise FileNotFoundError(f"There is no spec file `{path}`.")
+        raise FileNotFoundError(f"There is no spec file `{path}`{_what_is_there(path)}.")
     with path.open("rb") as file:
-        return parse(file.read(MAX_BYTES + 1), str(path))
+        return file.read(MAX_BYTES + 1)
+
+
+def _what_is_there(path: FilePath) -> str:
+    """Return what else there is at a path, or nothing."""
+    if path.exists():
+        return ": it is a pipe or a device; write the spec to a file first"
+    return ": it is a link that leads nowhere" if path.is_symlink() else ""
 
 
 def _remedy_for(folder: FilePath) -> str:

@@ -68,7 +68,7 @@ def test_a_file_that_cannot_be_read_is_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(tmp_path / "none.yaml") == 1
-    assert "No such file" in capsys.readouterr().err
+    assert "There is no spec file" in capsys.readouterr().err
     (tmp_path / "bad.yaml").write_text("a: *b\n")
     assert run(tmp_path / "bad.yaml") == 1
     assert "bad.yaml:1:4:" in capsys.readouterr().err
@@ -105,5 +105,5 @@ def test_a_file_that_is_not_there_does_not_stop_the_others(
     old: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(tmp_path / "none.yaml", old, "--write") == 1
-    assert "none.yaml`: No such file or directory." in capsys.readouterr().err
+    assert "There is no spec file `" in capsys.readouterr().err
     assert load_spec(old).hidden_dim == 16
