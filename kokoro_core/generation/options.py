@@ -24,6 +24,9 @@ MAX_FRAMES = 100_000
 DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16, torch.int8)
 """What a decoder may be in; of int8, and on a CPU of float16, are the weights alone."""
 
+MAY_BE_NONE = frozenset({"chunk_frames", "length_ratio", "max_seconds"})
+"""Numbers that need not be given."""
+
 
 @dataclass(frozen=True)
 class GenerationOptions:
@@ -85,7 +88,9 @@ class GenerationOptions:
 
 
 def _check_number(name: str, value: Any, kind: type, words: str) -> None:
-    if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
+    if value is None and name in MAY_BE_NONE:
+        return
+    if not isinstance(value, kind) or isinstance(value, bool):
         raise TypeError(f"`{name}` must be {words}, not {value!r}.")
 
 

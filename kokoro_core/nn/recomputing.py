@@ -13,8 +13,10 @@ from kokoro_core.noise import RowNoise, noting_draws, replaying
 _OF_EVERY_MODULE = frozenset(vars(nn.Module()))
 _PLAIN = (int, float, complex, str, tuple, Tensor, type(None))
 
+_ABSENT = object()
+
 Places = list[tuple[dict[str, Any], str, Any]]
-"""Where values stand and what they are: the dictionary, the key and the value."""
+"""Where values stand and what they are: the dictionary, the key and the value or `_ABSENT`."""
 
 
 @final
@@ -45,15 +47,23 @@ class Replay:
         # Copied whether they are written or not: batch_norm writes without a new version.
         buffers = [(where, name, _copy(each)) for where, name, each in self._buffers()]
         attributes = list(self._attributes())
+        known = [(where, set(where)) for where in self._dictionaries()]
         with noting_draws() as self._drawn:
             yield
         written = [each for each in attributes if each[0].get(each[1]) is not each[2]]
-        self._before = buffers + written
+        # A class may give the first value, or nobody before a layer runs.
+        made = [
+            (where, name, _ABSENT)
+            for where, names in known
+            for name in where.keys() - names
+            if isinstance(where[name], _PLAIN)
+        ]
+        self._before = buffers + written + made
 
     @contextmanager
     def _again(self, before: Places) -> Iterator[None]:
         """Know the same again, and afterwards what was known in between."""
-        now = [(where, name, where[name]) for where, name, _ in before]
+        now = [(where, name, where.get(name, _ABSENT)) for where, name, _ in before]
         # Other tensors, so that those which a graph has kept are not written to.
         _put((where, name, _copy(each)) for where, name, each in before)
         try:
@@ -61,6 +71,11 @@ class Replay:
                 yield
         finally:
             _put(now)
+
+    def _dictionaries(self) -> Iterator[dict[str, Any]]:
+        for module in self._modules.values():
+            yield vars(module)
+            yield module._buffers
 
     def _buffers(self) -> Iterator[tuple[dict[str, Any], str, Any]]:
         for module in self._modules.values():
@@ -81,4 +96,7 @@ def _copy(value: Any) -> Any:
 
 def _put(places: Iterable[tuple[dict[str, Any], str, Any]]) -> None:
     for where, name, value in places:
-        where[name] = value
+        if value is _ABSENT:
+            where.pop(name, None)
+        else:
+            where[name] = value

@@ -96,6 +96,20 @@ def test_a_text_of_ten_thousand_tokens_ends_at_the_limit_like_any_other(head: st
     assert ends == [expected_end(head, planned, 7) for planned in (10_000 * FRAMES, FRAMES)]
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("max_mel_len", "a whole number"),
+        ("min_frames", "a whole number"),
+        ("stop_threshold", "a number"),
+    ],
+)
+def test_an_option_that_must_be_given_is_named_where_it_is_none(name: str, words: str) -> None:
+    indices, durations = batch_of([1])
+    with pytest.raises(TypeError, match=f"`{name}` must be {words}, not None."):
+        make("never").generate(indices, durations=durations, **{name: None})
+
+
 def test_no_limit_may_pass_the_limit_of_all() -> None:
     indices, durations = batch_of([1])
     with pytest.raises(ValueError, match="`max_mel_len` must be 100000 or less, not 100001; spe"):

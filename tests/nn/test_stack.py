@@ -202,6 +202,17 @@ class WithCounter(Layer):
         return x * self.steps if before is None else x * self.steps + before
 
 
+class WithLateCounter(Layer):
+    """As `WithCounter`, but the class has the first count and nobody the first tensor."""
+
+    steps = 0
+
+    def keep(self, x: Tensor, noise: RowNoise) -> Tensor:
+        self.steps += 1
+        before, self.last = getattr(self, "last", None), x.detach()
+        return x * self.steps if before is None else x * self.steps + before
+
+
 class WithNoise(Layer):
     """Two draws in each call."""
 
@@ -229,6 +240,7 @@ KINDS = [
     WithSpectralNorm,
     WithAverage,
     WithCounter,
+    WithLateCounter,
     WithNoise,
     WithStack,
 ]
