@@ -106,8 +106,9 @@ def test_a_text_of_ten_thousand_tokens_ends_at_the_limit_like_any_other(head: st
 )
 def test_an_option_that_must_be_given_is_named_where_it_is_none(name: str, words: str) -> None:
     indices, durations = batch_of([1])
+    options: dict[str, Any] = {name: None}
     with pytest.raises(TypeError, match=f"`{name}` must be {words}, not None."):
-        make("never").generate(indices, durations=durations, **{name: None})
+        make("never").generate(indices, durations=durations, **options)
 
 
 def test_no_limit_may_pass_the_limit_of_all() -> None:
