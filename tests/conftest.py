@@ -6,6 +6,9 @@ import os
 import re
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.pop(
+    "COLUMNS", None
+)  # workers of pytest-xdist have the terminal's, and tables are as wide
 
 import pytest
 from hypothesis import settings

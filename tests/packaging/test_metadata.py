@@ -227,10 +227,18 @@ def test_the_readme_has_the_two_commands() -> None:
 
 def test_ci_installs_as_the_readme_says_and_checks_lint_types_and_tests() -> None:
     script = (ROOT / ".ci" / "run").read_text()
-    commands = [line.replace(" --quiet", "") for line in script.splitlines()]
-    steps = [TEST_INSTALL, "ruff check .", "ruff format --check .", "mypy", "python -m pytest"]
-    assert [line for line in commands if line in steps] == steps
-    assert "set -euo pipefail" in commands
+    lines = [line.strip().replace(" --quiet", "") for line in script.splitlines()]
+    stages = ["install", "ruff check .", "ruff format --check .", "mypy", "python -m pytest"]
+    found = [re.sub(r'^stage "[^"]*" ', "", line) for line in lines if line.startswith("stage ")]
+    assert found[:5] == stages
+    assert TEST_INSTALL in lines
+    assert "set -euo pipefail" in lines
+
+
+def test_ci_runs_the_numerics_as_less_of_a_processor_too() -> None:
+    script = (ROOT / ".ci" / "run").read_text()
+    assert "numerics KOKORO_CPU=avx2 ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2" in script
+    assert "numerics KOKORO_CPU=none ONEDNN_MAX_CPU_ISA=SSE41 ATEN_CPU_CAPABILITY=default" in script
 
 
 def test_ci_is_executable() -> None:
