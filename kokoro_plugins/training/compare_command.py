@@ -89,7 +89,10 @@ def compare(
         device=device,
     )
     from kokoro_plugins.training.compare import run_comparison
+    from kokoro_plugins.training.sentences import as_sentences
 
     console = Console()
-    run_comparison(read, options, make, plugins, console).print(console)
+    with as_sentences():
+        comparison = run_comparison(read, options, make, plugins, console)
+    comparison.print(console)
     console.print(f"{out / 'comparison.md'}: the table", soft_wrap=True)

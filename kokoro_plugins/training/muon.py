@@ -39,14 +39,13 @@ def orthogonalize(matrices: Tensor, iterations: int = ITERATIONS) -> Tensor:
     a, b, c = COEFFICIENTS
     identity = torch.eye(x.shape[1], dtype=x.dtype, device=x.device)
     gram = x @ x.mT
-    product = identity.expand_as(gram)
+    product: Tensor | None = None
     for left in reversed(range(iterations)):
         factor = torch.baddbmm(gram, gram, gram, beta=b, alpha=c) + a * identity
-        product = factor @ product
+        product = factor if product is None else factor @ product
         if left:
             gram = factor @ gram @ factor
-    result: Tensor = product @ x
-    return result
+    return x if product is None else product @ x
 
 
 @final

@@ -141,7 +141,7 @@ class DemoOptions:
     out: Path
     sentences: int = 315
     holdout: int = 15
-    batch_frames: int = 1600
+    batch_frames: int = 800
     seed: int = 0
     promise: Promise | None = None
     settings: TrainingSettings = field(default_factory=TrainingSettings)

@@ -35,5 +35,5 @@ def kokoro_components() -> Iterable[ComponentClass]:
 def kokoro_specs() -> Mapping[str, Traversable]:
     """Return the named specs."""
     folder = files("kokoro_plugins.transformer") / "specs"
-    names = ("small", "base", "default", "voice", "parallel", "mixed")
+    names = ("small", "base", "default", "voice", "quick", "parallel", "mixed")
     return {name: folder / f"{name}.yaml" for name in names}

@@ -90,7 +90,7 @@ def test_the_pictures_are_pictures(demo):
 
 def test_the_report_tells_what_was_trained(report, speech):
     model, corpus = speech
-    assert report["spec"] == "voice"
+    assert report["spec"] == "quick"
     assert report["parameters"] == model.get_model_info()["total_parameters"]
     trained = [corpus[index] for index in range(5)]
     assert report["corpus"]["sentences"] == 5
@@ -166,7 +166,7 @@ def test_the_demo_goes_again_into_its_own_folder_and_refuses_another_corpus(demo
 def test_a_spec_that_cannot_be_heard_is_refused(tmp_path, capsys):
     options = ["--out", tmp_path / "out", "--set", "vocoder=null"]
     assert run("demo", *options) == 1
-    assert "The spec `voice` has no `vocoder`; the demo turns text" in capsys.readouterr().err
+    assert "The spec `quick` has no `vocoder`; the demo turns text" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
