@@ -45,7 +45,8 @@ def orthogonalize(matrices: Tensor, iterations: int = ITERATIONS) -> Tensor:
         product = factor if product is None else factor @ product
         if left:
             gram = factor @ gram @ factor
-    return x if product is None else product @ x
+    result: Tensor = x if product is None else product @ x
+    return result
 
 
 @final
