@@ -30,7 +30,7 @@ def main(path: str) -> None:
         (PROC / "clear_refs").write_text("5", encoding="ascii")  # proc_pid_clear_refs(5)
     except OSError:
         return  # the kernel does not restart the high-water mark for us
-    before = _status("VmRSS:")
+    before = _status("VmHWM:")  # what is resident now may be less a moment later, this may not
     model = KokoroModel.load(path)
     print(_status("VmHWM:") - before)
     del model
