@@ -8,29 +8,29 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from kokoro_core.shadowing import explanation, import_ours
+from kokoro_core._shadowing import explanation, import_ours
 
 if TYPE_CHECKING:
-    from kokoro_core.adapting import Adapt, vocabulary_by_symbol
     from kokoro_core.api import KokoroModel
-    from kokoro_core.assembly import assemble
-    from kokoro_core.spec.audio import AudioSettings
+    from kokoro_core.checkpoints.adapt import Adapt, vocabulary_by_symbol
+    from kokoro_core.model.assembly import assemble
+    from kokoro_core.params.audio import AudioSettings
     from kokoro_core.spec.load import load_spec
-    from kokoro_core.spec.model_spec import ModelSpec
-    from kokoro_core.spec.problems import Problem, SpecError
+    from kokoro_core.spec.problems.problem import Problem, SpecError
+    from kokoro_core.spec.tree.model_spec import ModelSpec
     from registry import hookimpl
 
 _HOME = {
-    "Adapt": "kokoro_core.adapting",
-    "AudioSettings": "kokoro_core.spec.audio",
+    "Adapt": "kokoro_core.checkpoints.adapt",
+    "AudioSettings": "kokoro_core.params.audio",
     "KokoroModel": "kokoro_core.api",
-    "ModelSpec": "kokoro_core.spec.model_spec",
-    "Problem": "kokoro_core.spec.problems",
-    "SpecError": "kokoro_core.spec.problems",
-    "assemble": "kokoro_core.assembly",
+    "ModelSpec": "kokoro_core.spec.tree.model_spec",
+    "Problem": "kokoro_core.spec.problems.problem",
+    "SpecError": "kokoro_core.spec.problems.problem",
+    "assemble": "kokoro_core.model.assembly",
     "hookimpl": "registry",
     "load_spec": "kokoro_core.spec.load",
-    "vocabulary_by_symbol": "kokoro_core.adapting",
+    "vocabulary_by_symbol": "kokoro_core.checkpoints.adapt",
 }
 
 __all__ = [

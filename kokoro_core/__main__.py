@@ -2,7 +2,7 @@
 
 import sys
 
-from kokoro_core.shadowing import explanation
+from kokoro_core._shadowing import explanation
 
 
 def main() -> None:

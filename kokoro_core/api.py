@@ -11,20 +11,26 @@ from typing import Any, Self, final
 import torch
 from torch import Tensor, nn
 
-from kokoro_core import checkpoint, generation
-from kokoro_core.adapting import Adapt, Adaptation
-from kokoro_core.assembly import assemble
-from kokoro_core.compiled import original
+from kokoro_core import generation
+from kokoro_core.checkpoints import store as checkpoint
+from kokoro_core.checkpoints.adapt import Adapt, Adaptation
+from kokoro_core.cost.info import model_info
 from kokoro_core.generation import DecoderCopies, Generation, GenerationOptions
-from kokoro_core.info import model_info
-from kokoro_core.inputs import check_devices, check_dtypes, phoneme_padding_mask, training_batch
-from kokoro_core.losses import training_losses, weigh
-from kokoro_core.model import AcousticModel
-from kokoro_core.model_output import ModelOutput
-from kokoro_core.noise import row_noise
+from kokoro_core.model.acoustic import AcousticModel
+from kokoro_core.model.assembly import assemble
+from kokoro_core.model.inputs import (
+    check_devices,
+    check_dtypes,
+    phoneme_padding_mask,
+    training_batch,
+)
+from kokoro_core.model.losses import training_losses, weigh
+from kokoro_core.model.output import ModelOutput
+from kokoro_core.spec.legacy_keywords import seed_ends, seed_settings
 from kokoro_core.spec.load import Source, load_spec
-from kokoro_core.spec.model_spec import ModelSpec
-from kokoro_core.spec.seed_call import seed_ends, seed_settings
+from kokoro_core.spec.tree.model_spec import ModelSpec
+from kokoro_core.tensors.compiled import original
+from kokoro_core.tensors.noise import row_noise
 from registry import Plugins, installed_plugins
 
 
@@ -227,7 +233,7 @@ class KokoroModel(nn.Module):
             CheckpointError: As in `load`.
             FileNotFoundError: The name looks like a path, and there is no such folder.
         """
-        from kokoro_core.hub import HubModel, LoadOptions, refuse_path
+        from kokoro_core.checkpoints.hub import HubModel, LoadOptions, refuse_path
 
         refuse_path(os.fspath(name))
         options = LoadOptions(device, plugins, verify, adapt)
@@ -246,7 +252,7 @@ class KokoroModel(nn.Module):
         Raises:
             CheckpointError: As in `save`.
         """
-        from kokoro_core.hub import HubModel
+        from kokoro_core.checkpoints.hub import HubModel
 
         hub = HubModel(self, max_shard_bytes=max_shard_bytes)
         return hub.save_pretrained(os.fspath(folder), **options)
@@ -262,7 +268,7 @@ class KokoroModel(nn.Module):
             **options: ``private``, ``token``, ``branch``, ``commit_message`` and the others that
                 `huggingface_hub.ModelHubMixin.push_to_hub` takes.
         """
-        from kokoro_core.hub import HubModel
+        from kokoro_core.checkpoints.hub import HubModel
 
         hub = HubModel(self, max_shard_bytes=max_shard_bytes)
         return hub.push_to_hub(repo_id, **options)

@@ -10,9 +10,9 @@ from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from kokoro_core.spec.audio import AudioSettings
-from kokoro_core.spec.params import ComponentParams
-from kokoro_core.spec.sizes import Size, Sizes
+from kokoro_core.params.audio import AudioSettings
+from kokoro_core.params.component import ComponentParams
+from kokoro_core.params.sizes import Size, Sizes
 from registry import Slot
 
 if TYPE_CHECKING:
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
         Postnet,
         Regulator,
     )
-    from kokoro_core.outer_contracts import Checkpointer, Corpus, Frontend, Profiler, Vocoder
+    from kokoro_core.contracts.checkpoints import Checkpointer
+    from kokoro_core.contracts.profiler import Profiler
+    from kokoro_core.contracts.speech import Corpus, Frontend, Vocoder
 
 
 class PartParams(ComponentParams):

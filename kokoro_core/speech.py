@@ -7,8 +7,9 @@ import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kokoro_core.outer_contracts import Frontend, FrontendWarning
-from kokoro_core.spec.side_inputs import refusal_of_side_inputs
+from kokoro_core.contracts.speech import Frontend
+from kokoro_core.errors import FrontendWarning
+from kokoro_core.spec.rules.side_inputs import refusal_of_side_inputs
 
 if TYPE_CHECKING:
     import torch
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from kokoro_core.api import KokoroModel
     from kokoro_core.generation import Generation
-    from kokoro_core.spec.model_spec import ModelSpec
+    from kokoro_core.spec.tree.model_spec import ModelSpec
 
 LEAST_SHARE = 0.8
 """Of the planned frames: a stop token before that has lost words. A trained model ends within a few

@@ -3,9 +3,9 @@
 from typing import NoReturn
 
 from registry.components import ComponentRegistry, Registration
-from registry.discovery import discover, installed_plugins
-from registry.hookspecs import Command, Migration, hookimpl
-from registry.policy import Policy
+from registry.guard.discovery import discover, installed_plugins
+from registry.guard.policy import Policy
+from registry.hooks import Command, Migration, hookimpl
 from registry.records import NamedSpec, PluginRecord, Plugins
 from registry.slot import Slot
 

@@ -9,7 +9,7 @@ from typing import Literal, Protocol, TypeVar
 
 from registry.components import ComponentRegistry, Registration
 from registry.errors import AmbiguousName, UnknownNamedSpec
-from registry.hookspecs import Command, Migration
+from registry.hooks import Command, Migration
 from registry.names import is_built_in
 
 Status = Literal["loaded", "blocked", "broken", "incompatible"]

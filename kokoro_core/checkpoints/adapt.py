@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from kokoro_core.spec.diff import Change
 from kokoro_core.spec.load import Source
-from kokoro_core.spec.problems import printable
-from kokoro_core.terminal import print_any
+from kokoro_core.spec.problems.problem import printable
+from kokoro_core.spec.views.diff import Change
+from registry.terminal import print_any
 
 
 @dataclass(frozen=True)

@@ -8,16 +8,16 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from kokoro_core.adapting import Adapt, Adaptation
-from kokoro_core.assembly import assemble
-from kokoro_core.checkpoint import check_finite, layout_of, on_device
-from kokoro_core.layouts import floating_type
-from kokoro_core.matching import Plan, old_indices, plan
-from kokoro_core.model import AcousticModel
-from kokoro_core.outer_contracts import OpenCheckpoint
-from kokoro_core.spec.diff import diff_specs
+from kokoro_core.checkpoints.adapt import Adapt, Adaptation
+from kokoro_core.checkpoints.adapt_plan import Plan, old_indices, plan
+from kokoro_core.checkpoints.layout import floating_type
+from kokoro_core.checkpoints.store import check_finite, layout_of, on_device
+from kokoro_core.contracts.checkpoints import OpenCheckpoint
+from kokoro_core.model.acoustic import AcousticModel
+from kokoro_core.model.assembly import assemble
 from kokoro_core.spec.load import load_spec
-from kokoro_core.spec.model_spec import ModelSpec
+from kokoro_core.spec.tree.model_spec import ModelSpec
+from kokoro_core.spec.views.diff import diff_specs
 from registry import Plugins
 
 

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kokoro_core.adapting import Adapt
-from kokoro_core.layouts import floating_type, wrong_type
-from kokoro_core.outer_contracts import CheckpointError, TensorInfo
+from kokoro_core.checkpoints.adapt import Adapt
+from kokoro_core.checkpoints.layout import floating_type, wrong_type
+from kokoro_core.contracts.checkpoints import TensorInfo
+from kokoro_core.errors import CheckpointError
 
 
 @dataclass(frozen=True)

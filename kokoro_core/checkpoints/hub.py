@@ -19,10 +19,10 @@ from typing import Any, Self, final
 
 from huggingface_hub import ModelHubMixin, constants, snapshot_download
 
-from kokoro_core.adapting import Adapt
 from kokoro_core.api import KokoroModel
-from kokoro_core.checkpointers import MODEL_STEM
-from kokoro_core.spec.resolve import resolve
+from kokoro_core.checkpoints.adapt import Adapt
+from kokoro_core.checkpoints.locate import MODEL_STEM
+from kokoro_core.spec.views.resolve import resolve
 from registry import Plugins
 from registry.errors import closest
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from kokoro_core.outer_contracts import CheckpointError, TensorInfo
+from kokoro_core.contracts.checkpoints import TensorInfo
+from kokoro_core.errors import CheckpointError
 
 _SHOWN = 12
 

@@ -7,10 +7,11 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
+from kokoro_core.contracts.checkpoints import Checkpointer
 from kokoro_core.durable import Manifest, Step, StepFolder
 from kokoro_core.durable.disk import open_folder, open_regular, sha256_of
 from kokoro_core.durable.manifest import MANIFEST_NAME, MAX_BYTES
-from kokoro_core.outer_contracts import Checkpointer, CheckpointError
+from kokoro_core.errors import CheckpointError
 from kokoro_core.slots import CHECKPOINTER
 from registry import Plugins
 

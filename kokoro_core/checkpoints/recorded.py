@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from kokoro_core.spec.problems import Problem, printable, shorten
+from kokoro_core.spec.problems.problem import Problem, printable, shorten
 
 
 def with_recorded(problem: Problem, metadata: Mapping[str, Any]) -> Problem:

@@ -8,16 +8,17 @@ from typing import Any
 
 from torch import nn
 
-from kokoro_core.assembly import MODEL_SLOTS, assemble
-from kokoro_core.checkpointers import checkpointer_for
-from kokoro_core.compiled import original, original_state
-from kokoro_core.layouts import CheckpointMismatch, differences
-from kokoro_core.model import AcousticModel
-from kokoro_core.outer_contracts import CheckpointError, TensorInfo
+from kokoro_core.checkpoints.layout import CheckpointMismatch, differences
+from kokoro_core.checkpoints.locate import checkpointer_for
+from kokoro_core.contracts.checkpoints import TensorInfo
+from kokoro_core.errors import CheckpointError
+from kokoro_core.model.acoustic import AcousticModel
+from kokoro_core.model.assembly import MODEL_SLOTS, assemble
 from kokoro_core.spec.load import load_spec
-from kokoro_core.spec.model_spec import ModelSpec
-from kokoro_core.spec.problems import SpecError
-from kokoro_core.spec.resolve import resolve
+from kokoro_core.spec.problems.problem import SpecError
+from kokoro_core.spec.tree.model_spec import ModelSpec
+from kokoro_core.spec.views.resolve import resolve
+from kokoro_core.tensors.compiled import original, original_state
 from registry import Plugins
 from registry.errors import UnknownComponent
 

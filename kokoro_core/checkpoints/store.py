@@ -11,20 +11,21 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from kokoro_core.adapting import Adapt, Adaptation
-from kokoro_core.assembly import assemble
-from kokoro_core.checkpointers import checkpointer_for, locate
-from kokoro_core.compiled import original_name, original_state
-from kokoro_core.layouts import CheckpointMismatch, differences, floating_type
-from kokoro_core.model import AcousticModel
-from kokoro_core.outer_contracts import CheckpointError, OpenCheckpoint
-from kokoro_core.savable import check_savable, layout_of
-from kokoro_core.spec.diff import diff_specs
+from kokoro_core.checkpoints.adapt import Adapt, Adaptation
+from kokoro_core.checkpoints.layout import CheckpointMismatch, differences, floating_type
+from kokoro_core.checkpoints.locate import checkpointer_for, locate
+from kokoro_core.checkpoints.recorded import with_recorded
+from kokoro_core.checkpoints.savable import check_savable, layout_of
+from kokoro_core.contracts.checkpoints import OpenCheckpoint
+from kokoro_core.errors import CheckpointError
+from kokoro_core.model.acoustic import AcousticModel
+from kokoro_core.model.assembly import assemble
 from kokoro_core.spec.load import load_spec
-from kokoro_core.spec.migrations import migrate
-from kokoro_core.spec.model_spec import ModelSpec
-from kokoro_core.spec.problems import SpecError
-from kokoro_core.spec.recorded import with_recorded
+from kokoro_core.spec.problems.problem import SpecError
+from kokoro_core.spec.text.migrations import migrate
+from kokoro_core.spec.tree.model_spec import ModelSpec
+from kokoro_core.spec.views.diff import diff_specs
+from kokoro_core.tensors.compiled import original_name, original_state
 from registry import Plugins
 
 __all__ = [
@@ -96,7 +97,7 @@ def load(
         _warn_of_old(located.path, found)
         spec = spec_inside(located.path, found.metadata, plugins)
         if adapt is not None:
-            from kokoro_core.adapted_model import adapted
+            from kokoro_core.checkpoints.adapt_model import adapted
 
             return adapted(located.path, found, spec, adapt, plugins, device, verify=verify)
         return spec, _rebuilt(located.path, found, spec, device, verify=verify), None

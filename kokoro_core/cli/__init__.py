@@ -1,5 +1,5 @@
 """The command line. Commands import what they need when they run."""
 
-from kokoro_core.shadowing import import_ours
+from kokoro_core._shadowing import import_ours
 
 import_ours()

@@ -8,25 +8,25 @@ from typing import Annotated, Any
 import typer
 from typer.core import DEFAULT_MARKUP_MODE, TyperGroup
 
-from kokoro_core.cli.checking import check
-from kokoro_core.cli.checkpoint.commands import checkpoint
-from kokoro_core.cli.conformance import conformance
-from kokoro_core.cli.describe import describe
-from kokoro_core.cli.diff import diff
+from kokoro_core._shadowing import explanation
+from kokoro_core.cli.commands.check import check
+from kokoro_core.cli.commands.checkpoint.group import checkpoint
+from kokoro_core.cli.commands.conformance import conformance
+from kokoro_core.cli.commands.describe import describe
+from kokoro_core.cli.commands.diff import diff
+from kokoro_core.cli.commands.graph import graph
+from kokoro_core.cli.commands.listing import components, plugins, specs
+from kokoro_core.cli.commands.new_plugin import new_plugin
+from kokoro_core.cli.commands.new_spec import new_spec
+from kokoro_core.cli.commands.resolve import resolve
+from kokoro_core.cli.commands.schema import schema
+from kokoro_core.cli.commands.synthesize import synthesize
+from kokoro_core.cli.commands.upgrade import upgrade
 from kokoro_core.cli.errors import lines_of, wants_traceback
-from kokoro_core.cli.graph import graph
-from kokoro_core.cli.listing import components, plugins, specs
-from kokoro_core.cli.new_plugin import new_plugin
-from kokoro_core.cli.new_spec import new_spec
 from kokoro_core.cli.output import print_error
-from kokoro_core.cli.resolving import resolve
-from kokoro_core.cli.schema import schema
 from kokoro_core.cli.session import Session, session_of
-from kokoro_core.cli.synthesize import synthesize
-from kokoro_core.cli.upgrade import upgrade
-from kokoro_core.shadowing import explanation
-from kokoro_core.terminal import never_fail, open_closed_streams
 from registry import Command
+from registry.terminal import never_fail, open_closed_streams
 
 PROGRAM = "kokoro-core"
 

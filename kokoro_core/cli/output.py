@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from kokoro_core.cli.table import print_table
-from kokoro_core.spec.problems import printable
-from kokoro_core.terminal import is_unicode, print_file
+from kokoro_core.spec.problems.problem import printable
+from registry.terminal import is_unicode, print_file
 
 __all__ = [
     "print_error",

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple, TypeVar
 import torch
 from torch import Tensor, nn
 
-from kokoro_core.compiled import original
 from kokoro_core.contracts.values import DecoderOutput, DurationOutput, Plan
+from kokoro_core.tensors.compiled import original
 
 Kind = TypeVar("Kind")
 Shape = tuple[int | None, ...]

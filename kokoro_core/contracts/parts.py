@@ -9,7 +9,7 @@ from torch import Tensor
 
 from kokoro_core.contracts.component import Component
 from kokoro_core.contracts.values import DurationOutput, Plan
-from kokoro_core.durations import frames_from_log
+from kokoro_core.tensors.durations import frames_from_log
 
 
 class Encoder(Component):

@@ -8,7 +8,7 @@ from typing import Any, Self, TypeVar
 
 from torch import Tensor
 
-from kokoro_core.pytree import register_pytree
+from kokoro_core.tensors.pytree import register_pytree
 
 Tree = TypeVar("Tree")
 

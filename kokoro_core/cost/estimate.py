@@ -20,12 +20,12 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from kokoro_core.activations import activations
-from kokoro_core.assembly import MODEL_SLOTS, assemble
-from kokoro_core.inputs import TrainingBatch
-from kokoro_core.losses import training_losses, weigh
-from kokoro_core.model import AcousticModel
-from kokoro_core.spec.model_spec import LossWeights, ModelSpec
+from kokoro_core.cost.live_bytes import activations
+from kokoro_core.model.acoustic import AcousticModel
+from kokoro_core.model.assembly import MODEL_SLOTS, assemble
+from kokoro_core.model.inputs import TrainingBatch
+from kokoro_core.model.losses import training_losses, weigh
+from kokoro_core.spec.tree.model_spec import LossWeights, ModelSpec
 
 STATES_OF_ADAMW = 2
 """AdamW keeps two numbers for each parameter (Loshchilov and Hutter, 2019)."""

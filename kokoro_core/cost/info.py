@@ -6,11 +6,11 @@ from typing import Any
 
 from torch import nn
 
-from kokoro_core.assembly import MODEL_SLOTS
-from kokoro_core.model import AcousticModel
+from kokoro_core.model.acoustic import AcousticModel
+from kokoro_core.model.assembly import MODEL_SLOTS
 from kokoro_core.nn.stack import CheckpointedStack
-from kokoro_core.spec.model_spec import ModelSpec
-from kokoro_core.spec.resolve import resolve
+from kokoro_core.spec.tree.model_spec import ModelSpec
+from kokoro_core.spec.views.resolve import resolve
 from registry import Plugins
 
 

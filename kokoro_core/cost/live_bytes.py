@@ -18,10 +18,10 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from kokoro_core.inputs import TrainingBatch
-from kokoro_core.losses import training_losses, weigh
-from kokoro_core.model import AcousticModel
-from kokoro_core.spec.model_spec import LossWeights
+from kokoro_core.model.acoustic import AcousticModel
+from kokoro_core.model.inputs import TrainingBatch
+from kokoro_core.model.losses import training_losses, weigh
+from kokoro_core.spec.tree.model_spec import LossWeights
 
 
 @dataclass(frozen=True)

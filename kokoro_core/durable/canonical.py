@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from kokoro_core.outer_contracts import CheckpointError
+from kokoro_core.errors import CheckpointError
 
 
 def canonical_json(values: Mapping[str, Any], subject: str = "values") -> str:

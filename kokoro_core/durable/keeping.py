@@ -12,7 +12,7 @@ from kokoro_core.durable.disk import open_folder, sync
 from kokoro_core.durable.manifest import MANIFEST_NAME
 from kokoro_core.durable.step import Step
 from kokoro_core.durable.temporary import free_name, remove_folder
-from kokoro_core.outer_contracts import CheckpointError
+from kokoro_core.errors import CheckpointError
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from threading import Lock
 
 from kokoro_core.durable.disk import close_read
 from kokoro_core.durable.identity import ProcessIdentity
-from kokoro_core.outer_contracts import CheckpointError
+from kokoro_core.errors import CheckpointError
 
 LOCK_NAME = ".lock"
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK

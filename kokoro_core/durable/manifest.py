@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from kokoro_core.durable.canonical import canonical_json
 from kokoro_core.durable.disk import check_plain_name
-from kokoro_core.outer_contracts import CheckpointError
+from kokoro_core.errors import CheckpointError
 
 MANIFEST_NAME = "manifest.json"
 FORMAT_VERSION = 1

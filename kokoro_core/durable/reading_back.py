@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from queue import SimpleQueue
 
 from kokoro_core.durable.disk import sync
-from kokoro_core.outer_contracts import CheckpointError
+from kokoro_core.errors import CheckpointError
 
 _SPAN = 32 * 2**20
 """Bytes that the system is told to forget at once; it reads ahead only within what it forgot."""

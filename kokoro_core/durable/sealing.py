@@ -15,7 +15,7 @@ from kokoro_core.durable.disk import (
 )
 from kokoro_core.durable.manifest import MANIFEST_NAME, FileRecord, Manifest
 from kokoro_core.durable.reading_back import sync_and_hash
-from kokoro_core.outer_contracts import CheckpointError
+from kokoro_core.errors import CheckpointError
 
 
 def seal(folder: int, step: int, facts: Mapping[str, Any], score: float | None) -> Manifest:

@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from kokoro_core.durable.disk import open_folder, open_regular, sha256_of
 from kokoro_core.durable.manifest import MANIFEST_NAME, MAX_BYTES, FileRecord, Manifest
-from kokoro_core.outer_contracts import CheckpointError
+from kokoro_core.errors import CheckpointError
 
 _NAME = re.compile(r"step-(\d{9,})", re.ASCII)
 

@@ -18,7 +18,7 @@ from kokoro_core.durable.manifest import Manifest
 from kokoro_core.durable.sealing import seal
 from kokoro_core.durable.step import Step, StepGone, said, step_name, step_number
 from kokoro_core.durable.temporary import Temporary, sweep, temporary_folder
-from kokoro_core.outer_contracts import CheckpointError
+from kokoro_core.errors import CheckpointError
 
 
 class StepFolder:

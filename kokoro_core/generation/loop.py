@@ -10,11 +10,11 @@ from torch import Tensor
 
 from kokoro_core.contracts import AutoregressiveDecoder, State, answers
 from kokoro_core.contracts.answers import Asked
-from kokoro_core.extras import ask
 from kokoro_core.generation.ends import TIME, RowEnds
 from kokoro_core.generation.options import GenerationOptions, StopReason
-from kokoro_core.generation.reading import Utterances
-from kokoro_core.masks import can_look_inside, padding_mask_from_lengths, zero_padding
+from kokoro_core.generation.request import Utterances
+from kokoro_core.model.side_inputs import ask
+from kokoro_core.tensors.masks import can_look_inside, padding_mask_from_lengths, zero_padding
 
 DROP_SHARE = 8
 """Rows that have ended leave when they are at least one in so many: leaving costs a copy."""

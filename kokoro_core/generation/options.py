@@ -10,7 +10,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from kokoro_core.pytree import register_pytree
+from kokoro_core.tensors.pytree import register_pytree
 
 StopReason = Literal[
     "stop_token", "planned_length", "max_mel_len", "time", "not_finite", "complete"

@@ -8,10 +8,10 @@ from typing import Any
 
 from torch import Tensor
 
-from kokoro_core.compiled import original
 from kokoro_core.contracts import AutoregressiveDecoder, ParallelDecoder
 from kokoro_core.generation.options import GenerationOptions
-from kokoro_core.model import AcousticModel
+from kokoro_core.model.acoustic import AcousticModel
+from kokoro_core.tensors.compiled import original
 
 NEVER = 1.0
 """The stop threshold that no frame is above."""

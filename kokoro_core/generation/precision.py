@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from kokoro_core.contracts import Decoder, map_tensors
-from kokoro_core.generation.reading import Utterances
+from kokoro_core.generation.request import Utterances
 from kokoro_core.kernels import cpu
-from kokoro_core.nn.kept import Kept
-from kokoro_core.nn.narrow import narrow_weights
+from kokoro_core.kernels.derived import Kept
+from kokoro_core.kernels.quantize import narrow_weights
 
 
 @final

@@ -10,13 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from kokoro_core.durations import round_durations
 from kokoro_core.generation.options import GenerationOptions
 from kokoro_core.generation.possible import refuse_impossible
-from kokoro_core.inputs import check_durations
-from kokoro_core.masks import lengths_from_padding_mask
-from kokoro_core.model import AcousticModel, Memory
-from kokoro_core.noise import RowNoise
+from kokoro_core.model.acoustic import AcousticModel, Memory
+from kokoro_core.model.inputs import check_durations
+from kokoro_core.tensors.durations import round_durations
+from kokoro_core.tensors.masks import lengths_from_padding_mask
+from kokoro_core.tensors.noise import RowNoise
 
 FRAMES_PER_PHONEME = 20.0
 """Limit where a decoder reads phonemes and no length is planned (as SpeechT5's)."""

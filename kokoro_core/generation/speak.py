@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from kokoro_core.compiled import original
 from kokoro_core.contracts import (
     AutoregressiveDecoder,
     Decoder,
@@ -17,15 +16,20 @@ from kokoro_core.contracts import (
     answers,
 )
 from kokoro_core.contracts.answers import Asked
-from kokoro_core.extras import ask
 from kokoro_core.generation.ends import RowEnds
 from kokoro_core.generation.loop import FrameLoop
 from kokoro_core.generation.options import Generation, GenerationOptions, StopReason
 from kokoro_core.generation.precision import arithmetic, converted_inputs
-from kokoro_core.generation.reading import Utterances, planned_lengths
-from kokoro_core.masks import lengths_from_padding_mask, padding_mask_from_lengths, zero_padding
-from kokoro_core.model import AcousticModel
-from kokoro_core.spec.side_inputs import FROM_THE_MODEL
+from kokoro_core.generation.request import Utterances, planned_lengths
+from kokoro_core.model.acoustic import AcousticModel
+from kokoro_core.model.side_inputs import ask
+from kokoro_core.spec.rules.side_inputs import FROM_THE_MODEL
+from kokoro_core.tensors.compiled import original
+from kokoro_core.tensors.masks import (
+    lengths_from_padding_mask,
+    padding_mask_from_lengths,
+    zero_padding,
+)
 
 
 def generate(

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from kokoro_core.kernels import cpu
-from kokoro_core.masks import add_bias, causal_mask
+from kokoro_core.tensors.masks import add_bias, causal_mask
 
 CAUSAL_QUERIES = 112
 """Queries of a causal block, about: the smaller, the fewer keys to its right are computed."""

@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from kokoro_core.nn.blocks import Plan, Room, arithmetic
-from kokoro_core.nn.dropout import KeepMasks, draw_seed, draws_here
+from kokoro_core.kernels.attention_tiles import Plan, Room, arithmetic
+from kokoro_core.kernels.dropout import KeepMasks, draw_seed, draws_here
 
 CACHE = 1 << 21
 """Bytes of a block of weights, at most: several such blocks fit a processor's caches."""

@@ -10,13 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from kokoro_core.kernels import cpu
-from kokoro_core.nn.half import HalfLinear, joined_half
-from kokoro_core.nn.huge_pages import in_huge_pages
-from kokoro_core.nn.int8 import Int8Linear, joined_int8
-from kokoro_core.nn.joined import JoinedLinear, SeparateLinears
-from kokoro_core.nn.linear import is_plain
-from kokoro_core.nn.packed import PackedLinear
-from kokoro_core.nn.plain import is_plain_linear
+from kokoro_core.kernels.float16_linear import HalfLinear, joined_half
+from kokoro_core.kernels.fused_linear import JoinedLinear, SeparateLinears
+from kokoro_core.kernels.huge_pages import in_huge_pages
+from kokoro_core.kernels.int8_linear import Int8Linear, joined_int8
+from kokoro_core.kernels.introspection import is_plain_linear
+from kokoro_core.kernels.linear import is_plain
+from kokoro_core.kernels.packed_linear import PackedLinear
 
 SMALL = 1 << 16
 """Weights that stay in a cache of the processor, which any layout serves, have fewer numbers."""

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar, final
 import torch
 from torch import Tensor, nn
 
-from kokoro_core.nn.plain import is_watched
+from kokoro_core.kernels.introspection import is_watched
 
 Made = TypeVar("Made")
 

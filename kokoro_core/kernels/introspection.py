@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from kokoro_core.nn.linear import Linear, is_plain
+from kokoro_core.kernels.linear import Linear, is_plain
 
 
 def is_plain_linear(layer: nn.Module) -> bool:

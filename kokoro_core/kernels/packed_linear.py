@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from kokoro_core.nn.joined import joined_weights
+from kokoro_core.kernels.fused_linear import joined_weights
 
 ROWS = 4
 """Fewest rows of float32 for which oneDNN reads the weights at full speed; fewer are filled up."""

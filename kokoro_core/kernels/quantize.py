@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from kokoro_core.nn.half import HalfLinear, can_be_half
-from kokoro_core.nn.int8 import MULTIPLE, Int8Linear
-from kokoro_core.nn.plain import is_plain_linear
+from kokoro_core.kernels.float16_linear import HalfLinear, can_be_half
+from kokoro_core.kernels.int8_linear import MULTIPLE, Int8Linear
+from kokoro_core.kernels.introspection import is_plain_linear
 
 FEWEST = 1 << 16
 """Weights below which a layer stays as it is: the ways in and out of a decoder are narrow, gain

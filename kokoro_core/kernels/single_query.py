@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from kokoro_core.masks import add_bias
+from kokoro_core.tensors.masks import add_bias
 
 
 def one_query(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Tensor:

@@ -19,10 +19,10 @@ from kokoro_core.contracts import (
     answers,
 )
 from kokoro_core.contracts.answers import Asked
-from kokoro_core.extras import ask, check_extras
-from kokoro_core.noise import RowNoise
-from kokoro_core.pytree import register_pytree
-from kokoro_core.spec.side_inputs import extras_of
+from kokoro_core.model.side_inputs import ask, check_extras
+from kokoro_core.spec.rules.side_inputs import extras_of
+from kokoro_core.tensors.noise import RowNoise
+from kokoro_core.tensors.pytree import register_pytree
 
 
 @register_pytree

@@ -11,15 +11,15 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from kokoro_core.contracts import Decoder, DurationPredictor, Encoder, Postnet, Regulator
-from kokoro_core.model import AcousticModel
+from kokoro_core.model.acoustic import AcousticModel
 from kokoro_core.nn.stack import CheckpointedStack
-from kokoro_core.spec.dimensions import component_sizes, solve_dimensions
-from kokoro_core.spec.faults import Fault, asking, returned
-from kokoro_core.spec.limits import refuse_excess
-from kokoro_core.spec.model_spec import ModelSpec
-from kokoro_core.spec.params import owner_of
-from kokoro_core.spec.sizes import MAX_PARAMETERS, Sizes
-from kokoro_core.spec.wiring import parts_of
+from kokoro_core.params.component import owner_of
+from kokoro_core.params.component_failure import Fault, asking, returned
+from kokoro_core.params.sizes import MAX_PARAMETERS, Sizes
+from kokoro_core.spec.rules.dimensions import component_sizes, solve_dimensions
+from kokoro_core.spec.rules.limits import refuse_excess
+from kokoro_core.spec.rules.wiring import parts_of
+from kokoro_core.spec.tree.model_spec import ModelSpec
 
 MODEL_SLOTS = ("encoder", "duration_predictor", "regulator", "decoder", "postnet")
 CONTRACTS = {

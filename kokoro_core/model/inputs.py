@@ -9,14 +9,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from kokoro_core.extras import tensors_in
-from kokoro_core.masks import (
+from kokoro_core.model.side_inputs import tensors_in
+from kokoro_core.params.sizes import Sizes
+from kokoro_core.tensors.masks import (
     can_look_inside,
     check_padding_mask,
     lengths_from_padding_mask,
     padding_mask_from_lengths,
 )
-from kokoro_core.spec.sizes import Sizes
 
 
 @dataclass(frozen=True)

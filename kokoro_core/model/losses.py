@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from kokoro_core.durations import log_durations
-from kokoro_core.inputs import TrainingBatch, check_stop_targets
-from kokoro_core.masks import zero_padding
-from kokoro_core.model import Prediction
-from kokoro_core.spec.model_spec import LossWeights
+from kokoro_core.model.acoustic import Prediction
+from kokoro_core.model.inputs import TrainingBatch, check_stop_targets
+from kokoro_core.spec.tree.model_spec import LossWeights
+from kokoro_core.tensors.durations import log_durations
+from kokoro_core.tensors.masks import zero_padding
 
 TOTAL = "loss"
 """What the weighted sum is called, so that no term may be."""

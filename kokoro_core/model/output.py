@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from kokoro_core.pytree import register_pytree
+from kokoro_core.tensors.pytree import register_pytree
 
 
 @register_pytree

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from kokoro_core.contracts import map_tensors
 from kokoro_core.contracts.answers import Asked
-from kokoro_core.masks import can_look_inside
-from kokoro_core.spec.side_inputs import FROM_THE_MODEL
+from kokoro_core.spec.rules.side_inputs import FROM_THE_MODEL
+from kokoro_core.tensors.masks import can_look_inside
 
 
 def check_extras(extras: Mapping[str, Any], taken: Collection[str], *padding_masks: Tensor) -> None:

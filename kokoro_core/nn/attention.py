@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from kokoro_core.contracts import PositionalEncoding
-from kokoro_core.masks import add_bias, attend_mask, can_look_inside, causal_mask
-from kokoro_core.nn.blockwise import attend_in_blocks, blocks_serve
-from kokoro_core.nn.linear import Linear
-from kokoro_core.nn.one_query import fused_is_slower, one_query
-from kokoro_core.nn.steps import for_steps, with_children
+from kokoro_core.kernels.blockwise_attention import attend_in_blocks, blocks_serve
+from kokoro_core.kernels.decoding import for_steps, with_children
+from kokoro_core.kernels.linear import Linear
+from kokoro_core.kernels.single_query import fused_is_slower, one_query
+from kokoro_core.tensors.masks import add_bias, attend_mask, can_look_inside, causal_mask
 
 
 @dataclass(frozen=True)

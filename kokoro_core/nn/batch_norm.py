@@ -7,7 +7,7 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
-from kokoro_core.masks import zero_padding
+from kokoro_core.tensors.masks import zero_padding
 
 
 @final

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from kokoro_core.nn.dropout import ReluDropout, draws_here, relu_and_drop_, scale_of_kept
-from kokoro_core.nn.linear import Linear, product
-from kokoro_core.nn.plain import is_plain_linear, is_watched
+from kokoro_core.kernels.dropout import ReluDropout, draws_here, relu_and_drop_, scale_of_kept
+from kokoro_core.kernels.introspection import is_plain_linear, is_watched
+from kokoro_core.kernels.linear import Linear, product
 
 
 @final

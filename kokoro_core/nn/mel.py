@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kokoro_core.spec.audio import AudioSettings
+from kokoro_core.params.audio import AudioSettings
 
 _EPSILON = 1e-9
 """HiFi-GAN adds it to the squared magnitude, which keeps the gradient of the root finite."""

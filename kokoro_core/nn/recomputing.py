@@ -8,7 +8,7 @@ from typing import Any, final
 
 from torch import Tensor, nn
 
-from kokoro_core.noise import RowNoise, noting_draws, replaying
+from kokoro_core.tensors.noise import RowNoise, noting_draws, replaying
 
 _OF_EVERY_MODULE = frozenset(vars(nn.Module()))
 _PLAIN = (int, float, complex, str, tuple, Tensor, type(None))

@@ -6,7 +6,7 @@ from typing import Literal, Self, TypeVar
 
 from pydantic import Field, model_validator
 
-from kokoro_core.spec.params import StrictModel
+from kokoro_core.params.component import StrictModel
 
 Array = TypeVar("Array")
 

@@ -23,9 +23,9 @@ from pydantic import (
 from pydantic_core import InitErrorDetails, PydanticCustomError
 from pydantic_core import core_schema as cs
 
-from kokoro_core.spec.capabilities import Capabilities
-from kokoro_core.spec.problems import shorten
-from kokoro_core.spec.sizes import Sizes
+from kokoro_core.params.capabilities import Capabilities
+from kokoro_core.params.sizes import Sizes
+from kokoro_core.spec.problems.problem import shorten
 from registry import ComponentRegistry, Slot
 from registry.errors import (
     AmbiguousComponent,

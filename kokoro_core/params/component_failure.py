@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from kokoro_core.spec.findings import Finding
-from kokoro_core.spec.params import ComponentParams, owner_of
-from kokoro_core.spec.problems import Path, Problem, SpecError, dotted
+from kokoro_core.params.component import ComponentParams, owner_of
+from kokoro_core.spec.problems.problem import Path, Problem, SpecError, dotted
+from kokoro_core.spec.problems.violation import Finding
 from registry.names import printable
 
 

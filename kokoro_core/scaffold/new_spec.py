@@ -9,10 +9,10 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from kokoro_core.spec.model_spec import ModelSpec
-from kokoro_core.spec.params import ComponentParams
-from kokoro_core.spec.plain import to_plain
-from kokoro_core.spec.reference import description_of, fields_of
+from kokoro_core.params.component import ComponentParams
+from kokoro_core.spec.tree.dump import to_plain
+from kokoro_core.spec.tree.model_spec import ModelSpec
+from kokoro_core.spec.views.reference import description_of, fields_of
 from registry import ComponentRegistry
 
 WIDTH = 100

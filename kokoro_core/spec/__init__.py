@@ -4,7 +4,7 @@ import contextlib
 
 from pydantic import TypeAdapter
 
-from kokoro_core.shadowing import import_ours
+from kokoro_core._shadowing import import_ours
 
 import_ours()
 

@@ -10,19 +10,19 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from kokoro_core.spec.dimensions import fill_widths, find_conflicts
-from kokoro_core.spec.document import Document
-from kokoro_core.spec.fields import closest, field_problem
-from kokoro_core.spec.findings import Finding
-from kokoro_core.spec.limits import find_excess
-from kokoro_core.spec.migrations import old_spec_problems
-from kokoro_core.spec.model_spec import ModelSpec
-from kokoro_core.spec.needs import unmet_needs
-from kokoro_core.spec.other_kinds import kind_of_mapping
-from kokoro_core.spec.params import ComponentParams, owner_of
-from kokoro_core.spec.problems import MAX_PROBLEMS, Path, Problem, SpecError, dotted
-from kokoro_core.spec.sizes import MAX_PARAMETERS
-from kokoro_core.spec.walk import components_in, model_at, slot_base, value_at
+from kokoro_core.params.component import ComponentParams, owner_of
+from kokoro_core.params.sizes import MAX_PARAMETERS
+from kokoro_core.spec.problems.problem import MAX_PROBLEMS, Path, Problem, SpecError, dotted
+from kokoro_core.spec.problems.violation import Finding
+from kokoro_core.spec.pydantic_errors import closest, field_problem
+from kokoro_core.spec.rules.dimensions import fill_widths, find_conflicts
+from kokoro_core.spec.rules.limits import find_excess
+from kokoro_core.spec.rules.needs import unmet_needs
+from kokoro_core.spec.text.document import Document
+from kokoro_core.spec.text.migrations import old_spec_problems
+from kokoro_core.spec.text.other_kinds import kind_of_mapping
+from kokoro_core.spec.tree.model_spec import ModelSpec
+from kokoro_core.spec.tree.walk import components_in, model_at, slot_base, value_at
 from registry import ComponentRegistry, Plugins
 
 _REQUIRED_SLOTS = ("encoder", "duration_predictor", "regulator", "decoder")

@@ -7,15 +7,15 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path as FilePath
 from typing import Any
 
+from kokoro_core.params.component_failure import Fault, raised
+from kokoro_core.params.sizes import MAX_PARAMETERS
 from kokoro_core.spec.check import check
-from kokoro_core.spec.dimensions import solve_dimensions
-from kokoro_core.spec.document import MAX_BYTES, Document, from_mapping, parse
-from kokoro_core.spec.faults import Fault, raised
-from kokoro_core.spec.limits import refuse_excess
-from kokoro_core.spec.model_spec import ModelSpec
-from kokoro_core.spec.overrides import Override, apply_overrides, overrides_from_mapping
-from kokoro_core.spec.plain import to_plain
-from kokoro_core.spec.sizes import MAX_PARAMETERS
+from kokoro_core.spec.rules.dimensions import solve_dimensions
+from kokoro_core.spec.rules.limits import refuse_excess
+from kokoro_core.spec.text.document import MAX_BYTES, Document, from_mapping, parse
+from kokoro_core.spec.text.overrides import Override, apply_overrides, overrides_from_mapping
+from kokoro_core.spec.tree.dump import to_plain
+from kokoro_core.spec.tree.model_spec import ModelSpec
 from registry import NamedSpec, Plugins, installed_plugins
 from registry.errors import UnknownNamedSpec
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from pydantic_core import ErrorDetails
 
-from kokoro_core.spec.document import Document
-from kokoro_core.spec.model_spec import ModelSpec
-from kokoro_core.spec.problems import Path, Problem, shorten
-from kokoro_core.spec.walk import model_at
+from kokoro_core.spec.problems.problem import Path, Problem, shorten
+from kokoro_core.spec.text.document import Document
+from kokoro_core.spec.tree.model_spec import ModelSpec
+from kokoro_core.spec.tree.walk import model_at
 from registry import ComponentRegistry
 
 _EXPECTED = {

@@ -11,31 +11,36 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from kokoro_core.testing.batches import RaggedBatch
-    from kokoro_core.testing.component import check_component
-    from kokoro_core.testing.machine import decoding_machine
-    from kokoro_core.testing.pytest_door import conformance, conformance_test
-    from kokoro_core.testing.report import ConformanceError, ConformanceWarning, Report, Result
-    from kokoro_core.testing.spec_strategies import specs
-    from kokoro_core.testing.strategies import chunkings, durations, padding, ragged_batches
-    from kokoro_core.testing.subject import Subject
+    from kokoro_core.testing.data.batches import RaggedBatch
+    from kokoro_core.testing.data.spec_strategies import specs
+    from kokoro_core.testing.data.strategies import chunkings, durations, padding, ragged_batches
+    from kokoro_core.testing.engine.component import check_component
+    from kokoro_core.testing.engine.report import (
+        ConformanceError,
+        ConformanceWarning,
+        Report,
+        Result,
+    )
+    from kokoro_core.testing.pytest_support.markers import conformance, conformance_test
+    from kokoro_core.testing.subjects.subject import Subject
+    from kokoro_core.testing.walks.machine import decoding_machine
 
 _HOMES = {
-    "ConformanceError": "report",
-    "ConformanceWarning": "report",
-    "RaggedBatch": "batches",
-    "Report": "report",
-    "Result": "report",
-    "Subject": "subject",
-    "check_component": "component",
-    "chunkings": "strategies",
-    "conformance": "pytest_door",
-    "conformance_test": "pytest_door",
-    "decoding_machine": "machine",
-    "durations": "strategies",
-    "padding": "strategies",
-    "ragged_batches": "strategies",
-    "specs": "spec_strategies",
+    "ConformanceError": "engine.report",
+    "ConformanceWarning": "engine.report",
+    "RaggedBatch": "data.batches",
+    "Report": "engine.report",
+    "Result": "engine.report",
+    "Subject": "subjects.subject",
+    "check_component": "engine.component",
+    "chunkings": "data.strategies",
+    "conformance": "pytest_support.markers",
+    "conformance_test": "pytest_support.markers",
+    "decoding_machine": "walks.machine",
+    "durations": "data.strategies",
+    "padding": "data.strategies",
+    "ragged_batches": "data.strategies",
+    "specs": "data.spec_strategies",
 }
 
 __all__ = [

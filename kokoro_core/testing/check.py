@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-from kokoro_core.testing.cases import Cases
+from kokoro_core.testing.data.cases import Cases
 
 Data = TypeVar("Data")
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
+from kokoro_core.params.capabilities import Capabilities
+from kokoro_core.params.sizes import Size, Sizes
 from kokoro_core.slots import RegulatorParams
-from kokoro_core.spec.capabilities import Capabilities
-from kokoro_core.spec.sizes import Size, Sizes
 
 if TYPE_CHECKING:
     from kokoro_plugins.gaussian.regulator import GaussianRegulator

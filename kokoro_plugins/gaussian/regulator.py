@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from kokoro_core.contracts import Plan, Regulator
-from kokoro_core.durations import check_durations
-from kokoro_core.masks import padding_mask_from_lengths, zero_padding
-from kokoro_core.pytree import register_pytree
+from kokoro_core.tensors.durations import check_durations
+from kokoro_core.tensors.masks import padding_mask_from_lengths, zero_padding
+from kokoro_core.tensors.pytree import register_pytree
 
 
 @register_pytree

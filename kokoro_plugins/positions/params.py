@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from kokoro_core.params.capabilities import Capabilities
+from kokoro_core.params.sizes import Size, embedding, table
 from kokoro_core.slots import PositionalEncodingParams
-from kokoro_core.spec.capabilities import Capabilities
-from kokoro_core.spec.sizes import Size, embedding, table
 
 if TYPE_CHECKING:
     from kokoro_plugins.positions.alibi import AlibiPositions

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from kokoro_core.cli.checking import load_with
+from kokoro_core.cli.commands.check import load_with
+from kokoro_core.cli.commands.synthesize import check_device
 from kokoro_core.cli.output import print_json
 from kokoro_core.cli.session import session_of
-from kokoro_core.cli.synthesize import check_device
 
 MAX_PHONEMES = 1_000_000
 """The most phonemes of a batch; their frames alone take gigabytes in every layer."""

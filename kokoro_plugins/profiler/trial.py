@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from kokoro_core.api import KokoroModel
-from kokoro_core.spec.model_spec import ModelSpec
-from kokoro_core.spec.sizes import Sizes
+from kokoro_core.params.sizes import Sizes
+from kokoro_core.spec.tree.model_spec import ModelSpec
 from kokoro_plugins.profiler.gpu_profiler import GpuProfiler
 from registry import Plugins
 

@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
+from kokoro_core.contracts.checkpoints import Checkpointer, OpenCheckpoint
 from kokoro_core.durable import atomic_file
-from kokoro_core.outer_contracts import Checkpointer, CheckpointError, OpenCheckpoint
+from kokoro_core.errors import CheckpointError
 from kokoro_plugins.safetensors.index import INDEX_SUFFIX
 from kokoro_plugins.safetensors.reading import open_file
 from kokoro_plugins.safetensors.sharded import index_path, open_sharded, save_sharded, split

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kokoro_core.durable import canonical_json
-from kokoro_core.outer_contracts import CheckpointError
+from kokoro_core.errors import CheckpointError
 from kokoro_plugins.safetensors.header import LENGTH, METADATA, Header
 from kokoro_plugins.safetensors.strict_json import parse_strictly
 

@@ -14,7 +14,7 @@ from hashlib import sha256
 from typing import Any
 
 from kokoro_core.durable import canonical_json
-from kokoro_core.outer_contracts import CheckpointError
+from kokoro_core.errors import CheckpointError
 from kokoro_plugins.safetensors.envelope import HASH_KEY, METADATA_KEY, NO_DIGITS
 from kokoro_plugins.safetensors.header import MAX_TENSORS, HeaderFault, check_name
 from kokoro_plugins.safetensors.strict_json import parse_strictly

@@ -10,8 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
+from kokoro_core.contracts.checkpoints import OpenCheckpoint
 from kokoro_core.durable.disk import open_folder, open_regular
-from kokoro_core.outer_contracts import CheckpointError, OpenCheckpoint
+from kokoro_core.errors import CheckpointError
 from kokoro_plugins.safetensors.envelope import unwrap, without_digits
 from kokoro_plugins.safetensors.hashing import HashBeside, PassingBuffers, hash_beside
 from kokoro_plugins.safetensors.header import (

@@ -13,10 +13,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
+from kokoro_core.contracts.checkpoints import OpenCheckpoint, TensorInfo
 from kokoro_core.durable import atomic_file
 from kokoro_core.durable.disk import open_folder, open_regular, sync, umask_mode
 from kokoro_core.durable.temporary import sweep, temporary_folder
-from kokoro_core.outer_contracts import CheckpointError, OpenCheckpoint, TensorInfo
+from kokoro_core.errors import CheckpointError
 from kokoro_plugins.safetensors.index import INDEX_SUFFIX, MAX_INDEX_BYTES, SHARD, Index
 from kokoro_plugins.safetensors.reading import SafetensorsFile, opened
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from kokoro_core.outer_contracts import CheckpointError
+from kokoro_core.errors import CheckpointError
 from kokoro_plugins.safetensors.dtypes import NAMES
 from kokoro_plugins.safetensors.header import METADATA
 from kokoro_plugins.safetensors.memory import info_of

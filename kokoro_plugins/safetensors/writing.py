@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from kokoro_core.outer_contracts import CheckpointError
+from kokoro_core.errors import CheckpointError
 from kokoro_plugins.safetensors.dtypes import NAMES
 from kokoro_plugins.safetensors.envelope import DIGITS, METADATA_KEY, wrap
 from kokoro_plugins.safetensors.header import (

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from kokoro_core.outer_contracts import FrontendError
+from kokoro_core.errors import FrontendError
 from kokoro_plugins.speech.espeak_library import SpeechEvent
 from kokoro_plugins.speech.vocabulary import PAUSES, STRESSES, split_phoneme
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from kokoro_core.outer_contracts import FrontendError
+from kokoro_core.errors import FrontendError
 from kokoro_plugins.speech.alignment import listed
 from kokoro_plugins.speech.espeak import Espeak
 from kokoro_plugins.speech.espeak_library import SpeechEvent

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from kokoro_core.spec.audio import AudioSettings
+from kokoro_core.params.audio import AudioSettings
 from kokoro_plugins.speech.espeak_corpus import Recipe, make_corpus
 
 

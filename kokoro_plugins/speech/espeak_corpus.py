@@ -12,9 +12,9 @@ from typing import Self
 
 import soundfile
 
+from kokoro_core.errors import CorpusError
 from kokoro_core.nn.mel import MelSpectrogram
-from kokoro_core.outer_contracts import CorpusError
-from kokoro_core.spec.audio import AudioSettings
+from kokoro_core.params.audio import AudioSettings
 from kokoro_plugins.speech import durations_file, metadata_file
 from kokoro_plugins.speech.durations_file import Alignment
 from kokoro_plugins.speech.espeak import Espeak

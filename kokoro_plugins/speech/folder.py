@@ -10,9 +10,10 @@ from typing import TypeVar, final
 import torch
 from torch import Tensor
 
+from kokoro_core.contracts.speech import Corpus, Frontend, Utterance
+from kokoro_core.errors import CorpusError, FrontendError
 from kokoro_core.nn.mel import MelSpectrogram
-from kokoro_core.outer_contracts import Corpus, CorpusError, Frontend, FrontendError, Utterance
-from kokoro_core.spec.audio import AudioSettings
+from kokoro_core.params.audio import AudioSettings
 from kokoro_plugins.speech import durations_file, metadata_file
 from kokoro_plugins.speech.corpus_problems import (
     LineProblem,

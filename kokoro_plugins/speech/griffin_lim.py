@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from kokoro_core.contracts.speech import Vocoder
 from kokoro_core.nn.mel import mel_filters, paddings
-from kokoro_core.outer_contracts import Vocoder
-from kokoro_core.spec.audio import AudioSettings
+from kokoro_core.params.audio import AudioSettings
 from kokoro_plugins.speech.mel_inversion import unmix
 from kokoro_plugins.speech.phases import ShortTimeFourier, find_wave
 

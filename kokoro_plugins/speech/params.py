@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
+from kokoro_core.params.audio import AudioSettings
+from kokoro_core.params.sizes import Sizes
 from kokoro_core.slots import CorpusParams, FrontendParams, VocoderParams
-from kokoro_core.spec.audio import AudioSettings
-from kokoro_core.spec.sizes import Sizes
 from kokoro_plugins.speech.vocabulary import PAD_ID, SYMBOLS
 
 if TYPE_CHECKING:
-    from kokoro_core.outer_contracts import Corpus, Frontend, Vocoder
+    from kokoro_core.contracts.speech import Corpus, Frontend, Vocoder
 
 _VOICES = ("en-us", "en-us-nyc", "en-gb", "en-gb-x-rp")
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kokoro_core.nn.mel import MelSpectrogram
-from kokoro_core.spec.audio import AudioSettings
+from kokoro_core.params.audio import AudioSettings
 from kokoro_plugins.speech.alignment import frames_of, symbols_of
 from kokoro_plugins.speech.durations_file import Alignment
 from kokoro_plugins.speech.espeak import Espeak

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, field_validator
 
+from kokoro_core.params.capabilities import Capabilities
+from kokoro_core.params.sizes import LAYER, Size, Sizes, batch_norm, conv1d
 from kokoro_core.slots import PostnetParams
-from kokoro_core.spec.capabilities import Capabilities
-from kokoro_core.spec.sizes import LAYER, Size, Sizes, batch_norm, conv1d
 
 if TYPE_CHECKING:
     from kokoro_plugins.tacotron.postnet import ConvPostnet

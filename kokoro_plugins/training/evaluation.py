@@ -13,10 +13,10 @@ from torch.nn import functional as F
 
 from kokoro_core.api import KokoroModel
 from kokoro_core.generation import Generation
-from kokoro_core.losses import mel_l1
-from kokoro_core.model_output import ModelOutput
-from kokoro_core.spec.audio import AudioSettings
-from kokoro_plugins.training.data import Batch
+from kokoro_core.model.losses import mel_l1
+from kokoro_core.model.output import ModelOutput
+from kokoro_core.params.audio import AudioSettings
+from kokoro_plugins.training.data.collate import Batch
 from kokoro_plugins.training.metrics import mel_cepstral_distortion, natural_mels
 
 LENGTH_TOLERANCE = 0.05

@@ -15,18 +15,18 @@ from rich.console import Console
 
 from kokoro_core.api import KokoroModel
 from kokoro_core.kernels import cpu
-from kokoro_plugins.training.data_module import AlignedSpeech
-from kokoro_plugins.training.history import History
-from kokoro_plugins.training.length_trial import check_lengths
-from kokoro_plugins.training.module import TrainingModule
-from kokoro_plugins.training.progress_bar import ProgressLine
-from kokoro_plugins.training.progress_lines import ProgressLines
-from kokoro_plugins.training.random_states import RandomStates
-from kokoro_plugins.training.resuming import fit_and_save, is_first_process
-from kokoro_plugins.training.schedule import Budget
+from kokoro_plugins.training.data.data_module import AlignedSpeech
+from kokoro_plugins.training.loop.history import History
+from kokoro_plugins.training.loop.length_trial import check_lengths
+from kokoro_plugins.training.loop.module import TrainingModule
+from kokoro_plugins.training.loop.progress_bar import ProgressLine
+from kokoro_plugins.training.loop.progress_lines import ProgressLines
+from kokoro_plugins.training.loop.random_states import RandomStates
+from kokoro_plugins.training.loop.schedule import Budget
+from kokoro_plugins.training.loop.validation import Validation
+from kokoro_plugins.training.resume.resuming import fit_and_save, is_first_process
 from kokoro_plugins.training.settings import Precision, Saving, TrainingSettings
 from kokoro_plugins.training.signals import StopSignals
-from kokoro_plugins.training.validation import Validation
 
 GRADIENT_CLIP = 1.0
 

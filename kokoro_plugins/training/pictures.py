@@ -8,7 +8,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from kokoro_plugins.training.history import Entry, History
+from kokoro_plugins.training.loop.history import Entry, History
 
 SMOOTHING = 10
 """Steps whose mean makes a point of the loss curve."""

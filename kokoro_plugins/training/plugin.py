@@ -12,16 +12,16 @@ def kokoro_commands() -> list[Command]:
         Command(
             name="train",
             help="Train the model of a spec on aligned speech.",
-            target="kokoro_plugins.training.train_command:train",
+            target="kokoro_plugins.training.commands.train:train",
         ),
         Command(
             name="compare",
             help="Train several specs with the same budget and set them side by side.",
-            target="kokoro_plugins.training.compare_command:compare",
+            target="kokoro_plugins.training.commands.compare:compare",
         ),
         Command(
             name="demo",
             help="Make a corpus, train a model on it, save it, load it and let it speak.",
-            target="kokoro_plugins.training.demo_command:demo",
+            target="kokoro_plugins.training.commands.demo:demo",
         ),
     ]

@@ -8,22 +8,22 @@ from rich.console import Console
 
 from kokoro_core.api import KokoroModel
 from kokoro_core.cli.output import print_error
+from kokoro_core.params.component import params_from
 from kokoro_core.slots import CORPUS
-from kokoro_core.spec.model_spec import ModelSpec
-from kokoro_core.spec.params import params_from
-from kokoro_plugins.training.corpus_advice import corpus_advice
-from kokoro_plugins.training.data_module import AlignedSpeech
+from kokoro_core.spec.tree.model_spec import ModelSpec
+from kokoro_plugins.training.data.corpus_advice import corpus_advice
+from kokoro_plugins.training.data.data_module import AlignedSpeech
 from kokoro_plugins.training.evaluation import evaluate
 from kokoro_plugins.training.fit import fit, seed_everything
-from kokoro_plugins.training.history import History
+from kokoro_plugins.training.loop.history import History
+from kokoro_plugins.training.loop.schedule import Budget
+from kokoro_plugins.training.loop.sentences import as_sentences
 from kokoro_plugins.training.output import write_json
-from kokoro_plugins.training.resuming import is_first_process
-from kokoro_plugins.training.schedule import Budget
-from kokoro_plugins.training.sentences import as_sentences
+from kokoro_plugins.training.resume.resuming import is_first_process
+from kokoro_plugins.training.resume.starting import refuse_spec, refuse_to_overwrite
+from kokoro_plugins.training.resume.step_files import MODEL_FILE
+from kokoro_plugins.training.resume.traces import leaving_nothing
 from kokoro_plugins.training.settings import TrainOptions
-from kokoro_plugins.training.starting import refuse_spec, refuse_to_overwrite
-from kokoro_plugins.training.step_files import MODEL_FILE
-from kokoro_plugins.training.traces import leaving_nothing
 from registry import Plugins
 
 

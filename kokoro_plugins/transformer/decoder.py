@@ -14,14 +14,20 @@ from kokoro_core.contracts import (
     Plan,
     PositionalEncoding,
 )
-from kokoro_core.masks import add_bias, attend_mask, can_look_inside, causal_mask, zero_padding
+from kokoro_core.kernels.decoding import can_copy, for_steps, reads_alone, settle
+from kokoro_core.kernels.derived import Kept
+from kokoro_core.kernels.dropout import Dropout
 from kokoro_core.nn.attention import AttentionScope, make_scope
 from kokoro_core.nn.cache import KeyValueCache
-from kokoro_core.nn.dropout import Dropout
-from kokoro_core.nn.kept import Kept
 from kokoro_core.nn.shift import shift_right
 from kokoro_core.nn.stack import CheckpointedStack
-from kokoro_core.nn.steps import can_copy, for_steps, reads_alone, settle
+from kokoro_core.tensors.masks import (
+    add_bias,
+    attend_mask,
+    can_look_inside,
+    causal_mask,
+    zero_padding,
+)
 from kokoro_plugins.transformer.layers import DecoderLayer, LayerSettings
 from kokoro_plugins.transformer.place import PlaceEmbedding
 from kokoro_plugins.transformer.stepping import Shared, StepParts, TransformerDecoderState

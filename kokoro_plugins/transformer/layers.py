@@ -7,11 +7,11 @@ from typing import Literal, final
 
 from torch import Tensor, nn
 
+from kokoro_core.kernels.decoding import linears_for_steps, with_children
+from kokoro_core.kernels.dropout import Dropout
 from kokoro_core.nn.attention import AttentionScope, MultiheadAttention
 from kokoro_core.nn.cache import KeyValueCache
-from kokoro_core.nn.dropout import Dropout
 from kokoro_core.nn.feed_forward import FeedForward
-from kokoro_core.nn.steps import linears_for_steps, with_children
 
 
 @dataclass(frozen=True)

@@ -7,16 +7,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from kokoro_core.slots import (
-    DecoderParams,
-    DurationPredictorParams,
-    EncoderParams,
-    PositionalEncodingParams,
-    RegulatorParams,
-)
-from kokoro_core.spec.capabilities import Capabilities
-from kokoro_core.spec.params import StrictModel
-from kokoro_core.spec.sizes import (
+from kokoro_core.params.capabilities import Capabilities
+from kokoro_core.params.component import StrictModel
+from kokoro_core.params.sizes import (
     LAYER,
     UNKNOWN_PART,
     Size,
@@ -25,6 +18,13 @@ from kokoro_core.spec.sizes import (
     layer_norm,
     linear,
     table,
+)
+from kokoro_core.slots import (
+    DecoderParams,
+    DurationPredictorParams,
+    EncoderParams,
+    PositionalEncodingParams,
+    RegulatorParams,
 )
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import final
 
 from torch import Tensor, nn
 
-from kokoro_core.durations import place_in_phoneme
+from kokoro_core.tensors.durations import place_in_phoneme
 
 
 @final

@@ -10,10 +10,10 @@ from typing import Any
 
 import pluggy
 
-from registry import hookspecs
+from registry import hooks as hookspecs
 from registry.components import ComponentRegistry, Registration
 from registry.errors import InvalidPlugin
-from registry.hookspecs import PROJECT, Command, Migration
+from registry.hooks import PROJECT, Command, Migration
 from registry.names import RESERVED_COMMANDS, is_name, is_target, printable
 from registry.records import Contribution, NamedSpec, PluginRecord
 

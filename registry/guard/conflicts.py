@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from registry.openers import Loaded, refuse_second_openers
+from registry.guard.slot_owners import Loaded, refuse_second_openers
 from registry.records import Contribution, PluginRecord
 
 

@@ -12,12 +12,12 @@ from dataclasses import replace
 from importlib import metadata
 
 from registry.components import ComponentRegistry, Registration
-from registry.conflicts import contested_plugin_names, settle
-from registry.hookspecs import ENTRY_POINT_GROUP
-from registry.loading import load
+from registry.guard.conflicts import contested_plugin_names, settle
+from registry.guard.loading import load
+from registry.guard.policy import Policy
+from registry.guard.slot_owners import Loaded
+from registry.hooks import ENTRY_POINT_GROUP
 from registry.names import canonical, is_name, printable
-from registry.openers import Loaded
-from registry.policy import Policy
 from registry.records import Contribution, PluginRecord, Plugins, by_name
 
 UNKNOWN = "unknown"

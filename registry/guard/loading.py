@@ -10,12 +10,12 @@ from pathlib import PurePath
 
 import pluggy
 
-from registry import api
-from registry.asking import ask
 from registry.errors import InvalidPlugin, RegistryError
+from registry.guard import api_version as api
+from registry.guard.collecting import ask
+from registry.guard.process_state import watched
 from registry.names import is_target, printable
 from registry.records import Contribution, PluginRecord, Status
-from registry.surroundings import watched
 
 SLOW_SECONDS = 1.0
 """An import that takes longer is flagged: everybody waits for it at every command."""

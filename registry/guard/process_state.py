@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from registry import surroundings_torch as torch
-from registry.heavy import heavy_imports
+from registry.guard import torch_state as torch
+from registry.guard.import_watch import heavy_imports
 from registry.names import printable
 
 HEAVY = ("jax", "librosa", "lightning", "numpy", "scipy", "tensorflow", "torch", "transformers")

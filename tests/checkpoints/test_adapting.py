@@ -13,9 +13,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from kokoro_core import KokoroModel, SpecError, load_spec
-from kokoro_core.adapted_model import vocabulary_axes
-from kokoro_core.adapting import Adapt, Adaptation, vocabulary_by_symbol
-from kokoro_core.outer_contracts import CheckpointError
+from kokoro_core.checkpoints.adapt import Adapt, Adaptation, vocabulary_by_symbol
+from kokoro_core.checkpoints.adapt_model import vocabulary_axes
+from kokoro_core.errors import CheckpointError
 from tests.core.test_api import DURATIONS, INDICES, TINY, tiny
 
 TABLE = "encoder.embedding.weight"
@@ -153,7 +153,7 @@ def test_settings_that_no_shape_shows_are_in_the_report(path: Path) -> None:
 
 
 def test_tensors_are_found_by_other_names(path: Path, tmp_path: Path, old: State) -> None:
-    from kokoro_core.checkpointers import checkpointer_for
+    from kokoro_core.checkpoints.locate import checkpointer_for
     from registry import installed_plugins
 
     checkpointer = checkpointer_for(path, installed_plugins())

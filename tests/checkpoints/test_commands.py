@@ -15,7 +15,7 @@ import torch
 from kokoro_core import KokoroModel
 from kokoro_core.cli.app import main
 from kokoro_core.durable import StepFolder
-from kokoro_core.spec.resolve import resolve
+from kokoro_core.spec.views.resolve import resolve
 from tests.core.test_api import tiny
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from kokoro_core.outer_contracts import CheckpointError
+from kokoro_core.errors import CheckpointError
 from kokoro_plugins.safetensors.params import SafetensorsParams
 
 RELEASE = os.environ.get("KOKORO_FAULTS") == "release"

@@ -11,7 +11,7 @@ import torch
 
 from kokoro_core import KokoroModel
 from kokoro_core.durable import StepFolder
-from kokoro_core.outer_contracts import CheckpointError
+from kokoro_core.errors import CheckpointError
 from tests.core.test_api import tiny
 
 

@@ -13,7 +13,7 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from kokoro_core.outer_contracts import CheckpointError
+from kokoro_core.errors import CheckpointError
 from kokoro_plugins.safetensors.dtypes import CODES
 from kokoro_plugins.safetensors.header import HeaderFault, parse_header
 from kokoro_plugins.safetensors.params import SafetensorsParams

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import torch
 
-from kokoro_core.outer_contracts import CheckpointError
+from kokoro_core.errors import CheckpointError
 from kokoro_plugins.safetensors.params import SafetensorsParams
 
 SWAPS = 10_000 if os.environ.get("KOKORO_FAULTS") == "release" else 500

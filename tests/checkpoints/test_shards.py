@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from kokoro_core import KokoroModel
-from kokoro_core.outer_contracts import CheckpointError
+from kokoro_core.errors import CheckpointError
 from kokoro_plugins.safetensors import reading
 from kokoro_plugins.safetensors.params import SafetensorsParams
 from kokoro_plugins.safetensors.sharded import split

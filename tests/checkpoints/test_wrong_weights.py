@@ -13,10 +13,11 @@ import pytest
 import torch
 
 from kokoro_core import KokoroModel, assemble, load_spec
-from kokoro_core.checkpoint import check_finite, layout_of
-from kokoro_core.checkpointers import checkpointer_for
-from kokoro_core.layouts import CheckpointMismatch, differences
-from kokoro_core.outer_contracts import CheckpointError, TensorInfo
+from kokoro_core.checkpoints.layout import CheckpointMismatch, differences
+from kokoro_core.checkpoints.locate import checkpointer_for
+from kokoro_core.checkpoints.store import check_finite, layout_of
+from kokoro_core.contracts.checkpoints import TensorInfo
+from kokoro_core.errors import CheckpointError
 from registry import installed_plugins
 from tests.core.test_api import DURATIONS, INDICES, tiny
 
@@ -224,7 +225,7 @@ def test_a_file_of_the_first_version_loads_with_a_warning_that_says_what_to_do(
 ) -> None:
     from safetensors.torch import save_file
 
-    from kokoro_core.spec.resolve import resolve
+    from kokoro_core.spec.views.resolve import resolve
     from kokoro_plugins.safetensors.envelope import METADATA_KEY
 
     model, path = tiny(), tmp_path / "old.safetensors"

@@ -11,10 +11,10 @@ from urllib.parse import unquote
 import pytest
 
 from kokoro_core.cli.app import main
-from kokoro_core.cli.checking import check_one
+from kokoro_core.cli.commands.check import check_one
 from kokoro_core.cli.reporting import Format, annotation, report
 from kokoro_core.cli.session import Session
-from kokoro_core.spec.problems import Position, Problem
+from kokoro_core.spec.problems.problem import Position, Problem
 from tests.spec.spec_toys import PLUGINS, minimal
 
 SIX = """\

@@ -37,7 +37,7 @@ HEAVY = {"torch", "numpy", "scipy", "librosa", "lightning", "safetensors", "rich
 PROGRAM = """
 import json, sys
 from collections import Counter
-from kokoro_core.spec.model_spec import ModelSpec
+from kokoro_core.spec.tree.model_spec import ModelSpec
 from kokoro_core.cli.app import main
 calls = Counter()
 def count(frame, event, argument):

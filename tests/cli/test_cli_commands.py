@@ -13,7 +13,7 @@ import pytest
 
 from kokoro_core.cli.app import main
 from kokoro_core.spec.load import load_spec
-from kokoro_core.spec.reference import fields_of
+from kokoro_core.spec.views.reference import fields_of
 from kokoro_plugins.transformer.params import TransformerEncoderParams
 from registry import installed_plugins
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from kokoro_core.cli.app import main
-from kokoro_core.cli.describe import cost_of
-from kokoro_core.compute import Workload, cost
+from kokoro_core.cli.commands.describe import cost_of
+from kokoro_core.cost.estimate import Workload, cost
 from kokoro_core.spec.load import load_spec
-from kokoro_core.spec.resolve import spec_hash
+from kokoro_core.spec.views.resolve import spec_hash
 
 SMALLER = ("--rows", "2", "--phonemes", "10", "--frames", "60")
 

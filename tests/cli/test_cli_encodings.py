@@ -12,8 +12,8 @@ import pytest
 
 from kokoro_core import Adapt, KokoroModel
 from kokoro_core.cli.app import main
-from kokoro_core.spec.document import parse
 from kokoro_core.spec.load import load_spec
+from kokoro_core.spec.text.document import parse
 from registry import installed_plugins
 from tests.core.test_api import tiny
 

@@ -15,8 +15,8 @@ from kokoro_core.cli import session
 from kokoro_core.cli.app import main
 from kokoro_core.cli.errors import lines_of
 from kokoro_core.cli.session import session_of
-from kokoro_core.outer_contracts import AudioMismatch, CheckpointError, CorpusError, FrontendError
-from kokoro_core.spec.problems import Problem, SpecError
+from kokoro_core.errors import AudioMismatch, CheckpointError, CorpusError, FrontendError
+from kokoro_core.spec.problems.problem import Problem, SpecError
 from registry import Command, Plugins
 from registry.errors import UnknownComponent
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from jsonschema import Draft202012Validator
 
-from kokoro_core.spec.schema import schema
+from kokoro_core.spec.views.schema import schema
 from registry import installed_plugins
 
 

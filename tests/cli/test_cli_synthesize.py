@@ -16,7 +16,7 @@ import torch
 
 from kokoro_core.api import KokoroModel
 from kokoro_core.cli.app import main
-from kokoro_core.cli.synthesize import Precision, write_wav
+from kokoro_core.cli.commands.synthesize import Precision, write_wav
 from kokoro_core.generation.ends import RowEnds
 from kokoro_core.speech import speak
 

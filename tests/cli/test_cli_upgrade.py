@@ -9,7 +9,7 @@ import pytest
 
 from kokoro_core.cli.app import main
 from kokoro_core.spec.load import load_spec
-from kokoro_core.spec.upgrade import upgrade_text
+from kokoro_core.spec.text.upgrade import upgrade_text
 from registry import installed_plugins
 
 PARTS = {

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from kokoro_core.contracts import Encoder
-from kokoro_core.masks import zero_padding
+from kokoro_core.params.sizes import Sizes
 from kokoro_core.slots import EncoderParams
-from kokoro_core.spec.sizes import Sizes
+from kokoro_core.tensors.masks import zero_padding
 
 
 class LeakyParams(EncoderParams):

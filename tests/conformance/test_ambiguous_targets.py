@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from kokoro_core.testing.model_subject import ModelSubject
-from kokoro_core.testing.targets import targets_named
+from kokoro_core.testing.engine.targets import targets_named
+from kokoro_core.testing.subjects.model_subject import ModelSubject
 from registry import NamedSpec, Plugins, installed_plugins
 
 OURS = installed_plugins()

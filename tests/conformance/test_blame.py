@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from kokoro_core.testing.component import check_component
+from kokoro_core.testing.engine.component import check_component
 from tests.conformance.faulty import LeakyParams
 
 MODULE = """\

@@ -9,12 +9,12 @@ from kokoro_core.spec.load import load_spec
 from kokoro_core.testing import conformance
 from kokoro_core.testing.check import PARTS
 from kokoro_core.testing.checks import checks_of
-from kokoro_core.testing.component import check_component
-from kokoro_core.testing.levels import level_named
-from kokoro_core.testing.model_subject import ModelSubject, small_model, small_spec
-from kokoro_core.testing.runner import Plan, run_check
-from kokoro_core.testing.subject import Subject
-from kokoro_core.testing.tiny import tiny_params
+from kokoro_core.testing.engine.component import check_component
+from kokoro_core.testing.engine.levels import level_named
+from kokoro_core.testing.engine.runner import Plan, run_check
+from kokoro_core.testing.subjects.model_subject import ModelSubject, small_model, small_spec
+from kokoro_core.testing.subjects.subject import Subject
+from kokoro_core.testing.subjects.tiny import tiny_params
 from registry import installed_plugins
 
 REGISTRY = installed_plugins().components

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from torch import nn
 
-from kokoro_core.testing.component import check_component
+from kokoro_core.testing.engine.component import check_component
 from tests.conformance import toys
 
 CASES = [

@@ -16,13 +16,13 @@ import pytest
 
 from kokoro_core.cli.app import main
 from kokoro_core.testing import ConformanceError, check_component
-from kokoro_core.testing import component as door
 from kokoro_core.testing.checks import find_checks
-from kokoro_core.testing.golden import write_golden
-from kokoro_core.testing.importable import import_class, is_importable, name_of, roots_of
-from kokoro_core.testing.levels import level_named
-from kokoro_core.testing.runner import Plan, run_check
-from kokoro_core.testing.subject import Subject
+from kokoro_core.testing.engine import component as door
+from kokoro_core.testing.engine.golden import write_golden
+from kokoro_core.testing.engine.levels import level_named
+from kokoro_core.testing.engine.runner import Plan, run_check
+from kokoro_core.testing.subjects.importable import import_class, is_importable, name_of, roots_of
+from kokoro_core.testing.subjects.subject import Subject
 from kokoro_plugins.transformer.params import MlpParams, TransformerEncoderParams
 from tests.conformance.faulty import LeakyParams
 
@@ -268,6 +268,7 @@ def test_a_name_that_leads_nowhere_is_refused(name: str, message: str) -> None:
 
 
 def test_the_kit_s_door_imports_no_torch_by_its_name_alone() -> None:
-    code = "import sys, kokoro_core.testing, kokoro_core.pytest_plugin; print([*sys.modules])"
+    plugin = "kokoro_core.testing.pytest_support.plugin"
+    code = f"import sys, kokoro_core.testing, {plugin}; print([*sys.modules])"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"torch", "hypothesis", "pydantic", "numpy"} & set(eval(ran.stdout))

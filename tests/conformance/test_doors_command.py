@@ -14,10 +14,10 @@ import pytest
 
 from kokoro_core.cli.app import main
 from kokoro_core.testing.checks import CHECKS
-from kokoro_core.testing.component import subjects_of
-from kokoro_core.testing.model_subject import ModelSubject
-from kokoro_core.testing.replay import replay_line
-from kokoro_core.testing.targets import targets_named
+from kokoro_core.testing.engine.component import subjects_of
+from kokoro_core.testing.engine.replay import replay_line
+from kokoro_core.testing.engine.targets import targets_named
+from kokoro_core.testing.subjects.model_subject import ModelSubject
 from registry import ComponentRegistry, Plugins, installed_plugins
 
 ROOT = Path(__file__).parents[2]

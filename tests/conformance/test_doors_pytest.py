@@ -19,10 +19,10 @@ import pytest
 
 from kokoro_core.testing import ConformanceWarning, conformance, conformance_test
 from kokoro_core.testing.checks import find_checks
-from kokoro_core.testing.component import plan_of
-from kokoro_core.testing.pytest_checks import BoundCheck, bound_checks
-from kokoro_core.testing.pytest_door import Request
-from kokoro_core.testing.subject import Subject
+from kokoro_core.testing.engine.component import plan_of
+from kokoro_core.testing.pytest_support.checks import BoundCheck, bound_checks
+from kokoro_core.testing.pytest_support.markers import Request
+from kokoro_core.testing.subjects.subject import Subject
 from kokoro_plugins.transformer.params import MlpParams
 from tests.conformance.faulty import LeakyParams
 

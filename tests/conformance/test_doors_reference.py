@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kokoro_core.testing.reference_page import reference_page
+from kokoro_core.testing.engine.reference_page import reference_page
 
 PAGE = Path(__file__).parents[2] / "docs" / "conformance-checks.md"
 
 
 def test_the_page_of_the_checks_is_up_to_date() -> None:
     assert PAGE.read_text(encoding="utf-8") == reference_page(), (
-        "renew it: python -m kokoro_core.testing.reference_page > docs/conformance-checks.md"
+        "renew it: python -m kokoro_core.testing.engine.reference_page > docs/conformance-checks.md"
     )

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 PARAMS = '''
 from typing import Literal
 from kokoro_core.slots import DecoderParams, EncoderParams
-from kokoro_core.spec.capabilities import Capabilities
+from kokoro_core.params.capabilities import Capabilities
 
 
 class AcmeEncoderParams(EncoderParams):
@@ -58,7 +58,7 @@ import torch
 from torch import Tensor, nn
 
 from kokoro_core.contracts import AutoregressiveDecoder, DecoderOutput, Encoder, State
-from kokoro_core.masks import zero_padding
+from kokoro_core.tensors.masks import zero_padding
 from kokoro_core.nn.shift import shift_right
 
 

@@ -10,16 +10,16 @@ import torch
 from torch import Tensor, nn
 
 from kokoro_core.contracts import Encoder, PositionalEncoding
-from kokoro_core.masks import zero_padding
+from kokoro_core.params.component import StrictModel
+from kokoro_core.params.sizes import Sizes
 from kokoro_core.slots import EncoderParams, PositionalEncodingParams
 from kokoro_core.spec.load import load_spec
-from kokoro_core.spec.params import StrictModel
-from kokoro_core.spec.sizes import Sizes
-from kokoro_core.testing.component import check_component, subjects_of
-from kokoro_core.testing.model_subject import small_model, small_spec
-from kokoro_core.testing.subject import Subject
-from kokoro_core.testing.targets import spec_targets
-from kokoro_core.testing.tiny import tiny_params
+from kokoro_core.tensors.masks import zero_padding
+from kokoro_core.testing.engine.component import check_component, subjects_of
+from kokoro_core.testing.engine.targets import spec_targets
+from kokoro_core.testing.subjects.model_subject import small_model, small_spec
+from kokoro_core.testing.subjects.subject import Subject
+from kokoro_core.testing.subjects.tiny import tiny_params
 from kokoro_plugins.transformer.params import TransformerEncoderParams
 
 

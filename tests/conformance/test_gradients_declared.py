@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from kokoro_core.contracts import DurationOutput, DurationPredictor
-from kokoro_core.masks import zero_padding
+from kokoro_core.params.capabilities import Capabilities, SideInput
 from kokoro_core.slots import DurationPredictorParams
-from kokoro_core.spec.capabilities import Capabilities, SideInput
-from kokoro_core.testing.component import check_component
+from kokoro_core.tensors.masks import zero_padding
+from kokoro_core.testing.engine.component import check_component
 from tests.mutants.params import BlendParams, DetachedParams, RangesParams, RoundedParams
 
 

@@ -11,14 +11,14 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from kokoro_core.contracts import AutoregressiveDecoder
-from kokoro_core.spec.capabilities import Capabilities
+from kokoro_core.params.capabilities import Capabilities
 from kokoro_core.testing import RaggedBatch, Subject, chunkings, durations, padding, ragged_batches
-from kokoro_core.testing.batches import CORNERS, Padding
-from kokoro_core.testing.cases import BATCHES, DURATIONS, POSITIONS
 from kokoro_core.testing.checks import CHECKS
-from kokoro_core.testing.scripts import DECODINGS
-from kokoro_core.testing.tiny import has_dropout, shrunk, tiny_params, with_dropout
-from kokoro_core.testing.walk import Move, Walk
+from kokoro_core.testing.data.batches import CORNERS, Padding
+from kokoro_core.testing.data.cases import BATCHES, DURATIONS, POSITIONS
+from kokoro_core.testing.subjects.tiny import has_dropout, shrunk, tiny_params, with_dropout
+from kokoro_core.testing.walks.scripts import DECODINGS
+from kokoro_core.testing.walks.walk import Move, Walk
 from kokoro_plugins.fastspeech.params import ConvDurationPredictorParams
 from kokoro_plugins.transformer.params import TransformerDecoderParams, TransformerEncoderParams
 

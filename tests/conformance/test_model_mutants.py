@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from kokoro_core.api import KokoroModel
-from kokoro_core.model import AcousticModel
+from kokoro_core.model.acoustic import AcousticModel
 from kokoro_core.spec.load import load_spec
 from kokoro_core.testing.checks import checks_of
-from kokoro_core.testing.levels import level_named
-from kokoro_core.testing.model_subject import ModelSubject, small_spec
-from kokoro_core.testing.runner import Plan, run_check
+from kokoro_core.testing.engine.levels import level_named
+from kokoro_core.testing.engine.runner import Plan, run_check
+from kokoro_core.testing.subjects.model_subject import ModelSubject, small_spec
 
 
 def hidden_with_a_mean_of_the_batch(patch):

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from kokoro_core.contracts import Encoder
-from kokoro_core.masks import zero_padding
 from kokoro_core.slots import EncoderParams
-from kokoro_core.testing.component import check_component
-from kokoro_core.testing.pytest_checks import BoundCheck
-from kokoro_core.testing.pytest_door import Request
-from kokoro_core.testing.registration import find_unregistered
+from kokoro_core.tensors.masks import zero_padding
+from kokoro_core.testing.engine.component import check_component
+from kokoro_core.testing.pytest_support.checks import BoundCheck
+from kokoro_core.testing.pytest_support.markers import Request
+from kokoro_core.testing.subjects.registration import find_unregistered
 from tests.conformance.test_doors_pytest import requested
 
 

@@ -7,16 +7,16 @@ from typing import Any
 import pytest
 import torch
 
-from kokoro_core.model import AcousticModel
-from kokoro_core.noise import RowNoise
+from kokoro_core.model.acoustic import AcousticModel
 from kokoro_core.spec.load import load_spec
+from kokoro_core.tensors.noise import RowNoise
 from kokoro_core.testing.checks import checks_of, find_checks
-from kokoro_core.testing.component import check_component
-from kokoro_core.testing.levels import level_named
-from kokoro_core.testing.model_subject import ModelSubject, small_model
-from kokoro_core.testing.report import Result
-from kokoro_core.testing.runner import Plan, run_check
-from kokoro_core.testing.subject import Subject
+from kokoro_core.testing.engine.component import check_component
+from kokoro_core.testing.engine.levels import level_named
+from kokoro_core.testing.engine.report import Result
+from kokoro_core.testing.engine.runner import Plan, run_check
+from kokoro_core.testing.subjects.model_subject import ModelSubject, small_model
+from kokoro_core.testing.subjects.subject import Subject
 from tests.mutants.params import FlowParams, LikelihoodParams
 from tests.mutants.sound_parallel import Flow
 

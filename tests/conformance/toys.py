@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from kokoro_core.contracts import Encoder, Postnet
-from kokoro_core.masks import zero_padding
+from kokoro_core.params.capabilities import Capabilities, SideInput
 from kokoro_core.slots import EncoderParams, PostnetParams
-from kokoro_core.spec.capabilities import Capabilities, SideInput
+from kokoro_core.tensors.masks import zero_padding
 
 WIDTH = 5
 

@@ -19,11 +19,11 @@ from kokoro_core.contracts import (
     Postnet,
     State,
 )
-from kokoro_core.masks import attend_mask, lengths_from_padding_mask, zero_padding
 from kokoro_core.nn.shift import shift_right
-from kokoro_core.noise import RowNoise
+from kokoro_core.params.sizes import Sizes
 from kokoro_core.slots import DecoderParams, DurationPredictorParams, EncoderParams, PostnetParams
-from kokoro_core.spec.sizes import Sizes
+from kokoro_core.tensors.masks import attend_mask, lengths_from_padding_mask, zero_padding
+from kokoro_core.tensors.noise import RowNoise
 
 
 @dataclass

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 import torch
 
-from kokoro_core.activations import LiveBytes, activations
-from kokoro_core.assembly import assemble
-from kokoro_core.compute import Workload, saved_bytes
-from kokoro_core.nn import blockwise
+from kokoro_core.cost.estimate import Workload, saved_bytes
+from kokoro_core.cost.live_bytes import LiveBytes, activations
+from kokoro_core.kernels import blockwise_attention as blockwise
+from kokoro_core.model.assembly import assemble
 from kokoro_core.spec.load import load_spec
-from kokoro_core.spec.model_spec import ModelSpec
+from kokoro_core.spec.tree.model_spec import ModelSpec
 
 WORK = Workload(rows=2, phonemes=8, frames=48)
 LARGE = Workload(rows=16, phonemes=100, frames=600)

@@ -10,7 +10,7 @@ import torch
 from torch.utils import _pytree as pytree
 
 from kokoro_core import KokoroModel, ModelSpec, SpecError, assemble, load_spec
-from kokoro_core.assembly import set_segments
+from kokoro_core.model.assembly import set_segments
 from kokoro_core.nn.stack import CheckpointedStack
 
 NO_OUTSIDE = {"frontend": None, "vocoder": None}

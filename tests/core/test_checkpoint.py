@@ -12,8 +12,8 @@ import torch
 from safetensors.torch import load_file
 
 from kokoro_core import KokoroModel, SpecError
-from kokoro_core.assembly import assemble
-from kokoro_core.outer_contracts import CheckpointError
+from kokoro_core.errors import CheckpointError
+from kokoro_core.model.assembly import assemble
 from registry import installed_plugins
 from tests.core.test_api import DURATIONS, INDICES, tiny
 
@@ -46,7 +46,7 @@ def test_equal_models_are_equal_bytes(saved: tuple[KokoroModel, Path], tmp_path:
 
 def test_the_file_says_which_components_made_it(saved: tuple[KokoroModel, Path]) -> None:
     _, path = saved
-    from kokoro_core.checkpoint import checkpointer_for
+    from kokoro_core.checkpoints.store import checkpointer_for
 
     metadata = checkpointer_for(path, installed_plugins()).read_metadata(path)
     assert metadata["format_version"] == 1
@@ -120,7 +120,7 @@ def test_the_weights_of_a_loaded_model_are_those_of_the_file_and_exist_once(
 def test_a_file_that_does_not_fit_its_own_spec_is_refused(
     saved: tuple[KokoroModel, Path], change: object, message: str
 ) -> None:
-    from kokoro_core.checkpoint import checkpointer_for
+    from kokoro_core.checkpoints.store import checkpointer_for
 
     _, path = saved
     checkpointer = checkpointer_for(path, installed_plugins())
@@ -132,7 +132,7 @@ def test_a_file_that_does_not_fit_its_own_spec_is_refused(
 
 
 def test_a_checkpoint_of_another_format_is_refused(saved: tuple[KokoroModel, Path]) -> None:
-    from kokoro_core.checkpoint import checkpointer_for
+    from kokoro_core.checkpoints.store import checkpointer_for
 
     _, path = saved
     checkpointer = checkpointer_for(path, installed_plugins())
@@ -156,7 +156,7 @@ def test_a_missing_file_is_one_clear_error(tmp_path: Path) -> None:
 
 def rewrite(path: Path, **changes: object) -> None:
     """Write a checkpoint again with other metadata."""
-    from kokoro_core.checkpoint import checkpointer_for
+    from kokoro_core.checkpoints.store import checkpointer_for
 
     checkpointer = checkpointer_for(path, installed_plugins())
     metadata = {**checkpointer.read_metadata(path), **changes}
@@ -197,7 +197,7 @@ def test_a_problem_of_the_spec_inside_names_the_file(saved: tuple[KokoroModel, P
 def test_tensors_of_another_type_are_refused(
     saved: tuple[KokoroModel, Path], dtype: torch.dtype, message: str
 ) -> None:
-    from kokoro_core.checkpoint import checkpointer_for
+    from kokoro_core.checkpoints.store import checkpointer_for
 
     _, path = saved
     checkpointer = checkpointer_for(path, installed_plugins())

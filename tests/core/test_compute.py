@@ -11,10 +11,10 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from kokoro_core.api import KokoroModel
-from kokoro_core.assembly import assemble
-from kokoro_core.compute import CannotMeasure, Workload, cost, multiply_adds, saved_bytes
+from kokoro_core.cost.estimate import CannotMeasure, Workload, cost, multiply_adds, saved_bytes
+from kokoro_core.model.assembly import assemble
 from kokoro_core.spec.load import load_spec
-from kokoro_core.spec.model_spec import ModelSpec
+from kokoro_core.spec.tree.model_spec import ModelSpec
 
 SMALL = {
     "hidden_dim": 32,

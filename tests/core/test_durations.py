@@ -9,7 +9,7 @@ import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from kokoro_core.durations import (
+from kokoro_core.tensors.durations import (
     check_durations,
     frames_from_log,
     log_durations,

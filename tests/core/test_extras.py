@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from kokoro_core import KokoroModel
 from kokoro_core.contracts import Encoder
-from kokoro_core.extras import check_extras
-from kokoro_core.masks import zero_padding
+from kokoro_core.model.side_inputs import check_extras
+from kokoro_core.params.sizes import Sizes
 from kokoro_core.slots import EncoderParams
-from kokoro_core.spec.sizes import Sizes
+from kokoro_core.tensors.masks import zero_padding
 from tests.core.hard_cases import COMPONENTS
 from tests.core.test_hard_cases import DURATIONS, INDICES, SPEAKER, mels, model
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from kokoro_core import KokoroModel
-from kokoro_core.nn.packed import PackedLinear
+from kokoro_core.kernels.packed_linear import PackedLinear
 
 SPEC: dict[str, Any] = {
     "vocab_size": 12,

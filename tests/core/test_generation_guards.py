@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from kokoro_core import KokoroModel
-from kokoro_core.generation import reading
+from kokoro_core.generation import request as reading
 from kokoro_core.generation.options import MAX_FRAMES
 
 SPEC: dict[str, Any] = {

@@ -15,8 +15,8 @@ from torch import Tensor
 from kokoro_core.contracts import AutoregressiveDecoder, DecoderOutput, State
 from kokoro_core.generation import GenerationOptions, Utterances
 from kokoro_core.generation.loop import FrameLoop
-from kokoro_core.masks import padding_mask_from_lengths
-from kokoro_core.model import Memory
+from kokoro_core.model.acoustic import Memory
+from kokoro_core.tensors.masks import padding_mask_from_lengths
 
 BAD = [math.nan, math.inf, -math.inf]
 

@@ -12,8 +12,8 @@ from torch import Tensor
 from kokoro_core import KokoroModel
 from kokoro_core.kernels import cpu
 from kokoro_core.kernels.cpu import Processor
-from kokoro_core.nn.half import HalfLinear
-from kokoro_core.nn.int8 import Int8Linear
+from kokoro_core.kernels.float16_linear import HalfLinear
+from kokoro_core.kernels.int8_linear import Int8Linear
 
 SPEC: dict[str, Any] = {
     "vocab_size": 12,

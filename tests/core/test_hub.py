@@ -11,9 +11,10 @@ import pytest
 import torch
 from huggingface_hub import ModelCard, hub_mixin
 
-from kokoro_core import KokoroModel, hub
-from kokoro_core.adapting import Adapt
-from kokoro_core.outer_contracts import CheckpointError
+from kokoro_core import KokoroModel
+from kokoro_core.checkpoints import hub
+from kokoro_core.checkpoints.adapt import Adapt
+from kokoro_core.errors import CheckpointError
 from tests.core.test_api import tiny
 
 

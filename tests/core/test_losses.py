@@ -11,7 +11,7 @@ import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from kokoro_core.losses import (
+from kokoro_core.model.losses import (
     duration_loss,
     mel_l1,
     mel_mse,
@@ -20,8 +20,8 @@ from kokoro_core.losses import (
     training_losses,
     weigh,
 )
-from kokoro_core.masks import padding_mask_from_lengths
-from kokoro_core.spec.model_spec import LossWeights
+from kokoro_core.spec.tree.model_spec import LossWeights
+from kokoro_core.tensors.masks import padding_mask_from_lengths
 from tests.core.test_contract_answers import changed, train
 from tests.core.test_hard_cases import model
 
@@ -141,8 +141,8 @@ def test_an_own_loss_may_take_the_name_and_the_weight_of_the_one_that_it_replace
 
 
 def test_a_model_with_nothing_to_learn_is_refused() -> None:
-    from kokoro_core.inputs import TrainingBatch
-    from kokoro_core.model import Prediction
+    from kokoro_core.model.acoustic import Prediction
+    from kokoro_core.model.inputs import TrainingBatch
 
     mel, mask = torch.zeros(1, 2, 5), torch.zeros(1, 2, dtype=torch.bool)
     batch = TrainingBatch(torch.ones(1, 2, dtype=torch.int64), mask, mel, mask, None)

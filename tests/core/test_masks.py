@@ -7,7 +7,7 @@ import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from kokoro_core.masks import (
+from kokoro_core.tensors.masks import (
     add_bias,
     attend_mask,
     causal_mask,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from kokoro_core.assembly import assemble
-from kokoro_core.compute import Workload
-from kokoro_core.losses import training_losses, weigh
+from kokoro_core.cost.estimate import Workload
+from kokoro_core.model.assembly import assemble
+from kokoro_core.model.losses import training_losses, weigh
 from kokoro_core.spec.load import load_spec
 
 SMALL = {

@@ -6,7 +6,7 @@ import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from kokoro_core.noise import RowNoise, noting_draws, replaying
+from kokoro_core.tensors.noise import RowNoise, noting_draws, replaying
 
 LIKE = torch.zeros((), dtype=torch.float64)
 

@@ -14,10 +14,10 @@ from torch.nn.utils import parametrizations, prune, spectral_norm
 
 from kokoro_core import KokoroModel
 from kokoro_core.contracts import Encoder
-from kokoro_core.masks import zero_padding
-from kokoro_core.outer_contracts import CheckpointError
+from kokoro_core.errors import CheckpointError
+from kokoro_core.params.sizes import Sizes
 from kokoro_core.slots import EncoderParams
-from kokoro_core.spec.sizes import Sizes
+from kokoro_core.tensors.masks import zero_padding
 from registry import ComponentRegistry, Plugins, Registration, installed_plugins
 from tests.core.test_api import DURATIONS, INDICES, tiny
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from kokoro_core import KokoroModel
-from kokoro_core.durations import round_durations
+from kokoro_core.tensors.durations import round_durations
 
 
 def tiny() -> KokoroModel:

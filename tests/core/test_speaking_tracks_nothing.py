@@ -10,7 +10,7 @@ import torch
 
 from kokoro_core.api import KokoroModel
 from kokoro_core.spec.load import load_spec
-from kokoro_core.testing.model_subject import small_spec
+from kokoro_core.testing.subjects.model_subject import small_spec
 
 PHONEMES = torch.tensor([[3, 4, 5, 6]])
 DURATIONS = torch.tensor([[2, 3, 2, 2]])

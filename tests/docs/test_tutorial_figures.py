@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from kokoro_core.cli.app import main
+from kokoro_core.params.audio import AudioSettings
 from kokoro_core.slots import CORPUS
-from kokoro_core.spec.audio import AudioSettings
 from kokoro_core.spec.load import load_spec
 from registry import installed_plugins
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from kokoro_core.outer_contracts import CheckpointError
+from kokoro_core.errors import CheckpointError
 from tests.durable.calls import CHANGING, names_of_calls, watched
 from tests.durable.kills import ended_by, fork
 from tests.durable.scenes import copy_of, judge, judge_next_start, run_with, save

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from kokoro_core.durable import StepFolder
-from kokoro_core.outer_contracts import CheckpointError
+from kokoro_core.errors import CheckpointError
 from tests.durable.kills import ended_by, fork
 from tests.durable.scenes import save, write_file
 from tests.durable.small_process import quick_folder

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kokoro_core.durable import StepFolder
-from kokoro_core.outer_contracts import CheckpointError
+from kokoro_core.errors import CheckpointError
 from tests.durable.kills import ended_by, fork
 from tests.durable.scenes import FACTS, content_of, read, write_file, writer_of
 from tests.durable.small_process import quick_folder

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kokoro_core.durable import atomic_file
-from kokoro_core.outer_contracts import CheckpointError
+from kokoro_core.errors import CheckpointError
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "ü x.bin", "a" * 255, ".hidden", "-x"])

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from kokoro_core.durable import StepFolder
 from kokoro_core.durable.keeping import Keeping
-from kokoro_core.outer_contracts import CheckpointError
+from kokoro_core.errors import CheckpointError
 
 
 def save(folder: StepFolder, step: int, score: float | None = None, text: str = "") -> Path:

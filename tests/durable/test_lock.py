@@ -9,7 +9,7 @@ import pytest
 
 from kokoro_core.durable import StepFolder, atomic_file
 from kokoro_core.durable.identity import ProcessIdentity
-from kokoro_core.outer_contracts import CheckpointError
+from kokoro_core.errors import CheckpointError
 from tests.durable import other_users
 from tests.durable.scenes import judge, save, write_file
 from tests.durable.small_process import in_small_process

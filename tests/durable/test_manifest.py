@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from kokoro_core.durable import FileRecord, Manifest, canonical_json
 from kokoro_core.durable.manifest import MAX_BYTES
-from kokoro_core.outer_contracts import CheckpointError
+from kokoro_core.errors import CheckpointError
 
 RECORD = {"sha256": hashlib.sha256(b"weights").hexdigest(), "size": 7}
 MANIFEST = Manifest(

@@ -25,7 +25,7 @@ def test_the_room_needs_the_standard_library_and_the_name_of_an_error() -> None:
     }
     strangers = {each for each in modules if each.partition(".")[0] not in sys.stdlib_module_names}
     assert {each for each in strangers if not each.startswith("kokoro_core.durable")} == {
-        "kokoro_core.outer_contracts"
+        "kokoro_core.errors"
     }
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from kokoro_core.durable import Step, StepFolder
 from kokoro_core.durable.step import StepGone
-from kokoro_core.outer_contracts import CheckpointError
+from kokoro_core.errors import CheckpointError
 from tests.durable.scenes import content_of, read, save
 
 

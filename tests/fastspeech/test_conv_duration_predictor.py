@@ -5,7 +5,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from kokoro_core.spec.sizes import Sizes
+from kokoro_core.params.sizes import Sizes
 from kokoro_plugins.fastspeech.params import ConvDurationPredictorParams
 
 

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from torch.utils import _pytree as pytree
 
 from kokoro_core.contracts import Plan
-from kokoro_core.spec.sizes import Sizes
+from kokoro_core.params.sizes import Sizes
 from kokoro_plugins.gaussian.params import GaussianRegulatorParams
 
 SIZES = Sizes(vocab_size=63, pad_id=0, mel_dim=80, hidden_dim=4)

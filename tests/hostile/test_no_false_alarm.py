@@ -11,12 +11,12 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from kokoro_core.spec.document import parse
 from kokoro_core.spec.load import load_spec
-from kokoro_core.spec.model_spec import ModelSpec
-from kokoro_core.spec.problems import SpecError
-from kokoro_core.spec.resolve import resolve, spec_hash
-from kokoro_core.testing.spec_strategies import specs
+from kokoro_core.spec.problems.problem import SpecError
+from kokoro_core.spec.text.document import parse
+from kokoro_core.spec.tree.model_spec import ModelSpec
+from kokoro_core.spec.views.resolve import resolve, spec_hash
+from kokoro_core.testing.data.spec_strategies import specs
 from registry import installed_plugins
 from tests.hostile.test_hostile_specs import as_yaml
 from tests.hostile.values import VALUES, changed

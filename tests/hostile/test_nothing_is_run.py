@@ -17,7 +17,7 @@ from tests.hostile.values import RIGHT, VALUES, changed
 WATCH = """
 import json, sys
 from kokoro_core.spec.load import load_spec
-from kokoro_core.spec.problems import SpecError
+from kokoro_core.spec.problems.problem import SpecError
 
 paths = json.load(sys.stdin)
 watched = ("import", "open", "exec", "compile", "marshal.", "pickle.", "os.", "subprocess.",

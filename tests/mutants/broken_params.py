@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import field_serializer
 
-from kokoro_core.spec.sizes import Size, Sizes, linear
+from kokoro_core.params.sizes import Size, Sizes, linear
 from tests.mutants.params import ConvPredictorParams, SinusoidParams
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kokoro_core.spec.params import StrictModel
+from kokoro_core.params.component import StrictModel
 from kokoro_plugins.fastspeech.params import ConvDurationPredictorParams
 from kokoro_plugins.gaussian.params import GaussianRegulatorParams
 from kokoro_plugins.positions.params import AlibiParams, LearnedParams, RotaryParams

@@ -11,9 +11,9 @@ from kokoro_core.testing import Subject
 from kokoro_core.testing.check import Check
 from kokoro_core.testing.checks import checks_of
 from kokoro_core.testing.checks.storage import layout
-from kokoro_core.testing.levels import LevelName, level_named
-from kokoro_core.testing.report import Result
-from kokoro_core.testing.runner import Plan, run_check
+from kokoro_core.testing.engine.levels import LevelName, level_named
+from kokoro_core.testing.engine.report import Result
+from kokoro_core.testing.engine.runner import Plan, run_check
 from tests.mutants.mutant import Mutant
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from kokoro_core.spec.params import ComponentParams
+from kokoro_core.params.component import ComponentParams
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 
 from kokoro_core.contracts import DecoderOutput, DurationOutput
-from kokoro_core.masks import zero_padding
-from kokoro_core.testing.tiny import shrunk
+from kokoro_core.tensors.masks import zero_padding
+from kokoro_core.testing.subjects.tiny import shrunk
 from kokoro_plugins.fastspeech.duration_predictor import ConvDurationPredictor
 from kokoro_plugins.gaussian.regulator import GaussianRegulator
 from kokoro_plugins.positions.alibi import AlibiPositions

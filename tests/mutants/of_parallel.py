@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from kokoro_core.contracts import DecoderOutput
-from kokoro_core.noise import RowNoise
+from kokoro_core.tensors.noise import RowNoise
 from tests.mutants.blocks import zeroed
 from tests.mutants.mutant import mutants_of
 from tests.mutants.params import FlowParams, ParallelParams

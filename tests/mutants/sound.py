@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kokoro_core.spec.params import ComponentParams
+from kokoro_core.params.component import ComponentParams
 from tests.mutants.params import (
     AttentionDecoderParams,
     AttentionEncoderParams,

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from kokoro_core.contracts import AutoregressiveDecoder, DecoderOutput, State
 from kokoro_core.nn.shift import shift_right
 from kokoro_core.nn.stack import CheckpointedStack
-from kokoro_core.spec.sizes import Sizes
+from kokoro_core.params.sizes import Sizes
 from tests.mutants.blocks import Attention, FeedForward, require, sinusoids, zeroed
 
 

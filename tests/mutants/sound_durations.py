@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from kokoro_core.contracts import DurationOutput, DurationPredictor
-from kokoro_core.noise import RowNoise
+from kokoro_core.tensors.noise import RowNoise
 from tests.mutants.blocks import Conv, require, zeroed
 
 

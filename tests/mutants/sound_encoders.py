@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from kokoro_core.contracts import Encoder
 from kokoro_core.nn.stack import CheckpointedStack
-from kokoro_core.spec.sizes import Sizes
+from kokoro_core.params.sizes import Sizes
 from tests.mutants.blocks import Attention, Conv, FeedForward, require, sinusoids, zeroed
 
 

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from kokoro_core.contracts import DecoderOutput, ParallelDecoder
-from kokoro_core.noise import RowNoise
-from kokoro_core.spec.sizes import Sizes
+from kokoro_core.params.sizes import Sizes
+from kokoro_core.tensors.noise import RowNoise
 from tests.mutants.blocks import Attention, Conv, require, sinusoids, zeroed
 
 

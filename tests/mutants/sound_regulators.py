@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from kokoro_core.contracts import Plan, Regulator
-from kokoro_core.pytree import register_pytree
+from kokoro_core.tensors.pytree import register_pytree
 from tests.mutants.blocks import require, zeroed
 
 

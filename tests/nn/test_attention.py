@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from kokoro_core.contracts import PositionalEncoding
-from kokoro_core.masks import padding_mask_from_lengths
+from kokoro_core.kernels.blockwise_attention import blocks_serve
+from kokoro_core.kernels.single_query import fused_is_slower
 from kokoro_core.nn.attention import MultiheadAttention, make_scope
-from kokoro_core.nn.blockwise import blocks_serve
 from kokoro_core.nn.cache import KeyValueCache
-from kokoro_core.nn.one_query import fused_is_slower
+from kokoro_core.tensors.masks import padding_mask_from_lengths
 
 DIM, HEADS = 8, 2
 NONE = PositionalEncoding()

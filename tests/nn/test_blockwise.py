@@ -12,12 +12,13 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from kokoro_core.api import KokoroModel
+from kokoro_core.kernels import attention_tiles as blocks
+from kokoro_core.kernels import blockwise_attention as blockwise
 from kokoro_core.kernels import cpu
+from kokoro_core.kernels.blockwise_attention import attend_in_blocks, blocks_serve
 from kokoro_core.kernels.cpu import Processor
-from kokoro_core.masks import attend_mask, padding_mask_from_lengths
-from kokoro_core.nn import blocks, blockwise
-from kokoro_core.nn.blockwise import attend_in_blocks, blocks_serve
 from kokoro_core.spec.load import load_spec
+from kokoro_core.tensors.masks import attend_mask, padding_mask_from_lengths
 
 ROWS, HEADS, QUERIES, KEYS, DIM = 3, 4, 9, 11, 6
 

@@ -5,7 +5,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from kokoro_core.nn.conv import MaskedConv1d
-from kokoro_core.spec.sizes import conv1d
+from kokoro_core.params.sizes import conv1d
 
 
 def same_convolution(x, weight, bias, dilation):

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from kokoro_core.activations import LiveBytes
-from kokoro_core.nn.dropout import (
+from kokoro_core.cost.live_bytes import LiveBytes
+from kokoro_core.kernels.dropout import (
     PARTS,
     PERIOD,
     PIECE,

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from kokoro_core.activations import LiveBytes
-from kokoro_core.nn.dropout import KeepMasks, draw_seed
+from kokoro_core.cost.live_bytes import LiveBytes
+from kokoro_core.kernels.dropout import KeepMasks, draw_seed
 from kokoro_core.nn.feed_forward import FeedForward
 
 

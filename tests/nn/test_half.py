@@ -8,12 +8,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from torch import nn
 
-from kokoro_core.nn.half import HalfLinear, WidenedWeights
-from kokoro_core.nn.int8 import Int8Linear
-from kokoro_core.nn.joined import SeparateLinears
-from kokoro_core.nn.linear import Linear
-from kokoro_core.nn.narrow import narrow_weights
-from kokoro_core.nn.steps import for_steps
+from kokoro_core.kernels.decoding import for_steps
+from kokoro_core.kernels.float16_linear import HalfLinear, WidenedWeights
+from kokoro_core.kernels.fused_linear import SeparateLinears
+from kokoro_core.kernels.int8_linear import Int8Linear
+from kokoro_core.kernels.linear import Linear
+from kokoro_core.kernels.quantize import narrow_weights
 
 
 @given(

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from kokoro_core.kernels import cpu
 from kokoro_core.kernels.cpu import Processor
-from kokoro_core.nn.int8 import Int8Linear
-from kokoro_core.nn.joined import SeparateLinears
-from kokoro_core.nn.steps import for_steps, linears_for_steps
+from kokoro_core.kernels.decoding import for_steps, linears_for_steps
+from kokoro_core.kernels.fused_linear import SeparateLinears
+from kokoro_core.kernels.int8_linear import Int8Linear
 
 
 def exact(layer: Int8Linear, x: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from kokoro_core.kernels import cpu
-from kokoro_core.nn.linear import Linear, trains_with_onednn
+from kokoro_core.kernels.linear import Linear, trains_with_onednn
 
 
 def gradients(

@@ -11,14 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from kokoro_core.kernels import cpu
+from kokoro_core.kernels import decoding as steps
 from kokoro_core.kernels.cpu import Processor
-from kokoro_core.nn import steps
-from kokoro_core.nn.cache import BLOCK, KeyValueCache
-from kokoro_core.nn.huge_pages import in_huge_pages
-from kokoro_core.nn.joined import JoinedLinear, SeparateLinears
-from kokoro_core.nn.kept import Kept
-from kokoro_core.nn.packed import PackedLinear
-from kokoro_core.nn.steps import (
+from kokoro_core.kernels.decoding import (
     can_copy,
     for_steps,
     linears_for_steps,
@@ -26,6 +21,11 @@ from kokoro_core.nn.steps import (
     settle,
     with_children,
 )
+from kokoro_core.kernels.derived import Kept
+from kokoro_core.kernels.fused_linear import JoinedLinear, SeparateLinears
+from kokoro_core.kernels.huge_pages import in_huge_pages
+from kokoro_core.kernels.packed_linear import PackedLinear
+from kokoro_core.nn.cache import BLOCK, KeyValueCache
 
 
 @pytest.fixture

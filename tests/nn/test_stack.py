@@ -9,7 +9,7 @@ from torch.nn.utils import spectral_norm
 
 from kokoro_core.nn.batch_norm import MaskedBatchNorm
 from kokoro_core.nn.stack import CheckpointedStack
-from kokoro_core.noise import RowNoise
+from kokoro_core.tensors.noise import RowNoise
 
 
 class Counting(nn.Module):

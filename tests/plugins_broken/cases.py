@@ -263,7 +263,7 @@ CASES: dict[str, Case] = {
         "its migration of `encoder/transformer` has a name that the plugin `transformer`",
     ),
     "opens-a-slot-of-the-box": Case(
-        "from kokoro_core.spec.params import ComponentParams\n"
+        "from kokoro_core.params.component import ComponentParams\n"
         "class EncoderParams(ComponentParams, slot='encoder'): ...\n"
         + PARAMS.format(name="anew").replace("from kokoro_core.slots import EncoderParams\n", "")
         + returning("kokoro_components", "[Params]"),

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import torch
 
-from kokoro_core.assembly import assemble
+from kokoro_core.model.assembly import assemble
 from kokoro_core.spec.load import load_spec
 from registry import Plugins
 from tests.plugins_broken.cases import CASES, TORCH, Case, importing, install

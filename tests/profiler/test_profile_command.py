@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from kokoro_core.cli.app import main
+from kokoro_core.params.sizes import Sizes
 from kokoro_core.spec.load import load_spec
-from kokoro_core.spec.sizes import Sizes
 from kokoro_plugins.profiler import plugin
 from kokoro_plugins.profiler.commands import profile
 from kokoro_plugins.profiler.trial import Trial, build_trial, random_batch

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from registry.heavy import heavy_imports
+from registry.guard.import_watch import heavy_imports
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from abc import abstractmethod
 from typing import Literal
 from kokoro_core import hookimpl
 from kokoro_core.slots import EncoderParams
-from kokoro_core.spec.params import ComponentParams
+from kokoro_core.params.component import ComponentParams
 
 
 class NormParams(ComponentParams, slot="norm"):
@@ -59,7 +59,7 @@ def kokoro_components():
 MODULE = """
 from torch import nn
 from kokoro_core.contracts import Encoder
-from kokoro_core.masks import zero_padding
+from kokoro_core.tensors.masks import zero_padding
 
 
 class Normed(Encoder):
@@ -102,7 +102,7 @@ def kokoro_components():
 STRANGER = '''
 from typing import Literal
 from kokoro_core import hookimpl
-from kokoro_core.spec.params import ComponentParams
+from kokoro_core.params.component import ComponentParams
 
 
 class OtherNormParams(ComponentParams, slot="norm"):

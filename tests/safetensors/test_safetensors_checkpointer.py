@@ -17,7 +17,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from kokoro_core.outer_contracts import CheckpointError
+from kokoro_core.errors import CheckpointError
 from kokoro_core.slots import CHECKPOINTER
 from kokoro_plugins.safetensors import plugin
 from kokoro_plugins.safetensors.params import SafetensorsParams

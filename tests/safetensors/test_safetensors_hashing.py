@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from kokoro_core import KokoroModel
-from kokoro_core.outer_contracts import CheckpointError
+from kokoro_core.errors import CheckpointError
 from kokoro_plugins.safetensors import hashing as hashing_module
 from kokoro_plugins.safetensors import reading
 from kokoro_plugins.safetensors.checkpointer import SafetensorsCheckpointer

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from kokoro_core.cli.new_plugin import write_new
+from kokoro_core.cli.commands.new_plugin import write_new
 from kokoro_core.scaffold.new_plugin import EXAMPLES, Names, check_names, plugin_files
 from kokoro_core.testing import check_component
 from registry import PluginRecord, Plugins
@@ -141,7 +141,7 @@ import torch
 from acme_encoder.encoder import EncoXEncoder
 from acme_encoder.params import EncoXParams
 from kokoro_core import KokoroModel
-from kokoro_core.spec.sizes import Sizes
+from kokoro_core.params.sizes import Sizes
 length: str = torch.zeros(2).sum()
 params = EncoXParams(num_layers="two")
 encoder: EncoXEncoder = params.build(Sizes(vocab_size=11, pad_id=0, mel_dim=6, hidden_dim=16))

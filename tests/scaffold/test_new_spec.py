@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 from kokoro_core.cli.app import main
 from kokoro_core.scaffold.new_spec import commented
 from kokoro_core.spec.load import load_spec
-from kokoro_core.spec.model_spec import ModelSpec
+from kokoro_core.spec.tree.model_spec import ModelSpec
 from registry import installed_plugins
 
 

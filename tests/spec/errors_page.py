@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import ClassVar, Literal
 
+from kokoro_core.params.sizes import Sizes
 from kokoro_core.slots import EncoderParams, PositionalEncodingParams, RegulatorParams
-from kokoro_core.spec.sizes import Sizes
 from registry import ComponentRegistry, PluginRecord, Plugins, Registration, installed_plugins
 from tests.spec.spec_toys import Unbuildable
 

@@ -7,6 +7,8 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
+from kokoro_core.params.component import ComponentParams, Seq
+from kokoro_core.params.sizes import Sizes
 from kokoro_core.slots import (
     DecoderParams,
     DurationPredictorParams,
@@ -15,8 +17,6 @@ from kokoro_core.slots import (
     PostnetParams,
     RegulatorParams,
 )
-from kokoro_core.spec.params import ComponentParams, Seq
-from kokoro_core.spec.sizes import Sizes
 from registry import ComponentRegistry, PluginRecord, Plugins, Registration
 
 

@@ -10,9 +10,9 @@ import pytest
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from kokoro_core.spec.codes import CODES
 from kokoro_core.spec.load import load_spec
-from kokoro_core.spec.problems import Problem, SpecError
+from kokoro_core.spec.problems.codes import CODES
+from kokoro_core.spec.problems.problem import Problem, SpecError
 from tests.spec.errors_page import PLUGINS
 
 ROOT = Path(__file__).parents[2]
@@ -42,8 +42,8 @@ def test_the_page_has_a_heading_for_every_code_and_no_other() -> None:
 def test_every_code_in_the_source_is_in_the_list() -> None:
     source = "".join(
         path.read_text(encoding="utf-8")
-        for folder in ("kokoro_core/spec", "kokoro_core/cli")
-        for path in sorted((ROOT / folder).glob("*.py"))
+        for folder in ("kokoro_core/spec", "kokoro_core/params", "kokoro_core/cli")
+        for path in sorted((ROOT / folder).rglob("*.py"))
         if path.name != "codes.py"
     )
     raised = re.findall(

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kokoro_core.spec.load import load_spec
-from kokoro_core.spec.model_spec import ModelSpec
-from kokoro_core.spec.problems import Position, Problem, SpecError
+from kokoro_core.spec.problems.problem import Position, Problem, SpecError
+from kokoro_core.spec.tree.model_spec import ModelSpec
 from registry import NamedSpec, PluginRecord, Plugins
 from registry.errors import UnknownNamedSpec
 from tests.spec.spec_toys import (

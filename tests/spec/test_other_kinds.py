@@ -14,8 +14,8 @@ import pytest
 import torch
 
 from kokoro_core.spec.load import load_spec
-from kokoro_core.spec.problems import SpecError
-from kokoro_core.spec.resolve import resolve
+from kokoro_core.spec.problems.problem import SpecError
+from kokoro_core.spec.views.resolve import resolve
 from tests.core.test_api import tiny
 
 

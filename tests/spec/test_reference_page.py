@@ -9,13 +9,13 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from kokoro_core.params.component import StrictModel
 from kokoro_core.slots import EncoderParams
-from kokoro_core.spec.params import StrictModel
-from kokoro_core.spec.reference_page import reference_page
+from kokoro_core.spec.views.reference_page import reference_page
 from registry import ComponentRegistry, Plugins, Registration, installed_plugins
 
 PAGE = Path(__file__).parents[2] / "docs" / "components.md"
-RENEW = ("-m", "kokoro_core.spec.reference_page")
+RENEW = ("-m", "kokoro_core.spec.views.reference_page")
 
 
 class Gate(StrictModel):

@@ -6,9 +6,9 @@ from typing import Any
 
 from hypothesis import example, given, settings
 
-from kokoro_core.spec.diff import Change, diff_specs
 from kokoro_core.spec.load import load_spec
-from kokoro_core.spec.resolve import resolve, spec_hash
+from kokoro_core.spec.views.diff import Change, diff_specs
+from kokoro_core.spec.views.resolve import resolve, spec_hash
 from tests.spec.spec_toys import PLUGINS, minimal
 from tests.spec.test_spec_resolve import OVERRIDES
 

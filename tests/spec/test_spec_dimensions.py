@@ -10,13 +10,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from kokoro_core.params.audio import AudioSettings
+from kokoro_core.params.sizes import Sizes
 from kokoro_core.slots import EncoderParams
-from kokoro_core.spec.audio import AudioSettings
-from kokoro_core.spec.dimensions import component_sizes, solve_dimensions
 from kokoro_core.spec.load import load_spec
-from kokoro_core.spec.model_spec import ModelSpec
-from kokoro_core.spec.problems import Position, Problem, SpecError
-from kokoro_core.spec.sizes import Sizes
+from kokoro_core.spec.problems.problem import Position, Problem, SpecError
+from kokoro_core.spec.rules.dimensions import component_sizes, solve_dimensions
+from kokoro_core.spec.tree.model_spec import ModelSpec
 from registry import Plugins, Registration
 from tests.spec.spec_toys import (
     PLUGINS,

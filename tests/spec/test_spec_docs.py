@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from kokoro_core.spec.document import parse
 from kokoro_core.spec.load import load_spec
-from kokoro_core.spec.model_spec import LossWeights, ModelSpec
-from kokoro_core.spec.reference import fields_of
+from kokoro_core.spec.text.document import parse
+from kokoro_core.spec.tree.model_spec import LossWeights, ModelSpec
+from kokoro_core.spec.views.reference import fields_of
 
 TEXT = (Path(__file__).parents[2] / "docs" / "spec.md").read_text(encoding="utf-8")
 

@@ -12,9 +12,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from kokoro_core.spec import reader
-from kokoro_core.spec.document import MAX_BYTES, MAX_DEPTH, Document, parse
-from kokoro_core.spec.problems import Position, SpecError
+from kokoro_core.spec.problems.problem import Position, SpecError
+from kokoro_core.spec.text import reader
+from kokoro_core.spec.text.document import MAX_BYTES, MAX_DEPTH, Document, parse
 
 # control characters are escaped in YAML, and in JSON only those below a space
 TEXT = st.text(

@@ -10,13 +10,13 @@ import pytest
 from pydantic import Field
 from torch import nn
 
-from kokoro_core.assembly import assemble
+from kokoro_core.model.assembly import assemble
+from kokoro_core.params.sizes import Size, Sizes
 from kokoro_core.slots import DecoderParams, EncoderParams
 from kokoro_core.spec.load import load_spec
-from kokoro_core.spec.migrations import migrate
-from kokoro_core.spec.model_spec import ModelSpec
-from kokoro_core.spec.problems import Problem, SpecError
-from kokoro_core.spec.sizes import Size, Sizes
+from kokoro_core.spec.problems.problem import Problem, SpecError
+from kokoro_core.spec.text.migrations import migrate
+from kokoro_core.spec.tree.model_spec import ModelSpec
 from registry import Migration, Plugins, Registration
 from registry.records import NamedSpec
 from tests.spec.spec_toys import (

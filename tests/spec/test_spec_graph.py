@@ -15,9 +15,9 @@ import torch
 
 from kokoro_core.api import KokoroModel
 from kokoro_core.cli.app import main
-from kokoro_core.spec.drawing import mermaid, svg
-from kokoro_core.spec.graph import Edge, Graph, Node, model_graph
 from kokoro_core.spec.load import load_spec
+from kokoro_core.spec.views.drawing import mermaid, svg
+from kokoro_core.spec.views.graph import Edge, Graph, Node, model_graph
 from registry import installed_plugins
 from tests.spec.spec_toys import PLUGINS, LinePredictor, RowDecoder, WideEncoder, minimal
 

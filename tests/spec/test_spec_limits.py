@@ -12,12 +12,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from kokoro_core.assembly import assemble
-from kokoro_core.spec.limits import MAX_LAYERS, count_parts, refuse_excess, uncounted
+from kokoro_core.model.assembly import assemble
+from kokoro_core.params.sizes import MAX_PARAMETERS
 from kokoro_core.spec.load import load_spec
-from kokoro_core.spec.problems import Problem, SpecError
-from kokoro_core.spec.sizes import MAX_PARAMETERS
-from kokoro_core.spec.wiring import MODEL_SLOTS
+from kokoro_core.spec.problems.problem import Problem, SpecError
+from kokoro_core.spec.rules.limits import MAX_LAYERS, count_parts, refuse_excess, uncounted
+from kokoro_core.spec.rules.wiring import MODEL_SLOTS
 from tests.spec.spec_toys import PLUGINS, TablePositions, minimal
 
 SMALL = {
@@ -100,7 +100,7 @@ def test_a_model_that_is_too_large_is_refused_at_its_largest_part(name: str) -> 
 MEASURE = """
 import json, sys, time, tracemalloc
 from kokoro_core.spec.load import load_spec
-from kokoro_core.spec.problems import SpecError
+from kokoro_core.spec.problems.problem import SpecError
 
 load_spec(sys.argv[1])
 results = []

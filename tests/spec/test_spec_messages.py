@@ -10,7 +10,7 @@ import pytest
 from kokoro_core import KokoroModel
 from kokoro_core.cli.app import main
 from kokoro_core.spec.load import load_spec
-from kokoro_core.spec.problems import SpecError
+from kokoro_core.spec.problems.problem import SpecError
 from registry import ComponentRegistry, Plugins, installed_plugins
 from registry.errors import UnknownComponent
 from tests.core.test_api import tiny

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from kokoro_core.spec.document import from_mapping
 from kokoro_core.spec.load import load, load_spec
-from kokoro_core.spec.overrides import apply_overrides, overrides_from_text
-from kokoro_core.spec.problems import Problem, SpecError
+from kokoro_core.spec.problems.problem import Problem, SpecError
+from kokoro_core.spec.text.document import from_mapping
+from kokoro_core.spec.text.overrides import apply_overrides, overrides_from_text
 from tests.spec.spec_toys import (
     PLUGINS,
     RmsNorm,

@@ -8,12 +8,12 @@ from typing import Any, Literal
 import pytest
 from pydantic import ValidationError
 
-from kokoro_core.spec.audio import AudioSettings
+from kokoro_core.params.audio import AudioSettings
 from kokoro_core.spec.load import load_spec
-from kokoro_core.spec.model_spec import ModelSpec
-from kokoro_core.spec.problems import Path, Position, Problem, dotted
-from kokoro_core.spec.reference import description_of, fields_of, type_name
-from kokoro_core.spec.walk import components_in, model_at, parse_path, value_at
+from kokoro_core.spec.problems.problem import Path, Position, Problem, dotted
+from kokoro_core.spec.tree.model_spec import ModelSpec
+from kokoro_core.spec.tree.walk import components_in, model_at, parse_path, value_at
+from kokoro_core.spec.views.reference import description_of, fields_of, type_name
 from tests.spec.spec_toys import (
     AMBIGUOUS,
     PLUGINS,
@@ -175,7 +175,7 @@ def test_audio_settings_differ_in_what_a_vocoder_hears() -> None:
 
 
 def test_params_from_settings_say_in_one_line_what_is_wrong() -> None:
-    from kokoro_core.spec.params import params_from
+    from kokoro_core.params.component import params_from
     from kokoro_plugins.speech.params import EspeakCorpusParams
 
     good = params_from(EspeakCorpusParams, {"path": "here", "sentences": 3})

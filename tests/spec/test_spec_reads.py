@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 import pytest
 
 from kokoro_core.slots import EncoderParams
-from kokoro_core.spec.reads import fields_read
+from kokoro_core.spec.rules.accessed_fields import fields_read
 from tests.spec.spec_toys import Unbuildable
 
 

@@ -11,9 +11,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from kokoro_core.cli.output import write_yaml
-from kokoro_core.spec.document import parse
 from kokoro_core.spec.load import load_spec
-from kokoro_core.spec.resolve import resolve
+from kokoro_core.spec.text.document import parse
+from kokoro_core.spec.views.resolve import resolve
 from registry.errors import UnknownComponent
 from tests.spec.spec_toys import AMBIGUOUS, PLUGINS, WideEncoder, minimal
 

@@ -13,7 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from kokoro_core.spec.load import load_spec
-from kokoro_core.spec.resolve import resolve, spec_hash
+from kokoro_core.spec.views.resolve import resolve, spec_hash
 from registry import installed_plugins
 from tests.spec.spec_toys import PLUGINS, minimal
 from tests.spec.test_spec_resolve import OVERRIDES
@@ -77,7 +77,7 @@ def test_the_hash_is_the_sha256_of_sorted_json_without_the_section_plugins() -> 
 def test_the_hash_is_the_same_in_another_process() -> None:
     code = (
         "from kokoro_core.spec.load import load_spec\n"
-        "from kokoro_core.spec.resolve import spec_hash\n"
+        "from kokoro_core.spec.views.resolve import spec_hash\n"
         "print(spec_hash(load_spec('mixed')))"
     )
     for seed in ("1", "2"):

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings
 
+from kokoro_core.cli.commands.resolve import explained
 from kokoro_core.cli.output import write_yaml
-from kokoro_core.cli.resolving import explained
 from kokoro_core.spec.check import check
-from kokoro_core.spec.document import Document, from_mapping, parse
-from kokoro_core.spec.overrides import apply_overrides, overrides_from_text
-from kokoro_core.spec.problems import Position
-from kokoro_core.spec.provenance import Origin, leaves, provenance
-from kokoro_core.spec.resolve import resolve
+from kokoro_core.spec.problems.problem import Position
+from kokoro_core.spec.text.document import Document, from_mapping, parse
+from kokoro_core.spec.text.overrides import apply_overrides, overrides_from_text
+from kokoro_core.spec.views.provenance import Origin, leaves, provenance
+from kokoro_core.spec.views.resolve import resolve
 from tests.spec.spec_toys import PLUGINS, minimal
 from tests.spec.test_spec_resolve import OVERRIDES
 
@@ -126,7 +126,7 @@ def test_components_in_a_list_have_origins_of_their_own() -> None:
 @example({"name": "two\nlines"})
 @example({"name": "# x"})
 def test_every_leaf_has_an_origin_and_comments_change_no_value(overrides: dict[str, Any]) -> None:
-    from kokoro_core.spec.overrides import overrides_from_mapping
+    from kokoro_core.spec.text.overrides import overrides_from_mapping
 
     changes = overrides_from_mapping(overrides)
     document = apply_overrides(from_mapping(minimal()), changes, PLUGINS.components)

@@ -14,11 +14,11 @@ from pydantic import Field
 
 from kokoro_core.slots import EncoderParams
 from kokoro_core.spec.check import check
-from kokoro_core.spec.document import from_mapping
 from kokoro_core.spec.load import read_document
-from kokoro_core.spec.problems import Problem, SpecError
-from kokoro_core.spec.resolve import resolve
-from kokoro_core.spec.schema import schema
+from kokoro_core.spec.problems.problem import Problem, SpecError
+from kokoro_core.spec.text.document import from_mapping
+from kokoro_core.spec.views.resolve import resolve
+from kokoro_core.spec.views.schema import schema
 from registry import Plugins, Registration, installed_plugins
 from tests.spec.spec_toys import AMBIGUOUS, PLUGINS, Unbuildable, minimal, plugins_with
 from tests.spec.test_spec_resolve import OVERRIDES

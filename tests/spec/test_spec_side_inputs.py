@@ -8,7 +8,7 @@ from typing import Any, Literal
 import pytest
 
 from kokoro_core.api import KokoroModel
-from kokoro_core.cli.checking import notes_of
+from kokoro_core.cli.commands.check import notes_of
 from kokoro_core.contracts import (
     AutoregressiveDecoder,
     DurationPredictor,
@@ -17,12 +17,12 @@ from kokoro_core.contracts import (
     Postnet,
     Regulator,
 )
+from kokoro_core.params.component import ComponentParams, Seq
 from kokoro_core.slots import DecoderParams, DurationPredictorParams, EncoderParams, PostnetParams
 from kokoro_core.spec.load import load_spec
-from kokoro_core.spec.model_spec import ModelSpec
-from kokoro_core.spec.params import ComponentParams, Seq
-from kokoro_core.spec.problems import Problem, SpecError
-from kokoro_core.spec.side_inputs import ARGUMENTS, ARGUMENTS_OF, refusal_of_side_inputs
+from kokoro_core.spec.problems.problem import Problem, SpecError
+from kokoro_core.spec.rules.side_inputs import ARGUMENTS, ARGUMENTS_OF, refusal_of_side_inputs
+from kokoro_core.spec.tree.model_spec import ModelSpec
 from registry import Registration
 from tests.spec.spec_toys import Unbuildable, minimal, plugins_with
 

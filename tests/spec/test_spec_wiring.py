@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal
 
 import pytest
 
+from kokoro_core.params.component import ComponentParams, Seq
 from kokoro_core.slots import (
     DecoderParams,
     EncoderParams,
@@ -14,10 +15,9 @@ from kokoro_core.slots import (
     RegulatorParams,
 )
 from kokoro_core.spec.load import load_spec
-from kokoro_core.spec.params import ComponentParams, Seq
-from kokoro_core.spec.problems import Problem, SpecError
-from kokoro_core.spec.resolve import resolve
-from kokoro_core.spec.walk import slot_base
+from kokoro_core.spec.problems.problem import Problem, SpecError
+from kokoro_core.spec.tree.walk import slot_base
+from kokoro_core.spec.views.resolve import resolve
 from registry import Plugins, Registration, installed_plugins
 from tests.spec.spec_toys import Unbuildable, minimal, plugins_with
 

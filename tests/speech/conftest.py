@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kokoro_core.spec.audio import AudioSettings
+from kokoro_core.params.audio import AudioSettings
 from kokoro_plugins.speech.espeak import Espeak
 from kokoro_plugins.speech.espeak_corpus import Recipe, make_corpus
 from kokoro_plugins.speech.frontend import EspeakFrontend

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from kokoro_core.outer_contracts import FrontendError
+from kokoro_core.errors import FrontendError
 from kokoro_plugins.speech.alignment import Segment, frames_of, segments, symbols_of
 from kokoro_plugins.speech.espeak import VOICES, Espeak
 from kokoro_plugins.speech.espeak_library import SpeechEvent

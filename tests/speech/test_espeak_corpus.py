@@ -14,9 +14,10 @@ import torch
 import typer
 from typer.testing import CliRunner
 
+from kokoro_core.contracts.speech import Corpus
+from kokoro_core.errors import CorpusError
 from kokoro_core.nn.mel import MelSpectrogram
-from kokoro_core.outer_contracts import Corpus, CorpusError
-from kokoro_core.spec.audio import AudioSettings
+from kokoro_core.params.audio import AudioSettings
 from kokoro_plugins.speech.commands import corpus as corpus_command
 from kokoro_plugins.speech.espeak import Espeak
 from kokoro_plugins.speech.espeak_corpus import Recipe, make_corpus

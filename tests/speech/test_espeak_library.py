@@ -9,14 +9,14 @@ import threading
 
 import pytest
 
-from kokoro_core.outer_contracts import Frontend
-from kokoro_core.spec.sizes import Sizes
+from kokoro_core.contracts.speech import Frontend
+from kokoro_core.params.sizes import Sizes
 from kokoro_plugins.speech.params import EspeakFrontendParams
 
 _COUNT = """
 import gc, tempfile
 from pathlib import Path
-from kokoro_core.spec.sizes import Sizes
+from kokoro_core.params.sizes import Sizes
 from kokoro_plugins.speech.espeak import Espeak
 from kokoro_plugins.speech.params import EspeakFrontendParams
 

@@ -13,9 +13,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kokoro_core.contracts.speech import Corpus, Utterance
+from kokoro_core.errors import CorpusError
 from kokoro_core.nn.mel import MelSpectrogram
-from kokoro_core.outer_contracts import Corpus, CorpusError, Utterance
-from kokoro_core.spec.audio import AudioSettings
+from kokoro_core.params.audio import AudioSettings
 from kokoro_plugins.speech.durations_file import Alignment, read_durations, write_durations
 from kokoro_plugins.speech.folder import FolderCorpus
 from kokoro_plugins.speech.frontend import EspeakFrontend

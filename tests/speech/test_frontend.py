@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from phonemizer.backend.espeak.wrapper import EspeakWrapper
 from pydantic import ValidationError
 
-from kokoro_core.outer_contracts import FrontendError, FrontendWarning
-from kokoro_core.spec.sizes import Sizes
+from kokoro_core.errors import FrontendError, FrontendWarning
+from kokoro_core.params.sizes import Sizes
 from kokoro_plugins.speech.espeak import Espeak
 from kokoro_plugins.speech.frontend import EspeakFrontend, check_text
 from kokoro_plugins.speech.params import EspeakCorpusParams, EspeakFrontendParams
@@ -83,7 +83,7 @@ def test_a_long_text_is_not_cut(frontend: EspeakFrontend) -> None:
         max_size=40,
     )
 )
-@pytest.mark.filterwarnings("ignore::kokoro_core.outer_contracts.FrontendWarning")
+@pytest.mark.filterwarnings("ignore::kokoro_core.errors.FrontendWarning")
 @example(text="(a) [b] {c}")
 @example(text="<b>&amp;")
 @example(text="[[h@l'oU]]")
@@ -213,7 +213,7 @@ LATIN = [
 ]
 
 
-@pytest.mark.filterwarnings("ignore::kokoro_core.outer_contracts.FrontendWarning")
+@pytest.mark.filterwarnings("ignore::kokoro_core.errors.FrontendWarning")
 @pytest.mark.parametrize("wrapped", ["na{}o", "Na{}"])
 def test_no_latin_letter_is_spelled_out_by_number(frontend: EspeakFrontend, wrapped: str) -> None:
     """No reading that is let through has the word "letter" in it, stressed or not."""

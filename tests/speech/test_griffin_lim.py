@@ -9,9 +9,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from kokoro_core.errors import AudioMismatch
 from kokoro_core.nn.mel import MelSpectrogram
-from kokoro_core.outer_contracts import AudioMismatch
-from kokoro_core.spec.audio import AudioSettings
+from kokoro_core.params.audio import AudioSettings
 from kokoro_plugins.speech.espeak import Espeak
 from kokoro_plugins.speech.griffin_lim import GriffinLim
 from kokoro_plugins.speech.params import GriffinLimParams

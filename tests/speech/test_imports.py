@@ -11,7 +11,7 @@ import pytest
 _SPEAK = """
 import json, sys
 import torch
-from kokoro_core.spec.audio import AudioSettings
+from kokoro_core.params.audio import AudioSettings
 from kokoro_plugins.speech.params import GriffinLimParams
 audio = AudioSettings()
 vocoder = GriffinLimParams(iterations=2).build(audio)

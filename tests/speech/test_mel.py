@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kokoro_core.nn.mel import MelSpectrogram, mel_filters
-from kokoro_core.spec.audio import AudioSettings
+from kokoro_core.params.audio import AudioSettings
 
 RNG = np.random.default_rng(0)
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from kokoro_core.nn.mel import mel_filters
-from kokoro_core.spec.audio import AudioSettings
+from kokoro_core.params.audio import AudioSettings
 from kokoro_plugins.speech.espeak import Espeak
 from kokoro_plugins.speech.mel_inversion import unmix
 

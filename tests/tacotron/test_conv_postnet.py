@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from torch import nn
 
-from kokoro_core.spec.sizes import Sizes
+from kokoro_core.params.sizes import Sizes
 from kokoro_plugins.tacotron.params import ConvPostnetParams
 
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from kokoro_core import ModelSpec, load_spec
-from kokoro_core.outer_contracts import Corpus, Utterance
+from kokoro_core.contracts.speech import Corpus, Utterance
 from tests.training.forking import ForkServer
 
 SMALL = {

@@ -9,12 +9,12 @@ import torch
 from safetensors.torch import load_file
 
 from kokoro_core import KokoroModel
-from kokoro_core.outer_contracts import CheckpointError
-from kokoro_plugins.training.bad_steps import BadStep, first_bad_tensor
+from kokoro_core.errors import CheckpointError
+from kokoro_plugins.training.commands.options import read_bad_step
 from kokoro_plugins.training.fit import fit, seed_everything
-from kokoro_plugins.training.module import TrainingModule
-from kokoro_plugins.training.options import read_bad_step
-from kokoro_plugins.training.schedule import StepBudget
+from kokoro_plugins.training.loop.bad_steps import BadStep, first_bad_tensor
+from kokoro_plugins.training.loop.module import TrainingModule
+from kokoro_plugins.training.loop.schedule import StepBudget
 from kokoro_plugins.training.settings import Saving, TrainingSettings
 from tests.training.jobs import SPEC, tiny_data
 from tests.training.saved import steps_in

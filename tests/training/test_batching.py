@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from kokoro_plugins.training.batching import (
+from kokoro_plugins.training.data.batching import (
     LengthBatches,
     Position,
     cut,

@@ -7,10 +7,10 @@ import pytest
 
 from kokoro_core.cli.app import main
 from kokoro_core.spec.load import load
-from kokoro_core.spec.overrides import overrides_from_text
-from kokoro_plugins.training import compare as comparing
-from kokoro_plugins.training.comparison import Comparison, Look, Run
-from kokoro_plugins.training.contender import read_contenders
+from kokoro_core.spec.text.overrides import overrides_from_text
+from kokoro_plugins.training.comparison import compare as comparing
+from kokoro_plugins.training.comparison.contender import read_contenders
+from kokoro_plugins.training.comparison.table import Comparison, Look, Run
 from kokoro_plugins.training.settings import TrainingSettings
 from registry import installed_plugins
 from tests.training.conftest import SMALL

@@ -7,8 +7,8 @@ import pytest
 from rich.console import Console
 
 from kokoro_core import KokoroModel
-from kokoro_plugins.training.data_module import AlignedSpeech
-from kokoro_plugins.training.demo_promise import (
+from kokoro_plugins.training.data.data_module import AlignedSpeech
+from kokoro_plugins.training.demo.promise import (
     FIRST_STEPS,
     SECONDS_TO_SEE,
     TRIES,
@@ -18,8 +18,8 @@ from kokoro_plugins.training.demo_promise import (
 )
 from kokoro_plugins.training.evaluation import Evaluation
 from kokoro_plugins.training.fit import fit, seed_everything
-from kokoro_plugins.training.module import TrainingModule
-from kokoro_plugins.training.schedule import FrameBudget
+from kokoro_plugins.training.loop.module import TrainingModule
+from kokoro_plugins.training.loop.schedule import FrameBudget
 from kokoro_plugins.training.settings import Promise, TrainingSettings
 
 PROMISE = Promise(mel_error=0.2, ended_in_time=0.9, distortion=1.5)

@@ -3,7 +3,7 @@ import torch
 
 from kokoro_core import KokoroModel
 from kokoro_core.generation import Generation
-from kokoro_plugins.training.data import collate
+from kokoro_plugins.training.data.collate import collate
 from kokoro_plugins.training.evaluation import (
     Evaluation,
     ended_in_time,

@@ -12,9 +12,9 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 from kokoro_core import KokoroModel, load_spec
 from kokoro_core.kernels import cpu
 from kokoro_core.kernels.cpu import Processor
-from kokoro_plugins.training.data_module import AlignedSpeech
+from kokoro_plugins.training.data.data_module import AlignedSpeech
 from kokoro_plugins.training.fit import fit, seed_everything, use_bf16
-from kokoro_plugins.training.schedule import StepBudget, TimeBudget
+from kokoro_plugins.training.loop.schedule import StepBudget, TimeBudget
 from kokoro_plugins.training.settings import TrainingSettings
 
 CPU = TrainingSettings(device="cpu", precision="32", warmup_steps=2, validate_every=3)

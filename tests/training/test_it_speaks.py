@@ -5,11 +5,11 @@ import torch
 
 from kokoro_core import KokoroModel, load_spec
 from kokoro_core.slots import CORPUS
-from kokoro_plugins.training.data import collate
-from kokoro_plugins.training.data_module import AlignedSpeech
+from kokoro_plugins.training.data.collate import collate
+from kokoro_plugins.training.data.data_module import AlignedSpeech
 from kokoro_plugins.training.evaluation import evaluate
 from kokoro_plugins.training.fit import fit, seed_everything
-from kokoro_plugins.training.schedule import StepBudget
+from kokoro_plugins.training.loop.schedule import StepBudget
 from kokoro_plugins.training.settings import TrainingSettings
 from registry import installed_plugins
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kokoro_core import load_spec
-from kokoro_core.spec.audio import AudioSettings
+from kokoro_core.params.audio import AudioSettings
 from kokoro_plugins.training.metrics import (
     copy_error,
     mean_frame_error,

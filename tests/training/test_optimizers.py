@@ -10,13 +10,13 @@ import torch
 from torch import nn
 
 from kokoro_core import KokoroModel
-from kokoro_plugins.training.averages import WeightAverage
-from kokoro_plugins.training.data_module import AlignedSpeech
+from kokoro_plugins.training.data.data_module import AlignedSpeech
 from kokoro_plugins.training.evaluation import evaluate
 from kokoro_plugins.training.fit import fit, seed_everything
-from kokoro_plugins.training.muon import orthogonalize
-from kokoro_plugins.training.optimizers import make_optimizer
-from kokoro_plugins.training.schedule import StepBudget
+from kokoro_plugins.training.loop.averages import WeightAverage
+from kokoro_plugins.training.loop.muon import orthogonalize
+from kokoro_plugins.training.loop.optimizers import make_optimizer
+from kokoro_plugins.training.loop.schedule import StepBudget
 from kokoro_plugins.training.settings import OPTIMIZERS, Saving, TrainingSettings
 
 

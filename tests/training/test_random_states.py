@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from kokoro_plugins.training.random_states import (
+from kokoro_plugins.training.loop.random_states import (
     random_states,
     seed_process,
     set_random_states,

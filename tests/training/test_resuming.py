@@ -9,16 +9,16 @@ import torch
 from safetensors.torch import load_file
 
 from kokoro_core import KokoroModel, load_spec
-from kokoro_core.checkpointers import checkpointer_for
+from kokoro_core.checkpoints.locate import checkpointer_for
 from kokoro_core.durable import StepFolder
-from kokoro_core.outer_contracts import CheckpointError
-from kokoro_core.spec.resolve import resolve
-from kokoro_plugins.training import module
-from kokoro_plugins.training.conditions import ResumeRefused, _of_end, differences
-from kokoro_plugins.training.data import collate
+from kokoro_core.errors import CheckpointError
+from kokoro_core.spec.views.resolve import resolve
+from kokoro_plugins.training.data.collate import collate
 from kokoro_plugins.training.fit import fit, seed_everything
-from kokoro_plugins.training.history import History
-from kokoro_plugins.training.schedule import StepBudget, TimeBudget
+from kokoro_plugins.training.loop import module
+from kokoro_plugins.training.loop.history import History
+from kokoro_plugins.training.loop.schedule import StepBudget, TimeBudget
+from kokoro_plugins.training.resume.conditions import ResumeRefused, _of_end, differences
 from kokoro_plugins.training.settings import Saving, TrainingSettings
 from registry import installed_plugins
 from tests.training import saved
@@ -98,7 +98,9 @@ def test_other_conditions_are_refused_and_named(change, copy):
 
 
 def test_other_versions_and_threads_are_refused(copy, monkeypatch):
-    monkeypatch.setattr("kokoro_plugins.training.conditions.version", lambda name: f"9.9 of {name}")
+    monkeypatch.setattr(
+        "kokoro_plugins.training.resume.conditions.version", lambda name: f"9.9 of {name}"
+    )
     monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
     with pytest.raises(ResumeRefused) as refused:
         train(copy, saving={"resume": True})

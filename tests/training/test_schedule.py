@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from kokoro_plugins.training.schedule import (
+from kokoro_plugins.training.loop.schedule import (
     FrameBudget,
     StepBudget,
     Stopwatch,

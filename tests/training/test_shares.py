@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from kokoro_core import KokoroModel, load_spec
-from kokoro_plugins.training.data import collate
-from kokoro_plugins.training.data_module import AlignedSpeech, Batches, Collated
-from kokoro_plugins.training.module import TrainingModule
-from kokoro_plugins.training.orders import StepOrder
-from kokoro_plugins.training.schedule import StepBudget
+from kokoro_plugins.training.data.collate import collate
+from kokoro_plugins.training.data.data_module import AlignedSpeech, Batches, Collated
+from kokoro_plugins.training.data.orders import StepOrder
+from kokoro_plugins.training.loop.module import TrainingModule
+from kokoro_plugins.training.loop.schedule import StepBudget
 
 
 def double(batch):

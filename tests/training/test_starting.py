@@ -10,15 +10,15 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 
 from kokoro_core import KokoroModel, load_spec
 from kokoro_core.cli.app import main
-from kokoro_core.outer_contracts import CheckpointError, CorpusError
+from kokoro_core.errors import CheckpointError, CorpusError
 from kokoro_core.slots import CORPUS
 from kokoro_plugins.training import train as train_module
-from kokoro_plugins.training.corpus_advice import _statistics
-from kokoro_plugins.training.data_module import AlignedSpeech
+from kokoro_plugins.training.data.corpus_advice import _statistics
+from kokoro_plugins.training.data.data_module import AlignedSpeech
 from kokoro_plugins.training.fit import fit
-from kokoro_plugins.training.module import TrainingModule
-from kokoro_plugins.training.schedule import StepBudget
-from kokoro_plugins.training.sentences import as_sentences
+from kokoro_plugins.training.loop.module import TrainingModule
+from kokoro_plugins.training.loop.schedule import StepBudget
+from kokoro_plugins.training.loop.sentences import as_sentences
 from kokoro_plugins.training.settings import Saving, TrainingSettings
 from registry import installed_plugins
 
@@ -69,7 +69,7 @@ def test_a_spec_with_side_inputs_is_refused_before_any_data_is_read(
     tmp_path, start, monkeypatch, capsys
 ):
     monkeypatch.setattr(
-        "kokoro_plugins.training.starting.refusal_of_side_inputs",
+        "kokoro_plugins.training.resume.starting.refusal_of_side_inputs",
         lambda spec: f"`{spec.name}` needs the side input `speaker`",
     )
     monkeypatch.setattr(train_module, "read_corpus", None)
@@ -156,7 +156,7 @@ def test_too_many_phonemes_are_found_in_what_is_held_out_too(small_spec, corpus,
 
 
 def test_looking_at_lengths_draws_no_random_number(small_spec, corpus):
-    from kokoro_plugins.training.length_trial import check_lengths
+    from kokoro_plugins.training.loop.length_trial import check_lengths
 
     model = KokoroModel.from_spec(small_spec)
     data = AlignedSpeech(corpus=corpus, audio=small_spec.audio, pad_id=0, holdout=2)
@@ -351,7 +351,7 @@ RAISED = {
         CorpusError(
             "Caught CorpusError in DataLoader worker process 0.\nOriginal Traceback (most recent "
             'call last):\n  File "x.py", line 1, in y\n    raise CorpusError(z)\n'
-            "kokoro_core.outer_contracts.CorpusError: `a` has no recording: it is gone.\n"
+            "kokoro_core.errors.CorpusError: `a` has no recording: it is gone.\n"
         ),
         "`a` has no recording: it is gone.",
     ),

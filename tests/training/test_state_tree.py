@@ -6,8 +6,8 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from kokoro_core.outer_contracts import CheckpointError
-from kokoro_plugins.training.tree import pack, unpack
+from kokoro_core.errors import CheckpointError
+from kokoro_plugins.training.resume.tree import pack, unpack
 
 numbers = st.one_of(st.integers(), st.floats(allow_nan=False), st.booleans(), st.none())
 trees = st.recursive(

@@ -15,9 +15,9 @@ from safetensors.torch import load_file
 from kokoro_core import KokoroModel
 from kokoro_core.cli.app import main
 from kokoro_core.slots import CORPUS
-from kokoro_plugins.training.data import collate
+from kokoro_plugins.training.data.collate import collate
 from kokoro_plugins.training.evaluation import predict, speak
-from kokoro_plugins.training.module import TrainingModule
+from kokoro_plugins.training.loop.module import TrainingModule
 from registry import installed_plugins
 
 SMALL = [

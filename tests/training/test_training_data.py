@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from kokoro_core import KokoroModel
-from kokoro_core.outer_contracts import CorpusError
-from kokoro_core.spec.audio import AudioSettings
-from kokoro_plugins.training.data import check_utterances, collate, denormalise, normalise
-from kokoro_plugins.training.data_module import AlignedSpeech
+from kokoro_core.errors import CorpusError
+from kokoro_core.params.audio import AudioSettings
+from kokoro_plugins.training.data.collate import check_utterances, collate, denormalise, normalise
+from kokoro_plugins.training.data.data_module import AlignedSpeech
+from kokoro_plugins.training.data.orders import EpochOrder
+from kokoro_plugins.training.data.statistics import measure
 from kokoro_plugins.training.fit import quieten
-from kokoro_plugins.training.orders import EpochOrder
-from kokoro_plugins.training.statistics import measure
 from tests.training.conftest import ListCorpus
 
 AUDIO = AudioSettings(mean=-4.0, std=2.0)

@@ -9,12 +9,12 @@ from rich.console import Console
 
 from kokoro_core import KokoroModel
 from kokoro_plugins.training.fit import fit, seed_everything
-from kokoro_plugins.training.history import Entry, History
-from kokoro_plugins.training.module import TrainingModule
+from kokoro_plugins.training.loop.history import Entry, History
+from kokoro_plugins.training.loop.module import TrainingModule
+from kokoro_plugins.training.loop.progress_bar import ProgressLine
+from kokoro_plugins.training.loop.progress_lines import ProgressLines, in_words
+from kokoro_plugins.training.loop.schedule import StepBudget
 from kokoro_plugins.training.pictures import draw_losses
-from kokoro_plugins.training.progress_bar import ProgressLine
-from kokoro_plugins.training.progress_lines import ProgressLines, in_words
-from kokoro_plugins.training.schedule import StepBudget
 from kokoro_plugins.training.settings import Saving, TrainingSettings
 from tests.training.jobs import SPEC, tiny_data
 

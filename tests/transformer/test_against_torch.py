@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from kokoro_core.contracts import PositionalEncoding
-from kokoro_core.masks import padding_mask_from_lengths
 from kokoro_core.nn.attention import MultiheadAttention
+from kokoro_core.tensors.masks import padding_mask_from_lengths
 from kokoro_plugins.transformer.decoder import TransformerDecoder
 from kokoro_plugins.transformer.encoder import TransformerEncoder
 from kokoro_plugins.transformer.layers import DecoderLayer, EncoderLayer, LayerSettings

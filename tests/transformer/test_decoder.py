@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from kokoro_core.contracts import Plan, PositionalEncoding
-from kokoro_core.masks import padding_mask_from_lengths
+from kokoro_core.tensors.masks import padding_mask_from_lengths
 from kokoro_plugins.transformer.decoder import TransformerDecoder
 from kokoro_plugins.transformer.layers import LayerSettings
 from kokoro_plugins.transformer.parallel_decoder import ParallelTransformerDecoder

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from kokoro_core import KokoroModel
-from kokoro_core.masks import padding_mask_from_lengths
+from kokoro_core.tensors.masks import padding_mask_from_lengths
 from kokoro_plugins.transformer.decoder import TransformerDecoder
 from kokoro_plugins.transformer.layers import LayerSettings
 from kokoro_plugins.transformer.sinusoidal import SinusoidalEncoding

@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kokoro_core.contracts import Plan
-from kokoro_core.masks import padding_mask_from_lengths
+from kokoro_core.tensors.masks import padding_mask_from_lengths
 from kokoro_plugins.transformer.mlp import MlpDurationPredictor
 from kokoro_plugins.transformer.repeat import RepeatRegulator
 

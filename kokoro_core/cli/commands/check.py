@@ -10,10 +10,10 @@ import typer
 from kokoro_core.cli.output import print_note
 from kokoro_core.cli.reporting import Checked, Format, report
 from kokoro_core.cli.session import Session, session_of
-from kokoro_core.spec.sizes import MAX_PARAMETERS
+from kokoro_core.params.sizes import MAX_PARAMETERS
 
 if TYPE_CHECKING:
-    from kokoro_core.spec.model_spec import ModelSpec
+    from kokoro_core.spec.tree.model_spec import ModelSpec
 
 SpecArgument = Annotated[str, typer.Argument(metavar="SPEC", help="A spec file or a named spec.")]
 SetOption = Annotated[
@@ -54,7 +54,7 @@ def check_one(
     source: str, settings: list[str], session: Session, max_parameters: int = MAX_PARAMETERS
 ) -> Checked:
     """Return the problems of one spec, and what to know of it."""
-    from kokoro_core.spec.problems import Problem, SpecError
+    from kokoro_core.spec.problems.problem import Problem, SpecError
     from registry.errors import UnknownNamedSpec
 
     notes: list[str] = []
@@ -69,7 +69,7 @@ def check_one(
 
 def notes_of(spec: ModelSpec) -> list[str]:
     """Return what else to know of a right spec: what no limit holds, what no command can give."""
-    from kokoro_core.spec.side_inputs import refusal_of_side_inputs
+    from kokoro_core.spec.rules.side_inputs import refusal_of_side_inputs
 
     refusal = refusal_of_side_inputs(spec)
     return [*size_notes(spec), *([refusal] if refusal else [])]
@@ -77,7 +77,7 @@ def notes_of(spec: ModelSpec) -> list[str]:
 
 def size_notes(spec: ModelSpec) -> list[str]:
     """Return a line for each component of a model that no limit of size holds."""
-    from kokoro_core.spec.limits import uncounted
+    from kokoro_core.spec.rules.limits import uncounted
 
     return [f"size of {path} unknown; not limited" for path in uncounted(spec)]
 
@@ -99,7 +99,7 @@ def load_with(
         UnknownNamedSpec: No plugin ships a spec of that name.
     """
     from kokoro_core.spec.load import load
-    from kokoro_core.spec.overrides import overrides_from_text
+    from kokoro_core.spec.text.overrides import overrides_from_text
 
     overrides = overrides_from_text(settings or [])
     return load(source, overrides, session.plugins, max_parameters, note)

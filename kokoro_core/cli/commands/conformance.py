@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kokoro_core.cli.checking import JsonOption
-from kokoro_core.cli.conformance_output import (
+from kokoro_core.cli.commands.check import JsonOption
+from kokoro_core.cli.commands.conformance_output import (
     advancing,
     print_checks,
     print_report,
@@ -22,9 +22,9 @@ from kokoro_core.cli.output import print_note
 from kokoro_core.cli.session import Session, session_of
 
 if TYPE_CHECKING:
-    from kokoro_core.testing.levels import LevelName
-    from kokoro_core.testing.report import Report
-    from kokoro_core.testing.subject import Subject
+    from kokoro_core.testing.engine.levels import LevelName
+    from kokoro_core.testing.engine.report import Report
+    from kokoro_core.testing.subjects.subject import Subject
 
 
 class LevelChoice(StrEnum):
@@ -110,8 +110,8 @@ def _subjects(
     session: Session,
 ) -> list[Subject]:
     """Return what the arguments name."""
-    from kokoro_core.testing.component import Target, subjects_of, with_golden
-    from kokoro_core.testing.targets import params_of, targets_named
+    from kokoro_core.testing.engine.component import Target, subjects_of, with_golden
+    from kokoro_core.testing.engine.targets import params_of, targets_named
 
     found: list[Target] = []
     for each in targets:
@@ -132,7 +132,7 @@ def _subjects(
 
 
 def _write_golden(subjects: list[Subject], file: Path) -> None:
-    from kokoro_core.testing.golden import write_golden
+    from kokoro_core.testing.engine.golden import write_golden
 
     write_golden(subjects, file)
     print(f"{file}: {', '.join(each.name for each in subjects)}")
@@ -149,9 +149,9 @@ def _run(
     version: int | None,
 ) -> Report:
     """Run the checks, showing on a terminal how far it is."""
-    from kokoro_core.testing import component
     from kokoro_core.testing.checks import CONFORMANCE_VERSION, SETTLED_VERSION
-    from kokoro_core.testing.report import Report
+    from kokoro_core.testing.engine import component
+    from kokoro_core.testing.engine.report import Report
 
     expected = dict(map(_expected, expect))
     pairs = component.pairs_of(subjects, only)
@@ -175,7 +175,7 @@ def _expected(text: str) -> tuple[str, str]:
 @contextmanager
 def _as_usage() -> Iterator[None]:
     """Report what the user got wrong as wrong usage; a failed check raises nothing."""
-    from kokoro_core.spec.problems import SpecError
+    from kokoro_core.spec.problems.problem import SpecError
     from registry.errors import RegistryError
 
     try:

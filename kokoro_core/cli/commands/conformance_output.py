@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from kokoro_core.cli.output import print_json, print_table
-from kokoro_core.spec.problems import printable
+from kokoro_core.spec.problems.problem import printable
 
 if TYPE_CHECKING:
-    from kokoro_core.testing.report import Report, Result
+    from kokoro_core.testing.engine.report import Report, Result
 
 _ALWAYS = ("passed", "failed", "skipped")
 _SOMETIMES = {

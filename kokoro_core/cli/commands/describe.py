@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kokoro_core.cli.checking import JsonOption, SetOption, load_with, size_notes
+from kokoro_core.cli.commands.check import JsonOption, SetOption, load_with, size_notes
 from kokoro_core.cli.output import print_json, print_note, print_table
 from kokoro_core.cli.session import Session, session_of
-from kokoro_core.spec.problems import printable
+from kokoro_core.spec.problems.problem import printable
 from registry import Plugins, Registration
 
 if TYPE_CHECKING:
-    from kokoro_core.spec.model_spec import ModelSpec
+    from kokoro_core.spec.tree.model_spec import ModelSpec
 
 
 def describe(
@@ -64,7 +64,7 @@ def find_components(name: str, slot: str | None, session: Session) -> list[Regis
 
 def describe_component(registration: Registration) -> dict[str, Any]:
     """Return a component's origin, description and settings, as values that JSON has."""
-    from kokoro_core.spec.reference import description_of, fields_of
+    from kokoro_core.spec.views.reference import description_of, fields_of
 
     component = registration.component
     return {
@@ -87,7 +87,7 @@ def describe_spec(
     Parameters and bytes are exact: the model is built on the meta device, which takes no memory.
     Multiply-adds and the memory of training are those of batches of (rows, phonemes, frames).
     """
-    from kokoro_core.spec.resolve import resolve, spec_hash
+    from kokoro_core.spec.views.resolve import resolve, spec_hash
 
     notes: list[str] = []
     spec = load_with(source, settings, session, note=notes.append)
@@ -102,8 +102,8 @@ def describe_spec(
 
 def sizes_of(spec: ModelSpec, plugins: Plugins) -> dict[str, Any]:
     """Return parameters and their bytes for each slot and in total."""
-    from kokoro_core.assembly import assemble
-    from kokoro_core.info import model_info
+    from kokoro_core.cost.info import model_info
+    from kokoro_core.model.assembly import assemble
 
     info = model_info(assemble(spec, device="meta"), spec, plugins)
     return {
@@ -115,7 +115,7 @@ def sizes_of(spec: ModelSpec, plugins: Plugins) -> dict[str, Any]:
 
 def cost_of(spec: ModelSpec, work: tuple[int, int, int] | None = None) -> dict[str, Any]:
     """Return multiply-adds and memory of training, or under ``unknown`` why they are not known."""
-    from kokoro_core.compute import CannotMeasure, Workload, cost
+    from kokoro_core.cost.estimate import CannotMeasure, Workload, cost
 
     try:
         return cost(spec, Workload(*work) if work else None)
@@ -198,7 +198,7 @@ def _cost_lines(cost: dict[str, Any]) -> list[str]:
 
 
 def _settings(document: dict[str, Any], path: str) -> str:
-    from kokoro_core.spec.walk import parse_path, value_at
+    from kokoro_core.spec.tree.walk import parse_path, value_at
 
     values = value_at(document, parse_path(path))
     plain = {key: each for key, each in values.items() if not _is_component(each)}

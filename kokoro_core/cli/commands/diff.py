@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kokoro_core.cli.checking import JsonOption, load_with
-from kokoro_core.cli.describe import cost_of, sizes_of
+from kokoro_core.cli.commands.check import JsonOption, load_with
+from kokoro_core.cli.commands.describe import cost_of, sizes_of
 from kokoro_core.cli.output import print_json, print_table
 from kokoro_core.cli.session import Session, session_of
 
 if TYPE_CHECKING:
-    from kokoro_core.spec.model_spec import ModelSpec
+    from kokoro_core.spec.tree.model_spec import ModelSpec
 
 _COUNTS = ("parameters", "multiply-adds a frame")
 
@@ -57,20 +57,20 @@ def load_any(source: str, settings: list[str] | None, session: Session) -> Model
         CheckpointError: The file has a checkpoint's suffix and is none.
         FileNotFoundError: The path leads to no file.
     """
+    from kokoro_core.checkpoints.recorded import with_recorded
     from kokoro_core.slots import CHECKPOINTER
     from kokoro_core.spec.load import load
-    from kokoro_core.spec.migrations import migrate
-    from kokoro_core.spec.overrides import overrides_from_text
-    from kokoro_core.spec.problems import SpecError
-    from kokoro_core.spec.recorded import with_recorded
+    from kokoro_core.spec.problems.problem import SpecError
+    from kokoro_core.spec.text.migrations import migrate
+    from kokoro_core.spec.text.overrides import overrides_from_text
 
     components = session.plugins.components
     names = components.names(CHECKPOINTER.name)
     handled = {each for name in names for each in components.get(CHECKPOINTER, name).suffixes}
     if not source.endswith(tuple(handled)):
         return load_with(source, settings, session)
-    from kokoro_core.checkpointers import checkpointer_for
-    from kokoro_core.outer_contracts import CheckpointError
+    from kokoro_core.checkpoints.locate import checkpointer_for
+    from kokoro_core.errors import CheckpointError
 
     metadata = checkpointer_for(Path(source), session.plugins).read_metadata(Path(source))
     if "spec" not in metadata:
@@ -86,8 +86,8 @@ def compare(
     old: ModelSpec, new: ModelSpec, session: Session, names: tuple[str, str]
 ) -> dict[str, Any]:
     """Return the differences of two specs with the counts of both, as values that JSON has."""
-    from kokoro_core.spec.diff import diff_specs
-    from kokoro_core.spec.resolve import spec_hash
+    from kokoro_core.spec.views.diff import diff_specs
+    from kokoro_core.spec.views.resolve import spec_hash
 
     counts = [_counts(each, session) for each in (old, new)]
     slots = [

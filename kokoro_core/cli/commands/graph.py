@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from kokoro_core.cli.checking import SetOption, SpecArgument, load_with
+from kokoro_core.cli.commands.check import SetOption, SpecArgument, load_with
 from kokoro_core.cli.output import print_file, write_file
 from kokoro_core.cli.session import session_of
 
@@ -36,8 +36,8 @@ def graph(
     ] = None,
 ) -> None:
     """Draw a model: its parts, what flows between them and its shape; imports no torch."""
-    from kokoro_core.spec.drawing import mermaid, svg
-    from kokoro_core.spec.graph import model_graph
+    from kokoro_core.spec.views.drawing import mermaid, svg
+    from kokoro_core.spec.views.graph import model_graph
 
     form = form or _format_of(out)
     session = session_of(ctx)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from kokoro_core.cli.checking import JsonOption
+from kokoro_core.cli.commands.check import JsonOption
 from kokoro_core.cli.output import print_error, print_json, print_table
 from kokoro_core.cli.session import session_of
 from registry import PluginRecord, Plugins
@@ -95,10 +95,10 @@ def spec_rows(plugins: Plugins) -> list[dict[str, Any]]:
 
     The parameters are None where a part does not say its size, or the spec has problems.
     """
-    from kokoro_core.spec.document import head_comment
-    from kokoro_core.spec.limits import parameters_of
     from kokoro_core.spec.load import load, read_named
-    from kokoro_core.spec.problems import SpecError
+    from kokoro_core.spec.problems.problem import SpecError
+    from kokoro_core.spec.rules.limits import parameters_of
+    from kokoro_core.spec.text.document import head_comment
 
     rows = []
     for name, each in sorted(plugins.specs.items()):

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kokoro_core.cli.checking import SetOption
+from kokoro_core.cli.commands.check import SetOption
 from kokoro_core.cli.output import print_file, write_file
 from kokoro_core.cli.session import Session, session_of
 
 if TYPE_CHECKING:
-    from kokoro_core.spec.model_spec import ModelSpec
+    from kokoro_core.spec.tree.model_spec import ModelSpec
 
 SLOTS = ("encoder", "duration_predictor", "regulator", "decoder", "postnet")
 """The slots that are asked for and have an option."""
@@ -74,7 +74,7 @@ def compose(
         SpecError: The parts do not fit together, or a setting is wrong.
     """
     from kokoro_core.spec.load import load
-    from kokoro_core.spec.overrides import overrides_from_mapping, overrides_from_text
+    from kokoro_core.spec.text.overrides import overrides_from_mapping, overrides_from_text
 
     base = load(like, [], session.plugins)
     changes: dict[str, Any] = {} if name is None else {"name": name}

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kokoro_core.cli.checking import JsonOption, SetOption, SpecArgument
+from kokoro_core.cli.commands.check import JsonOption, SetOption, SpecArgument
 from kokoro_core.cli.output import print_file, print_json, print_note, print_yaml, write_yaml
 from kokoro_core.cli.session import Session, session_of
 
 if TYPE_CHECKING:
-    from kokoro_core.spec.document import Document
-    from kokoro_core.spec.model_spec import ModelSpec
-    from kokoro_core.spec.provenance import Origin
+    from kokoro_core.spec.text.document import Document
+    from kokoro_core.spec.tree.model_spec import ModelSpec
+    from kokoro_core.spec.views.provenance import Origin
 
 _ONE_LINE = 40
 
@@ -30,9 +30,9 @@ def resolve(
     as_json: JsonOption = False,
 ) -> None:
     """Print a spec in full: every default, every inherited width, qualified names."""
-    from kokoro_core.spec.provenance import provenance
-    from kokoro_core.spec.resolve import resolve as resolve_spec
-    from kokoro_core.spec.resolve import spec_hash
+    from kokoro_core.spec.views.provenance import provenance
+    from kokoro_core.spec.views.resolve import resolve as resolve_spec
+    from kokoro_core.spec.views.resolve import spec_hash
 
     session = session_of(ctx)
     document, loaded = checked_document(spec, override, session)
@@ -63,7 +63,7 @@ def checked_document(
     """
     from kokoro_core.spec.check import check
     from kokoro_core.spec.load import read_document
-    from kokoro_core.spec.overrides import apply_overrides, overrides_from_text
+    from kokoro_core.spec.text.overrides import apply_overrides, overrides_from_text
 
     plugins = session.plugins
     written = read_document(source, plugins)
@@ -77,9 +77,9 @@ def explained(plain: Mapping[str, Any], origins: Mapping[str, Origin]) -> str:
 
     Behind a text that goes over several lines it would be part of it, so there it stands above.
     """
-    from kokoro_core.spec.document import parse
-    from kokoro_core.spec.problems import dotted, printable
-    from kokoro_core.spec.provenance import leaves
+    from kokoro_core.spec.problems.problem import dotted, printable
+    from kokoro_core.spec.text.document import parse
+    from kokoro_core.spec.views.provenance import leaves
 
     stream = io.StringIO()
     write_yaml(plain, stream)

@@ -20,7 +20,7 @@ def schema(
     """Print the JSON Schema of specs, with the components of the installed plugins; no torch."""
     import json
 
-    from kokoro_core.spec.schema import schema as make_schema
+    from kokoro_core.spec.views.schema import schema as make_schema
 
     made = make_schema(session_of(ctx).plugins)
     if out is None:

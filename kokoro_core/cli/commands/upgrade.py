@@ -12,7 +12,7 @@ from kokoro_core.cli.output import print_error, print_file, write_file
 from kokoro_core.cli.session import Session, session_of
 
 if TYPE_CHECKING:
-    from kokoro_core.spec.problems import Problem
+    from kokoro_core.spec.problems.problem import Problem
 
 
 def upgrade(
@@ -46,8 +46,8 @@ def upgrade_file(path: Path, session: Session, *, write: bool) -> list[Problem]:
         FileNotFoundError: There is no such file.
     """
     from kokoro_core.spec.load import read_file
-    from kokoro_core.spec.problems import SpecError
-    from kokoro_core.spec.upgrade import upgrade_text
+    from kokoro_core.spec.problems.problem import SpecError
+    from kokoro_core.spec.text.upgrade import upgrade_text
 
     written = read_file(path)
     try:
@@ -68,8 +68,8 @@ def upgrade_file(path: Path, session: Session, *, write: bool) -> list[Problem]:
 
 def _problems(text: str, path: Path, session: Session) -> list[Problem]:
     from kokoro_core.spec.check import check
-    from kokoro_core.spec.document import parse
-    from kokoro_core.spec.problems import SpecError
+    from kokoro_core.spec.problems.problem import SpecError
+    from kokoro_core.spec.text.document import parse
 
     try:
         check(parse(text, str(path)), session.plugins)
@@ -79,7 +79,7 @@ def _problems(text: str, path: Path, session: Session) -> list[Problem]:
 
 
 def _told(error: Exception) -> list[Problem]:
-    from kokoro_core.spec.problems import SpecError
+    from kokoro_core.spec.problems.problem import SpecError
 
     problems = list(error.problems) if isinstance(error, SpecError) else []
     for each in problems:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from kokoro_core import hookimpl
+from kokoro_core.params.component import ComponentParams
 from kokoro_core.scaffold.examples.encoder.params import ExampleParams
-from kokoro_core.spec.params import ComponentParams
 
 KOKORO_API = 1
 

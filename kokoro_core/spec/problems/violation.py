@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kokoro_core.spec.problems import Path, Problem, dotted
+from kokoro_core.spec.problems.problem import Path, Problem, dotted
 
 
 @dataclass(frozen=True)

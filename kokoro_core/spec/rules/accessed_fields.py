@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from kokoro_core.spec.params import ComponentParams
+from kokoro_core.params.component import ComponentParams
 
 
 def fields_read(component: ComponentParams, ask: Callable[[Any], Any]) -> frozenset[str]:

@@ -13,17 +13,17 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from kokoro_core.spec.faults import Fault, asking
-from kokoro_core.spec.findings import Finding, finding_problem
-from kokoro_core.spec.model_spec import ModelSpec
-from kokoro_core.spec.nested import Told, with_inner
-from kokoro_core.spec.params import ComponentParams
-from kokoro_core.spec.problems import Path, SpecError
-from kokoro_core.spec.reads import fields_read
-from kokoro_core.spec.side_inputs import find_unmet_needs
-from kokoro_core.spec.sizes import Sizes
-from kokoro_core.spec.walk import inner_components, parse_path
-from kokoro_core.spec.wiring import MODEL_SLOTS, connections, find_unmet
+from kokoro_core.params.component import ComponentParams
+from kokoro_core.params.component_failure import Fault, asking
+from kokoro_core.params.sizes import Sizes
+from kokoro_core.spec.problems.problem import Path, SpecError
+from kokoro_core.spec.problems.violation import Finding, finding_problem
+from kokoro_core.spec.rules.accessed_fields import fields_read
+from kokoro_core.spec.rules.nested import Told, with_inner
+from kokoro_core.spec.rules.side_inputs import find_unmet_needs
+from kokoro_core.spec.rules.wiring import MODEL_SLOTS, connections, find_unmet
+from kokoro_core.spec.tree.model_spec import ModelSpec
+from kokoro_core.spec.tree.walk import inner_components, parse_path
 
 Model = TypeVar("Model", bound=BaseModel)
 

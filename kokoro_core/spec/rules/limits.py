@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from kokoro_core.params.component import ComponentParams, owner_of
+from kokoro_core.params.component_failure import Fault, asking, returned
+from kokoro_core.params.sizes import FLOAT_BYTES, MAX_PARAMETERS, Size, Sizes
 from kokoro_core.slots import PartParams, PositionalEncodingParams
-from kokoro_core.spec.dimensions import component_sizes
-from kokoro_core.spec.faults import Fault, asking, returned
-from kokoro_core.spec.findings import Finding, finding_problem
-from kokoro_core.spec.model_spec import ModelSpec
-from kokoro_core.spec.params import ComponentParams, owner_of
-from kokoro_core.spec.problems import Path, SpecError, dotted
-from kokoro_core.spec.sizes import FLOAT_BYTES, MAX_PARAMETERS, Size, Sizes
-from kokoro_core.spec.walk import components_in
-from kokoro_core.spec.wiring import parts_of
+from kokoro_core.spec.problems.problem import Path, SpecError, dotted
+from kokoro_core.spec.problems.violation import Finding, finding_problem
+from kokoro_core.spec.rules.dimensions import component_sizes
+from kokoro_core.spec.rules.wiring import parts_of
+from kokoro_core.spec.tree.model_spec import ModelSpec
+from kokoro_core.spec.tree.walk import components_in
 
 MAX_LAYERS = 10_000
 

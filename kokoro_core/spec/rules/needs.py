@@ -5,8 +5,8 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Mapping
 
-from kokoro_core.spec.document import Document
-from kokoro_core.spec.problems import Problem, shorten
+from kokoro_core.spec.problems.problem import Problem, shorten
+from kokoro_core.spec.text.document import Document
 from registry import PluginRecord, Plugins
 
 

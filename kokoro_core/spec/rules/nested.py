@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from operator import methodcaller
 
-from kokoro_core.spec.faults import Fault, asking, returned
-from kokoro_core.spec.params import ComponentParams, owner_of
-from kokoro_core.spec.problems import Path
-from kokoro_core.spec.reads import fields_read
-from kokoro_core.spec.sizes import Sizes
-from kokoro_core.spec.walk import inner_components
+from kokoro_core.params.component import ComponentParams, owner_of
+from kokoro_core.params.component_failure import Fault, asking, returned
+from kokoro_core.params.sizes import Sizes
+from kokoro_core.spec.problems.problem import Path
+from kokoro_core.spec.rules.accessed_fields import fields_read
+from kokoro_core.spec.tree.walk import inner_components
 
 
 @dataclass(frozen=True)

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from operator import attrgetter
 
-from kokoro_core.spec.faults import Fault, asking, returned
-from kokoro_core.spec.findings import Finding
-from kokoro_core.spec.model_spec import ModelSpec
-from kokoro_core.spec.params import ComponentParams, owner_of
-from kokoro_core.spec.problems import Path
-from kokoro_core.spec.reads import fields_read
-from kokoro_core.spec.walk import inner_components
-from kokoro_core.spec.wiring import parts_of, reads_phonemes
+from kokoro_core.params.component import ComponentParams, owner_of
+from kokoro_core.params.component_failure import Fault, asking, returned
+from kokoro_core.spec.problems.problem import Path
+from kokoro_core.spec.problems.violation import Finding
+from kokoro_core.spec.rules.accessed_fields import fields_read
+from kokoro_core.spec.rules.wiring import parts_of, reads_phonemes
+from kokoro_core.spec.tree.model_spec import ModelSpec
+from kokoro_core.spec.tree.walk import inner_components
 
 FROM_THE_MODEL = frozenset({"plan", "noise"})
 """Side inputs that the model makes itself; all others come from the caller."""

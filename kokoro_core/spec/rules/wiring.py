@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from kokoro_core.params.component import ComponentParams
+from kokoro_core.params.component_failure import asking
 from kokoro_core.slots import PositionalEncodingParams
-from kokoro_core.spec.faults import asking
-from kokoro_core.spec.findings import Finding
-from kokoro_core.spec.model_spec import LossWeights, ModelSpec
-from kokoro_core.spec.params import ComponentParams
-from kokoro_core.spec.problems import Path
-from kokoro_core.spec.walk import components_in
+from kokoro_core.spec.problems.problem import Path
+from kokoro_core.spec.problems.violation import Finding
+from kokoro_core.spec.tree.model_spec import LossWeights, ModelSpec
+from kokoro_core.spec.tree.walk import components_in
 
 MODEL_SLOTS = ("encoder", "duration_predictor", "regulator", "decoder", "postnet")
 """The parts of a model, in the order in which data flows through them."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from kokoro_core.spec.document import MAX_VALUES
-from kokoro_core.spec.problems import Position, Problem, SpecError
+from kokoro_core.spec.problems.problem import Position, Problem, SpecError
+from kokoro_core.spec.text.document import MAX_VALUES
 
 _LONG_NAME = re.compile(r"(?:^|[\s\[{,:])[!&*%]\S{1024}", re.M)  # read in quadratic time
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Any
 
-from kokoro_core.spec.other_kinds import kind_of_bytes, kind_of_text
-from kokoro_core.spec.problems import Path, Position, Problem, SpecError, dotted
+from kokoro_core.spec.problems.problem import Path, Position, Problem, SpecError, dotted
+from kokoro_core.spec.text.other_kinds import kind_of_bytes, kind_of_text
 
 MAX_BYTES = 2**20
 MAX_DEPTH = 32
@@ -94,7 +94,7 @@ def parse(text: str | bytes, source: str = "<spec>") -> Document:
     Raises:
         SpecError: The text is not UTF-8, too large, too deep, or not YAML.
     """
-    from kokoro_core.spec.reader import read  # YAML is imported when there is a text to read
+    from kokoro_core.spec.text.reader import read  # YAML is imported when there is a text to read
 
     decoded = _decode(text, source)
     try:

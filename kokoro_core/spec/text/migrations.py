@@ -11,10 +11,10 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
-from kokoro_core.spec.document import Document
-from kokoro_core.spec.faults import Fault, raised
-from kokoro_core.spec.problems import Path, Problem, dotted
-from kokoro_core.spec.walk import parse_path, slot_at, value_at
+from kokoro_core.params.component_failure import Fault, raised
+from kokoro_core.spec.problems.problem import Path, Problem, dotted
+from kokoro_core.spec.text.document import Document
+from kokoro_core.spec.tree.walk import parse_path, slot_at, value_at
 from registry import ComponentRegistry, Migration, Plugins
 
 FORMAT = 1

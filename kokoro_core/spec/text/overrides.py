@@ -8,12 +8,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from kokoro_core.spec.document import Document, parse
-from kokoro_core.spec.model_spec import ModelSpec
-from kokoro_core.spec.params import ComponentParams
-from kokoro_core.spec.plain import to_plain
-from kokoro_core.spec.problems import Path, Problem, SpecError, dotted, shorten
-from kokoro_core.spec.walk import model_at, parse_path, value_at
+from kokoro_core.params.component import ComponentParams
+from kokoro_core.spec.problems.problem import Path, Problem, SpecError, dotted, shorten
+from kokoro_core.spec.text.document import Document, parse
+from kokoro_core.spec.tree.dump import to_plain
+from kokoro_core.spec.tree.model_spec import ModelSpec
+from kokoro_core.spec.tree.walk import model_at, parse_path, value_at
 from registry import ComponentRegistry
 
 

@@ -25,9 +25,7 @@ from ruamel.yaml.events import (
 )
 from ruamel.yaml.reader import ReaderError
 
-from kokoro_core.spec.bounds import position_of, refuse_before_reading
-from kokoro_core.spec.document import MAX_DEPTH, MAX_VALUES, Document
-from kokoro_core.spec.problems import (
+from kokoro_core.spec.problems.problem import (
     MAX_PROBLEMS,
     Path,
     Position,
@@ -36,7 +34,9 @@ from kokoro_core.spec.problems import (
     dotted,
     shorten,
 )
-from kokoro_core.spec.scalars import MAX_DIGITS, NOT_FINITE, plain_value
+from kokoro_core.spec.text.bounds import position_of, refuse_before_reading
+from kokoro_core.spec.text.document import MAX_DEPTH, MAX_VALUES, Document
+from kokoro_core.spec.text.scalars import MAX_DIGITS, NOT_FINITE, plain_value
 
 _DIRECTIVE = re.compile(r"^%", re.M)
 

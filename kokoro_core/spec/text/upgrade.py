@@ -14,10 +14,10 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 
-from kokoro_core.spec.comments import comments_of, with_comments
-from kokoro_core.spec.document import Document, parse
-from kokoro_core.spec.migrations import migrate
-from kokoro_core.spec.problems import Path, SpecError
+from kokoro_core.spec.problems.problem import Path, SpecError
+from kokoro_core.spec.text.comments import comments_of, with_comments
+from kokoro_core.spec.text.document import Document, parse
+from kokoro_core.spec.text.migrations import migrate
 from registry import Plugins
 
 

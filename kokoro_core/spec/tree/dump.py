@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from kokoro_core.spec.params import ComponentParams
+from kokoro_core.params.component import ComponentParams
 from registry import ComponentRegistry
 
 

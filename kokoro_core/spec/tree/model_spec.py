@@ -8,6 +8,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
+from kokoro_core.params.audio import AudioSettings
+from kokoro_core.params.component import StrictModel
+from kokoro_core.params.sizes import Sizes
 from kokoro_core.slots import (
     DecoderParams,
     DurationPredictorParams,
@@ -17,9 +20,6 @@ from kokoro_core.slots import (
     RegulatorParams,
     VocoderParams,
 )
-from kokoro_core.spec.audio import AudioSettings
-from kokoro_core.spec.params import StrictModel
-from kokoro_core.spec.sizes import Sizes
 
 
 def _integer(value: Any) -> Any:

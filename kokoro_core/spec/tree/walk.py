@@ -8,9 +8,9 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
-from kokoro_core.spec.model_spec import ModelSpec
-from kokoro_core.spec.params import ComponentParams
-from kokoro_core.spec.problems import Path
+from kokoro_core.params.component import ComponentParams
+from kokoro_core.spec.problems.problem import Path
+from kokoro_core.spec.tree.model_spec import ModelSpec
 from registry import ComponentRegistry, Slot
 from registry.errors import RegistryError
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from kokoro_core.spec.model_spec import ModelSpec
-from kokoro_core.spec.problems import Path, dotted
-from kokoro_core.spec.resolve import resolve
+from kokoro_core.spec.problems.problem import Path, dotted
+from kokoro_core.spec.tree.model_spec import ModelSpec
+from kokoro_core.spec.views.resolve import resolve
 from registry import Plugins
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from xml.sax.saxutils import escape, quoteattr
 
-from kokoro_core.spec.graph import Edge, Graph, Node
+from kokoro_core.spec.views.graph import Edge, Graph, Node
 
 _MERMAID = {"input": ('(["', '"])'), "part": ('["', '"]'), "output": ('(["', '"])')}
 _COLOURS = {

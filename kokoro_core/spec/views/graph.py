@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from kokoro_core.spec.dimensions import component_sizes, solve_dimensions
-from kokoro_core.spec.faults import asking
-from kokoro_core.spec.model_spec import ModelSpec
-from kokoro_core.spec.params import ComponentParams
-from kokoro_core.spec.problems import dotted
-from kokoro_core.spec.side_inputs import FROM_THE_MODEL
-from kokoro_core.spec.walk import components_in
+from kokoro_core.params.component import ComponentParams
+from kokoro_core.params.component_failure import asking
+from kokoro_core.spec.problems.problem import dotted
+from kokoro_core.spec.rules.dimensions import component_sizes, solve_dimensions
+from kokoro_core.spec.rules.side_inputs import FROM_THE_MODEL
+from kokoro_core.spec.tree.model_spec import ModelSpec
+from kokoro_core.spec.tree.walk import components_in
 from registry import ComponentRegistry
 
 _WITH_LOSSES = ("decoder", "duration_predictor")

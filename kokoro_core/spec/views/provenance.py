@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from kokoro_core.spec.document import Document
-from kokoro_core.spec.model_spec import ModelSpec
-from kokoro_core.spec.params import ComponentParams
-from kokoro_core.spec.problems import Path, Position, dotted
-from kokoro_core.spec.walk import value_at
+from kokoro_core.params.component import ComponentParams
+from kokoro_core.spec.problems.problem import Path, Position, dotted
+from kokoro_core.spec.text.document import Document
+from kokoro_core.spec.tree.model_spec import ModelSpec
+from kokoro_core.spec.tree.walk import value_at
 
 Kind = Literal["file", "override", "default", "inherited"]
 

@@ -12,7 +12,7 @@ import annotated_types as at
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from kokoro_core.spec.params import ComponentParams
+from kokoro_core.params.component import ComponentParams
 
 _SECTION = re.compile(r"^(Attributes|Args|Raises|Returns|Shape|Note|Example|Examples):\s*$", re.M)
 _ATTRIBUTE = re.compile(r"^ {4}(\w+): *(.*(?:\n {5,}.*)*)", re.M)

@@ -1,6 +1,6 @@
 """The page ``docs/components.md``: every setting of a spec, from the params models themselves.
 
-``python -m kokoro_core.spec.reference_page > docs/components.md`` renews it.
+``python -m kokoro_core.spec.views.reference_page > docs/components.md`` renews it.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
-from kokoro_core.spec.model_spec import ModelSpec
-from kokoro_core.spec.params import ComponentParams
-from kokoro_core.spec.reference import description_of, fields_of
+from kokoro_core.params.component import ComponentParams
+from kokoro_core.spec.tree.model_spec import ModelSpec
+from kokoro_core.spec.views.reference import description_of, fields_of
 from registry import Plugins, installed_plugins
 from registry.names import BUILT_IN_DISTRIBUTION
 
@@ -21,7 +21,8 @@ _HEAD = """\
 # Settings of a spec and its components
 
 Every setting with its type, default and bounds, for what is in the box. This page is made from the
-settings' own classes: `python -m kokoro_core.spec.reference_page > docs/components.md` renews it.
+settings' own classes; `python -m kokoro_core.spec.views.reference_page > docs/components.md`
+renews it.
 `kokoro-core describe NAME` prints the same for a component of any installed plugin; what the parts
 of a spec are for is in the [Spec reference](spec.md).
 """

@@ -6,11 +6,11 @@ import hashlib
 import json
 from typing import Any
 
-from kokoro_core.spec.dimensions import solve_dimensions
-from kokoro_core.spec.model_spec import ModelSpec
-from kokoro_core.spec.plain import to_plain
-from kokoro_core.spec.problems import dotted
-from kokoro_core.spec.walk import components_in
+from kokoro_core.spec.problems.problem import dotted
+from kokoro_core.spec.rules.dimensions import solve_dimensions
+from kokoro_core.spec.tree.dump import to_plain
+from kokoro_core.spec.tree.model_spec import ModelSpec
+from kokoro_core.spec.tree.walk import components_in
 from registry import Plugins, installed_plugins
 from registry.errors import UnknownComponent
 

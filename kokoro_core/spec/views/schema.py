@@ -13,9 +13,9 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 from pydantic_core import core_schema
 
-from kokoro_core.spec.model_spec import ModelSpec
-from kokoro_core.spec.params import ComponentParams
-from kokoro_core.spec.reference import description_of, descriptions_of_fields
+from kokoro_core.params.component import ComponentParams
+from kokoro_core.spec.tree.model_spec import ModelSpec
+from kokoro_core.spec.views.reference import description_of, descriptions_of_fields
 from registry import Plugins, Registration
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

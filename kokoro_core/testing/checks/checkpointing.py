@@ -8,14 +8,14 @@ from typing import Any
 from torch import Tensor
 
 from kokoro_core.nn.stack import CheckpointedStack
-from kokoro_core.testing.batches import RaggedBatch
-from kokoro_core.testing.cases import Cases
 from kokoro_core.testing.check import check
-from kokoro_core.testing.compare import assert_same, projection
-from kokoro_core.testing.inputs import Inputs, Outputs
+from kokoro_core.testing.data.batches import RaggedBatch
+from kokoro_core.testing.data.cases import Cases
+from kokoro_core.testing.data.compare import assert_same, projection
+from kokoro_core.testing.data.inputs import Inputs, Outputs
+from kokoro_core.testing.data.randomness import seed_torch
 from kokoro_core.testing.probes import Probe
-from kokoro_core.testing.randomness import seed_torch
-from kokoro_core.testing.subject import Subject
+from kokoro_core.testing.subjects.subject import Subject
 
 
 @dataclass(frozen=True)

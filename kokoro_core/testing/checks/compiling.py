@@ -8,15 +8,15 @@ from typing import Any
 
 import torch
 
-from kokoro_core.testing.batches import RaggedBatch
-from kokoro_core.testing.cases import Cases
 from kokoro_core.testing.check import check
-from kokoro_core.testing.compare import assert_same_outputs
-from kokoro_core.testing.draws import Draws
-from kokoro_core.testing.inputs import Inputs, Outputs
+from kokoro_core.testing.data.batches import RaggedBatch
+from kokoro_core.testing.data.cases import Cases
+from kokoro_core.testing.data.compare import assert_same_outputs
+from kokoro_core.testing.data.draws import Draws
+from kokoro_core.testing.data.inputs import Inputs, Outputs
 from kokoro_core.testing.probes import Probe
 from kokoro_core.testing.probes.parts import RegulatorProbe
-from kokoro_core.testing.subject import Subject
+from kokoro_core.testing.subjects.subject import Subject
 
 TWO_LENGTHS = Cases(RaggedBatch, (RaggedBatch((5, 9, 4), 2, 3),))
 """Its widths are no other sizes of the model: the compiler would take them for the same."""

@@ -8,17 +8,17 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from kokoro_core.contracts import AutoregressiveDecoder, ParallelDecoder
-from kokoro_core.masks import zero_padding
 from kokoro_core.nn.shift import shift_right
-from kokoro_core.testing.batches import RaggedBatch
-from kokoro_core.testing.cases import BATCHES, ONCE, Nothing
+from kokoro_core.tensors.masks import zero_padding
 from kokoro_core.testing.check import check
-from kokoro_core.testing.compare import assert_same, tolerance_of
-from kokoro_core.testing.inputs import Inputs, Outputs
+from kokoro_core.testing.data.batches import RaggedBatch
+from kokoro_core.testing.data.cases import BATCHES, ONCE, Nothing
+from kokoro_core.testing.data.compare import assert_same, tolerance_of
+from kokoro_core.testing.data.inputs import Inputs, Outputs
 from kokoro_core.testing.probes import Probe
-from kokoro_core.testing.scripts import DECODINGS, STEPS
-from kokoro_core.testing.subject import Subject
-from kokoro_core.testing.walk import Decoding, walk
+from kokoro_core.testing.subjects.subject import Subject
+from kokoro_core.testing.walks.scripts import DECODINGS, STEPS
+from kokoro_core.testing.walks.walk import Decoding, walk
 
 SLOT = ("decoder",)
 
@@ -127,7 +127,7 @@ def _limited(subject: Subject) -> str | None:
 )
 def limits_are_said(subject: Subject, data: Nothing) -> None:
     """A decoder that declares `chunked_steps=False` or `forkable=False` raises when asked."""
-    from kokoro_core.testing.walk import Move, Walk
+    from kokoro_core.testing.walks.walk import Move, Walk
 
     asked = {"chunked_steps": Move("step", 2), "forkable": Move("fork", rows=(0,))}
     for name, move in asked.items():

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import torch
 
-from kokoro_core.testing.batches import RaggedBatch
-from kokoro_core.testing.cases import BATCHES, ONE_BATCH
 from kokoro_core.testing.check import check
-from kokoro_core.testing.compare import assert_same, tolerance_of
-from kokoro_core.testing.subject import Subject
+from kokoro_core.testing.data.batches import RaggedBatch
+from kokoro_core.testing.data.cases import BATCHES, ONE_BATCH
+from kokoro_core.testing.data.compare import assert_same, tolerance_of
+from kokoro_core.testing.subjects.subject import Subject
 
 SLOT = ("duration_predictor",)
 

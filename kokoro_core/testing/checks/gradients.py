@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
-from kokoro_core.testing.batches import RaggedBatch
-from kokoro_core.testing.cases import ONE_BATCH
 from kokoro_core.testing.check import check
-from kokoro_core.testing.compare import assert_same, projection, tolerance_of
-from kokoro_core.testing.inputs import Outputs
-from kokoro_core.testing.subject import Subject
+from kokoro_core.testing.data.batches import RaggedBatch
+from kokoro_core.testing.data.cases import ONE_BATCH
+from kokoro_core.testing.data.compare import assert_same, projection, tolerance_of
+from kokoro_core.testing.data.inputs import Outputs
+from kokoro_core.testing.subjects.subject import Subject
 
 STEPS = (1e-6, 1e-7, 1e-8)
 """How far the numbers are moved, until the slopes agree: a long step can cross a kink of a ReLU."""

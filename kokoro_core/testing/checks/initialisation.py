@@ -9,12 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from kokoro_core.testing.batches import RaggedBatch
-from kokoro_core.testing.cases import ONCE, ONE_BATCH, Nothing
 from kokoro_core.testing.check import PARTS, check
-from kokoro_core.testing.compare import assert_identical, projection
-from kokoro_core.testing.inputs import Outputs
-from kokoro_core.testing.subject import Subject
+from kokoro_core.testing.data.batches import RaggedBatch
+from kokoro_core.testing.data.cases import ONCE, ONE_BATCH, Nothing
+from kokoro_core.testing.data.compare import assert_identical, projection
+from kokoro_core.testing.data.inputs import Outputs
+from kokoro_core.testing.subjects.subject import Subject
 
 
 @check(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from kokoro_core.testing.batches import RaggedBatch
-from kokoro_core.testing.cases import Cases
 from kokoro_core.testing.check import check
 from kokoro_core.testing.checks.reach import DRAWS, assert_reach, exchanges_that_do_not_matter
 from kokoro_core.testing.checks.rows import assert_rows_alone
-from kokoro_core.testing.inputs import Outputs
-from kokoro_core.testing.subject import Subject
+from kokoro_core.testing.data.batches import RaggedBatch
+from kokoro_core.testing.data.cases import Cases
+from kokoro_core.testing.data.inputs import Outputs
+from kokoro_core.testing.subjects.subject import Subject
 
 LONG = Cases(RaggedBatch, (RaggedBatch((40, 17), 2), RaggedBatch((70, 33), 3)))
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from kokoro_core.testing.cases import ONCE, Nothing
 from kokoro_core.testing.check import PARTS, check
-from kokoro_core.testing.subject import Subject
+from kokoro_core.testing.data.cases import ONCE, Nothing
+from kokoro_core.testing.subjects.subject import Subject
 
 IMPORT = "import sys, importlib; importlib.import_module({!r}); sys.exit('torch' in sys.modules)"
 

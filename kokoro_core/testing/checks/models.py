@@ -13,14 +13,14 @@ from torch import Tensor
 
 from kokoro_core.api import KokoroModel
 from kokoro_core.contracts import AutoregressiveDecoder
-from kokoro_core.masks import padding_mask_from_lengths
-from kokoro_core.model_output import ModelOutput
-from kokoro_core.testing.batches import RaggedBatch
-from kokoro_core.testing.cases import BATCHES, ONE_BATCH
+from kokoro_core.model.output import ModelOutput
+from kokoro_core.tensors.masks import padding_mask_from_lengths
 from kokoro_core.testing.check import check
-from kokoro_core.testing.compare import assert_identical, assert_same
-from kokoro_core.testing.draws import rows_drawing_from
-from kokoro_core.testing.model_subject import ModelSubject
+from kokoro_core.testing.data.batches import RaggedBatch
+from kokoro_core.testing.data.cases import BATCHES, ONE_BATCH
+from kokoro_core.testing.data.compare import assert_identical, assert_same
+from kokoro_core.testing.data.draws import rows_drawing_from
+from kokoro_core.testing.subjects.model_subject import ModelSubject
 
 if TYPE_CHECKING:
     from kokoro_core.generation import Generation

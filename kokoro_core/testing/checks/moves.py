@@ -9,12 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from kokoro_core.testing.batches import RaggedBatch
-from kokoro_core.testing.cases import ONCE, ONE_BATCH, Nothing
 from kokoro_core.testing.check import PARTS, check
-from kokoro_core.testing.compare import assert_identical, assert_same_outputs
-from kokoro_core.testing.registration import OF_TORCH
-from kokoro_core.testing.subject import Subject
+from kokoro_core.testing.data.batches import RaggedBatch
+from kokoro_core.testing.data.cases import ONCE, ONE_BATCH, Nothing
+from kokoro_core.testing.data.compare import assert_identical, assert_same_outputs
+from kokoro_core.testing.subjects.registration import OF_TORCH
+from kokoro_core.testing.subjects.subject import Subject
 
 
 @check(

@@ -5,13 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from kokoro_core.testing.batches import RaggedBatch
-from kokoro_core.testing.cases import BATCHES
 from kokoro_core.testing.check import check
-from kokoro_core.testing.compare import assert_same_outputs, projection
-from kokoro_core.testing.inputs import Inputs
+from kokoro_core.testing.data.batches import RaggedBatch
+from kokoro_core.testing.data.cases import BATCHES
+from kokoro_core.testing.data.compare import assert_same_outputs, projection
+from kokoro_core.testing.data.inputs import Inputs
 from kokoro_core.testing.probes import Probe
-from kokoro_core.testing.subject import Subject
+from kokoro_core.testing.subjects.subject import Subject
 
 NAN = float("nan")
 

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from kokoro_core.testing.cases import PositionCase
-from kokoro_core.testing.subject import NUM_HEADS, Subject
+from kokoro_core.testing.data.cases import PositionCase
+from kokoro_core.testing.subjects.subject import NUM_HEADS, Subject
 
 SLOT = ("positional_encoding",)
 

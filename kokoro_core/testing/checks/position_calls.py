@@ -5,12 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from kokoro_core.testing.cases import POSITIONS, PositionCase
 from kokoro_core.testing.check import check
 from kokoro_core.testing.checks.gradients import assert_slope
 from kokoro_core.testing.checks.position_answers import SLOT, answers, questions, vectors
-from kokoro_core.testing.compare import assert_same
-from kokoro_core.testing.subject import Subject
+from kokoro_core.testing.data.cases import POSITIONS, PositionCase
+from kokoro_core.testing.data.compare import assert_same
+from kokoro_core.testing.subjects.subject import Subject
 
 
 @check(

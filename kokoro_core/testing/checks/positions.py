@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from kokoro_core.testing.cases import ONCE, POSITIONS, Nothing, PositionCase
 from kokoro_core.testing.check import check
 from kokoro_core.testing.checks.position_answers import SLOT, answers, questions, vectors
-from kokoro_core.testing.compare import assert_same
-from kokoro_core.testing.subject import NUM_HEADS, Subject
+from kokoro_core.testing.data.cases import ONCE, POSITIONS, Nothing, PositionCase
+from kokoro_core.testing.data.compare import assert_same
+from kokoro_core.testing.subjects.subject import NUM_HEADS, Subject
 
 
 @check(

@@ -7,13 +7,13 @@ import copy
 import torch
 
 from kokoro_core.contracts import AutoregressiveDecoder
-from kokoro_core.testing.batches import RaggedBatch
-from kokoro_core.testing.cases import ONE_BATCH
 from kokoro_core.testing.check import check
 from kokoro_core.testing.checks.padding import with_empty_row
-from kokoro_core.testing.inputs import Inputs, Outputs
+from kokoro_core.testing.data.batches import RaggedBatch
+from kokoro_core.testing.data.cases import ONE_BATCH
+from kokoro_core.testing.data.inputs import Inputs, Outputs
 from kokoro_core.testing.probes import Probe
-from kokoro_core.testing.subject import Subject
+from kokoro_core.testing.subjects.subject import Subject
 
 ALLOWED = 40.0
 """Roundings of a number's size that a result may be off: a tiny component of two layers has few."""

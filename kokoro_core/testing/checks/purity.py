@@ -8,15 +8,15 @@ from typing import Any
 import torch
 
 from kokoro_core.contracts import AutoregressiveDecoder
-from kokoro_core.testing.batches import RaggedBatch
-from kokoro_core.testing.cases import BATCHES, ONE_BATCH
 from kokoro_core.testing.check import check
-from kokoro_core.testing.compare import assert_identical, assert_same_outputs, tolerance_of
-from kokoro_core.testing.inputs import Outputs
+from kokoro_core.testing.data.batches import RaggedBatch
+from kokoro_core.testing.data.cases import BATCHES, ONE_BATCH
+from kokoro_core.testing.data.compare import assert_identical, assert_same_outputs, tolerance_of
+from kokoro_core.testing.data.inputs import Outputs
+from kokoro_core.testing.data.randomness import drawn_elsewhere, seed_torch
 from kokoro_core.testing.probes import Probe
-from kokoro_core.testing.randomness import drawn_elsewhere, seed_torch
-from kokoro_core.testing.subject import Subject
-from kokoro_core.testing.walk import Decoding, Move, walk
+from kokoro_core.testing.subjects.subject import Subject
+from kokoro_core.testing.walks.walk import Decoding, Move, walk
 
 
 @check(

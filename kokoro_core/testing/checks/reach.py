@@ -8,13 +8,13 @@ import torch
 from torch import Tensor
 
 from kokoro_core.contracts import Encoder, ParallelDecoder
-from kokoro_core.testing.batches import RaggedBatch
-from kokoro_core.testing.cases import BATCHES, ONE_BATCH
 from kokoro_core.testing.check import check
-from kokoro_core.testing.compare import projection, tolerance_of
-from kokoro_core.testing.inputs import Inputs, Outputs
+from kokoro_core.testing.data.batches import RaggedBatch
+from kokoro_core.testing.data.cases import BATCHES, ONE_BATCH
+from kokoro_core.testing.data.compare import projection, tolerance_of
+from kokoro_core.testing.data.inputs import Inputs, Outputs
 from kokoro_core.testing.probes import Probe
-from kokoro_core.testing.subject import Subject
+from kokoro_core.testing.subjects.subject import Subject
 
 DRAWS = 6
 """Numbers that are tried at each place: a unit that is off for one of them is on for another."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from kokoro_core.testing.cases import ONCE, Nothing
 from kokoro_core.testing.check import PARTS, check
-from kokoro_core.testing.registration import find_unregistered
-from kokoro_core.testing.subject import Subject
+from kokoro_core.testing.data.cases import ONCE, Nothing
+from kokoro_core.testing.subjects.registration import find_unregistered
+from kokoro_core.testing.subjects.subject import Subject
 
 
 @check(

@@ -6,13 +6,13 @@ import torch
 from torch import Tensor
 
 from kokoro_core.contracts import Plan
-from kokoro_core.testing.batches import RaggedBatch
-from kokoro_core.testing.cases import DURATIONS, DurationRows
 from kokoro_core.testing.check import check
-from kokoro_core.testing.compare import assert_identical, assert_same, tolerance_of
-from kokoro_core.testing.inputs import Inputs
+from kokoro_core.testing.data.batches import RaggedBatch
+from kokoro_core.testing.data.cases import DURATIONS, DurationRows
+from kokoro_core.testing.data.compare import assert_identical, assert_same, tolerance_of
+from kokoro_core.testing.data.inputs import Inputs
 from kokoro_core.testing.probes import Probe
-from kokoro_core.testing.subject import Subject
+from kokoro_core.testing.subjects.subject import Subject
 
 SLOT = ("regulator",)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from kokoro_core.testing.batches import RaggedBatch
-from kokoro_core.testing.cases import BATCHES
 from kokoro_core.testing.check import check
-from kokoro_core.testing.compare import assert_same, tolerance_of
+from kokoro_core.testing.data.batches import RaggedBatch
+from kokoro_core.testing.data.cases import BATCHES
+from kokoro_core.testing.data.compare import assert_same, tolerance_of
 from kokoro_core.testing.probes import Probe
-from kokoro_core.testing.subject import Subject
+from kokoro_core.testing.subjects.subject import Subject
 
 
 @check("shapes", cases=BATCHES, bug="tacotron2 PR#303, espnet#3318: a squeeze, a step too many")

@@ -7,12 +7,12 @@ from typing import Any
 import torch
 from safetensors.torch import load, save
 
-from kokoro_core.testing.batches import RaggedBatch
-from kokoro_core.testing.cases import ONCE, ONE_BATCH, Nothing
 from kokoro_core.testing.check import PARTS, check
-from kokoro_core.testing.compare import assert_identical
-from kokoro_core.testing.counting import check_size
-from kokoro_core.testing.subject import NUM_HEADS, Subject
+from kokoro_core.testing.data.batches import RaggedBatch
+from kokoro_core.testing.data.cases import ONCE, ONE_BATCH, Nothing
+from kokoro_core.testing.data.compare import assert_identical
+from kokoro_core.testing.subjects.counting import check_size
+from kokoro_core.testing.subjects.subject import NUM_HEADS, Subject
 
 
 @check(

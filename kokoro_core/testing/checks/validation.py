@@ -8,12 +8,12 @@ from typing import Any
 
 import torch
 
-from kokoro_core.testing.batches import RaggedBatch
-from kokoro_core.testing.cases import Cases
 from kokoro_core.testing.check import check
-from kokoro_core.testing.inputs import Inputs
+from kokoro_core.testing.data.batches import RaggedBatch
+from kokoro_core.testing.data.cases import Cases
+from kokoro_core.testing.data.inputs import Inputs
 from kokoro_core.testing.probes import Probe
-from kokoro_core.testing.subject import Subject
+from kokoro_core.testing.subjects.subject import Subject
 
 BATCH = RaggedBatch((5, 3, 4), 1, 2)
 

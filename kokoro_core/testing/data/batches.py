@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from kokoro_core.masks import padding_mask_from_lengths
-from kokoro_core.spec.capabilities import SideInput
+from kokoro_core.params.capabilities import SideInput
+from kokoro_core.tensors.masks import padding_mask_from_lengths
 
 
 @dataclass(frozen=True)

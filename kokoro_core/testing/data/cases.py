@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pydantic import TypeAdapter
 
-from kokoro_core.testing import strategies
-from kokoro_core.testing.batches import CORNERS, RaggedBatch
+from kokoro_core.testing.data import strategies
+from kokoro_core.testing.data.batches import CORNERS, RaggedBatch
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from kokoro_core.testing.inputs import Outputs
+from kokoro_core.testing.data.inputs import Outputs
 
 TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-4}
 

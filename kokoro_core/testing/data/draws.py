@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from kokoro_core.api import KokoroModel
-from kokoro_core.noise import RowNoise
+from kokoro_core.tensors.noise import RowNoise
 
 
 class Draws:

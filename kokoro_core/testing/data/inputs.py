@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from kokoro_core.masks import lengths_from_padding_mask
+from kokoro_core.tensors.masks import lengths_from_padding_mask
 
 Tensors = Mapping[str, Tensor]
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from kokoro_core.spec.params import ComponentParams
+from kokoro_core.params.component import ComponentParams
 from registry import ComponentRegistry, Plugins, installed_plugins
 
 if TYPE_CHECKING:

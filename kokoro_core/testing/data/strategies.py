@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from kokoro_core.testing.batches import Padding, RaggedBatch
+from kokoro_core.testing.data.batches import Padding, RaggedBatch
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy

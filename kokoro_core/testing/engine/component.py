@@ -9,18 +9,18 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from kokoro_core.spec.params import ComponentParams
+from kokoro_core.params.component import ComponentParams
 from kokoro_core.testing.check import Check
 from kokoro_core.testing.checks import CHECKS, CONFORMANCE_VERSION, SETTLED_VERSION, checks_of
 from kokoro_core.testing.checks import find_checks as find
-from kokoro_core.testing.fitting import fitted
-from kokoro_core.testing.golden import Golden, golden_of, read_golden
-from kokoro_core.testing.levels import LevelName, level_named
-from kokoro_core.testing.model_subject import ModelSubject
-from kokoro_core.testing.report import ConformanceError, Report, Result
-from kokoro_core.testing.runner import Plan, case_of, result_id, run_check
-from kokoro_core.testing.subject import Subject
-from kokoro_core.testing.tiny import one_line, said_params
+from kokoro_core.testing.engine.golden import Golden, golden_of, read_golden
+from kokoro_core.testing.engine.levels import LevelName, level_named
+from kokoro_core.testing.engine.report import ConformanceError, Report, Result
+from kokoro_core.testing.engine.runner import Plan, case_of, result_id, run_check
+from kokoro_core.testing.subjects.fitting import fitted
+from kokoro_core.testing.subjects.model_subject import ModelSubject
+from kokoro_core.testing.subjects.subject import Subject
+from kokoro_core.testing.subjects.tiny import one_line, said_params
 
 Target = ComponentParams | type[ComponentParams] | Subject | ModelSubject
 """Settings, a params class (then its `tiny` configurations), or a subject as it is."""

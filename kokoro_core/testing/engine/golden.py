@@ -12,8 +12,8 @@ from typing import Any
 import torch
 
 from kokoro_core.testing.checks.storage import layout
-from kokoro_core.testing.subject import Subject
-from kokoro_core.testing.tiny import one_line
+from kokoro_core.testing.subjects.subject import Subject
+from kokoro_core.testing.subjects.tiny import one_line
 
 Golden = Mapping[str, Mapping[str, Any]]
 """By ``slot/type:variant`` for each name of the state its shape and dtype."""

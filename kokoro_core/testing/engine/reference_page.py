@@ -1,6 +1,6 @@
 """The page ``docs/conformance-checks.md``: every check, from the list itself.
 
-``python -m kokoro_core.testing.reference_page > docs/conformance-checks.md`` renews it.
+``python -m kokoro_core.testing.engine.reference_page > docs/conformance-checks.md`` renews it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ for, by the number of its public issue. A check holds for a component unless its
 [capabilities](conformance.md#capabilities) say otherwise. This is version
 {CONFORMANCE_VERSION} of the list; where none is asked for, version {SETTLED_VERSION} counts.
 The page is made from the list:
-`python -m kokoro_core.testing.reference_page > docs/conformance-checks.md` renews it.
+`python -m kokoro_core.testing.engine.reference_page > docs/conformance-checks.md` renews it.
 """
 
 

@@ -8,9 +8,9 @@ import shlex
 from typing import Any
 
 from kokoro_core.testing.check import Check
-from kokoro_core.testing.importable import name_of, roots_of
-from kokoro_core.testing.model_subject import ModelSubject
-from kokoro_core.testing.subject import Subject
+from kokoro_core.testing.subjects.importable import name_of, roots_of
+from kokoro_core.testing.subjects.model_subject import ModelSubject
+from kokoro_core.testing.subjects.subject import Subject
 
 
 def replay_line(

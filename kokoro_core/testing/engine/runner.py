@@ -9,15 +9,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from kokoro_core.testing.blame import place_of
 from kokoro_core.testing.check import Check
-from kokoro_core.testing.levels import Level
-from kokoro_core.testing.process_state import settled
-from kokoro_core.testing.randomness import seed_torch
-from kokoro_core.testing.registration import find_unregistered
-from kokoro_core.testing.replay import replay_line
-from kokoro_core.testing.report import Result, Status
-from kokoro_core.testing.subject import Subject
+from kokoro_core.testing.data.randomness import seed_torch
+from kokoro_core.testing.engine.levels import Level
+from kokoro_core.testing.engine.replay import replay_line
+from kokoro_core.testing.engine.report import Result, Status
+from kokoro_core.testing.subjects.blame import place_of
+from kokoro_core.testing.subjects.process_state import settled
+from kokoro_core.testing.subjects.registration import find_unregistered
+from kokoro_core.testing.subjects.subject import Subject
 
 
 @dataclass

@@ -8,19 +8,19 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from kokoro_core.spec.dimensions import component_sizes
+from kokoro_core.params.component import ComponentParams
 from kokoro_core.spec.load import load
-from kokoro_core.spec.model_spec import ModelSpec
-from kokoro_core.spec.nested import Told, with_inner
-from kokoro_core.spec.params import ComponentParams
-from kokoro_core.spec.problems import shorten
-from kokoro_core.spec.walk import inner_components
-from kokoro_core.spec.wiring import MODEL_SLOTS
+from kokoro_core.spec.problems.problem import shorten
+from kokoro_core.spec.rules.dimensions import component_sizes
+from kokoro_core.spec.rules.nested import Told, with_inner
+from kokoro_core.spec.rules.wiring import MODEL_SLOTS
+from kokoro_core.spec.tree.model_spec import ModelSpec
+from kokoro_core.spec.tree.walk import inner_components
 from kokoro_core.testing.checks import checks_of
-from kokoro_core.testing.component import Target
-from kokoro_core.testing.fitting import fitted
-from kokoro_core.testing.importable import import_class
-from kokoro_core.testing.model_subject import small_model, without_width
+from kokoro_core.testing.engine.component import Target
+from kokoro_core.testing.subjects.fitting import fitted
+from kokoro_core.testing.subjects.importable import import_class
+from kokoro_core.testing.subjects.model_subject import small_model, without_width
 from registry import Plugins, Registration
 from registry.errors import suggestion
 

@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 
 from kokoro_core.contracts import Plan
-from kokoro_core.masks import lengths_from_padding_mask
-from kokoro_core.noise import RowNoise
-from kokoro_core.spec.capabilities import Capabilities
-from kokoro_core.spec.params import ComponentParams
-from kokoro_core.spec.sizes import Sizes
-from kokoro_core.testing.batches import RaggedBatch
-from kokoro_core.testing.inputs import Inputs, Outputs
+from kokoro_core.params.capabilities import Capabilities
+from kokoro_core.params.component import ComponentParams
+from kokoro_core.params.sizes import Sizes
+from kokoro_core.tensors.masks import lengths_from_padding_mask
+from kokoro_core.tensors.noise import RowNoise
+from kokoro_core.testing.data.batches import RaggedBatch
+from kokoro_core.testing.data.inputs import Inputs, Outputs
 
 MADE_HERE = frozenset({"plan", "noise"})
 """Side inputs that a probe knows how to make."""

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from kokoro_core.contracts import AutoregressiveDecoder, DecoderOutput, ParallelDecoder
 from kokoro_core.slots import DecoderParams
-from kokoro_core.testing.batches import RaggedBatch
-from kokoro_core.testing.inputs import Inputs, Outputs
+from kokoro_core.testing.data.batches import RaggedBatch
+from kokoro_core.testing.data.inputs import Inputs, Outputs
 from kokoro_core.testing.probes.base import Probe, returned
 
 

@@ -8,8 +8,8 @@ from typing import ClassVar, final
 from torch import Tensor
 
 from kokoro_core.contracts import DurationOutput, Plan
-from kokoro_core.testing.batches import RaggedBatch
-from kokoro_core.testing.inputs import Inputs, Outputs
+from kokoro_core.testing.data.batches import RaggedBatch
+from kokoro_core.testing.data.inputs import Inputs, Outputs
 from kokoro_core.testing.probes.base import Probe, returned
 
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from kokoro_core.spec.params import ComponentParams
+from kokoro_core.params.component import ComponentParams
 from kokoro_core.testing.check import Check
 from kokoro_core.testing.checks import SETTLED_VERSION
-from kokoro_core.testing.component import (
+from kokoro_core.testing.engine.component import (
     Target,
     check_expected,
     pairs_of,
@@ -24,14 +24,14 @@ from kokoro_core.testing.component import (
     tried,
     with_golden,
 )
-from kokoro_core.testing.golden import write_golden
-from kokoro_core.testing.levels import LevelName
-from kokoro_core.testing.model_subject import ModelSubject
-from kokoro_core.testing.pytest_door import MARKER, Request
-from kokoro_core.testing.report import ConformanceWarning, Result
-from kokoro_core.testing.runner import FIRST, Plan, is_skipped, result_id, run_check
-from kokoro_core.testing.subject import Subject
-from kokoro_core.testing.targets import targets_named
+from kokoro_core.testing.engine.golden import write_golden
+from kokoro_core.testing.engine.levels import LevelName
+from kokoro_core.testing.engine.report import ConformanceWarning, Result
+from kokoro_core.testing.engine.runner import FIRST, Plan, is_skipped, result_id, run_check
+from kokoro_core.testing.engine.targets import targets_named
+from kokoro_core.testing.pytest_support.markers import MARKER, Request
+from kokoro_core.testing.subjects.model_subject import ModelSubject
+from kokoro_core.testing.subjects.subject import Subject
 from registry import installed_plugins
 from registry.errors import RegistryError
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pytest
 
 if TYPE_CHECKING:
-    from kokoro_core.spec.params import ComponentParams
-    from kokoro_core.testing.golden import Golden
-    from kokoro_core.testing.levels import LevelName
+    from kokoro_core.params.component import ComponentParams
+    from kokoro_core.testing.engine.golden import Golden
+    from kokoro_core.testing.engine.levels import LevelName
 
 MARKER = "conformance"
 

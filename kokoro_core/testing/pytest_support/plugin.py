@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from kokoro_core.testing.levels import LEVELS
+from kokoro_core.testing.engine.levels import LEVELS
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -47,6 +47,6 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Make a test of each check where the marker asks for it."""
     if metafunc.definition.get_closest_marker("conformance") is not None:
-        from kokoro_core.testing.pytest_checks import parametrize
+        from kokoro_core.testing.pytest_support.checks import parametrize
 
         parametrize(metafunc)

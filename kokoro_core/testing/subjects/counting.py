@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from kokoro_core.params.sizes import Size, Sizes
 from kokoro_core.slots import (
     DecoderParams,
     DurationPredictorParams,
@@ -15,7 +16,6 @@ from kokoro_core.slots import (
     PostnetParams,
     RegulatorParams,
 )
-from kokoro_core.spec.sizes import Size, Sizes
 
 Part = EncoderParams | DurationPredictorParams | RegulatorParams | DecoderParams | PostnetParams
 

@@ -8,15 +8,15 @@ from typing import Any
 
 import torch
 
+from kokoro_core.params.component import ComponentParams
+from kokoro_core.params.sizes import Sizes
 from kokoro_core.slots import PositionalEncodingParams
-from kokoro_core.spec.nested import Told, with_inner
-from kokoro_core.spec.params import ComponentParams
-from kokoro_core.spec.problems import Path, dotted
-from kokoro_core.spec.sizes import Sizes
-from kokoro_core.spec.walk import parse_path
-from kokoro_core.testing.process_state import settled
-from kokoro_core.testing.subject import NUM_HEADS, SIZES, Subject
-from kokoro_core.testing.tiny import NOTHING, shrunk
+from kokoro_core.spec.problems.problem import Path, dotted
+from kokoro_core.spec.rules.nested import Told, with_inner
+from kokoro_core.spec.tree.walk import parse_path
+from kokoro_core.testing.subjects.process_state import settled
+from kokoro_core.testing.subjects.subject import NUM_HEADS, SIZES, Subject
+from kokoro_core.testing.subjects.tiny import NOTHING, shrunk
 
 WIDTHS = range(8, 129, 4)
 """Widths of the model around a component that are tried, one after the other."""

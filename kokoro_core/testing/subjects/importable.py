@@ -11,7 +11,7 @@ from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from typing import Any
 
-from kokoro_core.testing.blame import place_of
+from kokoro_core.testing.subjects.blame import place_of
 
 
 def is_importable(module: str) -> bool:

@@ -11,14 +11,14 @@ import torch
 from pydantic import ValidationError
 
 from kokoro_core.api import KokoroModel
-from kokoro_core.spec.capabilities import Capabilities
-from kokoro_core.spec.dimensions import find_conflicts
-from kokoro_core.spec.findings import Finding, finding_problem
-from kokoro_core.spec.model_spec import ModelSpec
-from kokoro_core.testing.fitting import WIDTHS
-from kokoro_core.testing.randomness import seed_torch
-from kokoro_core.testing.subject import SIZES
-from kokoro_core.testing.tiny import shrunk
+from kokoro_core.params.capabilities import Capabilities
+from kokoro_core.spec.problems.violation import Finding, finding_problem
+from kokoro_core.spec.rules.dimensions import find_conflicts
+from kokoro_core.spec.tree.model_spec import ModelSpec
+from kokoro_core.testing.data.randomness import seed_torch
+from kokoro_core.testing.subjects.fitting import WIDTHS
+from kokoro_core.testing.subjects.subject import SIZES
+from kokoro_core.testing.subjects.tiny import shrunk
 
 PARTS = ("encoder", "duration_predictor", "regulator", "decoder", "postnet")
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import torch
 
-from kokoro_core.spec.capabilities import Capabilities
-from kokoro_core.spec.params import ComponentParams
-from kokoro_core.spec.sizes import Sizes
+from kokoro_core.params.capabilities import Capabilities
+from kokoro_core.params.component import ComponentParams
+from kokoro_core.params.sizes import Sizes
+from kokoro_core.testing.data.randomness import seed_torch
 from kokoro_core.testing.probes import PROBES, Probe
-from kokoro_core.testing.randomness import seed_torch
-from kokoro_core.testing.tiny import has_dropout, with_dropout
+from kokoro_core.testing.subjects.tiny import has_dropout, with_dropout
 
 SIZES = Sizes(vocab_size=11, pad_id=2, mel_dim=5, hidden_dim=8)
 """Of the model around a component; padding is not 0, so that nobody takes 0 for it."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from kokoro_core.spec.params import ComponentParams
+from kokoro_core.params.component import ComponentParams
 from registry import ComponentRegistry, installed_plugins
 
 SMALL: Mapping[str, Any] = {

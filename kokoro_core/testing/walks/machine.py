@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kokoro_core.slots import DecoderParams
-from kokoro_core.testing import strategies
-from kokoro_core.testing.batches import RaggedBatch
-from kokoro_core.testing.subject import Subject
-from kokoro_core.testing.walk import Move, Walk
+from kokoro_core.testing.data import strategies
+from kokoro_core.testing.data.batches import RaggedBatch
+from kokoro_core.testing.subjects.subject import Subject
+from kokoro_core.testing.walks.walk import Move, Walk
 
 if TYPE_CHECKING:
     from hypothesis.stateful import RuleBasedStateMachine

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kokoro_core.testing import strategies
-from kokoro_core.testing.batches import RaggedBatch
-from kokoro_core.testing.cases import Cases
-from kokoro_core.testing.walk import Decoding, Move
+from kokoro_core.testing.data import strategies
+from kokoro_core.testing.data.batches import RaggedBatch
+from kokoro_core.testing.data.cases import Cases
+from kokoro_core.testing.walks.walk import Decoding, Move
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy

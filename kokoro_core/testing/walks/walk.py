@@ -9,10 +9,10 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from kokoro_core.masks import zero_padding
 from kokoro_core.nn.shift import shift_right
-from kokoro_core.testing.batches import RaggedBatch
-from kokoro_core.testing.compare import assert_same
+from kokoro_core.tensors.masks import zero_padding
+from kokoro_core.testing.data.batches import RaggedBatch
+from kokoro_core.testing.data.compare import assert_same
 from kokoro_core.testing.probes.base import Probe
 
 

@@ -11,8 +11,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from kokoro_core.api import KokoroModel
-from kokoro_core.assembly import assemble
-from kokoro_core.spec.model_spec import ModelSpec
+from kokoro_core.model.assembly import assemble
+from kokoro_core.spec.tree.model_spec import ModelSpec
 from kokoro_plugins.bench.fresh_load import growth_of_a_load
 from kokoro_plugins.bench.peers import by_hand
 from kokoro_plugins.bench.peers.ours import our_model

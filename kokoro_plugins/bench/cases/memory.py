@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from kokoro_core.assembly import set_segments
+from kokoro_core.model.assembly import set_segments
 from kokoro_plugins.bench.live_bytes import peak_bytes
 from kokoro_plugins.bench.peers.contract import Batch
 from kokoro_plugins.bench.peers.ours import OurTraining, our_model

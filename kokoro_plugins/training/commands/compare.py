@@ -9,10 +9,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from kokoro_core.cli.checking import load_with
+from kokoro_core.cli.commands.check import load_with
 from kokoro_core.cli.session import session_of
-from kokoro_plugins.training.contender import read_contenders
-from kokoro_plugins.training.options import (
+from kokoro_plugins.training.commands.options import (
     BatchFramesOption,
     DeviceOption,
     FramesOption,
@@ -24,6 +23,7 @@ from kokoro_plugins.training.options import (
     make_budget,
     prepare_device,
 )
+from kokoro_plugins.training.comparison.contender import read_contenders
 from kokoro_plugins.training.settings import CompareOptions, TrainingSettings
 
 
@@ -88,8 +88,8 @@ def compare(
         looks=looks,
         device=device,
     )
-    from kokoro_plugins.training.compare import run_comparison
-    from kokoro_plugins.training.sentences import as_sentences
+    from kokoro_plugins.training.comparison.compare import run_comparison
+    from kokoro_plugins.training.loop.sentences import as_sentences
 
     console = Console()
     with as_sentences():

@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from kokoro_core.cli.checking import load_with
+from kokoro_core.cli.commands.check import load_with
 from kokoro_core.cli.session import session_of
-from kokoro_plugins.training.options import (
+from kokoro_plugins.training.commands.options import (
     BatchFramesOption,
     DeviceOption,
     FramesOption,
@@ -79,8 +79,8 @@ def demo(
             lr=lr, warmup_steps=warmup, optimizer=optimizer, precision=precision, device=device
         ),
     )
-    from kokoro_plugins.training.demo import run_demo
-    from kokoro_plugins.training.sentences import as_sentences
+    from kokoro_plugins.training.demo.demo import run_demo
+    from kokoro_plugins.training.loop.sentences import as_sentences
 
     console = Console()
     with as_sentences():

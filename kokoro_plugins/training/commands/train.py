@@ -8,11 +8,11 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from kokoro_core.checkpointers import suffixes
-from kokoro_core.cli.checking import load_with
+from kokoro_core.checkpoints.locate import suffixes
+from kokoro_core.cli.commands.check import load_with
 from kokoro_core.cli.output import print_error
 from kokoro_core.cli.session import session_of
-from kokoro_plugins.training.options import (
+from kokoro_plugins.training.commands.options import (
     AccumulateOption,
     BadStepOption,
     BatchFramesOption,
@@ -32,8 +32,8 @@ from kokoro_plugins.training.options import (
     read_bad_step,
     read_corpus_settings,
 )
+from kokoro_plugins.training.resume.starting import refuse_checkpoint
 from kokoro_plugins.training.settings import TrainingSettings, TrainOptions
-from kokoro_plugins.training.starting import refuse_checkpoint
 
 
 def train(
@@ -117,7 +117,7 @@ def train(
         inexact=inexact,
         corpus_settings=read_corpus_settings(corpus_set or []),
     )
-    from kokoro_plugins.training.resuming import TrainingStopped
+    from kokoro_plugins.training.resume.resuming import TrainingStopped
     from kokoro_plugins.training.train import run_training
 
     try:

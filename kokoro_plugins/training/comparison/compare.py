@@ -14,19 +14,19 @@ import torch
 from rich.console import Console
 
 from kokoro_core.api import KokoroModel
-from kokoro_core.outer_contracts import Corpus
+from kokoro_core.contracts.speech import Corpus
+from kokoro_core.params.component import params_from
 from kokoro_core.slots import CORPUS
-from kokoro_core.spec.params import params_from
-from kokoro_core.spec.resolve import spec_hash
-from kokoro_plugins.training.comparison import Comparison, Run
-from kokoro_plugins.training.conditions import processor_name
-from kokoro_plugins.training.contender import Contender
-from kokoro_plugins.training.data_module import AlignedSpeech
+from kokoro_core.spec.views.resolve import spec_hash
+from kokoro_plugins.training.comparison.contender import Contender
+from kokoro_plugins.training.comparison.looks import Looks
+from kokoro_plugins.training.comparison.table import Comparison, Run
+from kokoro_plugins.training.data.data_module import AlignedSpeech
 from kokoro_plugins.training.evaluation import distortion
 from kokoro_plugins.training.fit import fit, seed_everything, trains_on_cpu
-from kokoro_plugins.training.looks import Looks
+from kokoro_plugins.training.loop.schedule import Budget, Stopwatch
 from kokoro_plugins.training.output import write_json
-from kokoro_plugins.training.schedule import Budget, Stopwatch
+from kokoro_plugins.training.resume.conditions import processor_name
 from kokoro_plugins.training.settings import CompareOptions
 from registry import Plugins
 

@@ -7,12 +7,12 @@ from typing import Any, final
 
 from lightning import Callback, LightningModule, Trainer
 
-from kokoro_plugins.training.comparison import Look
-from kokoro_plugins.training.data import Batch
-from kokoro_plugins.training.data_module import AlignedSpeech
+from kokoro_plugins.training.comparison.table import Look
+from kokoro_plugins.training.data.collate import Batch
+from kokoro_plugins.training.data.data_module import AlignedSpeech
 from kokoro_plugins.training.evaluation import evaluate
-from kokoro_plugins.training.module import TrainingModule
-from kokoro_plugins.training.schedule import Budget, Stopwatch
+from kokoro_plugins.training.loop.module import TrainingModule
+from kokoro_plugins.training.loop.schedule import Budget, Stopwatch
 
 
 @final

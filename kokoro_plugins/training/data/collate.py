@@ -10,11 +10,11 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from kokoro_core.masks import padding_mask_from_lengths
-from kokoro_core.outer_contracts import Utterance
-from kokoro_core.spec.audio import AudioSettings
-from kokoro_plugins.training.batching import FRAME_GRID, PHONEME_GRID, round_up
-from kokoro_plugins.training.statistics import Size, refuse
+from kokoro_core.contracts.speech import Utterance
+from kokoro_core.params.audio import AudioSettings
+from kokoro_core.tensors.masks import padding_mask_from_lengths
+from kokoro_plugins.training.data.batching import FRAME_GRID, PHONEME_GRID, round_up
+from kokoro_plugins.training.data.statistics import Size, refuse
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from kokoro_core.outer_contracts import Frontend, FrontendError, Utterance
-from kokoro_core.spec.params import ComponentParams
-from kokoro_plugins.training.data_module import AlignedSpeech
+from kokoro_core.contracts.speech import Frontend, Utterance
+from kokoro_core.errors import FrontendError
+from kokoro_core.params.component import ComponentParams
+from kokoro_plugins.training.data.data_module import AlignedSpeech
 
 FAR_MEAN = 0.5
 """Standard deviations between the mean of the mels and the spec's from which on it is said.

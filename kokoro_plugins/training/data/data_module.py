@@ -10,19 +10,19 @@ import torch
 from lightning import LightningDataModule
 from torch.utils.data import DataLoader, Dataset
 
-from kokoro_core.outer_contracts import Corpus, Utterance
-from kokoro_core.spec.audio import AudioSettings
-from kokoro_plugins.training.batching import (
+from kokoro_core.contracts.speech import Corpus, Utterance
+from kokoro_core.params.audio import AudioSettings
+from kokoro_plugins.training.data.batching import (
     LengthBatches,
     PlannedBatch,
     Position,
     in_order_of_length,
     padding_share,
 )
-from kokoro_plugins.training.data import Batch, collate, problems_of
-from kokoro_plugins.training.orders import EpochOrder, StepOrder
+from kokoro_plugins.training.data.collate import Batch, collate, problems_of
+from kokoro_plugins.training.data.orders import EpochOrder, StepOrder
+from kokoro_plugins.training.data.statistics import Size, survey
 from kokoro_plugins.training.signals import ignore_stop_signals
-from kokoro_plugins.training.statistics import Size, survey
 
 
 @final

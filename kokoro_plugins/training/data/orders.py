@@ -8,8 +8,8 @@ import random
 from collections.abc import Iterator, Sequence
 from typing import final
 
-from kokoro_plugins.training.batching import LengthBatches, PlannedBatch, Position
-from kokoro_plugins.training.statistics import Size
+from kokoro_plugins.training.data.batching import LengthBatches, PlannedBatch, Position
+from kokoro_plugins.training.data.statistics import Size
 
 
 @final

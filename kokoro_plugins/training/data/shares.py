@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from kokoro_plugins.training.data import Batch
+from kokoro_plugins.training.data.collate import Batch
 
 OVER_PHONEMES = "duration"
 """Losses whose name begins so are means over phonemes, all others over frames."""

@@ -10,7 +10,8 @@ from typing import final
 import torch
 from torch import Tensor
 
-from kokoro_core.outer_contracts import Corpus, CorpusError, Utterance
+from kokoro_core.contracts.speech import Corpus, Utterance
+from kokoro_core.errors import CorpusError
 
 Size = tuple[int, int]
 """A number of frames and one of phonemes."""

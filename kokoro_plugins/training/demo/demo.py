@@ -8,23 +8,23 @@ from lightning import Callback
 from rich.console import Console
 
 from kokoro_core.api import KokoroModel
-from kokoro_core.outer_contracts import Corpus, Frontend, Vocoder
+from kokoro_core.contracts.speech import Corpus, Frontend, Vocoder
+from kokoro_core.params.audio import AudioSettings
+from kokoro_core.params.component import params_from
 from kokoro_core.slots import CORPUS
-from kokoro_core.spec.audio import AudioSettings
-from kokoro_core.spec.model_spec import ModelSpec
-from kokoro_core.spec.params import params_from
-from kokoro_plugins.training.data import collate, normalise
-from kokoro_plugins.training.data_module import AlignedSpeech
-from kokoro_plugins.training.demo_listening import Listener
-from kokoro_plugins.training.demo_promise import Forecast, UntilKept
-from kokoro_plugins.training.demo_report import CorpusFigures, Report, TrainingFigures
+from kokoro_core.spec.tree.model_spec import ModelSpec
+from kokoro_plugins.training.data.collate import collate, normalise
+from kokoro_plugins.training.data.data_module import AlignedSpeech
+from kokoro_plugins.training.demo.listening import Listener
+from kokoro_plugins.training.demo.promise import Forecast, UntilKept
+from kokoro_plugins.training.demo.report import CorpusFigures, Report, TrainingFigures
 from kokoro_plugins.training.evaluation import evaluate
 from kokoro_plugins.training.fit import fit, seed_everything
-from kokoro_plugins.training.history import History
+from kokoro_plugins.training.loop.history import History
+from kokoro_plugins.training.loop.schedule import Budget, FrameBudget
 from kokoro_plugins.training.metrics import copy_error, mean_frame_error
 from kokoro_plugins.training.output import write_json
 from kokoro_plugins.training.pictures import draw_losses
-from kokoro_plugins.training.schedule import Budget, FrameBudget
 from kokoro_plugins.training.settings import DemoOptions, Promise
 from registry import Plugins
 

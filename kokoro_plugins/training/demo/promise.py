@@ -9,11 +9,11 @@ from typing import Any, final
 from lightning import Callback, LightningModule, Trainer
 from rich.console import Console
 
-from kokoro_plugins.training.data import Batch
-from kokoro_plugins.training.data_module import AlignedSpeech
+from kokoro_plugins.training.data.collate import Batch
+from kokoro_plugins.training.data.data_module import AlignedSpeech
 from kokoro_plugins.training.evaluation import distortion, evaluate
-from kokoro_plugins.training.module import TrainingModule
-from kokoro_plugins.training.schedule import Budget, FrameBudget
+from kokoro_plugins.training.loop.module import TrainingModule
+from kokoro_plugins.training.loop.schedule import Budget, FrameBudget
 from kokoro_plugins.training.settings import Promise
 
 LONGER = 0.25

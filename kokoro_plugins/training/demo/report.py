@@ -10,10 +10,10 @@ from typing import Any, Self, final
 from rich.console import Console
 from rich.table import Table
 
-from kokoro_plugins.training.data_module import AlignedSpeech
-from kokoro_plugins.training.demo_listening import Distortions, Said
+from kokoro_plugins.training.data.data_module import AlignedSpeech
+from kokoro_plugins.training.demo.listening import Distortions, Said
 from kokoro_plugins.training.evaluation import Evaluation
-from kokoro_plugins.training.history import History
+from kokoro_plugins.training.loop.history import History
 from kokoro_plugins.training.output import write_json
 from kokoro_plugins.training.settings import Promise
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
-from kokoro_plugins.training.data import Batch
+from kokoro_plugins.training.data.collate import Batch
 
 WEIGHT_ADVICE = "a lower `--lr` or a longer `--warmup` usually helps"
 

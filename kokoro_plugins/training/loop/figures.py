@@ -10,7 +10,7 @@ from typing import final
 import torch
 from torch import Tensor
 
-from kokoro_plugins.training.data import Batch
+from kokoro_plugins.training.data.collate import Batch
 
 Sum = Callable[[Tensor], Tensor]
 """Adds a tensor up over all processes."""

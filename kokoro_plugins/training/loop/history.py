@@ -12,8 +12,8 @@ import torch
 from lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
-from kokoro_plugins.training.data import Batch
-from kokoro_plugins.training.module import TrainingModule
+from kokoro_plugins.training.data.collate import Batch
+from kokoro_plugins.training.loop.module import TrainingModule
 
 
 @dataclass(frozen=True)

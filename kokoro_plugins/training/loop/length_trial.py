@@ -9,11 +9,12 @@ from typing import Any
 import torch
 
 from kokoro_core.api import KokoroModel
-from kokoro_core.outer_contracts import CorpusError, Utterance
-from kokoro_core.spec.model_spec import ModelSpec
-from kokoro_plugins.training.data import collate
-from kokoro_plugins.training.data_module import AlignedSpeech
-from kokoro_plugins.training.random_states import undrawn
+from kokoro_core.contracts.speech import Utterance
+from kokoro_core.errors import CorpusError
+from kokoro_core.spec.tree.model_spec import ModelSpec
+from kokoro_plugins.training.data.collate import collate
+from kokoro_plugins.training.data.data_module import AlignedSpeech
+from kokoro_plugins.training.loop.random_states import undrawn
 
 SHOWN = 10
 """As many utterances are named, and the rest counted."""

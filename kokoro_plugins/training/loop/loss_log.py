@@ -8,8 +8,8 @@ from typing import Any, TextIO, final
 
 from lightning import Callback, LightningModule, Trainer
 
-from kokoro_plugins.training.data import Batch
-from kokoro_plugins.training.history import History
+from kokoro_plugins.training.data.collate import Batch
+from kokoro_plugins.training.loop.history import History
 
 
 @final

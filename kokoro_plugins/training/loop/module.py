@@ -13,16 +13,16 @@ from torch import Tensor
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from kokoro_core.api import KokoroModel
-from kokoro_core.losses import weigh
-from kokoro_core.model_output import ModelOutput
-from kokoro_plugins.training.averages import WeightAverage
-from kokoro_plugins.training.bad_steps import WEIGHT_ADVICE, BadStep, first_bad_tensor
-from kokoro_plugins.training.data import Batch
-from kokoro_plugins.training.figures import StepFigures, StepFiguresCollector
-from kokoro_plugins.training.optimizers import make_optimizer
-from kokoro_plugins.training.schedule import Budget, rate_factor
+from kokoro_core.model.losses import weigh
+from kokoro_core.model.output import ModelOutput
+from kokoro_plugins.training.data.collate import Batch
+from kokoro_plugins.training.data.shares import by_share
+from kokoro_plugins.training.loop.averages import WeightAverage
+from kokoro_plugins.training.loop.bad_steps import WEIGHT_ADVICE, BadStep, first_bad_tensor
+from kokoro_plugins.training.loop.figures import StepFigures, StepFiguresCollector
+from kokoro_plugins.training.loop.optimizers import make_optimizer
+from kokoro_plugins.training.loop.schedule import Budget, rate_factor
 from kokoro_plugins.training.settings import OptimizerName
-from kokoro_plugins.training.shares import by_share
 
 STATE = "training_module"
 """Where the module's own progress stands in a checkpoint of Lightning."""

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from kokoro_plugins.training.muon import Muon
+from kokoro_plugins.training.loop.muon import Muon
 from kokoro_plugins.training.settings import OptimizerName
 
 BETAS = (0.9, 0.98)

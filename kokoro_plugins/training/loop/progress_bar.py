@@ -8,10 +8,10 @@ from lightning import Callback, LightningModule, Trainer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from kokoro_plugins.training.data import Batch
-from kokoro_plugins.training.history import History
-from kokoro_plugins.training.module import TrainingModule
-from kokoro_plugins.training.schedule import Budget
+from kokoro_plugins.training.data.collate import Batch
+from kokoro_plugins.training.loop.history import History
+from kokoro_plugins.training.loop.module import TrainingModule
+from kokoro_plugins.training.loop.schedule import Budget
 
 USUAL = frozenset(
     {"loss", "mel_l1", "mel_mse", "mel_l1_coarse", "mel_mse_coarse", "duration", "stop"}

@@ -9,10 +9,10 @@ from typing import Any, final
 from lightning import Callback, LightningModule, Trainer
 from rich.console import Console
 
-from kokoro_plugins.training.data import Batch
-from kokoro_plugins.training.history import History
-from kokoro_plugins.training.module import TrainingModule
-from kokoro_plugins.training.schedule import Budget
+from kokoro_plugins.training.data.collate import Batch
+from kokoro_plugins.training.loop.history import History
+from kokoro_plugins.training.loop.module import TrainingModule
+from kokoro_plugins.training.loop.schedule import Budget
 
 FIRST, LAST = 10.0, 60.0
 """Seconds until the first line, and between two of them later; each pause is 10 longer."""

@@ -10,13 +10,13 @@ import torch
 from lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
-from kokoro_core.losses import weigh
-from kokoro_plugins.training.bad_steps import WEIGHT_ADVICE, BadStep, bad_weight
-from kokoro_plugins.training.data import Batch
-from kokoro_plugins.training.data_module import AlignedSpeech
-from kokoro_plugins.training.history import History
-from kokoro_plugins.training.module import TrainingModule, without_sum
-from kokoro_plugins.training.shares import valid_places
+from kokoro_core.model.losses import weigh
+from kokoro_plugins.training.data.collate import Batch
+from kokoro_plugins.training.data.data_module import AlignedSpeech
+from kokoro_plugins.training.data.shares import valid_places
+from kokoro_plugins.training.loop.bad_steps import WEIGHT_ADVICE, BadStep, bad_weight
+from kokoro_plugins.training.loop.history import History
+from kokoro_plugins.training.loop.module import TrainingModule, without_sum
 from kokoro_plugins.training.signals import StopSignals
 
 

@@ -11,11 +11,11 @@ import torch
 from lightning import Trainer
 
 from kokoro_core.api import KokoroModel
+from kokoro_core.errors import CheckpointError
 from kokoro_core.kernels import cpu
-from kokoro_core.outer_contracts import CheckpointError
-from kokoro_core.spec.resolve import resolve
-from kokoro_plugins.training.data_module import AlignedSpeech
-from kokoro_plugins.training.schedule import Budget
+from kokoro_core.spec.views.resolve import resolve
+from kokoro_plugins.training.data.data_module import AlignedSpeech
+from kokoro_plugins.training.loop.schedule import Budget
 from kokoro_plugins.training.settings import TrainingSettings
 
 DISTRIBUTIONS = ("kokoro-core", "lightning", "numpy", "torch")

@@ -12,18 +12,18 @@ from rich.console import Console
 
 from kokoro_core.api import KokoroModel
 from kokoro_core.durable import Step, StepFolder
-from kokoro_plugins.training.conditions import conditions
-from kokoro_plugins.training.data_module import AlignedSpeech
-from kokoro_plugins.training.history import History
-from kokoro_plugins.training.loss_log import LossLog
-from kokoro_plugins.training.module import TrainingModule
-from kokoro_plugins.training.save_trial import check_saving
-from kokoro_plugins.training.saver import Saver
-from kokoro_plugins.training.schedule import Budget
+from kokoro_plugins.training.data.data_module import AlignedSpeech
+from kokoro_plugins.training.loop.history import History
+from kokoro_plugins.training.loop.loss_log import LossLog
+from kokoro_plugins.training.loop.module import TrainingModule
+from kokoro_plugins.training.loop.schedule import Budget
+from kokoro_plugins.training.resume.conditions import conditions
+from kokoro_plugins.training.resume.save_trial import check_saving
+from kokoro_plugins.training.resume.saver import Saver
+from kokoro_plugins.training.resume.step_files import StepFiles
+from kokoro_plugins.training.resume.traces import leaving_nothing
 from kokoro_plugins.training.settings import Saving, TrainingSettings
 from kokoro_plugins.training.signals import StopSignals
-from kokoro_plugins.training.step_files import StepFiles
-from kokoro_plugins.training.traces import leaving_nothing
 
 
 class TrainingStopped(Exception):

@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 from kokoro_core.api import KokoroModel
-from kokoro_core.outer_contracts import CheckpointError
-from kokoro_plugins.training.step_files import MODEL_FILE
+from kokoro_core.errors import CheckpointError
+from kokoro_plugins.training.resume.step_files import MODEL_FILE
 
 TIMES_THE_MODEL = 3
 """A step holds the model and two averages of each gradient."""

@@ -7,12 +7,12 @@ from typing import Any, final
 
 from lightning import Callback, LightningModule, Trainer
 
-from kokoro_plugins.training.data import Batch
-from kokoro_plugins.training.data_module import AlignedSpeech
-from kokoro_plugins.training.history import History
-from kokoro_plugins.training.module import TrainingModule
+from kokoro_plugins.training.data.collate import Batch
+from kokoro_plugins.training.data.data_module import AlignedSpeech
+from kokoro_plugins.training.loop.history import History
+from kokoro_plugins.training.loop.module import TrainingModule
+from kokoro_plugins.training.resume.step_files import StepFiles
 from kokoro_plugins.training.signals import StopSignals
-from kokoro_plugins.training.step_files import StepFiles
 
 
 @final

@@ -7,11 +7,11 @@ from collections.abc import Collection
 from pathlib import Path
 
 from kokoro_core.durable import StepFolder
-from kokoro_core.spec.model_spec import ModelSpec
-from kokoro_core.spec.side_inputs import refusal_of_side_inputs
-from kokoro_plugins.training.resuming import is_first_process
+from kokoro_core.spec.rules.side_inputs import refusal_of_side_inputs
+from kokoro_core.spec.tree.model_spec import ModelSpec
+from kokoro_plugins.training.resume.resuming import is_first_process
+from kokoro_plugins.training.resume.step_files import MODEL_FILE
 from kokoro_plugins.training.settings import TrainOptions
-from kokoro_plugins.training.step_files import MODEL_FILE
 
 FILES = (MODEL_FILE, "losses.json", "losses.jsonl")
 """What a training writes into its folder, beside the steps."""

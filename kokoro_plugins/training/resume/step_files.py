@@ -10,21 +10,26 @@ import torch
 from lightning.fabric.plugins.io import CheckpointIO
 from torch import Tensor
 
-from kokoro_core import checkpoint as model_file
 from kokoro_core.api import KokoroModel
-from kokoro_core.checkpoint import checkpointer_for
+from kokoro_core.checkpoints import store as model_file
+from kokoro_core.checkpoints.store import checkpointer_for
 from kokoro_core.durable import StepFolder
-from kokoro_core.outer_contracts import CheckpointError
-from kokoro_core.spec.resolve import resolve
-from kokoro_plugins.training.conditions import ResumeRefused, differences, refusal, with_defaults
-from kokoro_plugins.training.data_module import AlignedSpeech
-from kokoro_plugins.training.module import STATE
-from kokoro_plugins.training.same_model import (
+from kokoro_core.errors import CheckpointError
+from kokoro_core.spec.views.resolve import resolve
+from kokoro_plugins.training.data.data_module import AlignedSpeech
+from kokoro_plugins.training.loop.module import STATE
+from kokoro_plugins.training.resume.conditions import (
+    ResumeRefused,
+    differences,
+    refusal,
+    with_defaults,
+)
+from kokoro_plugins.training.resume.same_model import (
     check_state,
     refuse_other_model,
     refuse_other_optimizer,
 )
-from kokoro_plugins.training.tree import pack, unpack
+from kokoro_plugins.training.resume.tree import pack, unpack
 
 MODEL_FILE = "model.safetensors"
 """The model with its spec, as `KokoroModel.save` writes it."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import Tensor
 
-from kokoro_core.outer_contracts import CheckpointError
+from kokoro_core.errors import CheckpointError
 
 
 def pack(value: Any, name: str = "state") -> tuple[Any, dict[str, Tensor]]:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from kokoro_core.checkpointers import checkpointer_for, locate, suffixes
+from kokoro_core.checkpoints.layout import is_floating
+from kokoro_core.checkpoints.locate import checkpointer_for, locate, suffixes
 from kokoro_core.cli.output import print_json
-from kokoro_core.layouts import is_floating
-from kokoro_core.outer_contracts import CheckpointError
-from kokoro_core.spec.problems import printable
+from kokoro_core.errors import CheckpointError
+from kokoro_core.spec.problems.problem import printable
 from registry import Plugins
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from kokoro_core.cli.checking import JsonOption
+from kokoro_core.cli.commands.check import JsonOption
 from kokoro_core.cli.session import session_of
 
 checkpoint = typer.Typer(
@@ -36,7 +36,7 @@ def inspect(
     as_json: JsonOption = False,
 ) -> None:
     """Say what a checkpoint holds; no weight is read, and no torch is imported."""
-    from kokoro_core.cli.checkpoint.inspecting import inspect as run
+    from kokoro_core.cli.commands.checkpoint.inspect import inspect as run
 
     run(path, session_of(ctx).plugins, tensors=tensors, as_json=as_json)
 
@@ -44,7 +44,7 @@ def inspect(
 @checkpoint.command()
 def verify(ctx: typer.Context, path: PathArgument, as_json: JsonOption = False) -> None:
     """Read every byte and compare it with the hashes; exit with 1 if something is damaged."""
-    from kokoro_core.cli.checkpoint.verifying import verify as run
+    from kokoro_core.cli.commands.checkpoint.verify import verify as run
 
     run(path, session_of(ctx).plugins, as_json=as_json)
 
@@ -57,7 +57,7 @@ def diff(
     as_json: JsonOption = False,
 ) -> None:
     """Say how two checkpoints differ: in settings, in tensors, and in their values."""
-    from kokoro_core.cli.checkpoint.comparing import diff as run
+    from kokoro_core.cli.commands.checkpoint.diff import diff as run
 
     run(a, b, session_of(ctx).plugins, as_json=as_json)
 
@@ -78,7 +78,7 @@ def convert(
     as_json: JsonOption = False,
 ) -> None:
     """Write a copy: with a content hash, in one file or several, in another precision."""
-    from kokoro_core.cli.checkpoint.converting import convert as run
+    from kokoro_core.cli.commands.checkpoint.convert import convert as run
 
     run(
         path,

@@ -7,10 +7,10 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from kokoro_core.checkpointers import checkpointer_for, locate
+from kokoro_core.checkpoints.locate import checkpointer_for, locate
 from kokoro_core.cli.output import print_json, print_table
-from kokoro_core.outer_contracts import OpenCheckpoint, TensorInfo
-from kokoro_core.spec.problems import printable
+from kokoro_core.contracts.checkpoints import OpenCheckpoint, TensorInfo
+from kokoro_core.spec.problems.problem import printable
 from registry import Plugins
 
 _BYTES = {"float64": 8, "int64": 8, "uint64": 8, "complex64": 8, "bfloat16": 2, "float16": 2}

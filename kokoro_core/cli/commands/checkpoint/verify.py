@@ -6,12 +6,12 @@ from pathlib import Path
 
 import typer
 
-from kokoro_core.checkpointers import checkpointer_for, locate
+from kokoro_core.checkpoints.locate import checkpointer_for, locate
 from kokoro_core.cli.output import print_error, print_json
 from kokoro_core.durable import StepFolder
 from kokoro_core.durable.manifest import MANIFEST_NAME
-from kokoro_core.outer_contracts import CheckpointError
-from kokoro_core.spec.problems import printable
+from kokoro_core.errors import CheckpointError
+from kokoro_core.spec.problems.problem import printable
 from registry import Plugins
 
 

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from kokoro_core.contracts import AutoregressiveDecoder, DecoderOutput, State
-from kokoro_core.masks import zero_padding
 from kokoro_core.nn.shift import shift_right
+from kokoro_core.tensors.masks import zero_padding
 
 
 @dataclass

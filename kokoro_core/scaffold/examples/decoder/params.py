@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from kokoro_core.params.capabilities import Capabilities
+from kokoro_core.params.sizes import LAYER, Size, Sizes, linear
 from kokoro_core.slots import DecoderParams
-from kokoro_core.spec.capabilities import Capabilities
-from kokoro_core.spec.sizes import LAYER, Size, Sizes, linear
 
 if TYPE_CHECKING:
     from kokoro_core.contracts import AutoregressiveDecoder

@@ -7,8 +7,8 @@ from typing import final
 from torch import Tensor, nn
 
 from kokoro_core.contracts import DurationOutput, DurationPredictor
-from kokoro_core.masks import zero_padding
 from kokoro_core.nn.conv import MaskedConv1d
+from kokoro_core.tensors.masks import zero_padding
 
 
 @final

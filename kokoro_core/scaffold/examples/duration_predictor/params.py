@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from kokoro_core.params.capabilities import Capabilities
+from kokoro_core.params.sizes import Size, Sizes, conv1d, layer_norm, linear
 from kokoro_core.slots import DurationPredictorParams
-from kokoro_core.spec.capabilities import Capabilities
-from kokoro_core.spec.sizes import Size, Sizes, conv1d, layer_norm, linear
 
 if TYPE_CHECKING:
     from kokoro_core.contracts import DurationPredictor

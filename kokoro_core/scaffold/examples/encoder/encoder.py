@@ -8,9 +8,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from kokoro_core.contracts import Encoder
-from kokoro_core.masks import zero_padding
 from kokoro_core.nn.conv import MaskedConv1d
 from kokoro_core.nn.stack import CheckpointedStack
+from kokoro_core.tensors.masks import zero_padding
 
 
 class ExampleLayer(nn.Module):

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from kokoro_core.params.capabilities import Capabilities
+from kokoro_core.params.sizes import LAYER, Size, Sizes, conv1d, embedding, layer_norm
 from kokoro_core.slots import EncoderParams
-from kokoro_core.spec.capabilities import Capabilities
-from kokoro_core.spec.sizes import LAYER, Size, Sizes, conv1d, embedding, layer_norm
 
 if TYPE_CHECKING:
     from kokoro_core.contracts import Encoder

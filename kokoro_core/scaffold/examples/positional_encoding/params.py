@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from kokoro_core.params.sizes import Size
 from kokoro_core.slots import PositionalEncodingParams
-from kokoro_core.spec.sizes import Size
 
 if TYPE_CHECKING:
     from kokoro_core.contracts import PositionalEncoding

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from kokoro_core.params.capabilities import Capabilities
+from kokoro_core.params.sizes import Size, Sizes, conv1d
 from kokoro_core.slots import PostnetParams
-from kokoro_core.spec.capabilities import Capabilities
-from kokoro_core.spec.sizes import Size, Sizes, conv1d
 
 if TYPE_CHECKING:
     from kokoro_core.contracts import Postnet

@@ -7,8 +7,8 @@ from typing import final
 from torch import Tensor
 
 from kokoro_core.contracts import Plan, Regulator
-from kokoro_core.durations import check_durations, phoneme_of_frame
-from kokoro_core.masks import padding_mask_from_lengths, zero_padding
+from kokoro_core.tensors.durations import check_durations, phoneme_of_frame
+from kokoro_core.tensors.masks import padding_mask_from_lengths, zero_padding
 
 
 @final

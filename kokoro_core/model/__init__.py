@@ -1,0 +1,1 @@
+"""The acoustic model: assembled from a spec, fed with checked inputs, weighed by its losses."""

@@ -1,0 +1,1 @@
+"""What is made of a spec: schema, reference, graph, differences, origins."""

@@ -1,0 +1,1 @@
+"""The ground that everything with tensors stands on: masks, durations, noise."""

@@ -1,0 +1,1 @@
+"""What checks are tried on, and how results are compared."""

@@ -1,0 +1,1 @@
+"""Trying checks: which, how often, and what is reported."""

@@ -1,0 +1,1 @@
+"""The door of pytest to the checks."""

@@ -1,0 +1,1 @@
+"""What is under test: components and whole models, made small."""

@@ -1,0 +1,1 @@
+"""Decoders that are led step by step."""

@@ -1,0 +1,1 @@
+"""Several specs trained with one budget, side by side."""

@@ -1,0 +1,1 @@
+"""From nothing to speech that keeps what is promised of it."""
