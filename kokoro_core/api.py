@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, Self, final
+from typing import TYPE_CHECKING, Any, Self, final
 
 import torch
 from torch import Tensor, nn
@@ -29,9 +30,13 @@ from kokoro_core.model.output import ModelOutput
 from kokoro_core.spec.legacy_keywords import seed_ends, seed_settings
 from kokoro_core.spec.load import Source, load_spec
 from kokoro_core.spec.tree.model_spec import ModelSpec
+from kokoro_core.spec.views.resolve import resolve
 from kokoro_core.tensors.compiled import original
 from kokoro_core.tensors.noise import row_noise
 from registry import Plugins, installed_plugins
+
+if TYPE_CHECKING:
+    from kokoro_core.checkpoints.hub import HubModel
 
 
 @final
@@ -217,7 +222,7 @@ class KokoroModel(nn.Module):
         verify: bool = True,
         adapt: Adapt | None = None,
         **download: Any,
-    ) -> KokoroModel:
+    ) -> Self:
         """Load a model from a folder, or from the Hugging Face Hub (extra ``kokoro-core[hub]``).
 
         Args:
@@ -233,11 +238,12 @@ class KokoroModel(nn.Module):
             CheckpointError: As in `load`.
             FileNotFoundError: The name looks like a path, and there is no such folder.
         """
-        from kokoro_core.checkpoints.hub import HubModel, LoadOptions, refuse_path
+        from kokoro_core.checkpoints.hub import HubModel, refuse_path
 
         refuse_path(os.fspath(name))
-        options = LoadOptions(device, plugins, verify, adapt)
-        return HubModel.from_pretrained(os.fspath(name), options=options, **download).model
+        load = partial(cls.load, device=device, plugins=plugins, verify=verify, adapt=adapt)
+        model: Self = HubModel.from_pretrained(os.fspath(name), load=load, **download).model
+        return model
 
     def save_pretrained(
         self, folder: str | os.PathLike[str], *, max_shard_bytes: int | None = None, **options: Any
@@ -252,10 +258,7 @@ class KokoroModel(nn.Module):
         Raises:
             CheckpointError: As in `save`.
         """
-        from kokoro_core.checkpoints.hub import HubModel
-
-        hub = HubModel(self, max_shard_bytes=max_shard_bytes)
-        return hub.save_pretrained(os.fspath(folder), **options)
+        return self._on_hub(max_shard_bytes).save_pretrained(os.fspath(folder), **options)
 
     def push_to_hub(
         self, repo_id: str, *, max_shard_bytes: int | None = None, **options: Any
@@ -268,10 +271,14 @@ class KokoroModel(nn.Module):
             **options: ``private``, ``token``, ``branch``, ``commit_message`` and the others that
                 `huggingface_hub.ModelHubMixin.push_to_hub` takes.
         """
-        from kokoro_core.checkpoints.hub import HubModel
+        return self._on_hub(max_shard_bytes).push_to_hub(repo_id, **options)
 
-        hub = HubModel(self, max_shard_bytes=max_shard_bytes)
-        return hub.push_to_hub(repo_id, **options)
+    def _on_hub(self, max_shard_bytes: int | None) -> HubModel:
+        from kokoro_core.checkpoints.hub import MAX_SHARD_BYTES, HubModel
+
+        limit = MAX_SHARD_BYTES if max_shard_bytes is None else max_shard_bytes
+        save = partial(self.save, max_shard_bytes=limit)
+        return HubModel(self, save=save, resolved=resolve(self.spec, self.plugins))
 
     def forward(
         self,

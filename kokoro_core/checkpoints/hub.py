@@ -10,20 +10,15 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Self, final
 
 from huggingface_hub import ModelHubMixin, constants, snapshot_download
 
-from kokoro_core.api import KokoroModel
-from kokoro_core.checkpoints.adapt import Adapt
 from kokoro_core.checkpoints.locate import MODEL_STEM
-from kokoro_core.spec.views.resolve import resolve
-from registry import Plugins
 from registry.errors import closest
 
 MODEL_FILE = f"{MODEL_STEM}.safetensors"
@@ -50,16 +45,6 @@ model = KokoroModel.from_pretrained("{{ repo_id | default("this repository") }}"
 """
 
 
-@dataclass(frozen=True)
-class LoadOptions:
-    """What `KokoroModel.load` takes besides the path."""
-
-    device: str = "cpu"
-    plugins: Plugins | None = None
-    verify: bool = True
-    adapt: Adapt | None = None
-
-
 @final
 class HubModel(
     ModelHubMixin,
@@ -70,20 +55,27 @@ class HubModel(
     """A model with the methods of the Hub.
 
     Args:
-        model: The model.
-        max_shard_bytes: More bytes of weights than this are split; None: `MAX_SHARD_BYTES`.
+        model: The model; only `save` and `load` know what it is.
+        save: Writes it to a file.
+        resolved: Its resolved spec, for ``config.json``; the mixin would fill a `config` itself.
     """
 
-    def __init__(self, model: KokoroModel, *, max_shard_bytes: int | None = None) -> None:
+    def __init__(
+        self,
+        model: Any,
+        *,
+        save: Callable[[Path], None] | None = None,
+        resolved: Mapping[str, Any] | None = None,
+    ) -> None:
         self.model = model
-        self._max_shard_bytes = MAX_SHARD_BYTES if max_shard_bytes is None else max_shard_bytes
+        self._save = save
+        self._resolved = resolved
 
     def _save_pretrained(self, save_directory: Path) -> None:
         """Write the checkpoint, and its spec once more for readers of ``config.json``."""
-        model = self.model
-        model.save(save_directory / MODEL_FILE, max_shard_bytes=self._max_shard_bytes)
-        config = resolve(model.spec, model.plugins)
-        text = json.dumps(config, indent=2, sort_keys=True) + "\n"
+        assert self._save is not None
+        self._save(save_directory / MODEL_FILE)
+        text = json.dumps(self._resolved, indent=2, sort_keys=True) + "\n"
         (save_directory / constants.CONFIG_NAME).write_text(text, encoding="utf-8")
 
     @classmethod
@@ -96,15 +88,16 @@ class HubModel(
         force_download: bool,
         local_files_only: bool,
         token: str | bool | None,
-        options: LoadOptions = LoadOptions(),
+        load: Callable[[Path], Any] | None = None,
         **unknown: Any,
     ) -> Self:
         """Load a folder, or what the Hub has under a name."""
         if unknown:
             names = ", ".join(f"`{each}`" for each in unknown)
             raise TypeError(f"`from_pretrained` does not know {names}; it takes those of `load`.")
+        assert load is not None
         if os.path.isdir(model_id):
-            return cls(_load(Path(model_id), options))
+            return cls(load(Path(model_id)))
         snapshot = snapshot_download(
             model_id,
             revision=revision,
@@ -115,17 +108,7 @@ class HubModel(
             allow_patterns=_FILES,
         )
         with without_links(Path(snapshot)) as folder:
-            return cls(_load(folder, options))
-
-
-def _load(folder: Path, options: LoadOptions) -> KokoroModel:
-    return KokoroModel.load(
-        folder,
-        device=options.device,
-        plugins=options.plugins,
-        verify=options.verify,
-        adapt=options.adapt,
-    )
+            return cls(load(folder))
 
 
 def refuse_path(name: str) -> None:
