@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 import warnings
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kokoro_core.contracts.speech import Frontend
@@ -177,3 +178,17 @@ def _unspoken(frontend: Frontend, text: str, result: Generation) -> str:
     if positions is None or spoken >= len(positions):
         return ""
     return unicodedata.normalize("NFC", text)[positions[spoken] :]
+
+
+def write_wav(path: Path, samples: Tensor, sample_rate: int) -> None:
+    """Write samples in [-1, 1] as a mono 16-bit wav."""
+    import wave
+
+    import torch
+
+    whole = torch.round(samples.clamp(-1, 1) * 32767).to(torch.int16)
+    with path.open("wb") as target, wave.open(target, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(sample_rate)
+        file.writeframes(whole.numpy().astype("<i2").tobytes())

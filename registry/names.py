@@ -8,15 +8,6 @@ BUILT_IN_DISTRIBUTION = "kokoro-core"
 
 BUILT_IN_PACKAGES = frozenset({"kokoro_core", "kokoro_plugins"})
 
-RESERVED_COMMANDS = frozenset(
-    {
-        *("bench", "check", "checkpoint", "components", "conformance", "describe", "diff"),
-        *("graph", "new-plugin", "new-spec", "plugins", "resolve", "schema", "specs"),
-        *("synthesize", "upgrade"),
-    }
-)
-"""The command line's own commands; no plugin's command takes one of these names."""
-
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _TARGET = re.compile(r"[A-Za-z_][\w.]*(:[A-Za-z_][\w.]*)?(\s*\[.*\])?")
 _SEPARATORS = re.compile(r"[-_.]+")

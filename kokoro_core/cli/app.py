@@ -1,4 +1,4 @@
-"""The command ``kokoro-core``: its own commands and those of the plugins."""
+"""The command ``kokoro-core``: the commands of the plugins, the core's own among them."""
 
 from __future__ import annotations
 
@@ -9,59 +9,51 @@ import typer
 from typer.core import DEFAULT_MARKUP_MODE, TyperGroup
 
 from kokoro_core._shadowing import explanation
-from kokoro_core.cli.commands.check import check
-from kokoro_core.cli.commands.checkpoint.group import checkpoint
-from kokoro_core.cli.commands.conformance import conformance
-from kokoro_core.cli.commands.describe import describe
-from kokoro_core.cli.commands.diff import diff
-from kokoro_core.cli.commands.graph import graph
-from kokoro_core.cli.commands.listing import components, plugins, specs
-from kokoro_core.cli.commands.new_plugin import new_plugin
-from kokoro_core.cli.commands.new_spec import new_spec
-from kokoro_core.cli.commands.resolve import resolve
-from kokoro_core.cli.commands.schema import schema
-from kokoro_core.cli.commands.synthesize import synthesize
-from kokoro_core.cli.commands.upgrade import upgrade
 from kokoro_core.cli.errors import lines_of, wants_traceback
 from kokoro_core.cli.output import print_error
 from kokoro_core.cli.session import Session, session_of
 from registry import Command
+from registry.errors import closest
 from registry.terminal import never_fail, open_closed_streams
 
 PROGRAM = "kokoro-core"
 
 
-class CommandsOfPlugins(TyperGroup):
-    """A group that also has the commands of the plugins; each is imported when it runs."""
+class PluginCommands(TyperGroup):
+    """A group whose commands come from plugins, the core's own among them.
+
+    Each is imported when it runs.
+    """
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Return the names of all commands."""
-        return [*super().list_commands(ctx), *sorted(session_of(ctx).plugins.commands)]
+        return sorted(session_of(ctx).plugins.commands)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """Return a command, or None; fail with a hint at plugins that are not loaded."""
-        own = super().get_command(ctx, cmd_name)
-        if own is not None:
-            return own
+        """Return a command; fail with a hint at a near name, or at plugins that are not loaded."""
         plugins = session_of(ctx).plugins
         command = plugins.command(cmd_name)
         if command is not None:
             return _forwarding(command)
-        if hint := plugins.not_loaded(cmd_name):
-            ctx.fail(f"No such command {cmd_name!r}; {hint}.")
-        return None
+        near = closest(cmd_name, plugins.commands)
+        hint = f"did you mean `{near}`?" if near else f"{plugins.not_loaded(cmd_name)}."
+        return ctx.fail(f"No such command {cmd_name!r}; {hint}".removesuffix("; ."))
 
 
 def _forwarding(command: Command) -> Any:
-    """Return a command that hands its arguments on to a plugin's function.
+    """Return a command that hands its arguments on to a plugin's function, or to its group.
 
     The function's own options are not known before it is imported, so all of them are let through.
     """
     outer = typer.Typer(add_completion=False, rich_markup_mode=None)
 
     def forward(ctx: typer.Context) -> None:
+        found = command.load()
         inner = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-        inner.command(help=_literal(command.help))(command.load())
+        if isinstance(found, typer.Typer):
+            inner = found
+        else:
+            inner.command(help=_literal(command.help))(found)
         name = f"{PROGRAM} {command.name}"
         typer.main.get_command(inner).main(ctx.args, prog_name=name, obj=ctx.obj)
 
@@ -88,30 +80,12 @@ def _literal(text: str) -> str:
 
 app = typer.Typer(
     name=PROGRAM,
-    cls=CommandsOfPlugins,
+    cls=PluginCommands,
     help="Compose text-to-speech acoustic models from a spec file and plugins.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for own in (
-    check,
-    components,
-    conformance,
-    describe,
-    diff,
-    graph,
-    new_plugin,
-    new_spec,
-    plugins,
-    resolve,
-    schema,
-    specs,
-    synthesize,
-    upgrade,
-):
-    app.command()(own)
-app.add_typer(checkpoint)
 
 
 def _print_version(wanted: bool) -> None:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kokoro_core.cli.commands.synthesize import check_device
-from kokoro_core.cli.output import print_error, print_json, print_table
+from kokoro_core.cli.toolkit import check_device, print_error, print_json, print_table
 from kokoro_plugins.bench.catalogue import CASES, cases_named
 
 if TYPE_CHECKING:

@@ -7,10 +7,7 @@ from typing import Annotated
 
 import typer
 
-from kokoro_core.cli.commands.check import load_with
-from kokoro_core.cli.commands.synthesize import check_device
-from kokoro_core.cli.output import print_json
-from kokoro_core.cli.session import session_of
+from kokoro_core.cli.toolkit import check_device, load_with, print_json, session_of
 
 MAX_PHONEMES = 1_000_000
 """The most phonemes of a batch; their frames alone take gigabytes in every layer."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from rich.console import Console
 
 from kokoro_core.api import KokoroModel
-from kokoro_core.cli.output import print_error
+from kokoro_core.cli.toolkit import print_error
 from kokoro_core.params.component import params_from
 from kokoro_core.slots import CORPUS
 from kokoro_core.spec.tree.model_spec import ModelSpec

@@ -14,7 +14,7 @@ from registry import hooks as hookspecs
 from registry.components import ComponentRegistry, Registration
 from registry.errors import InvalidPlugin
 from registry.hooks import PROJECT, Command, Migration
-from registry.names import RESERVED_COMMANDS, is_name, is_target, printable
+from registry.names import is_name, is_target, printable
 from registry.records import Contribution, NamedSpec, PluginRecord
 
 MAX_ITEMS = 10_000
@@ -164,11 +164,6 @@ def _commands(items: list[Any], record: PluginRecord) -> tuple[Command, ...]:
             )
         if not isinstance(item.help, str):
             raise InvalidPlugin(f"the command `{item.name}` of `{record.name}` has no text as help")
-        if item.name in RESERVED_COMMANDS and not record.built_in:
-            raise InvalidPlugin(
-                f"the command `{item.name}` of `{record.name}` is one of the command line's own; "
-                f"it needs another name"
-            )
     return tuple(replace(each, plugin=record.name) for each in items)
 
 

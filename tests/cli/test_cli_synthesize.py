@@ -16,9 +16,9 @@ import torch
 
 from kokoro_core.api import KokoroModel
 from kokoro_core.cli.app import main
-from kokoro_core.cli.commands.synthesize import Precision, write_wav
+from kokoro_core.cli.commands.synthesize import Precision
 from kokoro_core.generation.ends import RowEnds
-from kokoro_core.speech import speak
+from kokoro_core.speech import speak, write_wav
 
 TINY = {
     "hidden_dim": 16,

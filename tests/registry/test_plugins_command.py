@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from kokoro_core.cli.app import app
-from registry.names import RESERVED_COMMANDS
+from registry import installed_plugins
 from tests.plugins_broken.site import GOOD, Site
 
 ROOT = Path(__file__).parents[2]
@@ -121,9 +121,24 @@ def test_a_spec_that_needs_a_broken_plugin_hears_of_it(site: Site) -> None:
     assert "the plugin 'broken' is broken (ModuleNotFoundError" in ran.stderr
 
 
-def test_every_command_of_the_command_line_is_reserved() -> None:
-    names = [
-        each.name or (each.callback.__name__ if each.callback else "")
-        for each in app.registered_commands
-    ]
-    assert {each.replace("_", "-") for each in names} <= RESERVED_COMMANDS
+def test_the_core_s_own_commands_come_by_the_hook_that_is_there_for_anybody_s() -> None:
+    assert not app.registered_commands
+    assert not app.registered_groups
+    [core] = [each for each in installed_plugins().records if each.name == "core"]
+    assert {"check", "checkpoint", "conformance", "synthesize"} <= set(core.commands)
+    for name in core.commands:
+        command = installed_plugins().command(name)
+        assert command is not None
+        assert callable(command.load())
+
+
+def test_a_group_of_commands_comes_by_the_hook_too(site: Site) -> None:
+    ran = kokoro(site, "checkpoint", "inspect", "--help")
+    assert ran.returncode == 0
+    assert "--tensors" in ran.stdout
+
+
+def test_a_mistyped_command_is_told_the_near_one(site: Site) -> None:
+    ran = kokoro(site, "chek", "small")
+    assert ran.returncode == 2
+    assert "did you mean `check`?" in " ".join(ran.stderr.split())

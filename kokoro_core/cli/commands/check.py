@@ -1,32 +1,21 @@
-"""The command ``check``, and how commands read the specs that they are given."""
+"""The command ``check``: every problem of specs, with line and column."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kokoro_core.cli.output import print_note
 from kokoro_core.cli.reporting import Checked, Format, report
 from kokoro_core.cli.session import Session, session_of
+from kokoro_core.cli.toolkit import JsonOption, LimitOption, SetOption, load_with
 from kokoro_core.params.sizes import MAX_PARAMETERS
 
 if TYPE_CHECKING:
     from kokoro_core.spec.tree.model_spec import ModelSpec
-
-SpecArgument = Annotated[str, typer.Argument(metavar="SPEC", help="A spec file or a named spec.")]
-SetOption = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="PATH=VALUE", help="Override a setting; can be repeated."),
-]
 FormatOption = Annotated[
     Format, typer.Option("--format", help="How problems are printed; github: as annotations.")
 ]
-LimitOption = Annotated[
-    int, typer.Option("--max-parameters", min=1, metavar="COUNT", help="Refuse larger models.")
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def check(
@@ -80,26 +69,3 @@ def size_notes(spec: ModelSpec) -> list[str]:
     from kokoro_core.spec.rules.limits import uncounted
 
     return [f"size of {path} unknown; not limited" for path in uncounted(spec)]
-
-
-def load_with(
-    source: str,
-    settings: list[str] | None,
-    session: Session,
-    max_parameters: int = MAX_PARAMETERS,
-    note: Callable[[str], None] = print_note,
-) -> ModelSpec:
-    """Return the spec behind an argument, with the overrides of ``--set``.
-
-    What else an override changed is said on standard error, unless the caller says it.
-
-    Raises:
-        SpecError: The spec or an override has problems.
-        FileNotFoundError: The path leads to no file.
-        UnknownNamedSpec: No plugin ships a spec of that name.
-    """
-    from kokoro_core.spec.load import load
-    from kokoro_core.spec.text.overrides import overrides_from_text
-
-    overrides = overrides_from_text(settings or [])
-    return load(source, overrides, session.plugins, max_parameters, note)

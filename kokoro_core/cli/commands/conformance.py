@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kokoro_core.cli.commands.check import JsonOption
 from kokoro_core.cli.commands.conformance_output import (
     advancing,
     print_checks,
@@ -20,6 +19,7 @@ from kokoro_core.cli.commands.conformance_output import (
 )
 from kokoro_core.cli.output import print_note
 from kokoro_core.cli.session import Session, session_of
+from kokoro_core.cli.toolkit import JsonOption
 
 if TYPE_CHECKING:
     from kokoro_core.testing.engine.levels import LevelName

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kokoro_core.cli.commands.check import JsonOption, SetOption, load_with, size_notes
+from kokoro_core.cli.commands.check import size_notes
 from kokoro_core.cli.output import print_json, print_note, print_table
 from kokoro_core.cli.session import Session, session_of
+from kokoro_core.cli.toolkit import JsonOption, SetOption, load_with
 from kokoro_core.spec.problems.problem import printable
 from registry import Plugins, Registration
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kokoro_core.cli.commands.check import JsonOption, load_with
 from kokoro_core.cli.commands.describe import cost_of, sizes_of
 from kokoro_core.cli.output import print_json, print_table
 from kokoro_core.cli.session import Session, session_of
+from kokoro_core.cli.toolkit import JsonOption, load_with
 
 if TYPE_CHECKING:
     from kokoro_core.spec.tree.model_spec import ModelSpec

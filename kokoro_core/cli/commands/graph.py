@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from kokoro_core.cli.commands.check import SetOption, SpecArgument, load_with
 from kokoro_core.cli.output import print_file, write_file
 from kokoro_core.cli.session import session_of
+from kokoro_core.cli.toolkit import SetOption, SpecArgument, load_with
 
 
 class Format(StrEnum):

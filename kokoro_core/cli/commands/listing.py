@@ -9,9 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
-from kokoro_core.cli.commands.check import JsonOption
 from kokoro_core.cli.output import print_error, print_json, print_table
 from kokoro_core.cli.session import session_of
+from kokoro_core.cli.toolkit import JsonOption
 from registry import PluginRecord, Plugins
 from registry.errors import RegistryError, suggestion
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kokoro_core.cli.commands.check import SetOption
 from kokoro_core.cli.output import print_file, write_file
 from kokoro_core.cli.session import Session, session_of
+from kokoro_core.cli.toolkit import SetOption
 
 if TYPE_CHECKING:
     from kokoro_core.spec.tree.model_spec import ModelSpec

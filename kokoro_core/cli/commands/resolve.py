@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kokoro_core.cli.commands.check import JsonOption, SetOption, SpecArgument
 from kokoro_core.cli.output import print_file, print_json, print_note, print_yaml, write_yaml
 from kokoro_core.cli.session import Session, session_of
+from kokoro_core.cli.toolkit import JsonOption, SetOption, SpecArgument
 
 if TYPE_CHECKING:
     from kokoro_core.spec.text.document import Document

@@ -13,10 +13,9 @@ import typer
 
 from kokoro_core.cli.output import print_error, print_json
 from kokoro_core.cli.session import session_of
+from kokoro_core.cli.toolkit import check_device
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from kokoro_core.speech import SynthesisResult
 
 
@@ -56,7 +55,7 @@ def synthesize(
     import torch
 
     from kokoro_core.api import KokoroModel
-    from kokoro_core.speech import speak
+    from kokoro_core.speech import speak, write_wav
 
     check_device(device)
     model = KokoroModel.load(checkpoint, device=device, plugins=session_of(ctx).plugins)
@@ -137,38 +136,3 @@ def check_out(out: Path) -> None:
         raise FileNotFoundError(f"`--out {out}`: the folder `{out.parent}` does not exist.")
     if not os.access(out if out.exists() else out.absolute().parent, os.W_OK):
         raise PermissionError(f"`--out {out}` may not be written; give another file.")
-
-
-def check_device(device: str) -> None:
-    """Refuse a device that this machine does not have.
-
-    Raises:
-        ValueError: Its name is wrong, or it is not there.
-    """
-    import torch
-
-    there = {
-        "cpu": True,
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-    }
-    kind, colon, index = device.partition(":")
-    count = torch.cuda.device_count() if kind == "cuda" else 1
-    has_index = not colon or (index.isdecimal() and index.isascii() and int(index) < count)
-    if not there.get(kind, False) or not has_index:
-        names = ", ".join(name for name, available in there.items() if available)
-        raise ValueError(f"`--device {device}` is not on this machine; it has {names}.")
-
-
-def write_wav(path: Path, samples: Tensor, sample_rate: int) -> None:
-    """Write samples in [-1, 1] as a mono 16-bit wav."""
-    import wave
-
-    import torch
-
-    whole = torch.round(samples.clamp(-1, 1) * 32767).to(torch.int16)
-    with path.open("wb") as target, wave.open(target, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(sample_rate)
-        file.writeframes(whole.numpy().astype("<i2").tobytes())

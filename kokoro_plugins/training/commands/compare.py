@@ -9,8 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from kokoro_core.cli.commands.check import load_with
-from kokoro_core.cli.session import session_of
+from kokoro_core.cli.toolkit import load_with, session_of
 from kokoro_plugins.training.commands.options import (
     BatchFramesOption,
     DeviceOption,

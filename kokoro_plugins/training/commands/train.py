@@ -9,9 +9,7 @@ import typer
 from rich.console import Console
 
 from kokoro_core.checkpoints.locate import suffixes
-from kokoro_core.cli.commands.check import load_with
-from kokoro_core.cli.output import print_error
-from kokoro_core.cli.session import session_of
+from kokoro_core.cli.toolkit import load_with, print_error, session_of
 from kokoro_plugins.training.commands.options import (
     AccumulateOption,
     BadStepOption,

@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 
 from kokoro_core.api import KokoroModel
-from kokoro_core.cli.commands.synthesize import write_wav
 from kokoro_core.contracts.speech import Frontend, Utterance, Vocoder
 from kokoro_core.generation import Generation
 from kokoro_core.params.audio import AudioSettings
+from kokoro_core.speech import write_wav
 from kokoro_plugins.training.data.collate import Batch, collate, denormalise
 from kokoro_plugins.training.evaluation import ended_in_time, speak
 from kokoro_plugins.training.metrics import (

@@ -7,13 +7,14 @@ from typing import Annotated
 
 import typer
 
-from kokoro_core.cli.commands.check import JsonOption
 from kokoro_core.cli.session import session_of
+from kokoro_core.cli.toolkit import JsonOption
 
 checkpoint = typer.Typer(
     name="checkpoint",
     help="Look at checkpoints, verify, compare and convert them.",
     no_args_is_help=True,
+    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )

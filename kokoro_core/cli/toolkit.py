@@ -1,0 +1,90 @@
+"""What the commands of plugins are made with; the core's own are made with nothing else.
+
+A command is a function with options for typer. Its first argument is ``ctx: typer.Context``;
+`session_of` gives it the plugins of the run, `load_with` the spec behind an argument, and the
+`print_…` functions an output that no terminal, pipe or code page breaks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kokoro_core.cli.output import print_error, print_json, print_note, print_table, print_yaml
+from kokoro_core.cli.session import Session, session_of
+from kokoro_core.params.sizes import MAX_PARAMETERS
+
+if TYPE_CHECKING:
+    from kokoro_core.spec.tree.model_spec import ModelSpec
+
+__all__ = [
+    "JsonOption",
+    "LimitOption",
+    "Session",
+    "SetOption",
+    "SpecArgument",
+    "check_device",
+    "load_with",
+    "print_error",
+    "print_json",
+    "print_note",
+    "print_table",
+    "print_yaml",
+    "session_of",
+]
+
+SpecArgument = Annotated[str, typer.Argument(metavar="SPEC", help="A spec file or a named spec.")]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="PATH=VALUE", help="Override a setting; can be repeated."),
+]
+LimitOption = Annotated[
+    int, typer.Option("--max-parameters", min=1, metavar="COUNT", help="Refuse larger models.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def load_with(
+    source: str,
+    settings: list[str] | None,
+    session: Session,
+    max_parameters: int = MAX_PARAMETERS,
+    note: Callable[[str], None] = print_note,
+) -> ModelSpec:
+    """Return the spec behind an argument, with the overrides of ``--set``.
+
+    What else an override changed is said on standard error, unless the caller says it.
+
+    Raises:
+        SpecError: The spec or an override has problems.
+        FileNotFoundError: The path leads to no file.
+        UnknownNamedSpec: No plugin ships a spec of that name.
+    """
+    from kokoro_core.spec.load import load
+    from kokoro_core.spec.text.overrides import overrides_from_text
+
+    overrides = overrides_from_text(settings or [])
+    return load(source, overrides, session.plugins, max_parameters, note)
+
+
+def check_device(device: str) -> None:
+    """Refuse a device that this machine does not have.
+
+    Raises:
+        ValueError: Its name is wrong, or it is not there.
+    """
+    import torch
+
+    there = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    kind, colon, index = device.partition(":")
+    count = torch.cuda.device_count() if kind == "cuda" else 1
+    has_index = not colon or (index.isdecimal() and index.isascii() and int(index) < count)
+    if not there.get(kind, False) or not has_index:
+        names = ", ".join(name for name, available in there.items() if available)
+        raise ValueError(f"`--device {device}` is not on this machine; it has {names}.")
