@@ -8,6 +8,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from kokoro_core._moved import find_moved_modules
 from kokoro_core._shadowing import explanation, import_ours
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ __all__ = [
     "load_spec",
     "vocabulary_by_symbol",
 ]
+
+find_moved_modules()
 
 
 def __getattr__(name: str) -> Any:

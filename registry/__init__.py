@@ -7,10 +7,11 @@ from registry.guard.discovery import discover, installed_plugins
 from registry.guard.policy import Policy
 from registry.hooks import Command, Migration, hookimpl
 from registry.records import NamedSpec, PluginRecord, Plugins
-from registry.slot import Slot
+from registry.slot import ComponentClass, Slot
 
 __all__ = [
     "Command",
+    "ComponentClass",
     "ComponentRegistry",
     "Migration",
     "NamedSpec",

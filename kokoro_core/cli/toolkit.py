@@ -15,6 +15,7 @@ import typer
 from kokoro_core.cli.output import print_error, print_json, print_note, print_table, print_yaml
 from kokoro_core.cli.session import Session, session_of
 from kokoro_core.params.sizes import MAX_PARAMETERS
+from registry.terminal import is_unicode
 
 if TYPE_CHECKING:
     from kokoro_core.spec.tree.model_spec import ModelSpec
@@ -26,6 +27,7 @@ __all__ = [
     "SetOption",
     "SpecArgument",
     "check_device",
+    "is_unicode",
     "load_with",
     "print_error",
     "print_json",

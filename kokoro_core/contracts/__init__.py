@@ -1,4 +1,4 @@
-"""What each component of a model promises.
+"""What each component of a model, and what stands around a model, promises.
 
 Shapes: B batch, N phonemes, T frames, H hidden, M mel channels. A ``padding_mask`` is bool and True
 means padding. Padding is at the end of a row. What a component returns at padding is exactly 0, and
@@ -7,28 +7,83 @@ a row's valid output does not depend on the other rows or on how far the row is 
 A component whose params name side inputs in ``needs`` gets exactly those by keyword, in each of its
 entry points; in the abstract signatures they are ``**side_inputs``.
 
-This is the one place where components inherit: a contract is abstract and has no state.
+This is the one place where components inherit: a contract is abstract and has no state. Importing
+the package imports no torch; what is used of it does.
 """
 
-from kokoro_core.contracts.component import Component
-from kokoro_core.contracts.decoders import AutoregressiveDecoder, Decoder, ParallelDecoder
-from kokoro_core.contracts.parts import DurationPredictor, Encoder, Postnet, Regulator
-from kokoro_core.contracts.positions import PositionalEncoding
-from kokoro_core.contracts.values import DecoderOutput, DurationOutput, Plan, State, map_tensors
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kokoro_core.contracts.checkpoints import Checkpointer, OpenCheckpoint, TensorInfo
+    from kokoro_core.contracts.component import Component
+    from kokoro_core.contracts.decoders import AutoregressiveDecoder, Decoder, ParallelDecoder
+    from kokoro_core.contracts.parts import DurationPredictor, Encoder, Postnet, Regulator
+    from kokoro_core.contracts.positions import PositionalEncoding
+    from kokoro_core.contracts.profiler import Profiler
+    from kokoro_core.contracts.speech import Corpus, Frontend, Utterance, Vocoder
+    from kokoro_core.contracts.values import (
+        DecoderOutput,
+        DurationOutput,
+        Plan,
+        State,
+        map_tensors,
+    )
+
+_HOMES = {
+    "AutoregressiveDecoder": "decoders",
+    "Checkpointer": "checkpoints",
+    "Component": "component",
+    "Corpus": "speech",
+    "Decoder": "decoders",
+    "DecoderOutput": "values",
+    "DurationOutput": "values",
+    "DurationPredictor": "parts",
+    "Encoder": "parts",
+    "Frontend": "speech",
+    "OpenCheckpoint": "checkpoints",
+    "ParallelDecoder": "decoders",
+    "Plan": "values",
+    "PositionalEncoding": "positions",
+    "Postnet": "parts",
+    "Profiler": "profiler",
+    "Regulator": "parts",
+    "State": "values",
+    "TensorInfo": "checkpoints",
+    "Utterance": "speech",
+    "Vocoder": "speech",
+    "map_tensors": "values",
+}
 
 __all__ = [
     "AutoregressiveDecoder",
+    "Checkpointer",
     "Component",
+    "Corpus",
     "Decoder",
     "DecoderOutput",
     "DurationOutput",
     "DurationPredictor",
     "Encoder",
+    "Frontend",
+    "OpenCheckpoint",
     "ParallelDecoder",
     "Plan",
     "PositionalEncoding",
     "Postnet",
+    "Profiler",
     "Regulator",
     "State",
+    "TensorInfo",
+    "Utterance",
+    "Vocoder",
     "map_tensors",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module `kokoro_core.contracts` has no attribute `{name}`")
+    return getattr(import_module(f"kokoro_core.contracts.{_HOMES[name]}"), name)

@@ -23,7 +23,7 @@ def growth_of_a_load(path: Path) -> int | None:
 
 def main(path: str) -> None:
     """Load a small model, so that all code is there, then the checkpoint, and print the growth."""
-    from kokoro_core.api import KokoroModel
+    from kokoro_core import KokoroModel
 
     KokoroModel.from_spec("small")
     try:

@@ -8,8 +8,7 @@ from kokoro_plugins.positions.params import (
     NoPositionsParams,
     RotaryParams,
 )
-from registry import hookimpl
-from registry.slot import ComponentClass
+from registry import ComponentClass, hookimpl
 
 
 @hookimpl

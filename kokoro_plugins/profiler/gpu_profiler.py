@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
-from kokoro_core.contracts.profiler import Profiler
+from kokoro_core.contracts import Profiler
 from kokoro_plugins.profiler.devices import default_device, device_of, open_device
 from kokoro_plugins.profiler.recorder import Recorder, Row, RowKey
 from kokoro_plugins.profiler.saved import counting_saved

@@ -11,7 +11,7 @@ from rich.box import ASCII_DOUBLE_HEAD, SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from registry.terminal import is_unicode
+from kokoro_core.cli.toolkit import is_unicode
 
 MEBIBYTE = 1024 * 1024
 WIDTH = 200

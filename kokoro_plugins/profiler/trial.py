@@ -10,9 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from kokoro_core.api import KokoroModel
+from kokoro_core import KokoroModel, ModelSpec
 from kokoro_core.params.sizes import Sizes
-from kokoro_core.spec.tree.model_spec import ModelSpec
 from kokoro_plugins.profiler.gpu_profiler import GpuProfiler
 from registry import Plugins
 

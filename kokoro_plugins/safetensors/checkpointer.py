@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
-from kokoro_core.contracts.checkpoints import Checkpointer, OpenCheckpoint
+from kokoro_core.contracts import Checkpointer, OpenCheckpoint
 from kokoro_core.durable import atomic_file
 from kokoro_core.errors import CheckpointError
 from kokoro_plugins.safetensors.index import INDEX_SUFFIX

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any, TypeGuard
 
-from kokoro_core.contracts.checkpoints import TensorInfo
+from kokoro_core.contracts import TensorInfo
 from kokoro_plugins.safetensors.dtypes import CODES
 
 LENGTH = struct.Struct("<Q")

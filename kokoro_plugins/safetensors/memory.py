@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from kokoro_core.contracts.checkpoints import TensorInfo
+from kokoro_core.contracts import TensorInfo
 
 
 def empty(info: TensorInfo) -> Tensor:

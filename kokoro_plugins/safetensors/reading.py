@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
-from kokoro_core.contracts.checkpoints import OpenCheckpoint
+from kokoro_core.contracts import OpenCheckpoint
 from kokoro_core.durable.disk import open_folder, open_regular
 from kokoro_core.errors import CheckpointError
 from kokoro_plugins.safetensors.envelope import unwrap, without_digits

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
-from kokoro_core.contracts.checkpoints import OpenCheckpoint, TensorInfo
+from kokoro_core.contracts import OpenCheckpoint, TensorInfo
 from kokoro_core.durable import atomic_file
 from kokoro_core.durable.disk import open_folder, open_regular, sync, umask_mode
 from kokoro_core.durable.temporary import sweep, temporary_folder

@@ -10,7 +10,7 @@ from typing import TypeVar, final
 import torch
 from torch import Tensor
 
-from kokoro_core.contracts.speech import Corpus, Frontend, Utterance
+from kokoro_core.contracts import Corpus, Frontend, Utterance
 from kokoro_core.errors import CorpusError, FrontendError
 from kokoro_core.nn.mel import MelSpectrogram
 from kokoro_core.params.audio import AudioSettings

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Sequence
 from typing import final
 
-from kokoro_core.contracts.speech import Frontend
+from kokoro_core.contracts import Frontend
 from kokoro_core.errors import FrontendError, FrontendWarning
 from kokoro_plugins.speech.alignment import Segment, has_sound, listed, segments, symbols_of
 from kokoro_plugins.speech.announced import check_letters, read_words

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kokoro_core.contracts.speech import Vocoder
+from kokoro_core.contracts import Vocoder
 from kokoro_core.nn.mel import mel_filters, paddings
 from kokoro_core.params.audio import AudioSettings
 from kokoro_plugins.speech.mel_inversion import unmix

@@ -15,7 +15,7 @@ from kokoro_core.slots import CorpusParams, FrontendParams, VocoderParams
 from kokoro_plugins.speech.vocabulary import PAD_ID, SYMBOLS
 
 if TYPE_CHECKING:
-    from kokoro_core.contracts.speech import Corpus, Frontend, Vocoder
+    from kokoro_core.contracts import Corpus, Frontend, Vocoder
 
 _VOICES = ("en-us", "en-us-nyc", "en-gb", "en-gb-x-rp")
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from kokoro_plugins.tacotron.params import ConvPostnetParams
-from registry import hookimpl
-from registry.slot import ComponentClass
+from registry import ComponentClass, hookimpl
 
 
 @hookimpl

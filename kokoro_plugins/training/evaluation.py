@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from kokoro_core.api import KokoroModel
+from kokoro_core import KokoroModel
 from kokoro_core.generation import Generation
+from kokoro_core.model import ModelOutput
 from kokoro_core.model.losses import mel_l1
-from kokoro_core.model.output import ModelOutput
 from kokoro_core.params.audio import AudioSettings
 from kokoro_plugins.training.data.collate import Batch
 from kokoro_plugins.training.metrics import mel_cepstral_distortion, natural_mels

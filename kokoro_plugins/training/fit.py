@@ -13,7 +13,7 @@ from lightning import Callback, Trainer
 from lightning.pytorch.strategies import DDPStrategy
 from rich.console import Console
 
-from kokoro_core.api import KokoroModel
+from kokoro_core import KokoroModel
 from kokoro_core.kernels import cpu
 from kokoro_plugins.training.data.data_module import AlignedSpeech
 from kokoro_plugins.training.loop.history import History

@@ -6,11 +6,10 @@ from collections.abc import Callable
 
 from rich.console import Console
 
-from kokoro_core.api import KokoroModel
+from kokoro_core import KokoroModel, ModelSpec
 from kokoro_core.cli.toolkit import print_error
 from kokoro_core.params.component import params_from
 from kokoro_core.slots import CORPUS
-from kokoro_core.spec.tree.model_spec import ModelSpec
 from kokoro_plugins.training.data.corpus_advice import corpus_advice
 from kokoro_plugins.training.data.data_module import AlignedSpeech
 from kokoro_plugins.training.evaluation import evaluate

@@ -14,8 +14,7 @@ from kokoro_plugins.transformer.params import (
     TransformerDecoderParams,
     TransformerEncoderParams,
 )
-from registry import hookimpl
-from registry.slot import ComponentClass
+from registry import ComponentClass, hookimpl
 
 
 @hookimpl

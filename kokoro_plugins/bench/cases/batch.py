@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from kokoro_core.api import KokoroModel
+from kokoro_core import KokoroModel
 from kokoro_plugins.bench.cases.frame import packs
 from kokoro_plugins.bench.peers.contract import Batch
 from kokoro_plugins.bench.peers.floor import Floor

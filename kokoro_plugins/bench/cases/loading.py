@@ -10,9 +10,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from kokoro_core.api import KokoroModel
-from kokoro_core.model.assembly import assemble
-from kokoro_core.spec.tree.model_spec import ModelSpec
+from kokoro_core import KokoroModel, ModelSpec, assemble
 from kokoro_plugins.bench.fresh_load import growth_of_a_load
 from kokoro_plugins.bench.peers import by_hand
 from kokoro_plugins.bench.peers.ours import our_model

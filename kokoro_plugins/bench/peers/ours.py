@@ -7,9 +7,8 @@ from typing import Any, cast, final
 import torch
 from torch import Tensor
 
-from kokoro_core.api import KokoroModel
-from kokoro_core.contracts import AutoregressiveDecoder
-from kokoro_core.contracts.values import State
+from kokoro_core import KokoroModel
+from kokoro_core.contracts import AutoregressiveDecoder, State
 from kokoro_core.generation.precision import converted
 from kokoro_plugins.bench.peers.contract import ROOM, Batch, FrameMaker, Trainer
 from kokoro_plugins.bench.sizes import ModelSize

@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from rich.console import Console
 
-from kokoro_core.api import KokoroModel
-from kokoro_core.contracts.speech import Corpus
+from kokoro_core import KokoroModel
+from kokoro_core.contracts import Corpus
 from kokoro_core.params.component import params_from
 from kokoro_core.slots import CORPUS
 from kokoro_core.spec.views.resolve import spec_hash

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import NoReturn
 
-from kokoro_core.spec.tree.model_spec import ModelSpec
+from kokoro_core import ModelSpec
 from kokoro_plugins.training.settings import OPTIMIZERS, TrainingSettings
 
 SpecReader = Callable[[str, list[str]], ModelSpec]

@@ -10,7 +10,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from kokoro_core.contracts.speech import Utterance
+from kokoro_core.contracts import Utterance
 from kokoro_core.params.audio import AudioSettings
 from kokoro_core.tensors.masks import padding_mask_from_lengths
 from kokoro_plugins.training.data.batching import FRAME_GRID, PHONEME_GRID, round_up

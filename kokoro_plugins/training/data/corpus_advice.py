@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from kokoro_core.contracts.speech import Frontend, Utterance
+from kokoro_core.contracts import Frontend, Utterance
 from kokoro_core.errors import FrontendError
 from kokoro_core.params.component import ComponentParams
 from kokoro_plugins.training.data.data_module import AlignedSpeech

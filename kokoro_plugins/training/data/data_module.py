@@ -10,7 +10,7 @@ import torch
 from lightning import LightningDataModule
 from torch.utils.data import DataLoader, Dataset
 
-from kokoro_core.contracts.speech import Corpus, Utterance
+from kokoro_core.contracts import Corpus, Utterance
 from kokoro_core.params.audio import AudioSettings
 from kokoro_plugins.training.data.batching import (
     LengthBatches,

@@ -10,7 +10,7 @@ from typing import final
 import torch
 from torch import Tensor
 
-from kokoro_core.contracts.speech import Corpus, Utterance
+from kokoro_core.contracts import Corpus, Utterance
 from kokoro_core.errors import CorpusError
 
 Size = tuple[int, int]

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from lightning import Callback
 from rich.console import Console
 
-from kokoro_core.api import KokoroModel
-from kokoro_core.contracts.speech import Corpus, Frontend, Vocoder
+from kokoro_core import KokoroModel, ModelSpec
+from kokoro_core.contracts import Corpus, Frontend, Vocoder
 from kokoro_core.params.audio import AudioSettings
 from kokoro_core.params.component import params_from
 from kokoro_core.slots import CORPUS
-from kokoro_core.spec.tree.model_spec import ModelSpec
 from kokoro_plugins.training.data.collate import collate, normalise
 from kokoro_plugins.training.data.data_module import AlignedSpeech
 from kokoro_plugins.training.demo.listening import Listener

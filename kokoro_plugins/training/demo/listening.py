@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kokoro_core.api import KokoroModel
-from kokoro_core.contracts.speech import Frontend, Utterance, Vocoder
+from kokoro_core import KokoroModel
+from kokoro_core.contracts import Frontend, Utterance, Vocoder
 from kokoro_core.generation import Generation
 from kokoro_core.params.audio import AudioSettings
 from kokoro_core.speech import write_wav

@@ -8,10 +8,9 @@ from typing import Any
 
 import torch
 
-from kokoro_core.api import KokoroModel
-from kokoro_core.contracts.speech import Utterance
+from kokoro_core import KokoroModel, ModelSpec
+from kokoro_core.contracts import Utterance
 from kokoro_core.errors import CorpusError
-from kokoro_core.spec.tree.model_spec import ModelSpec
 from kokoro_plugins.training.data.collate import collate
 from kokoro_plugins.training.data.data_module import AlignedSpeech
 from kokoro_plugins.training.loop.random_states import undrawn

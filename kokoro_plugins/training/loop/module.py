@@ -12,9 +12,9 @@ from lightning import LightningModule
 from torch import Tensor
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
-from kokoro_core.api import KokoroModel
+from kokoro_core import KokoroModel
+from kokoro_core.model import ModelOutput
 from kokoro_core.model.losses import weigh
-from kokoro_core.model.output import ModelOutput
 from kokoro_plugins.training.data.collate import Batch
 from kokoro_plugins.training.data.shares import by_share
 from kokoro_plugins.training.loop.averages import WeightAverage

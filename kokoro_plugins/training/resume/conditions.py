@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from lightning import Trainer
 
-from kokoro_core.api import KokoroModel
+from kokoro_core import KokoroModel
 from kokoro_core.errors import CheckpointError
 from kokoro_core.kernels import cpu
 from kokoro_core.spec.views.resolve import resolve

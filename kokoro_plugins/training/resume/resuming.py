@@ -10,7 +10,7 @@ from lightning import Trainer
 from lightning.pytorch.utilities import rank_zero_only
 from rich.console import Console
 
-from kokoro_core.api import KokoroModel
+from kokoro_core import KokoroModel
 from kokoro_core.durable import Step, StepFolder
 from kokoro_plugins.training.data.data_module import AlignedSpeech
 from kokoro_plugins.training.loop.history import History

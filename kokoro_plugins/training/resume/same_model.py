@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from kokoro_core.api import KokoroModel
+from kokoro_core import KokoroModel
 from kokoro_core.checkpoints import layout as layouts
 from kokoro_core.checkpoints.store import layout_of
-from kokoro_core.contracts.checkpoints import TensorInfo
+from kokoro_core.contracts import TensorInfo
 from kokoro_core.errors import CheckpointError
-from kokoro_core.model.acoustic import AcousticModel
+from kokoro_core.model import AcousticModel
 from kokoro_plugins.training.resume.conditions import ResumeRefused
 
 SHOWN = 8

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from kokoro_core.api import KokoroModel
+from kokoro_core import KokoroModel
 from kokoro_core.errors import CheckpointError
 from kokoro_plugins.training.resume.step_files import MODEL_FILE
 

@@ -6,9 +6,9 @@ import os
 from collections.abc import Collection
 from pathlib import Path
 
+from kokoro_core import ModelSpec
 from kokoro_core.durable import StepFolder
 from kokoro_core.spec.rules.side_inputs import refusal_of_side_inputs
-from kokoro_core.spec.tree.model_spec import ModelSpec
 from kokoro_plugins.training.resume.resuming import is_first_process
 from kokoro_plugins.training.resume.step_files import MODEL_FILE
 from kokoro_plugins.training.settings import TrainOptions

@@ -10,7 +10,7 @@ import torch
 from lightning.fabric.plugins.io import CheckpointIO
 from torch import Tensor
 
-from kokoro_core.api import KokoroModel
+from kokoro_core import KokoroModel
 from kokoro_core.checkpoints import store as model_file
 from kokoro_core.checkpoints.store import checkpointer_for
 from kokoro_core.durable import StepFolder

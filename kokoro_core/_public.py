@@ -1,0 +1,87 @@
+"""The public modules and names: what `KOKORO_API` versions. Everything else may change at any time.
+
+``docs/api.md`` is made from this list; a test refuses a name that is taken out of it while the
+version stays.
+"""
+
+from __future__ import annotations
+
+PUBLIC: dict[str, tuple[str, ...]] = {
+    "kokoro_core": (
+        *("Adapt", "AudioSettings", "KokoroModel", "ModelSpec", "Problem", "SpecError"),
+        *("assemble", "hookimpl", "load_spec", "vocabulary_by_symbol"),
+    ),
+    "kokoro_core.slots": (
+        *("CheckpointerParams", "CorpusParams", "DecoderParams", "DurationPredictorParams"),
+        *("EncoderParams", "FrontendParams", "PositionalEncodingParams", "PostnetParams"),
+        *("ProfilerParams", "RegulatorParams", "VocoderParams"),
+        *("CHECKPOINTER", "CORPUS", "DECODER", "DURATION_PREDICTOR", "ENCODER", "FRONTEND"),
+        *("POSITIONAL_ENCODING", "POSTNET", "PROFILER", "REGULATOR", "VOCODER"),
+    ),
+    "kokoro_core.params.component": ("ComponentParams", "StrictModel", "params_from"),
+    "kokoro_core.params.capabilities": ("Capabilities", "SideInput"),
+    "kokoro_core.params.sizes": (
+        *("LAYER", "Size", "Sizes", "batch_norm", "conv1d", "embedding", "layer_norm", "linear"),
+        "table",
+    ),
+    "kokoro_core.params.audio": ("AudioSettings",),
+    "kokoro_core.contracts": (
+        *("AutoregressiveDecoder", "Checkpointer", "Component", "Corpus", "Decoder"),
+        *("DecoderOutput", "DurationOutput", "DurationPredictor", "Encoder", "Frontend"),
+        *("OpenCheckpoint", "ParallelDecoder", "Plan", "PositionalEncoding", "Postnet"),
+        *("Profiler", "Regulator", "State", "TensorInfo", "Utterance", "Vocoder", "map_tensors"),
+    ),
+    "kokoro_core.errors": (
+        *("AudioMismatch", "CheckpointError", "CorpusError", "FrontendError", "FrontendWarning"),
+    ),
+    "kokoro_core.tensors.masks": (
+        *("add_bias", "attend_mask", "can_look_inside", "causal_mask"),
+        *("lengths_from_padding_mask", "padding_mask_from_lengths", "zero_padding"),
+    ),
+    "kokoro_core.tensors.durations": ("check_durations", "phoneme_of_frame", "place_in_phoneme"),
+    "kokoro_core.tensors.noise": ("RowNoise",),
+    "kokoro_core.tensors.pytree": ("register_pytree",),
+    "kokoro_core.nn.attention": ("AttentionScope", "MultiheadAttention", "make_scope"),
+    "kokoro_core.nn.batch_norm": ("MaskedBatchNorm",),
+    "kokoro_core.nn.cache": ("KeyValueCache",),
+    "kokoro_core.nn.conv": ("MaskedConv1d",),
+    "kokoro_core.nn.feed_forward": ("FeedForward",),
+    "kokoro_core.nn.mel": ("MelSpectrogram",),
+    "kokoro_core.nn.shift": ("shift_right",),
+    "kokoro_core.nn.stack": ("CheckpointedStack",),
+    "kokoro_core.model": ("AcousticModel", "ModelOutput", "assemble", "training_losses"),
+    "kokoro_core.generation": ("Generation", "GenerationOptions", "StopReason"),
+    "kokoro_core.speech": ("SynthesisResult", "speak", "write_wav"),
+    "kokoro_core.kernels.dropout": ("Dropout",),
+    "kokoro_core.kernels.cpu": ("processor",),
+    "kokoro_core.cost.estimate": ("Workload", "cost"),
+    "kokoro_core.cost.live_bytes": ("activations",),
+    "kokoro_core.durable": (
+        *("FileRecord", "Manifest", "Step", "StepFolder", "atomic_file", "canonical_json"),
+    ),
+    "kokoro_core.spec.views.resolve": ("resolve", "spec_hash"),
+    "kokoro_core.testing": (
+        *("ConformanceError", "ConformanceWarning", "RaggedBatch", "Report", "Result", "Subject"),
+        *("check_component", "chunkings", "conformance", "conformance_test"),
+        *("decoding_machine", "durations", "padding", "ragged_batches", "specs"),
+    ),
+    "kokoro_core.cli.toolkit": (
+        *("JsonOption", "LimitOption", "Session", "SetOption", "SpecArgument", "check_device"),
+        "is_unicode",
+        *("load_with", "print_error", "print_json", "print_note", "print_table", "print_yaml"),
+        "session_of",
+    ),
+    "registry": (
+        *(
+            "Command",
+            "ComponentClass",
+            "ComponentRegistry",
+            "Migration",
+            "NamedSpec",
+            "PluginRecord",
+            "Plugins",
+        ),
+        *("Policy", "Registration", "Slot", "discover", "hookimpl", "installed_plugins"),
+    ),
+}
+"""Public module → its public names, in the order in which a plugin's author meets them."""
