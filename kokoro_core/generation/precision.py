@@ -12,8 +12,8 @@ from torch import Tensor
 from kokoro_core.contracts import Decoder, map_tensors
 from kokoro_core.generation.request import Utterances
 from kokoro_core.kernels import cpu
-from kokoro_core.kernels.derived import Kept
-from kokoro_core.kernels.quantize import narrow_weights
+from kokoro_core.kernels.derived import DerivedCache
+from kokoro_core.kernels.quantize import quantize_weights
 
 
 @final
@@ -24,13 +24,13 @@ class DecoderCopies:
     """
 
     def __init__(self) -> None:
-        self._kept: dict[torch.dtype, Kept[Decoder]] = {}
+        self._kept: dict[torch.dtype, DerivedCache[Decoder]] = {}
 
     def get(self, decoder: Decoder, dtype: torch.dtype | None) -> Decoder:
         """Return the decoder in a precision: itself if it is in that already."""
         if dtype is None or all(each.dtype == dtype for each in decoder.parameters()):
             return decoder
-        kept = self._kept.setdefault(dtype, Kept())
+        kept = self._kept.setdefault(dtype, DerivedCache())
         return kept.get(decoder, lambda: converted(decoder, dtype))
 
     def clear(self) -> None:
@@ -55,7 +55,7 @@ def converted(decoder: Decoder, dtype: torch.dtype) -> Decoder:
     device = next((each.device for each in twin.parameters()), torch.device("cpu"))
     twin.to(arithmetic(dtype, device))
     if has_narrow_weights(dtype, device):
-        narrow_weights(twin, dtype)
+        quantize_weights(twin, dtype)
     return twin
 
 

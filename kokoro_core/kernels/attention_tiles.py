@@ -36,7 +36,7 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Plan:
+class TilePlan:
     """The blocks of a call, and what is added to their scores.
 
     Attributes:
@@ -56,7 +56,7 @@ class Plan:
     @classmethod
     def of(
         cls, queries: Tensor, keys: Tensor, mask: Tensor | None, is_causal: bool, cache: int
-    ) -> Plan:
+    ) -> TilePlan:
         """Find out which keys can be left out; a block has weights of `cache` bytes, at most."""
         dtype = arithmetic(queries.dtype)
         rows, heads, num_queries, _ = queries.shape
@@ -188,7 +188,7 @@ def arithmetic(dtype: torch.dtype) -> torch.dtype:
     return torch.float32 if emulated else dtype
 
 
-class Room:
+class Workspace:
     """Memory that each block of a call uses again, so that it stays in the processor's cache."""
 
     def __init__(self, dtype: torch.dtype) -> None:

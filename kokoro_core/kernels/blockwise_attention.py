@@ -1,8 +1,8 @@
 """Attention for training on a CPU, in blocks that fit its cache.
 
-torch's fused kernel for the CPU knows no dropout and is slow on the way back in bfloat16; without
-it a (B, heads, Tq, Tk) tensor of weights lies in memory three times over. Here the weights exist
-for a block of queries and heads at a time, and are made again on the way back, as in
+torch's fused kernel for the CPU knows no dropout and is slow on the backward pass in bfloat16;
+without it a (B, heads, Tq, Tk) tensor of weights lies in memory three times over. Here the weights
+exist for a block of queries and heads at a time, and are made again on the backward pass, as in
 FlashAttention (Dao et al., 2022, algorithms 1 and 4, there with the softmax in blocks too). Keys
 that no query may see, past a row's end or to the right of a causal block, cost nothing.
 """
@@ -17,14 +17,14 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from kokoro_core.kernels.attention_tiles import Plan, Room, arithmetic
-from kokoro_core.kernels.dropout import KeepMasks, draw_seed, draws_here
+from kokoro_core.kernels.attention_tiles import TilePlan, Workspace, arithmetic
+from kokoro_core.kernels.dropout import DropoutMasks, draw_seed, uses_seeded_masks
 
 CACHE = 1 << 21
 """Bytes of a block of weights, at most: several such blocks fit a processor's caches."""
 
 
-def blocks_serve(queries: Tensor, keys: Tensor, mask: Tensor | None, dropout: float) -> bool:
+def prefer_blockwise(queries: Tensor, keys: Tensor, mask: Tensor | None, dropout: float) -> bool:
     """Return whether blocks beat the fused kernel: in training on a CPU, where it is slow.
 
     Without dropout it is as fast in float32. A mask that is learned needs its gradient, which
@@ -36,7 +36,7 @@ def blocks_serve(queries: Tensor, keys: Tensor, mask: Tensor | None, dropout: fl
     trains = torch.is_grad_enabled() and (queries.requires_grad or keys.requires_grad)
     learned = mask is not None and mask.requires_grad
     slow = 0 < dropout < 1 or (dropout == 0 and queries.dtype is torch.bfloat16)
-    return trains and slow and not learned and draws_here(queries)
+    return trains and slow and not learned and uses_seeded_masks(queries)
 
 
 def attend_in_blocks(
@@ -62,7 +62,7 @@ def attend_in_blocks(
 
 
 def _as_projected(x: Tensor, width: int) -> Tensor:
-    """Return room for as many vectors, in memory (B, T, heads, width) as a projection has them.
+    """Return an empty tensor that lies in memory as a projection does: (B, T, heads, width).
 
     Shape:
         x: (B, heads, T, H/heads). Returns: (B, heads, T, width).
@@ -87,22 +87,22 @@ class _Blockwise(torch.autograd.Function):
         result = _as_projected(queries, values.shape[3])
         if result.is_meta:
             return result
-        masks, room = KeepMasks(ctx.seed, dropout), Room(arithmetic(queries.dtype))
-        plan = Plan.of(queries, keys, mask, is_causal, CACHE)
+        masks, workspace = DropoutMasks(ctx.seed, dropout), Workspace(arithmetic(queries.dtype))
+        plan = TilePlan.of(queries, keys, mask, is_causal, CACHE)
         for rows in plan.groups():
-            q = room.dense("queries", queries[rows], 1 / math.sqrt(queries.shape[-1]))
+            q = workspace.dense("queries", queries[rows], 1 / math.sqrt(queries.shape[-1]))
             k, v = (
-                room.dense("keys", keys[rows], 1),
-                room.dense("values", values[rows], masks.scale),
+                workspace.dense("keys", keys[rows], 1),
+                workspace.dense("values", values[rows], masks.scale),
             )
             for each in (k, v):
                 plan.blank(rows, each, 0)
-            found = room.take("found", tuple(result[rows].shape))
+            found = workspace.take("found", tuple(result[rows].shape))
             joined = found.flatten(0, 1)
             for block in plan.blocks(rows):
-                weights = plan.weights(block, q, k, room.weights_of(block, "weights"))
+                weights = plan.weights(block, q, k, workspace.weights_of(block, "weights"))
                 if dropout > 0:
-                    kept = room.weights_of(block, "kept")
+                    kept = workspace.weights_of(block, "kept")
                     weights *= masks.write(kept)
                 seen = v[block.heads, : block.num_keys]
                 joined[block.heads, block.queries] = torch.bmm(weights, seen)
@@ -115,22 +115,22 @@ class _Blockwise(torch.autograd.Function):
         queries, keys, values, mask = ctx.saved_tensors
         results = tuple(_as_projected(x, x.shape[3]) for x in (queries, keys, values))
         if not grad.is_meta:
-            plan = Plan.of(queries, keys, mask, ctx.is_causal, CACHE)
-            way_back = _WayBack(
-                plan, KeepMasks(ctx.seed, ctx.dropout), Room(arithmetic(queries.dtype))
+            plan = TilePlan.of(queries, keys, mask, ctx.is_causal, CACHE)
+            backward = _Backward(
+                plan, DropoutMasks(ctx.seed, ctx.dropout), Workspace(arithmetic(queries.dtype))
             )
             for rows in plan.groups():
-                way_back.run(rows, (queries, keys, values), grad, results)
+                backward.run(rows, (queries, keys, values), grad, results)
         return *results, None, None, None
 
 
 @dataclass(frozen=True)
-class _WayBack:
+class _Backward:
     """The derivative of attention in blocks, some rows after the others."""
 
-    plan: Plan
-    masks: KeepMasks
-    room: Room
+    plan: TilePlan
+    masks: DropoutMasks
+    workspace: Workspace
 
     def run(
         self, rows: slice, inputs: tuple[Tensor, ...], grad: Tensor, results: tuple[Tensor, ...]
@@ -140,22 +140,24 @@ class _WayBack:
         Shape:
             inputs, results: queries, keys and values, each (B, heads, T, H/heads).
         """
-        room, scale = self.room, 1 / math.sqrt(inputs[0].shape[-1])
-        q = room.dense("queries", inputs[0][rows], scale)
-        k, v = (room.dense(name, x[rows], 1) for name, x in zip("kv", inputs[1:], strict=True))
+        workspace, scale = self.workspace, 1 / math.sqrt(inputs[0].shape[-1])
+        q = workspace.dense("queries", inputs[0][rows], scale)
+        k, v = (workspace.dense(name, x[rows], 1) for name, x in zip("kv", inputs[1:], strict=True))
         for each in (k, v):
             self.plan.blank(rows, each, 0)
-        given = room.dense("grad", grad[rows], self.masks.scale)
-        to_queries = room.take("to queries", tuple(q.shape))
-        to_keys = room.take("to keys", tuple(k.shape)).zero_()
-        to_values = room.take("to values", tuple(v.shape)).zero_()
+        given = workspace.dense("grad", grad[rows], self.masks.scale)
+        to_queries = workspace.take("to queries", tuple(q.shape))
+        to_keys = workspace.take("to keys", tuple(k.shape)).zero_()
+        to_values = workspace.take("to values", tuple(v.shape)).zero_()
         for block in self.plan.blocks(rows):
             asked, seen = (block.heads, block.queries), (block.heads, slice(0, block.num_keys))
-            weights = dropped = self.plan.weights(block, q, k, room.weights_of(block, "weights"))
-            to_weights = room.weights_of(block, "to weights")
+            weights = dropped = self.plan.weights(
+                block, q, k, workspace.weights_of(block, "weights")
+            )
+            to_weights = workspace.weights_of(block, "to weights")
             torch.bmm(given[asked], v[seen].transpose(1, 2), out=to_weights)
             if self.masks.p > 0:
-                kept = self.masks.write(room.weights_of(block, "kept"))
+                kept = self.masks.write(workspace.weights_of(block, "kept"))
                 to_weights *= kept
                 dropped = kept.mul_(weights)
             to_values[seen].baddbmm_(dropped.transpose(1, 2), given[asked])

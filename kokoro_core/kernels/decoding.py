@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from kokoro_core.kernels import cpu
-from kokoro_core.kernels.float16_linear import HalfLinear, joined_half
-from kokoro_core.kernels.fused_linear import JoinedLinear, SeparateLinears
-from kokoro_core.kernels.huge_pages import in_huge_pages
-from kokoro_core.kernels.int8_linear import Int8Linear, joined_int8
-from kokoro_core.kernels.introspection import is_plain_linear
+from kokoro_core.kernels.float16_linear import Float16Linear, fuse_float16
+from kokoro_core.kernels.fused_linear import FusedLinear, SeparateLinears
+from kokoro_core.kernels.huge_pages import copy_to_huge_pages
+from kokoro_core.kernels.int8_linear import Int8Linear, fuse_int8
+from kokoro_core.kernels.introspection import is_unmodified_linear
 from kokoro_core.kernels.linear import is_plain
 from kokoro_core.kernels.packed_linear import PackedLinear
 
@@ -37,7 +37,7 @@ def can_copy(weight: Tensor) -> bool:
     )
 
 
-def for_steps(*layers: nn.Module, rows: int) -> nn.Module:
+def prepare_for_decoding(*layers: nn.Module, rows: int) -> nn.Module:
     """Return what computes these layers over one input, joined, in the way that is fastest.
 
     Layers of another kind, with weights of a special kind or with hooks, are called as they are.
@@ -46,20 +46,22 @@ def for_steps(*layers: nn.Module, rows: int) -> nn.Module:
         layers: One, or several.
         rows: Rows of the input, or the most of them.
     """
-    plain = [layer for layer in layers if isinstance(layer, nn.Linear) and is_plain_linear(layer)]
+    plain = [
+        layer for layer in layers if isinstance(layer, nn.Linear) and is_unmodified_linear(layer)
+    ]
     if len(layers) > 1 and any(getattr(layer, "bias", None) is None for layer in layers):
         return SeparateLinears(layers)
     if len(plain) < len(layers):
         return _narrow_for_steps(layers)
     copied = all(can_copy(layer.weight) for layer in plain)
     dtype = plain[0].weight.dtype
-    by_mkl = copied and reads_alone(rows) and dtype is torch.float32
+    by_mkl = copied and single_row_single_thread(rows) and dtype is torch.float32
     if copied and not by_mkl and cpu.packs(dtype):
         return PackedLinear(plain)
     outputs, inputs = sum(layer.out_features for layer in plain), plain[0].in_features
     if by_mkl and outputs * inputs >= SMALL:
-        return JoinedLinear(plain, by_columns=outputs >= inputs)
-    return plain[0] if len(plain) == 1 else JoinedLinear(plain)
+        return FusedLinear(plain, by_columns=outputs >= inputs)
+    return plain[0] if len(plain) == 1 else FusedLinear(plain)
 
 
 def _narrow_for_steps(layers: Sequence[nn.Module]) -> nn.Module:
@@ -67,27 +69,27 @@ def _narrow_for_steps(layers: Sequence[nn.Module]) -> nn.Module:
     if len(layers) == 1:
         return layers[0]
     eights = [layer for layer in layers if isinstance(layer, Int8Linear)]
-    halves = [layer for layer in layers if isinstance(layer, HalfLinear)]
+    halves = [layer for layer in layers if isinstance(layer, Float16Linear)]
     if len(eights) == len(layers):
-        return joined_int8(eights)
-    return joined_half(halves) if len(halves) == len(layers) else SeparateLinears(layers)
+        return fuse_int8(eights)
+    return fuse_float16(halves) if len(halves) == len(layers) else SeparateLinears(layers)
 
 
-def reads_alone(rows: int) -> bool:
+def single_row_single_thread(rows: int) -> bool:
     """Return whether one thread reads weights for one row, which MKL does best, else oneDNN."""
     return rows == 1 and torch.get_num_threads() == 1
 
 
-def settle(modules: Iterable[nn.Module]) -> None:
+def move_to_huge_pages(modules: Iterable[nn.Module]) -> None:
     """Put the joined weights inside modules one after the other into huge pages.
 
     Args:
-        modules: As steps run them, made by `for_steps` while `can_copy` said yes.
+        modules: As steps run them, made by `prepare_for_decoding` while `can_copy` said yes.
     """
     joined = [
-        each for module in modules for each in module.modules() if isinstance(each, JoinedLinear)
+        each for module in modules for each in module.modules() if isinstance(each, FusedLinear)
     ]
-    places = in_huge_pages([each.weight for each in joined])
+    places = copy_to_huge_pages([each.weight for each in joined])
     for each, weight in zip(joined, places, strict=True):
         each.move_weight(weight)
 
@@ -102,7 +104,7 @@ def with_children(module: AnyModule, **children: nn.Module | None) -> AnyModule:
 def linears_for_steps(module: AnyModule, *, rows: int) -> AnyModule:
     """Return a view of a module whose linear children are laid out for steps of so many rows."""
     found = {
-        name: for_steps(child, rows=rows)
+        name: prepare_for_decoding(child, rows=rows)
         for name, child in module.named_children()
         if isinstance(child, nn.Linear)
     }

@@ -1,4 +1,4 @@
-"""`Kept`: what is made of a module's weights and lasts as long as they do."""
+"""`DerivedCache`: what is made of a module's weights and lasts as long as they do."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PIECE = 32
 
 
 @final
-class Kept(Generic[Made]):
+class DerivedCache(Generic[Made]):
     """Keeps what was made of a module until the module is another one, and is no part of it.
 
     A copy of the module begins with nothing kept.
@@ -40,11 +40,11 @@ class Kept(Generic[Made]):
         """Forget what was kept, and free its memory."""
         self._made, self._of = None, ()
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Kept[Made]:
-        return Kept()
+    def __deepcopy__(self, memo: dict[int, Any]) -> DerivedCache[Made]:
+        return DerivedCache()
 
-    def __reduce__(self) -> tuple[type[Kept[Made]], tuple[()]]:
-        return Kept, ()
+    def __reduce__(self) -> tuple[type[DerivedCache[Made]], tuple[()]]:
+        return DerivedCache, ()
 
 
 @torch.no_grad()

@@ -26,7 +26,7 @@ PIECE = 64 * TILE
 
 
 @final
-class KeepMasks:
+class DropoutMasks:
     """Dropout masks one after the other; the same again from the same seed.
 
     The bits are those of SFC64 (Doty-Humphrey, 2018), the fastest generator that NumPy has; to draw
@@ -94,7 +94,7 @@ def draw_seed() -> int:
     return int(torch.randint(2**63 - 1, (), device="cpu"))
 
 
-def draws_here(x: Tensor) -> bool:
+def uses_seeded_masks(x: Tensor) -> bool:
     """Return whether masks of a tensor are ours to draw: on a CPU that compiles nothing.
 
     On the meta device nothing is drawn, but as much is kept for the way back as on a CPU.
@@ -135,7 +135,7 @@ def relu_and_drop_(x: Tensor, p: float) -> None:
     """Set to 0 in place what is below 0 and a share of the rest, and scale what is left."""
     x.clamp_min_(0)
     if p > 0 and not x.is_meta:
-        masks = KeepMasks(draw_seed(), p)
+        masks = DropoutMasks(draw_seed(), p)
         # A mask of all places at once would take as much memory as x does.
         for start in range(0, x.numel(), PIECE):
             piece = x.view(-1)[start : start + PIECE]
@@ -145,7 +145,7 @@ def relu_and_drop_(x: Tensor, p: float) -> None:
 def _masked(x: Tensor, seed: int, p: float) -> Tensor:
     if x.is_meta:
         return torch.empty_like(x)
-    return KeepMasks(seed, p).next(tuple(x.shape), x.dtype).mul_(x)
+    return DropoutMasks(seed, p).next(tuple(x.shape), x.dtype).mul_(x)
 
 
 @final
@@ -161,7 +161,7 @@ class Dropout(nn.Dropout):
         Shape:
             x: any. Returns: as x.
         """
-        if not self.training or self.p in (0, 1) or not draws_here(x):
+        if not self.training or self.p in (0, 1) or not uses_seeded_masks(x):
             return F.dropout(x, self.p, self.training)
         dropped: Tensor = _Dropout.apply(x, self.p)  # type: ignore[no-untyped-call]
         return dropped
@@ -177,7 +177,7 @@ class ReluDropout(nn.Dropout):
         Shape:
             x: any. Returns: as x.
         """
-        if not self.training or self.p in (0, 1) or not draws_here(x):
+        if not self.training or self.p in (0, 1) or not uses_seeded_masks(x):
             return F.dropout(x.relu(), self.p, self.training)
         dropped: Tensor = _ReluDropout.apply(x, self.p)  # type: ignore[no-untyped-call]
         return dropped

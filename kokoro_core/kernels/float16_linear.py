@@ -1,4 +1,4 @@
-"""`HalfLinear`: a linear layer with weights of 16 bits and float32 around them, for speaking."""
+"""`Float16Linear`: a linear layer with weights of 16 bits and float32 around them, for speaking."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LARGEST = 65504.0
 """The largest number of float16; torch's kernel would cut larger weights to it."""
 
 
-class HalfWeights(Protocol):
+class Float16Weights(Protocol):
     """Weights rounded to float16, in the form that a way of multiplying wants."""
 
     def product(self, x: Tensor) -> Tensor:
@@ -34,7 +34,7 @@ class HalfWeights(Protocol):
 
 
 @final
-class FbgemmWeights(HalfWeights):
+class FbgemmWeights(Float16Weights):
     """Weights as FBGEMM packs them, whose kernel widens them while it multiplies."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
@@ -52,7 +52,7 @@ class FbgemmWeights(HalfWeights):
 
 
 @final
-class WidenedWeights(HalfWeights):
+class WidenedWeights(Float16Weights):
     """Weights that are widened to float32 for each product, which any processor can."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
@@ -68,7 +68,7 @@ class WidenedWeights(HalfWeights):
 
 
 @final
-class HalfLinear(nn.Module):
+class Float16Linear(nn.Module):
     """Weights rounded to float16, multiplied in float32: by FBGEMM's kernel if that is there.
 
     Args:
@@ -83,15 +83,15 @@ class HalfLinear(nn.Module):
         super().__init__()
         if not can_be_half(weight):
             raise ValueError(
-                f"`HalfLinear` needs weights of at most {LARGEST:.0f}, not "
+                f"`Float16Linear` needs weights of at most {LARGEST:.0f}, not "
                 f"{float(weight.abs().max())}; leave such a layer in float32."
             )
         self.out_features, self.in_features = weight.shape
         kind = FbgemmWeights if cpu.has_float16_kernel() else WidenedWeights
-        self._weights: HalfWeights = kind(weight, bias)
+        self._weights: Float16Weights = kind(weight, bias)
 
     @classmethod
-    def of(cls, layer: nn.Linear) -> HalfLinear:
+    def of(cls, layer: nn.Linear) -> Float16Linear:
         """Return a layer with rounded weights."""
         bias = None if layer.bias is None else layer.bias.detach().float()
         return cls(weight=layer.weight.detach().float(), bias=bias)
@@ -125,9 +125,9 @@ class HalfLinear(nn.Module):
         return result.view(*x.shape[:-1], self.out_features).to(x.dtype)
 
 
-def joined_half(layers: Sequence[HalfLinear]) -> HalfLinear:
+def fuse_float16(layers: Sequence[Float16Linear]) -> Float16Linear:
     """Return several layers with biases over the same input as one, their results joined."""
-    return HalfLinear(
+    return Float16Linear(
         weight=torch.cat([layer.weight for layer in layers]),
         bias=torch.cat([layer.bias for layer in layers if layer.bias is not None]),
     )

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 
 @final
-class JoinedLinear(nn.Module):
+class FusedLinear(nn.Module):
     """One or several linear layers over the same input as one; it has no parameters of its own.
 
     Args:
@@ -21,7 +21,7 @@ class JoinedLinear(nn.Module):
 
     def __init__(self, layers: Sequence[nn.Linear], *, by_columns: bool = False) -> None:
         super().__init__()
-        weight, bias = joined_weights(layers)
+        weight, bias = fused_weights(layers)
         # No assignment of a tensor that has a gradient may be taken for a parameter.
         self._both = (weight.t().contiguous().t() if by_columns else weight, bias)
 
@@ -73,7 +73,7 @@ class SeparateLinears(nn.Module):
         return torch.cat([layer(x) for layer in self.layers], dim=-1)
 
 
-def joined_weights(layers: Sequence[nn.Linear]) -> tuple[Tensor, Tensor | None]:
+def fused_weights(layers: Sequence[nn.Linear]) -> tuple[Tensor, Tensor | None]:
     """Return weights and biases of layers as those of one; it shares the weights of a single one.
 
     Shape:

@@ -17,7 +17,7 @@ LINE = 64
 """Bytes of a line of the processor's caches, where each tensor begins."""
 
 
-def in_huge_pages(tensors: Sequence[Tensor]) -> list[Tensor]:
+def copy_to_huge_pages(tensors: Sequence[Tensor]) -> list[Tensor]:
     """Return copies of tensors, one after the other in huge pages, or the tensors themselves.
 
     Reading a hundred megabytes in pages of 4 kB, the processor looks up each page and begins its

@@ -103,7 +103,7 @@ def _aligned(rows: Tensor) -> Tensor:
     return rows
 
 
-def joined_int8(layers: Sequence[Int8Linear]) -> Int8Linear:
+def fuse_int8(layers: Sequence[Int8Linear]) -> Int8Linear:
     """Return several layers with biases over the same input as one, their results joined."""
     return Int8Linear(
         quantised=torch.cat([layer.quantised for layer in layers]),

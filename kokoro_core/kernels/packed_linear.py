@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from kokoro_core.kernels.fused_linear import joined_weights
+from kokoro_core.kernels.fused_linear import fused_weights
 
 ROWS = 4
 """Fewest rows of float32 for which oneDNN reads the weights at full speed; fewer are filled up."""
@@ -50,7 +50,7 @@ class PackedLinear(nn.Module):
 
     def __init__(self, layers: Sequence[nn.Linear]) -> None:
         super().__init__()
-        weight, self.bias = joined_weights(layers)
+        weight, self.bias = fused_weights(layers)
         self._kernel = torch.ops.mkldnn._linear_pointwise.default
         self.outputs = len(weight)
         self.weight = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), PACKED_FOR)

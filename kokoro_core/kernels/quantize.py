@@ -5,16 +5,16 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from kokoro_core.kernels.float16_linear import HalfLinear, can_be_half
+from kokoro_core.kernels.float16_linear import Float16Linear, can_be_half
 from kokoro_core.kernels.int8_linear import MULTIPLE, Int8Linear
-from kokoro_core.kernels.introspection import is_plain_linear
+from kokoro_core.kernels.introspection import is_unmodified_linear
 
 FEWEST = 1 << 16
 """Weights below which a layer stays as it is: the ways in and out of a decoder are narrow, gain
 little, and matter most."""
 
 
-def narrow_weights(module: nn.Module, dtype: torch.dtype) -> None:
+def quantize_weights(module: nn.Module, dtype: torch.dtype) -> None:
     """Put weights of 8 or 16 bits in place of those of all large linear layers inside a module.
 
     Layers of a class of their own, with weights of a special kind or with hooks, or whose weights
@@ -31,8 +31,8 @@ def narrow_weights(module: nn.Module, dtype: torch.dtype) -> None:
             if dtype is torch.int8 and child.in_features % MULTIPLE == 0:
                 parent.register_module(name, Int8Linear.of(child))
             elif dtype is torch.float16 and can_be_half(child.weight):
-                parent.register_module(name, HalfLinear.of(child))
+                parent.register_module(name, Float16Linear.of(child))
 
 
 def _is_large_and_plain(layer: nn.Linear) -> bool:
-    return is_plain_linear(layer) and layer.weight.numel() >= FEWEST
+    return is_unmodified_linear(layer) and layer.weight.numel() >= FEWEST

@@ -10,7 +10,7 @@ from torch import Tensor
 from kokoro_core.tensors.masks import add_bias
 
 
-def one_query(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Tensor:
+def single_query(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Tensor:
     """Attend with one query a row, in two matrix products.
 
     Shape:
@@ -36,12 +36,12 @@ def one_query(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None
     return torch.bmm(scores.softmax(-1), v).view(batch, heads, 1, head_dim)
 
 
-def fused_is_slower(queries: Tensor) -> bool:
+def prefer_single_query(queries: Tensor) -> bool:
     """Return whether the CPU's fused attention loses to two matrix products.
 
     For one query a row it does: in float32 it takes 1.1 to 1.8 times as long, in bfloat16 2 to 5
     times (torch 2.13 on two cores; figures in docs/generation.md). Where it loses in training,
-    `blocks_serve` says so.
+    `prefer_blockwise` says so.
 
     Shape:
         queries: (B, heads, Tq, H/heads).

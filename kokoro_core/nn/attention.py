@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from kokoro_core.contracts import PositionalEncoding
-from kokoro_core.kernels.blockwise_attention import attend_in_blocks, blocks_serve
-from kokoro_core.kernels.decoding import for_steps, with_children
+from kokoro_core.kernels.blockwise_attention import attend_in_blocks, prefer_blockwise
+from kokoro_core.kernels.decoding import prepare_for_decoding, with_children
 from kokoro_core.kernels.linear import Linear
-from kokoro_core.kernels.single_query import fused_is_slower, one_query
+from kokoro_core.kernels.single_query import prefer_single_query, single_query
 from kokoro_core.tensors.masks import add_bias, attend_mask, can_look_inside, causal_mask
 
 
@@ -116,19 +116,24 @@ class MultiheadAttention(nn.Module):
         for layer in (self.query, self.key_value, self.out):
             nn.init.zeros_(layer.bias)
 
-    def for_steps(self, *, rows: int) -> MultiheadAttention:
+    def prepare_for_decoding(self, *, rows: int) -> MultiheadAttention:
         """Return a view of this block for steps of so many rows, its weights laid out for that.
 
         In the view `project` is one matrix product; `project_memory` is as it was.
         """
-        out = for_steps(self.out, rows=rows)
+        out = prepare_for_decoding(self.out, rows=rows)
         if not self.may_join:
-            return with_children(self, query=for_steps(self.query, rows=rows), out=out)
-        return with_children(self, joined=for_steps(self.query, self.key_value, rows=rows), out=out)
+            return with_children(self, query=prepare_for_decoding(self.query, rows=rows), out=out)
+        return with_children(
+            self, joined=prepare_for_decoding(self.query, self.key_value, rows=rows), out=out
+        )
 
     def for_cross_steps(self, *, rows: int) -> MultiheadAttention:
         """Return a view of this block for attending step by step to a memory projected already."""
-        query, out = for_steps(self.query, rows=rows), for_steps(self.out, rows=rows)
+        query, out = (
+            prepare_for_decoding(self.query, rows=rows),
+            prepare_for_decoding(self.out, rows=rows),
+        )
         return with_children(self, query=query, out=out)
 
     def forward(self, x: Tensor, memory: Tensor, scope: AttentionScope) -> Tensor:
@@ -193,13 +198,13 @@ class MultiheadAttention(nn.Module):
         """
         encoding, at, of = scope.positional_encoding, scope.q_positions, scope.k_positions
         content = encoding.content_bias(queries, at, of)
-        in_the_open = encoding.uses_weights or fused_is_slower(queries)
+        in_the_open = encoding.uses_weights or prefer_single_query(queries)
         mask, is_causal = scope.mask, scope.is_causal
         if is_causal and (content is not None or in_the_open):
             mask, is_causal = causal_mask(at, of), False
         mask = add_bias(mask, content)
         dropout = self.dropout if self.training else 0.0
-        if not in_the_open and blocks_serve(queries, keys, mask, dropout):
+        if not in_the_open and prefer_blockwise(queries, keys, mask, dropout):
             result = attend_in_blocks(
                 queries, keys, values, mask, is_causal=is_causal, dropout=dropout
             )
@@ -208,7 +213,7 @@ class MultiheadAttention(nn.Module):
                 queries, keys, values, attn_mask=mask, dropout_p=dropout, is_causal=is_causal
             )
         elif queries.shape[2] == 1 and not encoding.uses_weights and dropout == 0:
-            result = one_query(queries, keys, values, mask)
+            result = single_query(queries, keys, values, mask)
         else:
             result = self._weigh(queries, keys, values, mask, dropout, scope)
         # (B, heads, Tq, H/heads) -> (B, Tq, H)

@@ -9,19 +9,19 @@ from torch import Tensor
 BLOCK = 64
 """Positions by which a cache grows, or an eighth of what it has if that is more.
 
-Copying then costs about as much as reading the room left over, at any length."""
+Copying then costs about as much as reading the free capacity, at any length."""
 
 
 @dataclass
 class KeyValueCache:
     """Keys and values of one attention, growing in blocks.
 
-    Attention reads the whole room, and a mask leaves out what is not written yet: matrix products
+    Attention reads the whole of it, and a mask leaves out what is not written yet: matrix products
     over a part of a larger tensor take 1.4 to 3.4 times as long (docs/generation.md).
 
     Attributes:
-        keys: (B, heads, room, H/heads), 0 where nothing is written.
-        values: (B, heads, room, H/heads), 0 where nothing is written.
+        keys: (B, heads, capacity, H/heads), 0 where nothing is written.
+        values: (B, heads, capacity, H/heads), 0 where nothing is written.
         max_len: The most positions that it may hold.
     """
 
@@ -44,20 +44,20 @@ class KeyValueCache:
         """
         return cls(keys.contiguous(), values.contiguous(), keys.shape[2])
 
-    def room_with(self, num: int) -> int:
-        """Return for how many positions there is room once there are `num`."""
-        room = self.keys.shape[2]
-        if num <= room:
-            return room
-        blocks = -(-max(num, room + room // 8) // BLOCK)
+    def capacity_for(self, num: int) -> int:
+        """Return the capacity once there are `num` positions."""
+        capacity = self.keys.shape[2]
+        if num <= capacity:
+            return capacity
+        blocks = -(-max(num, capacity + capacity // 8) // BLOCK)
         return min(self.max_len, blocks * BLOCK)
 
     def write(self, keys: Tensor, values: Tensor, start: int) -> tuple[Tensor, Tensor]:
-        """Store K positions from `start` on, in place, and return the whole room.
+        """Store K positions from `start` on, in place, and return the whole tensors.
 
         Shape:
             keys, values: (B, heads, K, H/heads).
-            Returns: two (B, heads, room_with(start + K), H/heads).
+            Returns: two (B, heads, capacity_for(start + K), H/heads).
 
         Raises:
             ValueError: There would be more than `max_len` positions.
@@ -75,12 +75,15 @@ class KeyValueCache:
                 f"A `KeyValueCache` of `max_len` {self.max_len} cannot hold {end} positions; "
                 f"give `empty` a larger `max_len`."
             )
-        room = self.room_with(end)
-        self.keys, self.values = _with_room(self.keys, room), _with_room(self.values, room)
+        capacity = self.capacity_for(end)
+        self.keys, self.values = (
+            _with_capacity(self.keys, capacity),
+            _with_capacity(self.values, capacity),
+        )
 
 
-def _with_room(old: Tensor, room: int) -> Tensor:
+def _with_capacity(old: Tensor, capacity: int) -> Tensor:
     """Return a larger tensor that begins with the positions of the old one."""
-    new = old.new_zeros((*old.shape[:2], room, old.shape[3]))
+    new = old.new_zeros((*old.shape[:2], capacity, old.shape[3]))
     new[:, :, : old.shape[2]] = old
     return new

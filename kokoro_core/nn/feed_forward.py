@@ -9,8 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from kokoro_core.kernels.dropout import ReluDropout, draws_here, relu_and_drop_, scale_of_kept
-from kokoro_core.kernels.introspection import is_plain_linear, is_watched
+from kokoro_core.kernels.dropout import (
+    ReluDropout,
+    relu_and_drop_,
+    scale_of_kept,
+    uses_seeded_masks,
+)
+from kokoro_core.kernels.introspection import is_unmodified_linear, is_watched
 from kokoro_core.kernels.linear import Linear, product
 
 
@@ -47,7 +52,7 @@ class FeedForward(nn.Sequential):
         # (..., H) -> (rows, ff): no view, so that it may be changed in place
         wide = first(x.reshape(-1, x.shape[-1]))
         learns = torch.is_grad_enabled() and wide.requires_grad
-        if not (learns and self._is_plain() and between.p < 1 and draws_here(wide)):
+        if not (learns and self._is_plain() and between.p < 1 and uses_seeded_masks(wide)):
             result: Tensor = last(between(wide))
             return result.view(x.shape)
         p = between.p if self.training else 0.0
@@ -64,7 +69,7 @@ class FeedForward(nn.Sequential):
         """Return whether nobody would miss the calls, or what they would have been given."""
         first, between, last = self
         drops = type(between) is ReluDropout and not is_watched(between)
-        return drops and is_plain_linear(first) and is_plain_linear(last)
+        return drops and is_unmodified_linear(first) and is_unmodified_linear(last)
 
 
 class _ReluDropoutLinear(torch.autograd.Function):

@@ -14,8 +14,13 @@ from kokoro_core.contracts import (
     Plan,
     PositionalEncoding,
 )
-from kokoro_core.kernels.decoding import can_copy, for_steps, reads_alone, settle
-from kokoro_core.kernels.derived import Kept
+from kokoro_core.kernels.decoding import (
+    can_copy,
+    move_to_huge_pages,
+    prepare_for_decoding,
+    single_row_single_thread,
+)
+from kokoro_core.kernels.derived import DerivedCache
 from kokoro_core.kernels.dropout import Dropout
 from kokoro_core.nn.attention import AttentionScope, make_scope
 from kokoro_core.nn.cache import KeyValueCache
@@ -87,7 +92,10 @@ class TransformerDecoder(AutoregressiveDecoder):
         self.norm = layer.final_norm()
         self.mel_out = nn.Linear(width, mel_dim * reduction_factor)
         self.stop_out = nn.Linear(width, reduction_factor)
-        self._kept: dict[bool, Kept[StepParts]] = {True: Kept(), False: Kept()}
+        self._kept: dict[bool, DerivedCache[StepParts]] = {
+            True: DerivedCache(),
+            False: DerivedCache(),
+        }
 
     def forward(
         self,
@@ -187,8 +195,8 @@ class TransformerDecoder(AutoregressiveDecoder):
                 f"give `init_state` a larger `max_frames`."
             )
         parts, positions = state.shared.parts, state.shared.positions
-        room, of = state.own[0].room_with(end // r), positions[: state.crossed[0].max_len]
-        now, seen = positions[start:end:r], positions[: room * r : r]
+        capacity, of = state.own[0].capacity_for(end // r), positions[: state.crossed[0].max_len]
+        now, seen = positions[start:end:r], positions[: capacity * r : r]
         unseen = add_bias(causal_mask(now, seen), frames.new_zeros(()))
         scope = make_scope(self.positional_encoding, now, seen, bias=unseen)
         cross_scope = make_scope(self._memory_encoding(), now, of, bias=state.memory_mask)
@@ -204,21 +212,23 @@ class TransformerDecoder(AutoregressiveDecoder):
         """Return what a step runs; what is laid out on a CPU is kept while the weights stay."""
         weight = getattr(self.frame_in, "weight", None)  # an adapter in its place may have none
         if isinstance(weight, Tensor) and can_copy(weight):
-            return self._kept[reads_alone(rows)].get(self, lambda: self._settled_parts(rows))
+            return self._kept[single_row_single_thread(rows)].get(
+                self, lambda: self._settled_parts(rows)
+            )
         return self._make_step_parts(rows)
 
     def _settled_parts(self, rows: int) -> StepParts:
         # They are kept, and must serve who steps outside of inference mode as well.
         with torch.inference_mode(False), torch.no_grad():
             parts = self._make_step_parts(rows)
-            settle([parts.frame_in, *parts.layers, parts.heads])
+            move_to_huge_pages([parts.frame_in, *parts.layers, parts.heads])
         return parts
 
     def _make_step_parts(self, rows: int) -> StepParts:
         return StepParts(
-            frame_in=for_steps(self.frame_in, rows=rows),
-            layers=tuple(layer.for_steps(rows=rows) for layer in self._decoder_layers()),
-            heads=for_steps(self.mel_out, self.stop_out, rows=rows),
+            frame_in=prepare_for_decoding(self.frame_in, rows=rows),
+            layers=tuple(layer.prepare_for_decoding(rows=rows) for layer in self._decoder_layers()),
+            heads=prepare_for_decoding(self.mel_out, self.stop_out, rows=rows),
         )
 
     def _project_memory(self, memory: Tensor, positions: Tensor) -> tuple[KeyValueCache, ...]:

@@ -104,11 +104,11 @@ class DecoderLayer(nn.Module):
         )
         return self._finish(x, attended, keys, values, cross_scope)
 
-    def for_steps(self, *, rows: int) -> DecoderLayer:
+    def prepare_for_decoding(self, *, rows: int) -> DecoderLayer:
         """Return a view of this layer for `step` of so many rows, its weights laid out for that."""
         return with_children(
             self,
-            self_attention=self.self_attention.for_steps(rows=rows),
+            self_attention=self.self_attention.prepare_for_decoding(rows=rows),
             cross_attention=self.cross_attention.for_cross_steps(rows=rows),
             feed_forward=linears_for_steps(self.feed_forward, rows=rows),
         )

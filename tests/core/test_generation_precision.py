@@ -12,7 +12,7 @@ from torch import Tensor
 from kokoro_core import KokoroModel
 from kokoro_core.kernels import cpu
 from kokoro_core.kernels.cpu import Processor
-from kokoro_core.kernels.float16_linear import HalfLinear
+from kokoro_core.kernels.float16_linear import Float16Linear
 from kokoro_core.kernels.int8_linear import Int8Linear
 
 SPEC: dict[str, Any] = {
@@ -66,7 +66,7 @@ DECODERS: dict[str, dict[str, Any]] = {
 }
 
 
-KINDS = {torch.int8: (Int8Linear, 0.05), torch.float16: (HalfLinear, 0.005)}
+KINDS = {torch.int8: (Int8Linear, 0.05), torch.float16: (Float16Linear, 0.005)}
 
 
 @pytest.mark.parametrize("dtype", KINDS, ids=str)

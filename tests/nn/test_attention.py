@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from kokoro_core.contracts import PositionalEncoding
-from kokoro_core.kernels.blockwise_attention import blocks_serve
-from kokoro_core.kernels.single_query import fused_is_slower
+from kokoro_core.kernels.blockwise_attention import prefer_blockwise
+from kokoro_core.kernels.single_query import prefer_single_query
 from kokoro_core.nn.attention import MultiheadAttention, make_scope
 from kokoro_core.nn.cache import KeyValueCache
 from kokoro_core.tensors.masks import padding_mask_from_lengths
@@ -134,7 +134,7 @@ def test_attention_with_a_cache_in_chunks_is_attention_at_once(
     found, start = [], 0
     for size in chunks:
         seen = positions[: start + size]
-        room = positions[: cache.room_with(start + size)]
+        room = positions[: cache.capacity_for(start + size)]
         scope = make_scope(encoding, seen[start:], room, causal=True)
         part = x[:, start : start + size]
         keys, values = ours.project_memory(part, encoding, seen[start:])
@@ -179,19 +179,19 @@ def test_training_in_bfloat16_on_the_cpu_attends_as_the_fused_kernel_does(
     ours.float()
     with torch.autocast("cpu", torch.bfloat16):
         queries = ours.query(x.float())
-        assert blocks_serve(queries, queries, scope.mask, 0.0)
+        assert prefer_blockwise(queries, queries, scope.mask, 0.0)
         found = ours(x.float(), x.float(), scope)
     torch.testing.assert_close(found.double(), expected, atol=0.05, rtol=0.05)
 
 
 def test_the_fused_kernel_is_used_wherever_it_is_not_slower() -> None:
     one, more = torch.zeros(1, 1, 1, 2), torch.zeros(1, 1, 4, 2)
-    assert fused_is_slower(one)
-    assert not fused_is_slower(more)
-    assert not fused_is_slower(one.to("meta"))
-    assert not fused_is_slower(one.requires_grad_())
+    assert prefer_single_query(one)
+    assert not prefer_single_query(more)
+    assert not prefer_single_query(one.to("meta"))
+    assert not prefer_single_query(one.requires_grad_())
     with torch.no_grad():
-        assert fused_is_slower(one)
+        assert prefer_single_query(one)
 
 
 @pytest.mark.parametrize("encoding", [ByContent(), Biased(), NONE])

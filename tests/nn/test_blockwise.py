@@ -12,10 +12,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from kokoro_core.api import KokoroModel
-from kokoro_core.kernels import attention_tiles as blocks
+from kokoro_core.kernels import attention_tiles as tiles
 from kokoro_core.kernels import blockwise_attention as blockwise
 from kokoro_core.kernels import cpu
-from kokoro_core.kernels.blockwise_attention import attend_in_blocks, blocks_serve
+from kokoro_core.kernels.blockwise_attention import attend_in_blocks, prefer_blockwise
 from kokoro_core.kernels.cpu import Processor
 from kokoro_core.spec.load import load_spec
 from kokoro_core.tensors.masks import attend_mask, padding_mask_from_lengths
@@ -26,7 +26,7 @@ ROWS, HEADS, QUERIES, KEYS, DIM = 3, 4, 9, 11, 6
 @pytest.fixture(params=[1 << 23, 480, 8], ids=["one block", "small blocks", "a query a block"])
 def _sizes_of_blocks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(blockwise, "CACHE", request.param)
-    monkeypatch.setattr(blocks, "CAUSAL_QUERIES", 4)
+    monkeypatch.setattr(tiles, "CAUSAL_QUERIES", 4)
 
 
 def heads(length: int, seed: int) -> Tensor:
@@ -151,7 +151,7 @@ def test_rows_of_nearly_one_length_share_a_block_up_to_half_its_size(
     queries = torch.zeros(5, HEADS, QUERIES, DIM, dtype=torch.float64)
     keys = torch.zeros(5, HEADS, 11, DIM, dtype=torch.float64)
     two_rows = 2 * HEADS * QUERIES * 11 * 8
-    plan = blocks.Plan.of(queries, keys, padding(lengths), False, 2 * two_rows)
+    plan = tiles.TilePlan.of(queries, keys, padding(lengths), False, 2 * two_rows)
     found = list(plan.groups())
     assert [each.stop - each.start for each in found] == groups
     assert [each.start for each in found] == [sum(groups[:n]) for n in range(len(groups))]
@@ -186,15 +186,15 @@ def test_the_gradients_under_dropout_are_those_of_finite_differences(name: str) 
 def test_it_serves_training_on_the_cpu_where_the_fused_kernel_is_slow() -> None:
     single = heads(4, 0).detach().float().requires_grad_()
     half = single.detach().bfloat16().requires_grad_()
-    assert blocks_serve(single, single, None, 0.1)
-    assert not blocks_serve(single, single, None, 0.0)
-    assert not blocks_serve(single, single, None, 1.0)
-    assert blocks_serve(half, half, None, 0.0)
-    assert blocks_serve(half, half, MASKS["padding"], 0.0)
-    assert not blocks_serve(half, half, torch.zeros(4, 4, requires_grad=True), 0.1)
-    assert not blocks_serve(half.detach(), half.detach(), None, 0.1)
+    assert prefer_blockwise(single, single, None, 0.1)
+    assert not prefer_blockwise(single, single, None, 0.0)
+    assert not prefer_blockwise(single, single, None, 1.0)
+    assert prefer_blockwise(half, half, None, 0.0)
+    assert prefer_blockwise(half, half, MASKS["padding"], 0.0)
+    assert not prefer_blockwise(half, half, torch.zeros(4, 4, requires_grad=True), 0.1)
+    assert not prefer_blockwise(half.detach(), half.detach(), None, 0.1)
     with torch.no_grad():
-        assert not blocks_serve(half, half, None, 0.1)
+        assert not prefer_blockwise(half, half, None, 0.1)
 
 
 class Products(TorchDispatchMode):

@@ -13,7 +13,7 @@ from kokoro_core.kernels.dropout import (
     PERIOD,
     PIECE,
     Dropout,
-    KeepMasks,
+    DropoutMasks,
     ReluDropout,
     limits,
     relu_and_drop_,
@@ -41,7 +41,7 @@ def test_a_probability_just_below_1_still_drops_and_keeps(make: type[nn.Dropout]
 
 @pytest.mark.parametrize("num", [0, 1, 2, 3, 4, 5, 4096, 10_001])
 def test_masks_have_any_number_of_places(num: int) -> None:
-    assert KeepMasks(0, 0.5).next((num,), torch.float32).shape == (num,)
+    assert DropoutMasks(0, 0.5).next((num,), torch.float32).shape == (num,)
 
 
 @pytest.mark.parametrize("p", [0.1, 0.25, 0.999, 1 / PARTS])
@@ -53,7 +53,7 @@ def test_wherever_it_begins_the_probability_is_p(p: float) -> None:
 
 
 def test_each_place_is_dropped_with_the_same_probability() -> None:
-    masks, num, p = KeepMasks(1, 0.1), 512, 0.1
+    masks, num, p = DropoutMasks(1, 0.1), 512, 0.1
     dropped = sum((masks.next((num,), torch.float64) == 0).double() for _ in range(4000)) / 4000
     error = (dropped - p) / (p * (1 - p) / 4000) ** 0.5
     assert error.abs().max().item() < 5
@@ -61,18 +61,18 @@ def test_each_place_is_dropped_with_the_same_probability() -> None:
 
 
 def test_neighbouring_places_are_dropped_independently_of_each_other() -> None:
-    kept = KeepMasks(3, 0.5).next((MANY // 8, 8), torch.float32) > 0
+    kept = DropoutMasks(3, 0.5).next((MANY // 8, 8), torch.float32) > 0
     together = torch.corrcoef(kept.double().T) - torch.eye(8)
     assert together.abs().max().item() < 5 / (MANY / 8) ** 0.5
 
 
 def test_masks_are_the_same_again_from_the_same_seed_and_differ_one_after_the_other() -> None:
-    one, again = KeepMasks(7, 0.3), KeepMasks(7, 0.3)
+    one, again = DropoutMasks(7, 0.3), DropoutMasks(7, 0.3)
     first, second = (one.next((4, 50), torch.float32) for _ in range(2))
     assert torch.equal(first, again.next((4, 50), torch.float32))
     assert torch.equal(second, again.next((4, 50), torch.float32))
     assert not torch.equal(first, second)
-    assert not torch.equal(first, KeepMasks(8, 0.3).next((4, 50), torch.float32))
+    assert not torch.equal(first, DropoutMasks(8, 0.3).next((4, 50), torch.float32))
 
 
 def test_torchs_seed_decides_what_is_dropped() -> None:

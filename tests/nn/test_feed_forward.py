@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from kokoro_core.cost.live_bytes import LiveBytes
-from kokoro_core.kernels.dropout import KeepMasks, draw_seed
+from kokoro_core.kernels.dropout import DropoutMasks, draw_seed
 from kokoro_core.nn.feed_forward import FeedForward
 
 
@@ -65,7 +65,7 @@ def same(block: nn.Module, row: nn.Module, x: Tensor, grad: Tensor, *, tolerance
 def test_dropout_lies_between_the_two_layers() -> None:
     block = FeedForward(hidden_dim=6, ff_dim=10, dropout=0.4)
     torch.manual_seed(1)
-    mask = KeepMasks(draw_seed(), 0.4).next((5, 10), torch.float64)
+    mask = DropoutMasks(draw_seed(), 0.4).next((5, 10), torch.float64)
     x = torch.randn(5, 6)
     first, _, _, last = chain(block)
     given = x.double().requires_grad_()

@@ -8,12 +8,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from torch import nn
 
-from kokoro_core.kernels.decoding import for_steps
-from kokoro_core.kernels.float16_linear import HalfLinear, WidenedWeights
+from kokoro_core.kernels.decoding import prepare_for_decoding
+from kokoro_core.kernels.float16_linear import Float16Linear, WidenedWeights
 from kokoro_core.kernels.fused_linear import SeparateLinears
 from kokoro_core.kernels.int8_linear import Int8Linear
 from kokoro_core.kernels.linear import Linear
-from kokoro_core.kernels.quantize import narrow_weights
+from kokoro_core.kernels.quantize import quantize_weights
 
 
 @given(
@@ -30,7 +30,7 @@ def test_it_computes_with_weights_that_numpy_rounds_alike(
     rows: int, inputs: int, outputs: int, bias: bool
 ) -> None:
     layer = nn.Linear(inputs, outputs, bias=bias)
-    half = HalfLinear.of(layer)
+    half = Float16Linear.of(layer)
     x = torch.randn(2, rows, inputs)
     weight = torch.from_numpy(layer.weight.numpy().astype("float16").astype("float64"))
     expected = x.double() @ weight.t()
@@ -45,9 +45,9 @@ def test_it_computes_with_weights_that_numpy_rounds_alike(
 @torch.no_grad()
 def test_without_fbgemm_it_computes_the_same(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
     layer, x = nn.Linear(70, 33), torch.randn(2, 5, 70)
-    expected = HalfLinear.of(layer)(x)
+    expected = Float16Linear.of(layer)(x)
     monkeypatch.setattr(torch.backends.quantized, "engine", engine)
-    half = HalfLinear.of(layer)
+    half = Float16Linear.of(layer)
     assert isinstance(half._weights, WidenedWeights)
     torch.testing.assert_close(half(x), expected, atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(half(x[0, 0]), expected[0, 0], atol=1e-5, rtol=1e-5)
@@ -57,7 +57,7 @@ def test_without_fbgemm_it_computes_the_same(engine: str, monkeypatch: pytest.Mo
 
 @torch.no_grad()
 def test_it_answers_in_the_type_that_it_is_given() -> None:
-    half = HalfLinear.of(nn.Linear(8, 4).bfloat16())
+    half = Float16Linear.of(nn.Linear(8, 4).bfloat16())
     x = torch.randn(3, 8).bfloat16()
     assert half(x).dtype is torch.bfloat16
     torch.testing.assert_close(half(x).float(), half(x.float()), atol=0.01, rtol=0.01)
@@ -67,20 +67,20 @@ def test_it_answers_in_the_type_that_it_is_given() -> None:
 def test_a_weight_that_float16_has_not_is_refused(value: float) -> None:
     layer = nn.Linear(8, 4)
     layer.weight.data[1, 2] = value
-    with pytest.raises(ValueError, match="`HalfLinear` needs weights of at most 65504, not "):
-        HalfLinear.of(layer)
+    with pytest.raises(ValueError, match="`Float16Linear` needs weights of at most 65504, not "):
+        Float16Linear.of(layer)
 
 
 @torch.no_grad()
 def test_for_steps_layers_over_one_input_become_one() -> None:
-    one, two = (HalfLinear.of(nn.Linear(64, width)) for width in (16, 40))
+    one, two = (Float16Linear.of(nn.Linear(64, width)) for width in (16, 40))
     x = torch.randn(2, 1, 64)
-    joined = for_steps(one, two, rows=1)
-    assert isinstance(joined, HalfLinear)
+    joined = prepare_for_decoding(one, two, rows=1)
+    assert isinstance(joined, Float16Linear)
     torch.testing.assert_close(joined(x), torch.cat([one(x), two(x)], -1))
-    assert for_steps(one, rows=1) is one
+    assert prepare_for_decoding(one, rows=1) is one
     eight = Int8Linear.of(nn.Linear(64, 8))
-    assert isinstance(for_steps(one, eight, rows=1), SeparateLinears)
+    assert isinstance(prepare_for_decoding(one, eight, rows=1), SeparateLinears)
 
 
 class Own(nn.Linear):
@@ -110,8 +110,8 @@ def test_only_large_plain_layers_that_a_kernel_can_take_are_rounded(
     )
     block["inner"] = nn.Sequential(nn.ReLU(), nn.Linear(256, 256))
     block["beyond"].get_parameter("weight").data[0, 0] = 1e5
-    narrow_weights(block, dtype)
-    kind = {torch.int8: Int8Linear, torch.float16: HalfLinear}[dtype]
+    quantize_weights(block, dtype)
+    kind = {torch.int8: Int8Linear, torch.float16: Float16Linear}[dtype]
     found = [name for name, each in block.named_modules() if isinstance(each, kind)]
     assert sorted(found) == rounded
 
@@ -120,4 +120,4 @@ def test_only_large_plain_layers_that_a_kernel_can_take_are_rounded(
 def test_a_single_vector_does_as_it_does_for_a_linear_layer() -> None:
     layer = nn.Linear(64, 5)
     x = torch.randn(64)
-    torch.testing.assert_close(HalfLinear.of(layer)(x), layer(x), atol=1e-3, rtol=0)
+    torch.testing.assert_close(Float16Linear.of(layer)(x), layer(x), atol=1e-3, rtol=0)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from kokoro_core.kernels import cpu
 from kokoro_core.kernels.cpu import Processor
-from kokoro_core.kernels.decoding import for_steps, linears_for_steps
+from kokoro_core.kernels.decoding import linears_for_steps, prepare_for_decoding
 from kokoro_core.kernels.fused_linear import SeparateLinears
 from kokoro_core.kernels.int8_linear import Int8Linear
 
@@ -112,11 +112,11 @@ def test_for_steps_layers_over_one_input_become_one() -> None:
     layers = [nn.Linear(64, width) for width in (16, 40)]
     one, two = (Int8Linear.of(each) for each in layers)
     x = torch.randn(2, 1, 64).bfloat16()
-    joined = for_steps(one, two, rows=1)
+    joined = prepare_for_decoding(one, two, rows=1)
     assert isinstance(joined, Int8Linear)
     assert torch.equal(joined(x), torch.cat([one(x), two(x)], -1))
-    assert for_steps(one, rows=1) is one
-    mixed = for_steps(one, layers[1].bfloat16(), rows=1)
+    assert prepare_for_decoding(one, rows=1) is one
+    mixed = prepare_for_decoding(one, layers[1].bfloat16(), rows=1)
     assert isinstance(mixed, SeparateLinears)
     assert mixed(x).shape == (2, 1, 56)
     block = nn.Sequential(one, nn.ReLU())

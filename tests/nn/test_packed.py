@@ -15,15 +15,15 @@ from kokoro_core.kernels import decoding as steps
 from kokoro_core.kernels.cpu import Processor
 from kokoro_core.kernels.decoding import (
     can_copy,
-    for_steps,
     linears_for_steps,
-    reads_alone,
-    settle,
+    move_to_huge_pages,
+    prepare_for_decoding,
+    single_row_single_thread,
     with_children,
 )
-from kokoro_core.kernels.derived import Kept
-from kokoro_core.kernels.fused_linear import JoinedLinear, SeparateLinears
-from kokoro_core.kernels.huge_pages import in_huge_pages
+from kokoro_core.kernels.derived import DerivedCache
+from kokoro_core.kernels.fused_linear import FusedLinear, SeparateLinears
+from kokoro_core.kernels.huge_pages import copy_to_huge_pages
 from kokoro_core.kernels.packed_linear import PackedLinear
 from kokoro_core.nn.cache import BLOCK, KeyValueCache
 
@@ -52,30 +52,32 @@ def test_packed_layers_compute_what_they_computed(
 ) -> None:
     both = layers(dtype)
     x = torch.randn(shape, dtype=dtype)
-    packed = for_steps(*both, rows=2)
-    assert isinstance(packed, PackedLinear if cpu.packs(dtype) else JoinedLinear)
+    packed = prepare_for_decoding(*both, rows=2)
+    assert isinstance(packed, PackedLinear if cpu.packs(dtype) else FusedLinear)
     expected = torch.cat(
         [F.linear(x.double(), each.weight.double(), each.bias.double()) for each in both], -1
     )
     found = packed(x)
     assert found.dtype is dtype
     torch.testing.assert_close(found.double(), expected, atol=tolerance, rtol=tolerance)
-    single = for_steps(both[0], rows=2)(x)
+    single = prepare_for_decoding(both[0], rows=2)(x)
     torch.testing.assert_close(single, found[..., :16], atol=tolerance, rtol=tolerance)
 
 
 @torch.no_grad()
 def test_a_layer_without_bias_is_packed_too() -> None:
     layer, x = nn.Linear(24, 16, bias=False), torch.randn(1, 1, 24)
-    torch.testing.assert_close(for_steps(layer, rows=2)(x), layer(x), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(
+        prepare_for_decoding(layer, rows=2)(x), layer(x), atol=1e-5, rtol=1e-5
+    )
 
 
 def test_what_no_copy_may_stand_for_stays_as_it_is() -> None:
     one, two = layers()
     x = torch.randn(1, 1, 24)
-    assert for_steps(one, rows=2) is one
-    joined = for_steps(one, two, rows=2)
-    assert isinstance(joined, JoinedLinear)
+    assert prepare_for_decoding(one, rows=2) is one
+    joined = prepare_for_decoding(one, two, rows=2)
+    assert isinstance(joined, FusedLinear)
     assert list(joined.parameters()) == []
     result = joined(x)
     torch.testing.assert_close(result, torch.cat([one(x), two(x)], -1))
@@ -107,9 +109,9 @@ def test_only_types_that_onednn_multiplies_are_packed(
     monkeypatch.setattr(steps, "PackedLinear", lambda _: "packed")
     for dtype in (torch.float32, torch.bfloat16, torch.float64):
         one, two = layers(dtype)
-        found = for_steps(one, rows=2)
+        found = prepare_for_decoding(one, rows=2)
         assert found is one if dtype not in packed else found == "packed"
-        assert (for_steps(one, two, rows=2) == "packed") is (dtype in packed)
+        assert (prepare_for_decoding(one, two, rows=2) == "packed") is (dtype in packed)
 
 
 @pytest.mark.usefixtures("one_thread")
@@ -117,14 +119,14 @@ def test_only_types_that_onednn_multiplies_are_packed(
 def test_one_row_of_float32_reads_wide_weights_by_columns_and_narrow_ones_by_rows() -> None:
     wide, narrow, small = nn.Linear(256, 512), nn.Linear(512, 256), nn.Linear(16, 32)
     x = torch.randn(1, 1, 256)
-    by_columns, by_rows = for_steps(wide, rows=1), for_steps(narrow, rows=1)
-    assert isinstance(by_columns, JoinedLinear)
-    assert isinstance(by_rows, JoinedLinear)
+    by_columns, by_rows = prepare_for_decoding(wide, rows=1), prepare_for_decoding(narrow, rows=1)
+    assert isinstance(by_columns, FusedLinear)
+    assert isinstance(by_rows, FusedLinear)
     assert by_columns.weight.stride() == (1, 512)
     assert by_rows.weight.stride() == (512, 1)
     torch.testing.assert_close(by_columns(x), wide(x), atol=1e-5, rtol=1e-5)
-    assert for_steps(small, rows=1) is small
-    packed = isinstance(for_steps(wide.bfloat16(), rows=1), PackedLinear)
+    assert prepare_for_decoding(small, rows=1) is small
+    packed = isinstance(prepare_for_decoding(wide.bfloat16(), rows=1), PackedLinear)
     assert packed is cpu.packs(torch.bfloat16)
 
 
@@ -133,12 +135,12 @@ def test_several_threads_read_for_one_row_as_for_many() -> None:
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(2)
-        assert not reads_alone(1)
-        packed = isinstance(for_steps(nn.Linear(256, 512), rows=1), PackedLinear)
+        assert not single_row_single_thread(1)
+        packed = isinstance(prepare_for_decoding(nn.Linear(256, 512), rows=1), PackedLinear)
         assert packed is cpu.packs(torch.float32)
         torch.set_num_threads(1)
-        assert reads_alone(1)
-        assert not reads_alone(2)
+        assert single_row_single_thread(1)
+        assert not single_row_single_thread(2)
     finally:
         torch.set_num_threads(before)
 
@@ -147,9 +149,9 @@ def test_several_threads_read_for_one_row_as_for_many() -> None:
 @torch.no_grad()
 def test_weights_that_have_settled_lie_in_one_piece_and_compute_what_they_did() -> None:
     layers = [nn.Linear(256, 512), nn.Linear(512, 256, bias=False), nn.Linear(16, 32)]
-    laid = [for_steps(each, rows=1) for each in layers]
-    settle(laid)
-    first, second = (each.weight for each in laid[:2] if isinstance(each, JoinedLinear))
+    laid = [prepare_for_decoding(each, rows=1) for each in layers]
+    move_to_huge_pages(laid)
+    first, second = (each.weight for each in laid[:2] if isinstance(each, FusedLinear))
     in_one_piece = second.data_ptr() - first.data_ptr() == 4 * first.numel()
     assert (in_one_piece and first.data_ptr() % (1 << 21) == 0) is cpu.processor().huge_pages
     for each, layer in zip(laid, layers, strict=True):
@@ -165,7 +167,7 @@ def test_tensors_in_huge_pages_keep_values_types_and_strides() -> None:
         torch.arange(7),
         torch.zeros(0, 2),
     ]
-    copies = in_huge_pages(tensors)
+    copies = copy_to_huge_pages(tensors)
     for one, other in zip(tensors, copies, strict=True):
         assert torch.equal(one, other)
         assert (one.dtype, one.stride()) == (other.dtype, other.stride())
@@ -179,7 +181,7 @@ def test_where_no_huge_pages_can_be_had_tensors_stay_where_they_are(
 ) -> None:
     monkeypatch.setattr(cpu, "processor", lambda: Processor("neon"))
     tensor = torch.randn(2, 3)
-    assert in_huge_pages([tensor]) == [tensor]
+    assert copy_to_huge_pages([tensor]) == [tensor]
 
 
 class Special(Tensor):
@@ -192,10 +194,10 @@ def test_weights_of_a_special_kind_are_used_as_they_are() -> None:
     for layer in (one, two):
         layer.weight = nn.Parameter(layer.weight.as_subclass(Special), requires_grad=False)
     x = torch.randn(1, 1, 24)
-    separate = for_steps(one, two, rows=1)
+    separate = prepare_for_decoding(one, two, rows=1)
     assert isinstance(separate, SeparateLinears)
     assert torch.equal(separate(x), torch.cat([one(x), two(x)], -1))
-    assert for_steps(one, rows=1) is one
+    assert prepare_for_decoding(one, rows=1) is one
 
 
 @torch.no_grad()
@@ -211,12 +213,12 @@ def test_a_view_shares_all_but_what_is_replaced() -> None:
     assert with_children(block, extra=None)[0] is block[0]
 
 
-def kept_weight(kept: Kept[Tensor], layer: nn.Linear) -> Tensor:
+def kept_weight(kept: DerivedCache[Tensor], layer: nn.Linear) -> Tensor:
     return kept.get(layer, lambda: layer.weight.detach().clone())
 
 
 def test_what_was_made_is_kept_as_long_as_the_module_stays_the_same() -> None:
-    kept: Kept[Tensor] = Kept()
+    kept: DerivedCache[Tensor] = DerivedCache()
     layer = nn.Linear(3, 2)
     first = kept_weight(kept, layer)
     assert kept_weight(kept, layer) is first
@@ -226,7 +228,7 @@ def test_what_was_made_is_kept_as_long_as_the_module_stays_the_same() -> None:
 
 @pytest.mark.parametrize("change", ["in place", "through .data", "replaced", "moved", "mode"])
 def test_it_is_made_anew_as_soon_as_something_changes(change: str) -> None:
-    kept: Kept[Tensor] = Kept()
+    kept: DerivedCache[Tensor] = DerivedCache()
     layer = nn.Linear(3, 2)
     first = kept_weight(kept, layer)
     if change == "in place":
@@ -250,7 +252,7 @@ def test_it_is_made_anew_as_soon_as_something_changes(change: str) -> None:
 def test_the_least_change_of_one_weight_is_seen_past_torchs_counter(
     dtype: torch.dtype, shape: tuple[int, int]
 ) -> None:
-    kept: Kept[Tensor] = Kept()
+    kept: DerivedCache[Tensor] = DerivedCache()
     layer = nn.Module()
     layer.register_buffer("weight", torch.full(shape, 3).to(dtype))
     made: list[int] = []
@@ -271,7 +273,7 @@ def test_the_least_change_of_one_weight_is_seen_past_torchs_counter(
 def test_weights_that_change_places_are_seen_past_torchs_counter(
     dtype: torch.dtype, dim: int
 ) -> None:
-    kept: Kept[Tensor] = Kept()
+    kept: DerivedCache[Tensor] = DerivedCache()
     layer = nn.Linear(512, 256, bias=False).to(dtype)
     first = kept_weight(kept, layer)
     assert kept_weight(kept, layer) is first
@@ -281,7 +283,7 @@ def test_weights_that_change_places_are_seen_past_torchs_counter(
 
 
 def test_a_layer_that_somebody_begins_to_watch_is_another_one() -> None:
-    kept: Kept[Tensor] = Kept()
+    kept: DerivedCache[Tensor] = DerivedCache()
     layer = nn.Linear(3, 2)
     first = kept_weight(kept, layer)
     handle = layer.register_forward_hook(lambda *_: None)
@@ -292,14 +294,14 @@ def test_a_layer_that_somebody_begins_to_watch_is_another_one() -> None:
 
 
 def test_weights_that_are_not_finite_are_seen_to_stay_the_same() -> None:
-    kept: Kept[Tensor] = Kept()
+    kept: DerivedCache[Tensor] = DerivedCache()
     layer = nn.Linear(8, 8, bias=False)
     layer.weight.data[0, 0] = torch.nan
     assert kept_weight(kept, layer) is kept_weight(kept, layer)
 
 
 def test_copies_of_a_module_begin_with_nothing_kept() -> None:
-    kept: Kept[Tensor] = Kept()
+    kept: DerivedCache[Tensor] = DerivedCache()
     layer = nn.Linear(3, 2)
     first = kept_weight(kept, layer)
     for other in (copy.deepcopy(kept), copy.copy(kept)):
