@@ -9,13 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from kokoro_core.extras import tensors_in
 from kokoro_core.masks import (
     can_look_inside,
     check_padding_mask,
     lengths_from_padding_mask,
     padding_mask_from_lengths,
 )
+from kokoro_core.pytree import named_tensors
 from kokoro_core.spec.sizes import Sizes
 
 
@@ -59,7 +59,7 @@ def check_devices(model: nn.Module, inputs: Mapping[str, Any]) -> None:
 
     Args:
         model: Whose weights.
-        inputs: By name; tensors also within dataclasses, tuples and lists.
+        inputs: By name; tensors also within dataclasses, tuples, lists and mappings.
 
     Raises:
         ValueError: One lies elsewhere; the error says what moves it.
@@ -68,10 +68,10 @@ def check_devices(model: nn.Module, inputs: Mapping[str, Any]) -> None:
     if first is None or torch.compiler.is_compiling():
         return
     for name, value in inputs.items():
-        for tensor in tensors_in(value):
+        for path, tensor in named_tensors(name, value):
             if tensor.device != first.device and _agree(model, "device") and not first.is_meta:
                 raise ValueError(
-                    f"`{name}` is on {tensor.device} and the model on {first.device}; "
+                    f"`{path}` is on {tensor.device} and the model on {first.device}; "
                     f"`.to('{first.device}')` moves it."
                 )
 
@@ -88,12 +88,12 @@ def check_dtypes(model: nn.Module, inputs: Mapping[str, Any]) -> None:
     if first is None or torch.compiler.is_compiling():
         return
     for name, value in inputs.items():
-        for tensor in tensors_in(value):
+        for path, tensor in named_tensors(name, value):
             if not tensor.is_floating_point() or tensor.dtype is first.dtype:
                 continue
             if not torch.is_autocast_enabled(tensor.device.type) and _agree(model, "dtype"):
                 raise ValueError(
-                    f"`{name}` is {tensor.dtype} and the model's weights are {first.dtype}; "
+                    f"`{path}` is {tensor.dtype} and the model's weights are {first.dtype}; "
                     f"`.to({first.dtype})` converts it, `model.to({tensor.dtype})` the model."
                 )
 

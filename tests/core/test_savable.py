@@ -135,6 +135,43 @@ def of_another_class(model: KokoroModel) -> None:
     encoder.__class__ = type("OtherEncoder", (type(encoder),), {})
 
 
+class LouderLinear(nn.Linear):
+    """Tensors as those of its base class, and another function of them."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return 2 * super().forward(x)
+
+
+def louder(model: KokoroModel) -> None:
+    layer = LouderLinear(16, 1)
+    layer.load_state_dict(stop_out(model).state_dict())
+    model.acoustic.decoder.set_submodule("stop_out", layer)
+
+
+def louder_and_compiled(model: KokoroModel) -> None:
+    louder(model)
+    compiled_within(model)
+
+
+def louder_namesake(model: KokoroModel) -> None:
+    louder(model)
+    stop_out(model).__class__ = type("Linear", (LouderLinear,), {})
+
+
+def more_within(model: KokoroModel) -> None:
+    model.acoustic.encoder.get_submodule("layers.0").add_module("squash", nn.Tanh())
+
+
+def less_within(model: KokoroModel) -> None:
+    for path, module in model.acoustic.encoder.named_modules():
+        if isinstance(module, nn.Dropout):
+            model.acoustic.encoder.set_submodule(path, nn.Identity())
+
+
+def without_a_regulator(model: KokoroModel) -> None:
+    model.acoustic.regulator = None
+
+
 def without_data(model: KokoroModel) -> None:
     model.to("meta")
 
@@ -160,6 +197,20 @@ CHANGES: list[tuple[Callable[[KokoroModel], None], str]] = [
     (tied, "lie in the same memory"),
     (without_a_part, r"`duration_predictor\..*` is missing"),
     (of_another_class, "`encoder` is a `OtherEncoder`, not a `TransformerEncoder`"),
+    (
+        louder,
+        r"`decoder\.stop_out` is a `LouderLinear`, not a `Linear`\. Put a `Linear` back at "
+        r"`decoder\.stop_out`.* or make .* a component of a plugin and name it in the spec",
+    ),
+    (louder_and_compiled, r"`decoder\.stop_out` is a `LouderLinear`, not a `Linear`"),
+    (
+        louder_namesake,
+        r"`decoder\.stop_out` is a `tests\.core\.test_savable\.Linear`, "
+        r"not a `torch\.nn\.modules\.linear\.Linear`",
+    ),
+    (more_within, r"`encoder\.layers\.0\.squash` \(`Tanh`\) is not in the spec's model"),
+    (less_within, r"`encoder\.\S+` is a `Identity`, not a `Dropout`"),
+    (without_a_regulator, r"`regulator` \(`RepeatRegulator`\) is missing"),
     (without_data, "on the meta device and has no data"),
 ]
 
