@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from kokoro_core.cli.checking import load_with
 from kokoro_core.cli.session import session_of
@@ -25,6 +24,7 @@ from kokoro_plugins.training.options import (
     make_budget,
     prepare_device,
 )
+from kokoro_plugins.training.output import plain_console
 from kokoro_plugins.training.settings import DemoOptions, Promise, TrainingSettings
 
 FRAMES = 1_200_000
@@ -82,7 +82,7 @@ def demo(
     from kokoro_plugins.training.demo import run_demo
     from kokoro_plugins.training.sentences import as_sentences
 
-    console = Console()
+    console = plain_console()
     with as_sentences():
         report = run_demo(checked, options, budget, plugins, console)
     report.print(console, out)

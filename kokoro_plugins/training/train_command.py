@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from kokoro_core.checkpointers import suffixes
 from kokoro_core.cli.checking import load_with
@@ -32,6 +31,7 @@ from kokoro_plugins.training.options import (
     read_bad_step,
     read_corpus_settings,
 )
+from kokoro_plugins.training.output import plain_console
 from kokoro_plugins.training.settings import TrainingSettings, TrainOptions
 from kokoro_plugins.training.starting import refuse_checkpoint
 
@@ -121,7 +121,7 @@ def train(
     from kokoro_plugins.training.train import run_training
 
     try:
-        run_training(checked, options, budget, plugins, Console())
+        run_training(checked, options, budget, plugins, plain_console())
     except TrainingStopped as stopped:
         print_error(str(stopped))
         raise SystemExit(stopped.status) from None
