@@ -189,8 +189,8 @@ class KokoroModel(nn.Module):
     def check_savable(self, path: str | os.PathLike[str] = "model.safetensors") -> None:
         """Refuse a model that could not be saved, or not be loaded again; nothing is written.
 
-        It looks at names, types and shapes alone and takes some hundredths of a second. Parts that
-        `torch.compile` has wrapped are saved as their originals.
+        It looks at classes of modules and at names, types and shapes of tensors, and takes some
+        hundredths of a second. Parts that `torch.compile` has wrapped are saved as their originals.
 
         Args:
             path: Where it would be saved; what can be stored depends on the suffix.

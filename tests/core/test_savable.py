@@ -66,10 +66,33 @@ class UnregisteredParams(ThriceParams):
     """Of no plugin."""
 
 
+class NormedParams(EncoderParams):
+    """A layer of a class that each build defines anew, with weight norm."""
+
+    type: Literal["normed"] = "normed"
+
+    def build(self, sizes: Sizes) -> Encoder:
+        class Squashed(nn.Linear):
+            def forward(self, x: Tensor) -> Tensor:
+                return super().forward(x).tanh()
+
+        class NormedEncoder(Encoder):
+            def __init__(self) -> None:
+                super().__init__()
+                self.embedding = nn.Embedding(sizes.vocab_size, sizes.hidden_dim)
+                self.layer = Squashed(sizes.hidden_dim, sizes.hidden_dim)
+                parametrizations.weight_norm(self.layer)
+
+            def forward(self, phoneme_indices: Tensor, padding_mask: Tensor) -> Tensor:
+                return zero_padding(self.layer(self.embedding(phoneme_indices)), padding_mask)
+
+        return NormedEncoder()
+
+
 def plugins() -> Plugins:
-    own = Registration(ThriceParams, "thrice", "thrice", "1")
+    own = [Registration(each, "own", "own", "1") for each in (ThriceParams, NormedParams)]
     return replace(
-        installed_plugins(), components=ComponentRegistry([*installed_plugins().components, own])
+        installed_plugins(), components=ComponentRegistry([*installed_plugins().components, *own])
     )
 
 
@@ -199,8 +222,8 @@ CHANGES: list[tuple[Callable[[KokoroModel], None], str]] = [
     (of_another_class, "`encoder` is a `OtherEncoder`, not a `TransformerEncoder`"),
     (
         louder,
-        r"`decoder\.stop_out` is a `LouderLinear`, not a `Linear`\. Put a `Linear` back at "
-        r"`decoder\.stop_out`.* or make .* a component of a plugin and name it in the spec",
+        r"`decoder\.stop_out` is a `LouderLinear`, not a `Linear`\. Put back what the spec "
+        r"has there, .* or make the part a component of a plugin and name it in the spec",
     ),
     (louder_and_compiled, r"`decoder\.stop_out` is a `LouderLinear`, not a `Linear`"),
     (
@@ -253,12 +276,41 @@ def test_a_compiled_part_is_saved_and_loaded_as_its_original(
     assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
 
 
-def test_a_part_that_uses_one_layer_three_times_is_found_before_it_is_trained() -> None:
-    model = KokoroModel.from_spec(
+def of_own_encoder(name: str) -> KokoroModel:
+    return KokoroModel.from_spec(
         "small",
-        overrides={"encoder": {"type": "thrice"}, "frontend": None, "vocoder": None},
+        overrides={"encoder": {"type": name}, "frontend": None, "vocoder": None},
         plugins=plugins(),
     )
+
+
+def test_a_layer_that_is_parametrized_by_its_component_is_what_it_is_by_its_spec(
+    tmp_path: Path,
+) -> None:
+    model = of_own_encoder("normed").eval()
+    model.save(tmp_path / "model.safetensors")
+    loaded = KokoroModel.load(tmp_path / "model.safetensors", plugins=plugins()).eval()
+    mask = INDICES == 0
+    assert torch.equal(
+        loaded.acoustic.encoder(INDICES, mask), model.acoustic.encoder(INDICES, mask)
+    )
+    layer = model.acoustic.encoder.get_submodule("layer")
+    layer.__class__ = type("ParametrizedOther", (LouderLinear,), {})
+    with pytest.raises(CheckpointError, match=r"`encoder\.layer` is a `LouderLinear`, not a `Squ"):
+        model.check_savable()
+
+
+@pytest.mark.parametrize("dtype", [None, torch.bfloat16, torch.int8, torch.float16], ids=str)
+def test_what_speaking_keeps_is_no_part_of_the_model_that_is_saved(
+    dtype: torch.dtype | None,
+) -> None:
+    model = KokoroModel.from_spec("small", overrides={"decoder.num_layers": 1}).eval()
+    model.generate(INDICES, durations=DURATIONS, dtype=dtype)
+    model.check_savable()
+
+
+def test_a_part_that_uses_one_layer_three_times_is_found_before_it_is_trained() -> None:
+    model = of_own_encoder("thrice")
     with pytest.raises(CheckpointError, match=r"`encoder\.layers\.0\.\S+` and `encoder\.layers\.1"):
         model.check_savable()
 
