@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Self, final
 
 import torch
@@ -22,6 +21,7 @@ from kokoro_core.losses import training_losses, weigh
 from kokoro_core.model import AcousticModel
 from kokoro_core.model_output import ModelOutput
 from kokoro_core.noise import row_noise
+from kokoro_core.spec.arguments import check_count, path_of, plugins_of
 from kokoro_core.spec.load import Source, load_spec
 from kokoro_core.spec.model_spec import ModelSpec
 from kokoro_core.spec.seed_call import seed_ends, seed_settings
@@ -112,7 +112,7 @@ class KokoroModel(nn.Module):
         Raises:
             SpecError: The spec has problems; the error has all of them.
         """
-        plugins = plugins or installed_plugins()
+        plugins = plugins_of(plugins)
         spec = load_spec(source, overrides=overrides, plugins=plugins)
         return cls._of(spec, assemble(spec), plugins)
 
@@ -140,11 +140,13 @@ class KokoroModel(nn.Module):
         Raises:
             CheckpointError: The checkpoint is missing, damaged or none, or does not fit its own
                 spec; the error lists every tensor that differs.
+            TypeError: An argument is of another type.
+            ValueError: The device is none, or not on this machine.
             SpecError: The spec inside needs components that are not installed.
         """
-        plugins = plugins or installed_plugins()
+        plugins = plugins_of(plugins)
         spec, acoustic, report = checkpoint.load(
-            Path(path), plugins, device, verify=verify, adapt=adapt
+            path_of("path", path), plugins, device, verify=verify, adapt=adapt
         )
         model = cls._of(spec, acoustic, plugins).eval()
         model.adaptation = report
@@ -161,7 +163,8 @@ class KokoroModel(nn.Module):
             CheckpointError: The checkpoint is missing, damaged, none, or of another model; the
                 model is then as it was.
         """
-        checkpoint.load_weights(Path(path), self.acoustic, self.spec, self.plugins, verify=verify)
+        place = path_of("path", path)
+        checkpoint.load_weights(place, self.acoustic, self.spec, self.plugins, verify=verify)
 
     @classmethod
     def _of(cls, spec: ModelSpec, acoustic: AcousticModel, plugins: Plugins) -> Self:
@@ -182,8 +185,11 @@ class KokoroModel(nn.Module):
             CheckpointError: Nobody could load it, as `check_savable` finds or because a weight is
                 not finite, or the disk refuses.
         """
+        place = path_of("path", path)
+        if max_shard_bytes is not None:
+            check_count("max_shard_bytes", max_shard_bytes)
         checkpoint.save(
-            Path(path), self.acoustic, self.spec, self.plugins, max_shard_bytes=max_shard_bytes
+            place, self.acoustic, self.spec, self.plugins, max_shard_bytes=max_shard_bytes
         )
 
     def check_savable(self, path: str | os.PathLike[str] = "model.safetensors") -> None:
@@ -199,7 +205,8 @@ class KokoroModel(nn.Module):
             CheckpointError: The model is not the one that its spec describes, the spec cannot be
                 read again, or the checkpointer cannot store the tensors as they are.
         """
-        checkpoint.check_savable(Path(path), self.acoustic, self.spec, self.plugins)
+        place = path_of("path", path)
+        checkpoint.check_savable(place, self.acoustic, self.spec, self.plugins)
 
     @classmethod
     def from_pretrained(
@@ -229,9 +236,10 @@ class KokoroModel(nn.Module):
         """
         from kokoro_core.hub import HubModel, LoadOptions, refuse_path
 
-        refuse_path(os.fspath(name))
+        text = os.fspath(name) if isinstance(name, str) else str(path_of("name", name))
+        refuse_path(text)
         options = LoadOptions(device, plugins, verify, adapt)
-        return HubModel.from_pretrained(os.fspath(name), options=options, **download).model
+        return HubModel.from_pretrained(text, options=options, **download).model
 
     def save_pretrained(
         self, folder: str | os.PathLike[str], *, max_shard_bytes: int | None = None, **options: Any
@@ -246,10 +254,12 @@ class KokoroModel(nn.Module):
         Raises:
             CheckpointError: As in `save`.
         """
-        from kokoro_core.hub import HubModel
+        from kokoro_core.hub import HubModel, refuse_no_folder
 
+        place = path_of("folder", folder)
         hub = HubModel(self, max_shard_bytes=max_shard_bytes)
-        return hub.save_pretrained(os.fspath(folder), **options)
+        refuse_no_folder(place)
+        return hub.save_pretrained(place, **options)
 
     def push_to_hub(
         self, repo_id: str, *, max_shard_bytes: int | None = None, **options: Any

@@ -22,6 +22,8 @@ from huggingface_hub import ModelHubMixin, constants, snapshot_download
 from kokoro_core.adapting import Adapt
 from kokoro_core.api import KokoroModel
 from kokoro_core.checkpointers import MODEL_STEM
+from kokoro_core.outer_contracts import CheckpointError
+from kokoro_core.spec.arguments import check_count
 from kokoro_core.spec.resolve import resolve
 from registry import Plugins
 from registry.errors import closest
@@ -76,6 +78,8 @@ class HubModel(
 
     def __init__(self, model: KokoroModel, *, max_shard_bytes: int | None = None) -> None:
         self.model = model
+        if max_shard_bytes is not None:
+            check_count("max_shard_bytes", max_shard_bytes)
         self._max_shard_bytes = MAX_SHARD_BYTES if max_shard_bytes is None else max_shard_bytes
 
     def _save_pretrained(self, save_directory: Path) -> None:
@@ -148,6 +152,18 @@ def refuse_path(name: str) -> None:
             f"There is no folder `{name}`, and a repository of the Hub is called `owner/name`"
             f"{meant}"
         )
+
+
+def refuse_no_folder(path: Path) -> None:
+    """Refuse a path that cannot become a folder, before anything is written.
+
+    Raises:
+        CheckpointError: A file, or a link that leads nowhere, lies there or on the way.
+    """
+    for each in (path, *path.parents):
+        if os.path.lexists(each) and not each.is_dir():
+            what = "is a file" if each.exists() else "is a link that leads nowhere"
+            raise CheckpointError(f"`{path}` cannot be a folder: `{each}` {what}.")
 
 
 def _folders_in(folder: str) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path as FilePath
 from typing import Any
 
+from kokoro_core.spec.arguments import check_count, check_overrides, described, plugins_of
 from kokoro_core.spec.check import check
 from kokoro_core.spec.dimensions import solve_dimensions
 from kokoro_core.spec.document import MAX_BYTES, Document, from_mapping, parse
@@ -16,7 +17,7 @@ from kokoro_core.spec.model_spec import ModelSpec
 from kokoro_core.spec.overrides import Override, apply_overrides, overrides_from_mapping
 from kokoro_core.spec.plain import to_plain
 from kokoro_core.spec.sizes import MAX_PARAMETERS
-from registry import NamedSpec, Plugins, installed_plugins
+from registry import NamedSpec, Plugins
 from registry.errors import UnknownNamedSpec
 
 Source = str | os.PathLike[str] | Mapping[str, Any] | ModelSpec
@@ -44,7 +45,11 @@ def load_spec(
         SpecError: The spec has problems; the error has all of them, each with its place.
         FileNotFoundError: The path leads to no file.
         UnknownNamedSpec: No plugin ships a spec of that name.
+        TypeError: An argument is of another type.
+        ValueError: `max_parameters` is below 1.
     """
+    check_overrides(overrides)
+    check_count("max_parameters", max_parameters)
     changes = overrides_from_mapping(overrides or {})
     return load(source, changes, plugins, max_parameters)
 
@@ -70,7 +75,7 @@ def load(
         FileNotFoundError: The path leads to no file.
         UnknownNamedSpec: No plugin ships a spec of that name.
     """
-    plugins = installed_plugins() if plugins is None else plugins
+    plugins = plugins_of(plugins)
     if isinstance(source, ModelSpec) and not overrides:
         solved = solve_dimensions(source)
         refuse_excess(solved, max_parameters)
@@ -94,6 +99,11 @@ def read_document(source: Source, plugins: Plugins) -> Document:
         return from_mapping(to_plain(source, plugins.components, only_set=True), "<ModelSpec>")
     if isinstance(source, Mapping):
         return from_mapping(source)
+    if not isinstance(source, (str, os.PathLike)):
+        raise TypeError(
+            f"`source` must be a named spec, a path, a mapping or a `ModelSpec`, "
+            f"not {described(source)}."
+        )
     if not isinstance(source, str) or _is_path(source):
         return _read_file(FilePath(source))
     try:
