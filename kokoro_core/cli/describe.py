@@ -9,6 +9,7 @@ import typer
 from kokoro_core.cli.checking import JsonOption, SetOption, load_with, size_notes
 from kokoro_core.cli.output import print_json, print_note, print_table
 from kokoro_core.cli.session import Session, session_of
+from kokoro_core.spec.naming import SPEC_PREFIX, spec_source, specs_of_name
 from kokoro_core.spec.problems import printable
 from registry import Plugins, Registration
 
@@ -32,7 +33,7 @@ def describe(
 ) -> None:
     """Describe a component (its settings) or a spec (its parts and what they cost)."""
     session = session_of(ctx)
-    found = find_components(name, slot, session)
+    found = components_meant(name, slot, session)
     if found:
         described = [describe_component(each) for each in found]
         if as_json:
@@ -41,11 +42,25 @@ def describe(
         for component in described:
             _print_component(component)
         return
-    spec = describe_spec(name, override, session, (rows, phonemes, frames))
+    spec = describe_spec(spec_source(name), override, session, (rows, phonemes, frames))
     if as_json:
         print_json(spec)
     else:
         _print_spec(spec)
+
+
+def components_meant(name: str, slot: str | None, session: Session) -> list[Registration]:
+    """Return the components that an argument means, and say which specs have its name as well.
+
+    Raises:
+        UnknownComponent, AmbiguousComponent: As `find_components`.
+    """
+    if slot is not None:
+        return find_components(name, slot, session)
+    found = [] if name.startswith(SPEC_PREFIX) else find_components(name, None, session)
+    for other in specs_of_name(name, session.plugins) if found else ():
+        print_note(other)
+    return found
 
 
 def find_components(name: str, slot: str | None, session: Session) -> list[Registration]:

@@ -14,6 +14,7 @@ from kokoro_core.spec.document import MAX_BYTES, Document, from_mapping, parse
 from kokoro_core.spec.faults import Fault, raised
 from kokoro_core.spec.limits import refuse_excess
 from kokoro_core.spec.model_spec import ModelSpec
+from kokoro_core.spec.naming import is_named_spec
 from kokoro_core.spec.overrides import Override, apply_overrides, overrides_from_mapping
 from kokoro_core.spec.plain import to_plain
 from kokoro_core.spec.sizes import MAX_PARAMETERS
@@ -36,7 +37,8 @@ def load_spec(
 
     Args:
         source: A path (with a separator or the suffix .yaml, .yml or .json, or of a file that
-            exists), the name of a spec that a plugin ships, a mapping, or a `ModelSpec`.
+            exists), the name of a spec that a plugin ships (``name`` or ``plugin/name``), a
+            mapping, or a `ModelSpec`.
         overrides: Dotted paths with new values, applied before anything is checked.
         plugins: Where components and named specs come from; None: the installed plugins.
         max_parameters: A model with more parameters is refused, before anything is allocated.
@@ -104,7 +106,7 @@ def read_document(source: Source, plugins: Plugins) -> Document:
             f"`source` must be a named spec, a path, a mapping or a `ModelSpec`, "
             f"not {described(source)}."
         )
-    if not isinstance(source, str) or _is_path(source):
+    if not isinstance(source, str) or (_is_path(source) and not _is_qualified(source, plugins)):
         return _read_file(FilePath(source))
     try:
         named = plugins.named_spec(source)
@@ -132,6 +134,11 @@ def read_named(named: NamedSpec) -> bytes:
 def _is_path(source: str) -> bool:
     has_separator = any(each in source for each in (os.sep, os.altsep) if each)
     return has_separator or source.lower().endswith(_SUFFIXES) or os.path.isfile(source)
+
+
+def _is_qualified(source: str, plugins: Plugins) -> bool:
+    """Return whether this is ``plugin/name`` of a named spec and no file of its own."""
+    return is_named_spec(source, plugins) and "/" in source and not os.path.isfile(source)
 
 
 def _read_file(path: FilePath) -> Document:

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from kokoro_core.spec.dimensions import component_sizes
 from kokoro_core.spec.load import load
 from kokoro_core.spec.model_spec import ModelSpec
+from kokoro_core.spec.naming import SPEC_PREFIX, is_named_spec, spec_source, specs_of_name
 from kokoro_core.spec.nested import Told, with_inner
 from kokoro_core.spec.params import ComponentParams
 from kokoro_core.spec.problems import shorten
@@ -25,9 +26,6 @@ from registry import Plugins, Registration
 from registry.errors import suggestion
 
 _CLASS = re.compile(r".+:[A-Za-z_][\w.]*")
-
-_SPEC = "spec/"
-"""What stands before a named spec or a file, where a component has its name."""
 
 Note = Callable[[str], None]
 
@@ -51,14 +49,14 @@ def targets_named(text: str, plugins: Plugins, note: Note = lambda _: None) -> l
         return [_params_class(text)]
     if text.endswith(".py"):
         raise ValueError(f"`{text}` is a file of Python; name a params class in it: {text}:CLASS.")
-    if text.startswith(_SPEC):
-        return spec_targets(load(text.removeprefix(_SPEC), (), plugins, note=note), text)
+    if text.startswith(SPEC_PREFIX):
+        return spec_targets(load(spec_source(text), (), plugins, note=note), text)
     found = _components(text, plugins)
     if found:
         for other in _other_meanings(text, found, plugins):
             note(other)
         return _with_checks(text, found, note)
-    if _is_spec(text, plugins):
+    if is_named_spec(text, plugins) or Path(text).is_file():
         return spec_targets(load(text, (), plugins, note=note), text)
     known = [*{each.name for each in plugins.components}, *plugins.specs]
     known += [each.name for each in plugins.records]
@@ -75,10 +73,7 @@ def _other_meanings(text: str, found: list[Registration], plugins: Plugins) -> I
     are_of_name = any(text in (each.name, each.qualified_name) for each in found)
     if are_of_name and any(each.name == text for each in plugins.records):
         yield f"`{text}` is a plugin too; `{text}/` means all of its components"
-    if _is_named_spec(text, plugins):
-        yield f"`{text}` is a named spec too; `{_SPEC}{text}` means that"
-    if Path(text).is_file():
-        yield f"`{text}` is a file too; `{Path(text).absolute()}` means that"
+    yield from specs_of_name(text, plugins)
 
 
 def _params_class(text: str) -> type[ComponentParams]:
@@ -119,14 +114,6 @@ def _with_checks(text: str, found: list[Registration], note: Note) -> list[Targe
     for each in without:
         note(f"no checks exist for {each}")
     return checked
-
-
-def _is_spec(text: str, plugins: Plugins) -> bool:
-    return _is_named_spec(text, plugins) or Path(text).is_file()
-
-
-def _is_named_spec(text: str, plugins: Plugins) -> bool:
-    return any(text in (name, f"{each.plugin}/{each.name}") for name, each in plugins.specs.items())
 
 
 def spec_targets(spec: ModelSpec, source: str = "") -> list[Target]:
