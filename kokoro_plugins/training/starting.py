@@ -87,6 +87,25 @@ def refuse_out(out: Path, files: Collection[str], folders: Collection[str] = ())
             )
 
 
+def default_out(name: str) -> Path:
+    """Return the folder of a training that none was given for.
+
+    A name stands in a file that may be a stranger's, so it must not lead elsewhere.
+
+    Args:
+        name: Of the spec.
+
+    Raises:
+        ValueError: It is no name of a folder.
+    """
+    if name in (".", "..") or not name.isprintable() or any(each in name for each in "/\\:"):
+        raise ValueError(
+            f"The spec's name {name!r} cannot be that of a folder in `runs`; give the folder to "
+            f"write with `--out`."
+        )
+    return Path("runs") / name
+
+
 def refuse_holdout(holdout: int, sentences: int) -> None:
     """Refuse to hold out every sentence of a corpus, before it is made.
 

@@ -33,7 +33,7 @@ from kokoro_plugins.training.options import (
 )
 from kokoro_plugins.training.output import plain_console
 from kokoro_plugins.training.settings import TrainingSettings, TrainOptions
-from kokoro_plugins.training.starting import refuse_checkpoint
+from kokoro_plugins.training.starting import default_out, refuse_checkpoint
 
 
 def train(
@@ -104,7 +104,7 @@ def train(
     options = TrainOptions(
         corpus=corpus,
         data=data,
-        out=out or Path("runs") / checked.name,
+        out=default_out(checked.name) if out is None else out,
         holdout=holdout,
         batch_frames=batch_frames,
         seed=seed,
