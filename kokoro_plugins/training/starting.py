@@ -127,10 +127,17 @@ def refuse_to_overwrite(options: TrainOptions) -> None:
         CheckpointError: Its steps cannot be listed.
     """
     refuse_out(options.out, FILES)
-    if options.resume or not is_first_process():
+    if not is_first_process():
         return
     model = options.out / MODEL_FILE
     steps = StepFolder(options.saving.folder).steps()
+    if options.resume:
+        if not steps and os.path.lexists(model):
+            raise ValueError(
+                f"`{model}` is there, but no step that `--resume` could go on from; it would be "
+                f"replaced by a new training, so give that another `--out`."
+            )
+        return
     there = ["steps"] * bool(steps) + [model.name] * os.path.lexists(model)
     if there:
         raise ValueError(

@@ -305,6 +305,17 @@ def test_a_spec_s_name_leads_to_no_other_folder(tmp_path, monkeypatch, capsys, n
     assert not list(tmp_path.iterdir())
 
 
+def test_a_model_whose_steps_are_gone_is_not_replaced(speech, tmp_path, start, capsys):
+    out = tmp_path / "runs" / "out"
+    out.mkdir(parents=True)
+    (out / "model.safetensors").write_bytes(b"mine")
+    assert start(speech, "--resume") == 1
+    assert "is there, but no step that `--resume` could go on from" in capsys.readouterr().err
+    assert [(each.name, each.read_bytes()) for each in out.iterdir()] == [
+        ("model.safetensors", b"mine")
+    ]
+
+
 def test_an_output_that_is_a_file_is_refused_before_the_data_is_read(tmp_path, start, capsys):
     (tmp_path / "runs").write_text("a file")
     assert start("/nowhere") == 1
