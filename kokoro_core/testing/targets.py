@@ -8,13 +8,15 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from kokoro_core.slots import PartParams
 from kokoro_core.spec.dimensions import component_sizes
+from kokoro_core.spec.fields import said_of_settings
+from kokoro_core.spec.limits import excess_of
 from kokoro_core.spec.load import load
 from kokoro_core.spec.model_spec import ModelSpec
 from kokoro_core.spec.naming import SPEC_PREFIX, is_named_spec, spec_source, specs_of_name
 from kokoro_core.spec.nested import Told, with_inner
 from kokoro_core.spec.params import ComponentParams
-from kokoro_core.spec.problems import shorten
 from kokoro_core.spec.walk import inner_components
 from kokoro_core.spec.wiring import MODEL_SLOTS
 from kokoro_core.testing.checks import checks_of
@@ -22,6 +24,7 @@ from kokoro_core.testing.component import Target
 from kokoro_core.testing.fitting import fitted
 from kokoro_core.testing.importable import import_class
 from kokoro_core.testing.model_subject import small_model, without_width
+from kokoro_core.testing.subject import SIZES
 from registry import Plugins, Registration
 from registry.errors import suggestion
 
@@ -60,9 +63,11 @@ def targets_named(text: str, plugins: Plugins, note: Note = lambda _: None) -> l
         return spec_targets(load(text, (), plugins, note=note), text)
     known = [*{each.name for each in plugins.components}, *plugins.specs]
     known += [each.name for each in plugins.records]
-    hint = suggestion(text, known) or ";"
+    missing = plugins.not_loaded(text)
+    hint = "" if text in known else suggestion(text, known)
+    more = f"; {missing};" if missing else hint or ";"
     raise ValueError(
-        f"`{text}` is no component, plugin or spec{hint} a component is named as "
+        f"`{text}` is no component, plugin or spec{more} a component is named as "
         f"encoder/transformer or transformer, a class as acme.params:AcmeParams or "
         f"acme.py:AcmeParams."
     )
@@ -140,16 +145,19 @@ def params_of(kind: type[ComponentParams], settings: str, plugins: Plugins) -> C
     """Return the params of a class with the settings of a JSON text.
 
     Raises:
-        ValueError: A setting is wrong; the message has all of them in one line.
+        ValueError: A setting is wrong; the message has all of them in one line. Or the component
+            is larger than a spec may make one.
     """
     try:
-        return kind.model_validate_json(settings, context={"registry": plugins.components})
+        made = kind.model_validate_json(settings, context={"registry": plugins.components})
     except ValidationError as error:
-        wrong = [
-            f"{'.'.join(map(str, each['loc'])) or 'settings'}: {each['msg']}, "
-            f"not {shorten(repr(each['input']))}"
-            for each in error.errors(include_url=False)
-        ]
+        known = list(kind.model_fields)
+        wrong = [said_of_settings(each, known) for each in error.errors(include_url=False)]
         raise ValueError(
             f"The {kind.slot} `{kind.component_name}` refuses {'; '.join(wrong)}."
         ) from None
+    if isinstance(made, PartParams):
+        found = [each.message for each in excess_of({kind.slot: made.size(SIZES)})]
+        if found:
+            raise ValueError(f"The {kind.slot} `{kind.component_name}`: {'; '.join(found)}.")
+    return made
