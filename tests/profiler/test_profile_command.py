@@ -198,3 +198,12 @@ def test_a_trace_does_not_take_the_place_of_a_device(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match=f"`--trace {path}` must be a file, but it is a devic"):
             check_trace(path)
     check_trace(tmp_path / "new.json")
+
+
+@pytest.mark.parametrize("target", ["gone", "no/gone", "link"])
+def test_a_trace_behind_a_link_that_leads_nowhere_is_refused_before_any_work(
+    tmp_path: Path, target: str
+) -> None:
+    (tmp_path / "link").symlink_to(target)
+    with pytest.raises(ValueError, match="link` is a link that leads nowhere; give another file"):
+        check_trace(tmp_path / "link")
