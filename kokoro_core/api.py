@@ -6,7 +6,6 @@ import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, final
 
 import torch
@@ -27,6 +26,7 @@ from kokoro_core.model.inputs import (
 )
 from kokoro_core.model.losses import training_losses, weigh
 from kokoro_core.model.output import ModelOutput
+from kokoro_core.spec.arguments import check_count, path_of, plugins_of
 from kokoro_core.spec.legacy_keywords import seed_ends, seed_settings
 from kokoro_core.spec.load import Source, load_spec
 from kokoro_core.spec.tree.model_spec import ModelSpec
@@ -123,7 +123,7 @@ class KokoroModel(nn.Module):
         Raises:
             SpecError: The spec has problems; the error has all of them.
         """
-        plugins = plugins or installed_plugins()
+        plugins = plugins_of(plugins)
         spec = load_spec(source, overrides=overrides, plugins=plugins)
         return cls._of(spec, assemble(spec), plugins)
 
@@ -151,11 +151,13 @@ class KokoroModel(nn.Module):
         Raises:
             CheckpointError: The checkpoint is missing, damaged or none, or does not fit its own
                 spec; the error lists every tensor that differs.
+            TypeError: An argument is of another type.
+            ValueError: The device is none, or not on this machine.
             SpecError: The spec inside needs components that are not installed.
         """
-        plugins = plugins or installed_plugins()
+        plugins = plugins_of(plugins)
         spec, acoustic, report = checkpoint.load(
-            Path(path), plugins, device, verify=verify, adapt=adapt
+            path_of("path", path), plugins, device, verify=verify, adapt=adapt
         )
         model = cls._of(spec, acoustic, plugins).eval()
         model.adaptation = report
@@ -172,7 +174,8 @@ class KokoroModel(nn.Module):
             CheckpointError: The checkpoint is missing, damaged, none, or of another model; the
                 model is then as it was.
         """
-        checkpoint.load_weights(Path(path), self.acoustic, self.spec, self.plugins, verify=verify)
+        place = path_of("path", path)
+        checkpoint.load_weights(place, self.acoustic, self.spec, self.plugins, verify=verify)
 
     @classmethod
     def _of(cls, spec: ModelSpec, acoustic: AcousticModel, plugins: Plugins) -> Self:
@@ -193,15 +196,18 @@ class KokoroModel(nn.Module):
             CheckpointError: Nobody could load it, as `check_savable` finds or because a weight is
                 not finite, or the disk refuses.
         """
+        place = path_of("path", path)
+        if max_shard_bytes is not None:
+            check_count("max_shard_bytes", max_shard_bytes)
         checkpoint.save(
-            Path(path), self.acoustic, self.spec, self.plugins, max_shard_bytes=max_shard_bytes
+            place, self.acoustic, self.spec, self.plugins, max_shard_bytes=max_shard_bytes
         )
 
     def check_savable(self, path: str | os.PathLike[str] = "model.safetensors") -> None:
         """Refuse a model that could not be saved, or not be loaded again; nothing is written.
 
-        It looks at names, types and shapes alone and takes some hundredths of a second. Parts that
-        `torch.compile` has wrapped are saved as their originals.
+        It looks at classes of modules and at names, types and shapes of tensors, and takes some
+        hundredths of a second. Parts that `torch.compile` has wrapped are saved as their originals.
 
         Args:
             path: Where it would be saved; what can be stored depends on the suffix.
@@ -210,7 +216,8 @@ class KokoroModel(nn.Module):
             CheckpointError: The model is not the one that its spec describes, the spec cannot be
                 read again, or the checkpointer cannot store the tensors as they are.
         """
-        checkpoint.check_savable(Path(path), self.acoustic, self.spec, self.plugins)
+        place = path_of("path", path)
+        checkpoint.check_savable(place, self.acoustic, self.spec, self.plugins)
 
     @classmethod
     def from_pretrained(
@@ -240,9 +247,10 @@ class KokoroModel(nn.Module):
         """
         from kokoro_core.checkpoints.hub import HubModel, refuse_path
 
-        refuse_path(os.fspath(name))
+        text = os.fspath(name) if isinstance(name, str) else str(path_of("name", name))
+        refuse_path(text)
         load = partial(cls.load, device=device, plugins=plugins, verify=verify, adapt=adapt)
-        model: Self = HubModel.from_pretrained(os.fspath(name), load=load, **download).model
+        model: Self = HubModel.from_pretrained(text, load=load, **download).model
         return model
 
     def save_pretrained(
@@ -258,7 +266,12 @@ class KokoroModel(nn.Module):
         Raises:
             CheckpointError: As in `save`.
         """
-        return self._on_hub(max_shard_bytes).save_pretrained(os.fspath(folder), **options)
+        from kokoro_core.checkpoints.hub import refuse_no_folder
+
+        place = path_of("folder", folder)
+        hub = self._on_hub(max_shard_bytes)
+        refuse_no_folder(place)
+        return hub.save_pretrained(place, **options)
 
     def push_to_hub(
         self, repo_id: str, *, max_shard_bytes: int | None = None, **options: Any
@@ -277,6 +290,7 @@ class KokoroModel(nn.Module):
         from kokoro_core.checkpoints.hub import MAX_SHARD_BYTES, HubModel
 
         limit = MAX_SHARD_BYTES if max_shard_bytes is None else max_shard_bytes
+        check_count("max_shard_bytes", limit)
         save = partial(self.save, max_shard_bytes=limit)
         return HubModel(self, save=save, resolved=resolve(self.spec, self.plugins))
 

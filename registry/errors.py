@@ -81,9 +81,11 @@ def in_other_slots(slots: Iterable[str]) -> str:
     return f", but there is {named} of that name;" if named else ""
 
 
-def closest(name: object, available: Iterable[str]) -> str | None:
-    """Return the name that another one may misspell, or None."""
-    return next(iter(difflib.get_close_matches(str(name), list(available), n=1)), None)
+def closest(name: object, available: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """Return the name that another one may misspell, whatever the case of its letters, or None."""
+    folded = {each.casefold(): each for each in available}
+    near = difflib.get_close_matches(str(name).casefold(), list(folded), n=1, cutoff=cutoff)
+    return folded[near[0]] if near else None
 
 
 def suggestion(name: object, available: Iterable[str]) -> str:

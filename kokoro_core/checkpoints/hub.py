@@ -19,6 +19,7 @@ from typing import Any, Self, final
 from huggingface_hub import ModelHubMixin, constants, snapshot_download
 
 from kokoro_core.checkpoints.locate import MODEL_STEM
+from kokoro_core.errors import CheckpointError
 from registry.errors import closest
 
 MODEL_FILE = f"{MODEL_STEM}.safetensors"
@@ -131,6 +132,18 @@ def refuse_path(name: str) -> None:
             f"There is no folder `{name}`, and a repository of the Hub is called `owner/name`"
             f"{meant}"
         )
+
+
+def refuse_no_folder(path: Path) -> None:
+    """Refuse a path that cannot become a folder, before anything is written.
+
+    Raises:
+        CheckpointError: A file, or a link that leads nowhere, lies there or on the way.
+    """
+    for each in (path, *path.parents):
+        if os.path.lexists(each) and not each.is_dir():
+            what = "is a file" if each.exists() else "is a link that leads nowhere"
+            raise CheckpointError(f"`{path}` cannot be a folder: `{each}` {what}.")
 
 
 def _folders_in(folder: str) -> list[str]:

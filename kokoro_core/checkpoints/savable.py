@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-
 from kokoro_core.checkpoints.layout import CheckpointMismatch, differences
 from kokoro_core.checkpoints.locate import checkpointer_for
+from kokoro_core.checkpoints.module_differences import module_differences
 from kokoro_core.contracts.checkpoints import TensorInfo
 from kokoro_core.errors import CheckpointError
 from kokoro_core.model.acoustic import AcousticModel
-from kokoro_core.model.assembly import MODEL_SLOTS, assemble
+from kokoro_core.model.assembly import assemble
 from kokoro_core.spec.load import load_spec
 from kokoro_core.spec.problems.problem import SpecError
 from kokoro_core.spec.tree.model_spec import ModelSpec
 from kokoro_core.spec.views.resolve import resolve
-from kokoro_core.tensors.compiled import original, original_state
+from kokoro_core.tensors.compiled import original_state
 from registry import Plugins
 from registry.errors import UnknownComponent
 
@@ -37,14 +35,21 @@ _ELSE = (
 )
 
 
+_PUT_BACK = (
+    "Put back what the spec has there, with what was put in its place merged into the weights, or "
+    "make the part a component of a plugin and name it in the spec"
+)
+
+
 def check_savable(
     path: Path, model: AcousticModel, spec: ModelSpec, plugins: Plugins
 ) -> dict[str, Any]:
     """Return the resolved spec of a model that could be saved to a path and loaded again.
 
-    The tensors' names, types and shapes are compared with those of the model that the spec
-    describes, built on the meta device; no value is looked at and nothing is written. It takes
-    some hundredths of a second, so that a training can ask before its first step.
+    The classes of its modules and the names, types and shapes of its tensors are compared with
+    those of the model that the spec describes, built on the meta device; no value is looked at and
+    nothing is written. It takes some hundredths of a second, so that a training can ask before its
+    first step.
 
     Raises:
         CheckpointError: The model is not the one that its spec describes, the spec cannot be read
@@ -53,13 +58,12 @@ def check_savable(
     checkpointer = checkpointer_for(path, plugins)
     metadata = _readable(path, spec, plugins)
     described = assemble(spec, device="meta", initialise=False)
-    lines = [
-        *_other_classes(described, model),
-        *differences(layout_of(described), layout_of(model), of="the spec's model"),
-    ]
-    if lines:
+    modules = list(module_differences(described, model))
+    tensors = differences(layout_of(described), layout_of(model), of="the spec's model")
+    if modules or tensors:
         what = f"`{path}` could not be loaded again, since the model is not what its spec describes"
-        raise CheckpointMismatch(what, lines, advice=_advice(model, described))
+        advice = _advice(model, described) if tensors else _PUT_BACK
+        raise CheckpointMismatch(what, [*modules, *tensors], advice=advice)
     checkpointer.check(original_state(model))
     return metadata
 
@@ -80,20 +84,6 @@ def layout_of(model: AcousticModel) -> dict[str, TensorInfo]:
         name: TensorInfo(str(each.dtype).removeprefix("torch."), tuple(each.shape))
         for name, each in original_state(model).items()
     }
-
-
-def _other_classes(described: AcousticModel, model: AcousticModel) -> Iterator[str]:
-    """Yield a line for each part that has the right tensors and would compute something else."""
-    for slot in MODEL_SLOTS:
-        wanted, found = getattr(described, slot), getattr(model, slot)
-        if wanted is None or found is None:
-            continue
-        if type(original(found)) is not type(wanted):
-            yield f"`{slot}` is a `{_name(original(found))}`, not a `{_name(wanted)}`"
-
-
-def _name(part: nn.Module) -> str:
-    return type(part).__name__
 
 
 def _advice(model: AcousticModel, described: AcousticModel) -> str:

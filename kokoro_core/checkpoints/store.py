@@ -20,6 +20,7 @@ from kokoro_core.contracts.checkpoints import OpenCheckpoint
 from kokoro_core.errors import CheckpointError
 from kokoro_core.model.acoustic import AcousticModel
 from kokoro_core.model.assembly import assemble
+from kokoro_core.spec.arguments import described
 from kokoro_core.spec.load import load_spec
 from kokoro_core.spec.problems.problem import SpecError
 from kokoro_core.spec.text.migrations import migrate
@@ -89,8 +90,12 @@ def load(
         CheckpointError: The checkpoint is missing, damaged or none, or its tensors are not exactly
             those of the model that its spec describes.
         SpecError: The spec inside needs components that are not installed.
+        TypeError: `adapt` is something else.
+        ValueError: The device is none, or not on this machine.
     """
-    torch.device(device)  # a name that is no device is not the file's fault
+    check_device(device)  # a name that is no device is not the file's fault
+    if adapt is not None and not isinstance(adapt, Adapt):
+        raise TypeError(f"`adapt` must be an `Adapt`, not {described(adapt)}.")
     located = locate(path, plugins)
     verify = verify and not located.verify()
     with checkpointer_for(located.path, plugins).open(located.path) as found:
@@ -101,6 +106,27 @@ def load(
 
             return adapted(located.path, found, spec, adapt, plugins, device, verify=verify)
         return spec, _rebuilt(located.path, found, spec, device, verify=verify), None
+
+
+def check_device(device: str) -> None:
+    """Refuse a device that is none or that this machine does not have.
+
+    Raises:
+        ValueError: It is one of the two.
+    """
+    try:
+        wanted = torch.device(device)
+    except (RuntimeError, TypeError):
+        raise ValueError(
+            f"`device` must be one such as 'cpu' or 'cuda:0', not {described(device)}."
+        ) from None
+    counts = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": torch.mps.device_count()}
+    if (wanted.index or 0) >= counts.get(wanted.type, 0):
+        there = ", ".join(f"'{kind}'" for kind, count in counts.items() if count)
+        raise ValueError(
+            f"`device` '{wanted}' is none that a model can be used on on this machine; it has "
+            f"{there}."
+        )
 
 
 def load_weights(

@@ -126,6 +126,14 @@ def options(
     session_of(ctx).debug |= debug
 
 
+def _lines_of_a_plugin(error: Exception, session: Session) -> list[str] | None:
+    """Return what is said of an error that a plugin from outside raised; None if none did."""
+    from kokoro_core.cli.plugin_faults import plugin_fault
+
+    said = plugin_fault(error, session.plugins)
+    return None if said is None else [said]
+
+
 def main(args: list[str] | None = None) -> None:
     """Run the command line; exit with 0 (fine), 1 (problems found) or 2 (wrong usage)."""
     open_closed_streams()
@@ -136,6 +144,8 @@ def main(args: list[str] | None = None) -> None:
     except Exception as error:
         said = explanation(error)
         lines = lines_of(error) if said is None else [said]
+        if lines is None:
+            lines = _lines_of_a_plugin(error, session)
         if lines is None or session.debug:
             raise
         for line in lines:

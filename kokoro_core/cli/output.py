@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -71,7 +72,8 @@ def write_file(path: Path, text: str) -> None:
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
-        new.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # where a file lies in place of the folder
+            new.unlink(missing_ok=True)
 
 
 def write_yaml(value: Any, stream: TextIO) -> None:

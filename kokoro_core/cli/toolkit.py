@@ -54,8 +54,9 @@ def load_with(
     session: Session,
     max_parameters: int = MAX_PARAMETERS,
     note: Callable[[str], None] = print_note,
+    option: str = "--set",
 ) -> ModelSpec:
-    """Return the spec behind an argument, with the overrides of ``--set``.
+    """Return the spec behind an argument, with the overrides of ``--set`` or of another option.
 
     What else an override changed is said on standard error, unless the caller says it.
 
@@ -67,7 +68,7 @@ def load_with(
     from kokoro_core.spec.load import load
     from kokoro_core.spec.text.overrides import overrides_from_text
 
-    overrides = overrides_from_text(settings or [])
+    overrides = overrides_from_text(settings or [], option)
     return load(source, overrides, session.plugins, max_parameters, note)
 
 

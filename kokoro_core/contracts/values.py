@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import copy
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, Self, TypeVar
 
@@ -63,8 +64,8 @@ class DecoderOutput:
 class State:
     """What an autoregressive decoder remembers between steps.
 
-    Fields are tensors with the batch first, plain ints that all rows share, and dataclasses, tuples
-    or lists of these.
+    Fields are tensors with the batch first, plain ints that all rows share, and dataclasses,
+    tuples, lists or mappings of these.
     """
 
     def select(self, rows: Tensor) -> Self:
@@ -73,7 +74,7 @@ class State:
 
 
 def map_tensors(function: Callable[[Tensor], Tensor], tree: Tree) -> Tree:
-    """Apply a function to every tensor in nested dataclasses, tuples and lists."""
+    """Apply a function to every tensor in nested dataclasses, tuples, lists and mappings."""
     result: Any = tree
     if isinstance(tree, Tensor):
         result = function(tree)
@@ -82,6 +83,20 @@ def map_tensors(function: Callable[[Tensor], Tensor], tree: Tree) -> Tree:
             each.name: map_tensors(function, getattr(tree, each.name)) for each in fields(tree)
         }
         result = replace(tree, **changed)
+    elif isinstance(tree, tuple) and hasattr(tree, "_fields"):
+        result = type(tree)(*(map_tensors(function, each) for each in tree))
     elif isinstance(tree, (list, tuple)):
         result = type(tree)(map_tensors(function, each) for each in tree)
+    elif isinstance(tree, Mapping):
+        result = _map_values(function, tree)
     return result  # type: ignore[no-any-return]
+
+
+def _map_values(function: Callable[[Tensor], Tensor], tree: Mapping[Any, Any]) -> Mapping[Any, Any]:
+    """Return a mapping of the same class, or a dict in place of one that nobody can write to."""
+    changed = {key: map_tensors(function, each) for key, each in tree.items()}
+    if type(tree) is dict or not isinstance(tree, MutableMapping):
+        return changed
+    result = copy.copy(tree)
+    result.update(changed)
+    return result

@@ -31,6 +31,10 @@ STATES_OF_ADAMW = 2
 """AdamW keeps two numbers for each parameter (Loshchilov and Hutter, 2019)."""
 
 
+MOST = 1_000_000
+"""Of rows, phonemes and frames: with more of each, torch can no longer count the elements."""
+
+
 class CannotMeasure(ValueError):
     """A model cannot be run without values; the message says why."""
 
@@ -52,8 +56,8 @@ class Workload:
     def __post_init__(self) -> None:
         for name in ("rows", "phonemes", "frames"):
             value = getattr(self, name)
-            if value < 1:
-                raise ValueError(f"`{name}` must be at least 1, not {value}.")
+            if not 1 <= value <= MOST:
+                raise ValueError(f"`{name}` must be from 1 to {MOST:,}, not {value}.")
 
     def batch(self, spec: ModelSpec, device: str) -> TrainingBatch:
         """Return a batch of this size; only its shapes mean anything.

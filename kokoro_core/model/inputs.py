@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from kokoro_core.model.side_inputs import tensors_in
 from kokoro_core.params.sizes import Sizes
 from kokoro_core.tensors.masks import (
     can_look_inside,
@@ -17,6 +16,7 @@ from kokoro_core.tensors.masks import (
     lengths_from_padding_mask,
     padding_mask_from_lengths,
 )
+from kokoro_core.tensors.pytree import named_tensors
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,22 @@ def check_tensors(inputs: Mapping[str, Any]) -> None:
             )
 
 
+def check_given(name: str, value: Any) -> None:
+    """Refuse an input that every caller must give and that is None, or no dense tensor.
+
+    Raises:
+        TypeError: It is.
+    """
+    check_tensors({name: value})
+    if value is None:
+        raise TypeError(f"`{name}` must be a tensor, not None.")
+    if value.layout is not torch.strided or value.is_nested:
+        raise TypeError(
+            f"`{name}` must be a dense tensor, not {value.layout}; `.to_dense()` makes one, and "
+            f"`torch.nested.to_padded_tensor` of a nested one."
+        )
+
+
 def check_devices(model: nn.Module, inputs: Mapping[str, Any]) -> None:
     """Refuse inputs that lie on another device than a model's weights.
 
@@ -59,7 +75,7 @@ def check_devices(model: nn.Module, inputs: Mapping[str, Any]) -> None:
 
     Args:
         model: Whose weights.
-        inputs: By name; tensors also within dataclasses, tuples and lists.
+        inputs: By name; tensors also within dataclasses, tuples, lists and mappings.
 
     Raises:
         ValueError: One lies elsewhere; the error says what moves it.
@@ -68,10 +84,10 @@ def check_devices(model: nn.Module, inputs: Mapping[str, Any]) -> None:
     if first is None or torch.compiler.is_compiling():
         return
     for name, value in inputs.items():
-        for tensor in tensors_in(value):
+        for path, tensor in named_tensors(name, value):
             if tensor.device != first.device and _agree(model, "device") and not first.is_meta:
                 raise ValueError(
-                    f"`{name}` is on {tensor.device} and the model on {first.device}; "
+                    f"`{path}` is on {tensor.device} and the model on {first.device}; "
                     f"`.to('{first.device}')` moves it."
                 )
 
@@ -88,12 +104,12 @@ def check_dtypes(model: nn.Module, inputs: Mapping[str, Any]) -> None:
     if first is None or torch.compiler.is_compiling():
         return
     for name, value in inputs.items():
-        for tensor in tensors_in(value):
+        for path, tensor in named_tensors(name, value):
             if not tensor.is_floating_point() or tensor.dtype is first.dtype:
                 continue
             if not torch.is_autocast_enabled(tensor.device.type) and _agree(model, "dtype"):
                 raise ValueError(
-                    f"`{name}` is {tensor.dtype} and the model's weights are {first.dtype}; "
+                    f"`{path}` is {tensor.dtype} and the model's weights are {first.dtype}; "
                     f"`.to({first.dtype})` converts it, `model.to({tensor.dtype})` the model."
                 )
 
@@ -114,7 +130,8 @@ def phoneme_padding_mask(
         ValueError: The indices are not (B, N) int64, one is out of range, a row is empty, or
             padding stands before the end of a row.
     """
-    check_tensors({"phoneme_indices": phoneme_indices, "padding_mask": padding_mask})
+    check_given("phoneme_indices", phoneme_indices)
+    check_tensors({"padding_mask": padding_mask})
     if phoneme_indices.dim() != 2 or phoneme_indices.dtype is not torch.int64:
         raise ValueError(
             f"`phoneme_indices` must be int64 of shape (B, N), "
@@ -159,13 +176,8 @@ def training_batch(
     """
     mask = phoneme_padding_mask(phoneme_indices, padding_mask, sizes)
     rows = phoneme_indices.shape[0]
-    check_tensors(
-        {
-            "mel_specs": mel_specs,
-            "phoneme_durations": durations,
-            "mel_padding_mask": mel_padding_mask,
-        }
-    )
+    check_given("mel_specs", mel_specs)
+    check_tensors({"phoneme_durations": durations, "mel_padding_mask": mel_padding_mask})
     if mel_specs.dim() != 3 or (mel_specs.shape[0], mel_specs.shape[2]) != (rows, sizes.mel_dim):
         raise ValueError(
             f"`mel_specs` must be of shape ({rows}, T, {sizes.mel_dim}), "

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Mapping
+from numbers import Integral, Number, Real
 from typing import Any
 
 from torch import Tensor
 
-from kokoro_core.contracts import map_tensors
 from kokoro_core.contracts.answers import Asked
 from kokoro_core.spec.rules.side_inputs import FROM_THE_MODEL
 from kokoro_core.tensors.masks import can_look_inside
+from kokoro_core.tensors.pytree import children, named_tensors
 
 
 def check_extras(extras: Mapping[str, Any], taken: Collection[str], *padding_masks: Tensor) -> None:
     """Refuse side inputs that no part takes, that are missing, or that do not fit the batch.
 
-    Values are looked at only where that costs no synchronisation, and not at padding.
+    Values are looked at only where that costs no synchronisation, and not at padding. What holds
+    for a side input holds for everything in the mappings, lists, tuples and dataclasses that it is.
 
     Args:
         extras: What the caller gives.
@@ -25,8 +27,8 @@ def check_extras(extras: Mapping[str, Any], taken: Collection[str], *padding_mas
         *padding_masks: (B, N) and perhaps (B, T) bool.
 
     Raises:
-        TypeError: A name is unknown or missing, or its value is None.
-        ValueError: A tensor has not a row for each utterance, or is not finite.
+        TypeError: A name is unknown or missing, or a value is None or an array of another library.
+        ValueError: A tensor has not a row for each utterance, or a number is not finite.
     """
     takes = ", ".join(f"`{name}`" for name in sorted(taken)) or "none"
     for name in sorted(extras.keys() - set(taken)):
@@ -37,26 +39,30 @@ def check_extras(extras: Mapping[str, Any], taken: Collection[str], *padding_mas
         _check(name, value, padding_masks)
 
 
-def _check(name: str, value: Any, padding_masks: tuple[Tensor, ...]) -> None:
-    if value is None:
-        raise TypeError(f"`{name}` is None; this model needs it, for example a row an utterance.")
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError(f"`{name}` must be finite, not {value}.")
-    for tensor in tensors_in(value):
-        _check_rows(name, tensor, padding_masks[0].shape[0])
-        _check_finite(name, tensor, padding_masks)
+def _check(path: str, value: Any, padding_masks: tuple[Tensor, ...]) -> None:
+    """Refuse what does not fit in a value or anywhere within it."""
+    if isinstance(value, Tensor):
+        _check_rows(path, value, padding_masks[0].shape[0])
+        _check_finite(path, value, padding_masks)
+    elif value is None:
+        raise TypeError(f"`{path}` is None; this model needs it, for example a row an utterance.")
+    elif _is_array(value):
+        raise TypeError(
+            f"`{path}` must be a tensor, not a `{type(value).__name__}`; "
+            f"`torch.as_tensor({path})` makes one."
+        )
+    elif isinstance(value, Real) and not isinstance(value, Integral) and not math.isfinite(value):
+        raise ValueError(f"`{path}` must be finite, not {value}.")
+    for below, each in children(path, value) or ():
+        _check(below, each, padding_masks)
 
 
-def tensors_in(value: Any) -> list[Tensor]:
-    """Return the tensors in a side input: itself, or those in its fields."""
-    found: list[Tensor] = []
-
-    def keep(tensor: Tensor) -> Tensor:
-        found.append(tensor)
-        return tensor
-
-    map_tensors(keep, value)
-    return found
+def _is_array(value: Any) -> bool:
+    """Return whether a value is numbers in rows and not yet a tensor."""
+    if isinstance(value, (list, tuple)) and not hasattr(value, "_fields"):
+        return bool(value) and all(isinstance(each, Number) or _is_array(each) for each in value)
+    is_array = hasattr(value, "__array__") and getattr(value, "ndim", 0) > 0
+    return is_array and not isinstance(value, Tensor)
 
 
 def _check_rows(name: str, tensor: Tensor, rows: int) -> None:
@@ -68,7 +74,7 @@ def _check_rows(name: str, tensor: Tensor, rows: int) -> None:
 
 
 def _check_finite(name: str, tensor: Tensor, padding_masks: tuple[Tensor, ...]) -> None:
-    if not (tensor.is_floating_point() and tensor.numel() and can_look_inside(tensor)):
+    if _may_be_indices(tensor) or not tensor.numel() or not can_look_inside(tensor):
         return
     # (B, …) -> (B, steps)
     finite = tensor.isfinite().reshape(*tensor.shape[:2], -1).all(-1).reshape(len(tensor), -1)
@@ -77,6 +83,10 @@ def _check_finite(name: str, tensor: Tensor, padding_masks: tuple[Tensor, ...]) 
             finite = finite | mask
     for row in (~finite).any(1).nonzero().flatten().tolist():
         raise ValueError(f"`{name}` must be finite, but row {row} is not.")
+
+
+def _may_be_indices(tensor: Tensor) -> bool:
+    return not (tensor.is_floating_point() or tensor.is_complex())
 
 
 def ask(asked: Asked, entry_point: Callable[..., Any], *args: Any, **side_inputs: Any) -> Any:
@@ -91,10 +101,10 @@ def ask(asked: Asked, entry_point: Callable[..., Any], *args: Any, **side_inputs
         return entry_point(*args, **side_inputs)
     except IndexError as error:
         ranges = [
-            f"`{name}` has indices from {int(each.min())} to {int(each.max())}"
+            f"`{path}` has indices from {int(each.min())} to {int(each.max())}"
             for name, value in side_inputs.items()
-            for each in tensors_in(value)
-            if name not in FROM_THE_MODEL and each.numel() and not each.is_floating_point()
+            for path, each in named_tensors(name, value)
+            if name not in FROM_THE_MODEL and each.numel() and _may_be_indices(each)
         ]
         if not ranges:
             raise

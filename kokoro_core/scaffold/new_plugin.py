@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from importlib.metadata import distributions, packages_distributions, version
 from importlib.resources import files
 
+from kokoro_core.spec.text.scalars import plain_value
 from registry import Plugins
+from registry.errors import suggestion
 from registry.names import BUILT_IN_DISTRIBUTION, canonical, with_article
 
 _EXAMPLES = "kokoro_core.scaffold.examples"
@@ -90,17 +92,14 @@ def check_names(names: Names, kind: str, plugins: Plugins) -> None:
         ValueError: A name is malformed, or of something that is installed; or no such kind.
     """
     if kind not in EXAMPLES:
-        raise ValueError(f"`--slot {kind}` has no example; there are {', '.join(EXAMPLES)}.")
+        hint = suggestion(kind, EXAMPLES) or ";"
+        raise ValueError(f"`--slot {kind}` has no example{hint} there are {', '.join(EXAMPLES)}.")
     if _NAME.fullmatch(names.distribution) is None:
         raise ValueError(
             f"`{names.distribution}` is no name for a plugin; write lower-case words with dashes, "
             f"such as acme-{EXAMPLES[kind].module.replace('_', '-')}."
         )
-    if re.fullmatch(r"[a-z][a-z0-9_]*", names.component) is None:
-        raise ValueError(
-            f"`--type {names.component}` is no name for a component; write lower-case letters, "
-            f"digits and `_`."
-        )
+    _check_component(names.component, EXAMPLES[kind].slot, plugins)
     reserved = {*sys.stdlib_module_names, *keyword.kwlist, "kokoro_core", "kokoro_plugins"}
     if names.package in {*reserved, "registry", "tests"}:
         raise ValueError(f"`{names.package}` is a module of Python or of ours; take another name.")
@@ -113,6 +112,25 @@ def check_names(names: Names, kind: str, plugins: Plugins) -> None:
             f"`{names.distribution}` is taken: `{of}` is installed and has that name or a module "
             f"of it; take another name."
         )
+
+
+def _check_component(name: str, slot: str, plugins: Plugins) -> None:
+    """Refuse a name that no spec could write, or that would take another one's.
+
+    Raises:
+        ValueError: It is such a name.
+    """
+    if re.fullmatch(r"[a-z][a-z0-9_]*", name) is None or plain_value(name) != name:
+        raise ValueError(
+            f"`--type {name}` is no name for a component; write lower-case letters, digits and "
+            f"`_`, and no word such as `null` that YAML reads as something else."
+        )
+    for each in plugins.components:
+        if (each.slot, each.name) == (slot, name):
+            raise ValueError(
+                f"`--type {name}` is taken by `{each.qualified_name}`: specs that name it in "
+                f"short could mean either; take another name."
+            )
 
 
 def _installed(names: Names) -> str | None:

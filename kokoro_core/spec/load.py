@@ -9,14 +9,16 @@ from typing import Any
 
 from kokoro_core.params.component_failure import Fault, raised
 from kokoro_core.params.sizes import MAX_PARAMETERS
+from kokoro_core.spec.arguments import check_count, check_overrides, described, plugins_of
 from kokoro_core.spec.check import check
+from kokoro_core.spec.naming import is_named_spec
 from kokoro_core.spec.rules.dimensions import solve_dimensions
 from kokoro_core.spec.rules.limits import refuse_excess
 from kokoro_core.spec.text.document import MAX_BYTES, Document, from_mapping, parse
 from kokoro_core.spec.text.overrides import Override, apply_overrides, overrides_from_mapping
 from kokoro_core.spec.tree.dump import to_plain
 from kokoro_core.spec.tree.model_spec import ModelSpec
-from registry import NamedSpec, Plugins, installed_plugins
+from registry import NamedSpec, Plugins
 from registry.errors import UnknownNamedSpec
 
 Source = str | os.PathLike[str] | Mapping[str, Any] | ModelSpec
@@ -35,7 +37,8 @@ def load_spec(
 
     Args:
         source: A path (with a separator or the suffix .yaml, .yml or .json, or of a file that
-            exists), the name of a spec that a plugin ships, a mapping, or a `ModelSpec`.
+            exists), the name of a spec that a plugin ships (``name`` or ``plugin/name``), a
+            mapping, or a `ModelSpec`.
         overrides: Dotted paths with new values, applied before anything is checked.
         plugins: Where components and named specs come from; None: the installed plugins.
         max_parameters: A model with more parameters is refused, before anything is allocated.
@@ -44,7 +47,11 @@ def load_spec(
         SpecError: The spec has problems; the error has all of them, each with its place.
         FileNotFoundError: The path leads to no file.
         UnknownNamedSpec: No plugin ships a spec of that name.
+        TypeError: An argument is of another type.
+        ValueError: `max_parameters` is below 1.
     """
+    check_overrides(overrides)
+    check_count("max_parameters", max_parameters)
     changes = overrides_from_mapping(overrides or {})
     return load(source, changes, plugins, max_parameters)
 
@@ -70,7 +77,7 @@ def load(
         FileNotFoundError: The path leads to no file.
         UnknownNamedSpec: No plugin ships a spec of that name.
     """
-    plugins = installed_plugins() if plugins is None else plugins
+    plugins = plugins_of(plugins)
     if isinstance(source, ModelSpec) and not overrides:
         solved = solve_dimensions(source)
         refuse_excess(solved, max_parameters)
@@ -94,7 +101,12 @@ def read_document(source: Source, plugins: Plugins) -> Document:
         return from_mapping(to_plain(source, plugins.components, only_set=True), "<ModelSpec>")
     if isinstance(source, Mapping):
         return from_mapping(source)
-    if not isinstance(source, str) or _is_path(source):
+    if not isinstance(source, (str, os.PathLike)):
+        raise TypeError(
+            f"`source` must be a named spec, a path, a mapping or a `ModelSpec`, "
+            f"not {described(source)}."
+        )
+    if not isinstance(source, str) or (_is_path(source) and not _is_qualified(source, plugins)):
         return _read_file(FilePath(source))
     try:
         named = plugins.named_spec(source)
@@ -122,6 +134,11 @@ def read_named(named: NamedSpec) -> bytes:
 def _is_path(source: str) -> bool:
     has_separator = any(each in source for each in (os.sep, os.altsep) if each)
     return has_separator or source.lower().endswith(_SUFFIXES) or os.path.isfile(source)
+
+
+def _is_qualified(source: str, plugins: Plugins) -> bool:
+    """Return whether this is ``plugin/name`` of a named spec and no file of its own."""
+    return is_named_spec(source, plugins) and "/" in source and not os.path.isfile(source)
 
 
 def _read_file(path: FilePath) -> Document:

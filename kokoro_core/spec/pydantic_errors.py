@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Callable
 from typing import Any
 
 from pydantic_core import ErrorDetails
 
-from kokoro_core.spec.problems.problem import Path, Problem, shorten
+from kokoro_core.spec.problems.problem import Path, Problem, dotted, shorten
 from kokoro_core.spec.text.document import Document
 from kokoro_core.spec.tree.model_spec import ModelSpec
 from kokoro_core.spec.tree.walk import model_at
 from registry import ComponentRegistry
+from registry.errors import closest as registry_closest
 
 _EXPECTED = {
     "int_type": "an integer",
@@ -49,6 +49,23 @@ def field_problem(error: ErrorDetails, document: Document, registry: ComponentRe
     )
 
 
+def said_of_settings(error: ErrorDetails, known: list[str]) -> str:
+    """Return one of pydantic's errors about the settings of one component that no document holds.
+
+    Args:
+        error: The error.
+        known: The settings of the component.
+    """
+    path: Path = tuple(error["loc"])
+    if error["type"] == "extra_forbidden":
+        said = f"unknown field{did_you_mean(path[-1], known) if len(path) == 1 else ''}"
+    elif error["type"] == "missing":
+        said = "is missing"
+    else:
+        said = _explain(error["type"], error)[1]
+    return f"{dotted(path) or 'settings'}: {said}"
+
+
 def shown(value: Any) -> str:
     """Return a received value as a spec would write it, shortened."""
     try:
@@ -66,7 +83,7 @@ def did_you_mean(name: object, available: list[str]) -> str:
 
 def closest(name: object, available: list[str]) -> str | None:
     """Return the name that another one may misspell, or None."""
-    return next(iter(difflib.get_close_matches(str(name), available, n=1, cutoff=0.65)), None)
+    return registry_closest(name, available, cutoff=0.65)
 
 
 def _unknown_field(path: Path, document: Document, registry: ComponentRegistry) -> Problem:

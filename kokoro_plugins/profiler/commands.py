@@ -80,11 +80,15 @@ def check_trace(trace: Path | None) -> None:
     """Refuse a file that cannot be written, before any work is done for it.
 
     Raises:
-        ValueError: Its folder does not exist, or it is a folder itself.
+        ValueError: Its folder does not exist, or it is a folder, a device or a pipe itself.
     """
     if trace is None:
         return
     if not trace.absolute().parent.is_dir():
         raise ValueError(f"`--trace {trace}`: the folder `{trace.parent}` does not exist.")
-    if trace.is_dir():
-        raise ValueError(f"`--trace {trace}` must be a file, but it is a folder.")
+    if trace.is_symlink() and not trace.exists():
+        raise ValueError(f"`--trace {trace}` is a link that leads nowhere; give another file.")
+    if trace.exists() and not trace.is_file():
+        # Torch writes another file and renames it, which would take the place of a device.
+        there = "a folder" if trace.is_dir() else "a device or a pipe"
+        raise ValueError(f"`--trace {trace}` must be a file, but it is {there}.")

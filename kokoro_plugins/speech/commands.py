@@ -9,11 +9,14 @@ import typer
 
 from kokoro_core.params.audio import AudioSettings
 from kokoro_plugins.speech.espeak_corpus import Recipe, make_corpus
+from kokoro_plugins.speech.params import MAX_SENTENCES
 
 
 def corpus(
     folder: Annotated[Path, typer.Argument(help="The folder to make.")],
-    sentences: Annotated[int, typer.Option(min=1, help="How many sentences.")] = 315,
+    sentences: Annotated[
+        int, typer.Option(min=1, max=MAX_SENTENCES, help="How many sentences.")
+    ] = 315,
     seed: Annotated[int, typer.Option(min=0, help="Decides which sentences.")] = 0,
     voice: Annotated[str, typer.Option(help="An English voice of espeak-ng.")] = "en-us",
 ) -> None:

@@ -23,6 +23,7 @@ from kokoro_plugins.speech.sentences import make_sentences
 from kokoro_plugins.speech.synthesis import check_sample_rate, speak
 
 RECIPE_FILE = "recipe.json"
+_PARTS = ("wavs", metadata_file.FILE_NAME, durations_file.FILE_NAME)
 
 
 @dataclass(frozen=True)
@@ -62,9 +63,18 @@ def make_corpus(path: Path, recipe: Recipe, audio: AudioSettings) -> bool:
     if path.exists() and not (path.is_dir() and not any(path.iterdir())):
         _check_recipe(path, recipe)
         return False
+    if path.exists() and path.samefile(os.curdir):
+        raise CorpusError(
+            f"`{path}` is the folder that this command runs in, and a corpus appears whole, as a "
+            f"folder of its own; give another one, such as `{path / 'corpus'}`."
+        )
     try:
         _make(path, recipe, audio)
-    except (ValueError, OSError) as error:
+    except OSError as error:
+        raise CorpusError(
+            f"`{path}` cannot be made: {error.strerror or error}; give a folder that can be."
+        ) from error
+    except ValueError as error:
         raise CorpusError(f"`{path}` cannot be made: {error}") from error
     return True
 
@@ -105,7 +115,7 @@ def _check_recipe(path: Path, recipe: Recipe) -> None:
     """Refuse a folder that another recipe made, or none."""
     try:
         found = json.loads((path / RECIPE_FILE).read_text("utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
         raise CorpusError(
@@ -118,4 +128,10 @@ def _check_recipe(path: Path, recipe: Recipe) -> None:
         raise CorpusError(
             f"`{path}` holds a corpus of another recipe ({', '.join(differences)}); "
             f"give another folder, or delete this one."
+        )
+    gone = [name for name in _PARTS if not (path / name).exists()]
+    if gone:
+        raise CorpusError(
+            f"`{path}` holds a corpus of this recipe without {' and '.join(gone)}; delete the "
+            f"folder, so that it is made anew."
         )

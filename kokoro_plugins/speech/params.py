@@ -132,6 +132,10 @@ class FolderCorpusParams(CorpusParams):
         )
 
 
+MAX_SENTENCES = 20_000
+"""As many as the grammar of the corpus `espeak` makes without running dry."""
+
+
 class EspeakCorpusParams(CorpusParams):
     """Short English sentences spoken by espeak-ng, written to a folder and read from it.
 
@@ -144,7 +148,7 @@ class EspeakCorpusParams(CorpusParams):
 
     type: Literal["espeak"] = "espeak"
     path: str = Field(min_length=1)
-    sentences: int = Field(315, ge=1, le=20000)
+    sentences: int = Field(315, ge=1, le=MAX_SENTENCES)
     seed: int = Field(0, ge=0)
     voice: Voice = "en-us"
 

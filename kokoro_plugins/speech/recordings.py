@@ -74,9 +74,10 @@ def _heard(path: Path) -> UtteranceProblem | None:
     """Return what is wrong with the samples themselves."""
     where = f"wavs/{path.name}"
     try:
-        loudness = np.abs(read_samples(path))
+        samples = read_samples(path)
     except soundfile.LibsndfileError as error:
         return _unreadable(where, error)
+    loudness = np.abs(samples)
     peak = float(loudness.max())
     if not np.isfinite(peak):
         message = f"has a recording with a NaN or an infinity, {where}; make it anew."
@@ -87,8 +88,10 @@ def _heard(path: Path) -> UtteranceProblem | None:
             f"has a recording with samples up to {peak:,.4g}, {where}; floating-point samples lie "
             f"within [-1, 1], so divide those of 16 bits by 32768.",
         )
-    if peak < QUIETEST:
-        message = f"has a recording that is silent, {where}: its loudest sample is {peak:.1g}."
+    swing = float(samples.max() - samples.min()) / 2
+    if min(peak, swing) < QUIETEST:
+        message = f"has a recording that is silent, {where}: its loudest sample is {peak:.1g}"
+        message += "." if peak < QUIETEST else f" and no other is farther than {2 * swing:.1g} off."
         return UtteranceProblem("silent", message)
     clipped = float((loudness >= FULL_SCALE).mean())
     if clipped > MOST_CLIPPED:

@@ -88,11 +88,14 @@ def natural_mels(mel: Tensor, lengths: Tensor, audio: AudioSettings) -> list[Arr
 def natural_log_mel(samples: Array, audio: AudioSettings) -> Array:
     """Return the log mel of samples as the settings define it, but always natural.
 
+    What is shorter than a window, a row that ended at its first frame, is followed by silence.
+
     Shape:
         samples: (S,). Returns: (T, M).
     """
     mel = MelSpectrogram(audio=audio.model_copy(update={"log": "ln"})).double()
-    natural: Array = mel(torch.from_numpy(samples).double()).numpy()
+    windowed = np.pad(samples, (0, max(0, audio.n_fft - len(samples))))
+    natural: Array = mel(torch.from_numpy(windowed).double()).numpy()
     return natural
 
 

@@ -17,6 +17,16 @@ OptimizerName = Literal[SavedOptimizer, "schedule-free"]
 OPTIMIZERS: tuple[OptimizerName, ...] = get_args(OptimizerName)
 
 
+WHOLE_NUMBERS = (
+    ("warmup_steps", 0),
+    ("validate_every", 1),
+    ("devices", 1),
+    ("accumulate", 1),
+    ("skip_bad_steps", 0),
+)
+"""Settings that count something, each with the least that it may be."""
+
+
 @dataclass(frozen=True)
 class TrainingSettings:
     """How to train.
@@ -54,7 +64,7 @@ class TrainingSettings:
             raise ValueError(f"`lr` must be a number above 0, not {self.lr}; try 0.001.")
         if not 0 <= self.average < 1:
             raise ValueError(f"`average` must be from 0 to below 1, not {self.average}; try 0.99.")
-        for name, least in (("accumulate", 1), ("devices", 1), ("skip_bad_steps", 0)):
+        for name, least in WHOLE_NUMBERS:
             if getattr(self, name) < least:
                 raise ValueError(f"`{name}` must be {least} or more, not {getattr(self, name)}.")
 

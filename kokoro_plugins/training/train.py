@@ -42,7 +42,7 @@ def run_training(
     refuse_to_overwrite(options)
     data = read_corpus(spec, options, plugins, print_warning)
     if is_first_process():
-        console.print(describe_data(data), soft_wrap=True, markup=False)
+        console.print(describe_data(data), soft_wrap=True)
     seed_everything(options.seed)
     model = KokoroModel.from_spec(spec, plugins=plugins)
     with leaving_nothing(options.out), as_sentences():
@@ -69,9 +69,9 @@ def write_results(
     model.save(checkpoint)
     write_json(options.out / "losses.json", history.as_dict())
     for skipped in history.skipped:
-        console.print(f"passed over: {skipped}", soft_wrap=True, markup=False)
+        console.print(f"passed over: {skipped}", soft_wrap=True)
     if data.held_out:
-        console.print(describe_model(model, data), soft_wrap=True, markup=False)
+        console.print(describe_model(model, data), soft_wrap=True)
     console.print(f"{checkpoint}: the model with its spec", soft_wrap=True)
 
 

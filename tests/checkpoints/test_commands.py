@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -171,6 +172,23 @@ def test_verify_looks_at_every_step_of_a_run_and_every_file_of_a_step(
     status, out, err = run("verify", tmp_path / "steps")
     assert (status, out.splitlines()) == (1, [f"{steps[0]}: ok", f"{steps[2]}: ok"])
     assert "step-000000002` is not whole: `model.safetensors` has another content" in err
+
+
+def test_verify_looks_at_the_steps_and_the_model_of_a_run(
+    run: Any, path: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    step = step_of(out / "steps", 1)
+    assert run("verify", out) == (0, f"{step}: ok\n", "")
+    shutil.copy(path, out / "model.safetensors")
+    assert run("verify", out) == (0, f"{out}: ok\n{step}: ok\n", "")
+    damage(step / "model.safetensors")
+    status, said, err = run("verify", out)
+    assert (status, said) == (1, f"{out}: ok\n")
+    assert "step-000000001` is not whole: `model.safetensors` has another content" in err
+    damage(out / "model.safetensors")
+    status, said, err = run("verify", out)
+    assert (status, said, len(err.splitlines())) == (1, "", 2)
 
 
 def test_verify_passes_shards_and_names_the_damaged_one(run: Any, tmp_path: Path) -> None:

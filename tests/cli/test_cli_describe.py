@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +14,9 @@ from kokoro_core.cli.commands.describe import cost_of
 from kokoro_core.cost.estimate import Workload, cost
 from kokoro_core.spec.load import load_spec
 from kokoro_core.spec.views.resolve import spec_hash
+from kokoro_core.testing.engine.targets import targets_named
+from kokoro_core.testing.subjects.model_subject import ModelSubject
+from registry import NamedSpec, installed_plugins
 
 SMALLER = ("--rows", "2", "--phonemes", "10", "--frames", "60")
 
@@ -68,3 +73,37 @@ def test_a_cost_that_cannot_be_known_is_said_to_be(run: Any) -> None:
     encoder = needy.model_construct(**dict(spec.encoder))
     found = cost_of(spec.model_copy(update={"encoder": encoder}))
     assert found == {"unknown": "`small` needs the side inputs `speaker`, which have no values."}
+
+
+def test_a_spec_of_a_component_s_name_is_said_and_reached(
+    run: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    ours = installed_plugins()
+    repeat = NamedSpec("repeat", ours.specs["small"].file, "acme")
+    plugins = replace(ours, specs={**ours.specs, "repeat": repeat})
+    monkeypatch.setattr("kokoro_core.cli.session.installed_plugins", lambda: plugins)
+    status, out, err = run("repeat")
+    assert (status, out.splitlines()[0].split()[:2]) == (0, ["regulator", "transformer/repeat"])
+    assert err == "note: `repeat` is a named spec too; `spec/repeat` means that\n"
+    assert json.loads(run("spec/repeat", "--json")[1])["spec"]["name"] == "small"
+    assert run("repeat", "--slot", "regulator")[2] == ""
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "gaussian").write_bytes(ours.specs["small"].file.read_bytes())
+    status, _, err = run("gaussian")
+    assert (status, err) == (
+        0,
+        f"note: `gaussian` is a file too; `{tmp_path}/gaussian` means that\n",
+    )
+
+
+def test_a_file_in_a_folder_called_spec_is_that_file(
+    run: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    text = installed_plugins().specs["small"].file.read_text().replace("name: small", "name: own")
+    (tmp_path / "spec").mkdir()
+    (tmp_path / "spec" / "own.yaml").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    assert json.loads(run("spec/own.yaml", "--json")[1])["spec"]["name"] == "own"
+    [*_, model] = targets_named("spec/own.yaml", installed_plugins())
+    assert isinstance(model, ModelSubject)

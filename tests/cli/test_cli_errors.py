@@ -17,7 +17,7 @@ from kokoro_core.cli.errors import lines_of
 from kokoro_core.cli.session import session_of
 from kokoro_core.errors import AudioMismatch, CheckpointError, CorpusError, FrontendError
 from kokoro_core.spec.problems.problem import Problem, SpecError
-from registry import Command, Plugins
+from registry import Command, PluginRecord, Plugins
 from registry.errors import UnknownComponent
 
 
@@ -176,6 +176,50 @@ def test_a_known_error_in_a_command_is_a_line_and_a_bug_is_a_traceback(
     assert capsys.readouterr().err == "`data` is empty.\n"
     with pytest.raises(RuntimeError, match="a bug"):
         main(["crash"])
+
+
+SOURCE = """\
+def crash(kind):
+    if kind == "torch":
+        import torch
+        torch.zeros(2) @ torch.zeros(3)
+    {}[kind]
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "line", "message"),
+    [("key", 5, "KeyError: 'key'"), ("torch", 4, "RuntimeError: inconsistent tensor size")],
+)
+def test_what_a_plugin_from_outside_raises_names_it_and_its_line(
+    kind: str,
+    line: int,
+    message: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    file = tmp_path / "acme_crashing.py"
+    file.write_text(SOURCE)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "acme_crashing", raising=False)
+    module = importlib.import_module("acme_crashing")
+
+    def command() -> None:
+        module.crash(kind)
+
+    monkeypatch.setattr(module, "command", command, raising=False)
+    found = Plugins(
+        records=(PluginRecord("acme", "acme_crashing:plugin", "acme-crashing", "1.2"),),
+        commands={"crash": Command("crash", "Crash.", "acme_crashing:command")},
+    )
+    monkeypatch.setattr(session, "installed_plugins", lambda: found)
+    assert status_of("crash") == 1
+    [said] = capsys.readouterr().err.splitlines()
+    assert said.startswith(f"The plugin `acme` of `acme-crashing` 1.2 raised {message}")
+    assert f"in `crash` ({file}, line {line}); `kokoro-core --debug …` shows" in said
+    with pytest.raises((KeyError, RuntimeError)):
+        main(["--debug", "crash"])
 
 
 @pytest.mark.usefixtures("commands")

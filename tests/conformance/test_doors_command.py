@@ -123,8 +123,11 @@ def test_the_list_has_every_check_with_its_meaning_and_a_bug(
         (["kokoro_core.slots:EncoderParams"], "is no component: its `type` has no name"),
         (["mlp", "--check", "row-alon"], "`row-alon` is no check, did you mean `row-alone`?"),
         (["mlp", "--case", "{}"], "a case needs one check by its id"),
-        (["mlp", "--settings", '{"dropuot":1}'], "refuses dropuot: Extra inputs"),
-        (["mlp", "--settings", "{"], "refuses settings: Invalid JSON"),
+        (
+            ["mlp", "--settings", '{"dropuot":1}'],
+            "refuses dropuot: unknown field, did you mean 'dropout'?",
+        ),
+        (["mlp", "--settings", "{"], "refuses settings: invalid JSON"),
         (["mlp", "repeat", "--settings", "{}"], "`--settings` needs one component"),
         (["mlp", "--variant", "x"], "`--variant x` is no configuration; there are ''"),
         (["mlp", "--expect", "x"], "`--expect x` must be ID=REASON"),

@@ -45,7 +45,19 @@ def test_a_broken_promise_fails_without_a_traceback(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_kept_promise_passes() -> None:
-    bound("shapes")()
+    tried = []
+    kept = bound("shapes")
+    honest = kept.check.holds
+
+    def holds(subject: Subject, data: Any) -> None:
+        honest(subject, data)
+        tried.append(data)
+
+    try:
+        replace(kept, check=replace(kept.check, holds=holds))()
+    except (pytest.skip.Exception, pytest.xfail.Exception) as other:
+        pytest.fail(f"a kept promise must pass, not end as {other!r}")
+    assert tried
 
 
 def test_an_expected_failure_is_one_and_a_pass_in_its_place_fails() -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any, Literal, final
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple, final
 
 import numpy as np
 import pytest
@@ -11,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from kokoro_core import KokoroModel
-from kokoro_core.contracts import Encoder
+from kokoro_core.contracts import Encoder, State, map_tensors
 from kokoro_core.model.side_inputs import check_extras
 from kokoro_core.params.sizes import Sizes
 from kokoro_core.slots import EncoderParams
@@ -20,6 +23,24 @@ from tests.core.hard_cases import COMPONENTS
 from tests.core.test_hard_cases import DURATIONS, INDICES, SPEAKER, mels, model
 
 SPEAKERS = 4
+
+
+@dataclass(frozen=True)
+class Style:
+    """A side input in fields, one of which may be left out."""
+
+    embedding: Any
+    pitch: Any = None
+
+
+class Pair(NamedTuple):
+    """A side input in two parts."""
+
+    first: Any
+    second: Any
+
+
+BROKEN = SPEAKER.clone().fill_(torch.nan)
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +62,47 @@ WRONG: list[tuple[Any, type[Exception], str]] = [
         ValueError,
         r"`speaker` is torch.float32 and the model's weights",
     ),
+    (
+        {"embedding": SPEAKER[:1]},
+        ValueError,
+        r"`speaker\['embedding'\]` must have a row for each of 3 utterances",
+    ),
+    (
+        {"of": [SPEAKER, {7: BROKEN}]},
+        ValueError,
+        r"`speaker\['of'\]\[1\]\[7\]` must be finite, but row 0",
+    ),
+    ([BROKEN], ValueError, r"`speaker\[0\]` must be finite, but row 0"),
+    (MappingProxyType({"x": BROKEN}), ValueError, r"`speaker\['x'\]` must be finite, but row 0"),
+    (Style(BROKEN), ValueError, r"`speaker\.embedding` must be finite, but row 0"),
+    (Style(SPEAKER, {"x": BROKEN}), ValueError, r"`speaker\.pitch\['x'\]` must be finite"),
+    (Style(None), TypeError, r"`speaker\.embedding` is None"),
+    (Pair(SPEAKER, BROKEN), ValueError, r"`speaker\.second` must be finite, but row 0"),
+    (Pair(SPEAKER, None), TypeError, r"`speaker\.second` is None"),
+    ({"embedding": None}, TypeError, r"`speaker\['embedding'\]` is None; this model needs it"),
+    ({"scale": float("inf")}, ValueError, r"`speaker\['scale'\]` must be finite, not inf"),
+    ({"scale": np.float32("nan")}, ValueError, r"`speaker\['scale'\]` must be finite, not nan"),
+    (
+        {"embedding": SPEAKER.float()},
+        ValueError,
+        r"`speaker\['embedding'\]` is torch.float32 and the model's weights",
+    ),
+    (
+        {"embedding": SPEAKER.to("meta")},
+        ValueError,
+        r"`speaker\['embedding'\]` is on meta and the model on cpu",
+    ),
+    (
+        {"embedding": SPEAKER.numpy()},
+        TypeError,
+        r"`speaker\['embedding'\]` must be a tensor, not a `ndarray`; "
+        r"`torch.as_tensor\(speaker\['embedding'\]\)` makes one",
+    ),
+    (SPEAKER.numpy(), TypeError, "`speaker` must be a tensor, not a `ndarray`"),
+    ([0, 1, 2], TypeError, "`speaker` must be a tensor, not a `list`"),
+    (SPEAKER.tolist(), TypeError, "`speaker` must be a tensor, not a `list`"),
+    ({"number": (0, np.int64(1))}, TypeError, r"`speaker\['number'\]` must be a tensor, not a `t"),
+    (torch.complex(BROKEN, SPEAKER), ValueError, "`speaker` must be finite, but row 0"),
 ]
 
 
@@ -92,6 +154,98 @@ class NumberedParams(EncoderParams):
 
     def build(self, sizes: Sizes) -> NumberedEncoder:
         return NumberedEncoder(vocab_size=sizes.vocab_size, hidden_dim=sizes.hidden_dim)
+
+
+@final
+class NestedEncoder(Encoder):
+    """A speaker by number, loudness by phoneme and a scale, all in one mapping."""
+
+    def __init__(self, *, vocab_size: int, hidden_dim: int) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(vocab_size, hidden_dim)
+        self.speakers = nn.Embedding(SPEAKERS, hidden_dim)
+
+    def forward(
+        self, phoneme_indices: Tensor, padding_mask: Tensor, *, style: dict[str, Any]
+    ) -> Tensor:
+        [loudness] = style["curves"]
+        hidden = self.embedding(phoneme_indices) + self.speakers(style["number"]).unsqueeze(1)
+        return zero_padding(hidden + style["scale"] * loudness.unsqueeze(-1), padding_mask)
+
+
+class NestedParams(EncoderParams):
+    """A speaker by number, loudness by phoneme and a scale."""
+
+    type: Literal["nested"] = "nested"
+
+    @property
+    def needs(self) -> frozenset[str]:
+        return frozenset({"style"})
+
+    def build(self, sizes: Sizes) -> NestedEncoder:
+        return NestedEncoder(vocab_size=sizes.vocab_size, hidden_dim=sizes.hidden_dim)
+
+
+@pytest.fixture
+def nested(monkeypatch: pytest.MonkeyPatch) -> KokoroModel:
+    monkeypatch.setattr("tests.core.test_hard_cases.COMPONENTS", (*COMPONENTS, NestedParams))
+    return model(encoder={"type": "nested"}, decoder={"type": "lstm"})
+
+
+def style_of(rows: slice = slice(None)) -> dict[str, Any]:
+    curve = torch.where(INDICES == 0, torch.nan, INDICES.double())  # nobody looks at padding
+    return {"number": torch.tensor([2, 0, 3])[rows], "curves": [curve[rows]], "scale": 0.5}
+
+
+def test_a_nested_side_input_that_fits_speaks_for_each_row_what_the_row_says_alone(
+    nested: KokoroModel,
+) -> None:
+    together = nested.generate(INDICES, style=style_of(), max_mel_len=3, stop_threshold=1.0)
+    for row in range(3):
+        rows = slice(row, row + 1)
+        alone = nested.generate(
+            INDICES[rows], style=style_of(rows), max_mel_len=3, stop_threshold=1.0
+        )
+        frames = int(alone.lengths[0])
+        torch.testing.assert_close(together.mel[row, :frames], alone.mel[0], atol=1e-9, rtol=0)
+
+
+def test_a_nested_side_input_is_compiled_in_one_graph(nested: KokoroModel) -> None:
+    expected = nested(INDICES, mels(7), DURATIONS, style=style_of()).mel
+    compiled = torch.compile(nested, backend="eager", fullgraph=True)
+    assert torch.equal(compiled(INDICES, mels(7), DURATIONS, style=style_of()).mel, expected)
+
+
+def test_an_unknown_index_in_a_nested_side_input_is_named_by_its_path(nested: KokoroModel) -> None:
+    wrong = {**style_of(), "number": torch.tensor([0, 1, 4])}
+    with pytest.raises(IndexError, match=r"`style\['number'\]` has indices from 0 to 4"):
+        nested.generate(INDICES, style=wrong)
+
+
+def test_what_is_no_number_and_what_a_field_may_leave_out_is_handed_on() -> None:
+    mask = torch.zeros(3, 4, dtype=torch.bool)
+    given = {"language": ["en", "de", "en"], "style": Style(SPEAKER), "by": {}, "on": True}
+    check_extras(given, given.keys(), mask)
+
+
+@dataclass
+class TabledState(State):
+    """A state with caches in a table."""
+
+    caches: dict[str, Tensor]
+    pairs: Pair
+
+
+def test_tensors_are_reached_in_mappings_and_named_tuples_of_any_class() -> None:
+    state = TabledState(OrderedDict(keys=torch.arange(3)), Pair(torch.arange(3), 7))
+    chosen = state.select(torch.tensor([2, 0]))
+    assert type(chosen.caches) is OrderedDict
+    assert chosen.caches["keys"].tolist() == [2, 0]
+    assert chosen.pairs.first.tolist() == [2, 0]
+    assert (type(chosen.pairs), chosen.pairs.second) == (Pair, 7)
+    assert state.caches["keys"].tolist() == [0, 1, 2]
+    frozen = map_tensors(lambda each: each + 1, MappingProxyType({"x": torch.zeros(1)}))
+    assert frozen["x"].tolist() == [1]
 
 
 @pytest.mark.parametrize("speaker", [[0, 1, 4], [-1, 0, 0]])

@@ -64,7 +64,7 @@ def test_options_of_load_reach_it(tmp_path: Path) -> None:
     loaded = KokoroModel.from_pretrained(tmp_path, adapt=adapt)
     assert loaded.spec.decoder.num_layers == 3
     assert len(said) == 1
-    with pytest.raises(RuntimeError, match="nonsense"):
+    with pytest.raises(ValueError, match="nonsense"):
         KokoroModel.from_pretrained(tmp_path, device="nonsense")
 
 

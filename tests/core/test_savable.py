@@ -66,10 +66,33 @@ class UnregisteredParams(ThriceParams):
     """Of no plugin."""
 
 
+class NormedParams(EncoderParams):
+    """A layer of a class that each build defines anew, with weight norm."""
+
+    type: Literal["normed"] = "normed"
+
+    def build(self, sizes: Sizes) -> Encoder:
+        class Squashed(nn.Linear):
+            def forward(self, x: Tensor) -> Tensor:
+                return super().forward(x).tanh()
+
+        class NormedEncoder(Encoder):
+            def __init__(self) -> None:
+                super().__init__()
+                self.embedding = nn.Embedding(sizes.vocab_size, sizes.hidden_dim)
+                self.layer = Squashed(sizes.hidden_dim, sizes.hidden_dim)
+                parametrizations.weight_norm(self.layer)
+
+            def forward(self, phoneme_indices: Tensor, padding_mask: Tensor) -> Tensor:
+                return zero_padding(self.layer(self.embedding(phoneme_indices)), padding_mask)
+
+        return NormedEncoder()
+
+
 def plugins() -> Plugins:
-    own = Registration(ThriceParams, "thrice", "thrice", "1")
+    own = [Registration(each, "own", "own", "1") for each in (ThriceParams, NormedParams)]
     return replace(
-        installed_plugins(), components=ComponentRegistry([*installed_plugins().components, own])
+        installed_plugins(), components=ComponentRegistry([*installed_plugins().components, *own])
     )
 
 
@@ -135,6 +158,43 @@ def of_another_class(model: KokoroModel) -> None:
     encoder.__class__ = type("OtherEncoder", (type(encoder),), {})
 
 
+class LouderLinear(nn.Linear):
+    """Tensors as those of its base class, and another function of them."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return 2 * super().forward(x)
+
+
+def louder(model: KokoroModel) -> None:
+    layer = LouderLinear(16, 1)
+    layer.load_state_dict(stop_out(model).state_dict())
+    model.acoustic.decoder.set_submodule("stop_out", layer)
+
+
+def louder_and_compiled(model: KokoroModel) -> None:
+    louder(model)
+    compiled_within(model)
+
+
+def louder_namesake(model: KokoroModel) -> None:
+    louder(model)
+    stop_out(model).__class__ = type("Linear", (LouderLinear,), {})
+
+
+def more_within(model: KokoroModel) -> None:
+    model.acoustic.encoder.get_submodule("layers.0").add_module("squash", nn.Tanh())
+
+
+def less_within(model: KokoroModel) -> None:
+    for path, module in model.acoustic.encoder.named_modules():
+        if isinstance(module, nn.Dropout):
+            model.acoustic.encoder.set_submodule(path, nn.Identity())
+
+
+def without_a_regulator(model: KokoroModel) -> None:
+    model.acoustic.regulator = None
+
+
 def without_data(model: KokoroModel) -> None:
     model.to("meta")
 
@@ -160,6 +220,20 @@ CHANGES: list[tuple[Callable[[KokoroModel], None], str]] = [
     (tied, "lie in the same memory"),
     (without_a_part, r"`duration_predictor\..*` is missing"),
     (of_another_class, "`encoder` is a `OtherEncoder`, not a `TransformerEncoder`"),
+    (
+        louder,
+        r"`decoder\.stop_out` is a `LouderLinear`, not a `Linear`\. Put back what the spec "
+        r"has there, .* or make the part a component of a plugin and name it in the spec",
+    ),
+    (louder_and_compiled, r"`decoder\.stop_out` is a `LouderLinear`, not a `Linear`"),
+    (
+        louder_namesake,
+        r"`decoder\.stop_out` is a `tests\.core\.test_savable\.Linear`, "
+        r"not a `torch\.nn\.modules\.linear\.Linear`",
+    ),
+    (more_within, r"`encoder\.layers\.0\.squash` \(`Tanh`\) is not in the spec's model"),
+    (less_within, r"`encoder\.\S+` is a `Identity`, not a `Dropout`"),
+    (without_a_regulator, r"`regulator` \(`RepeatRegulator`\) is missing"),
     (without_data, "on the meta device and has no data"),
 ]
 
@@ -202,12 +276,41 @@ def test_a_compiled_part_is_saved_and_loaded_as_its_original(
     assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
 
 
-def test_a_part_that_uses_one_layer_three_times_is_found_before_it_is_trained() -> None:
-    model = KokoroModel.from_spec(
+def of_own_encoder(name: str) -> KokoroModel:
+    return KokoroModel.from_spec(
         "small",
-        overrides={"encoder": {"type": "thrice"}, "frontend": None, "vocoder": None},
+        overrides={"encoder": {"type": name}, "frontend": None, "vocoder": None},
         plugins=plugins(),
     )
+
+
+def test_a_layer_that_is_parametrized_by_its_component_is_what_it_is_by_its_spec(
+    tmp_path: Path,
+) -> None:
+    model = of_own_encoder("normed").eval()
+    model.save(tmp_path / "model.safetensors")
+    loaded = KokoroModel.load(tmp_path / "model.safetensors", plugins=plugins()).eval()
+    mask = INDICES == 0
+    assert torch.equal(
+        loaded.acoustic.encoder(INDICES, mask), model.acoustic.encoder(INDICES, mask)
+    )
+    layer = model.acoustic.encoder.get_submodule("layer")
+    layer.__class__ = type("ParametrizedOther", (LouderLinear,), {})
+    with pytest.raises(CheckpointError, match=r"`encoder\.layer` is a `LouderLinear`, not a `Squ"):
+        model.check_savable()
+
+
+@pytest.mark.parametrize("dtype", [None, torch.bfloat16, torch.int8, torch.float16], ids=str)
+def test_what_speaking_keeps_is_no_part_of_the_model_that_is_saved(
+    dtype: torch.dtype | None,
+) -> None:
+    model = KokoroModel.from_spec("small", overrides={"decoder.num_layers": 1}).eval()
+    model.generate(INDICES, durations=DURATIONS, dtype=dtype)
+    model.check_savable()
+
+
+def test_a_part_that_uses_one_layer_three_times_is_found_before_it_is_trained() -> None:
+    model = of_own_encoder("thrice")
     with pytest.raises(CheckpointError, match=r"`encoder\.layers\.0\.\S+` and `encoder\.layers\.1"):
         model.check_savable()
 

@@ -39,11 +39,13 @@ LONG = (
 they are parsed by the real command line and not run."""
 
 ELSEWHERE = (
+    ("python", "-m", "venv", ".venv"),
+    (".", ".venv/bin/activate"),
     ("python", "-m", "pytest"),
     ("KOKORO_FAULTS=release", "python", "-m", "pytest", "tests/durable", "tests/checkpoints"),
 )
-"""Commands that run tests: the suite runs as a whole, and the test of the third-party package runs
-those of the package that docs/plugins.md shows."""
+"""Commands that make an environment, as CI does, or run tests: the suite runs as a whole, and the
+test of the third-party package runs those of the package that docs/plugins.md shows."""
 
 
 @dataclass

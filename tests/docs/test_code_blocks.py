@@ -1,4 +1,4 @@
-"""Every code block of the README and of docs/ does what the page says; every link leads on."""
+"""Every code block of a page does what the page says; every link leads on."""
 
 from __future__ import annotations
 

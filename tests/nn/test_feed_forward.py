@@ -24,7 +24,7 @@ def chain(block: FeedForward) -> nn.Sequential:
 def test_without_chance_it_is_the_chain_forwards_and_backwards(training: bool) -> None:
     block = FeedForward(hidden_dim=6, ff_dim=10, dropout=0.0 if training else 0.5).train(training)
     x, grad = torch.randn(2, 3, 6), torch.randn(2, 3, 6)
-    same(block, chain(block), x, grad, tolerance=1e-5)
+    assert_same(block, chain(block), x, grad, tolerance=1e-5)
 
 
 @pytest.mark.parametrize("frozen", ["0", "3"])
@@ -33,7 +33,7 @@ def test_a_frozen_layer_gets_no_gradient(frozen: str) -> None:
     row = chain(block)
     for each in (block, row):
         each.get_submodule(frozen).requires_grad_(False)
-    same(block, row, torch.randn(3, 6), torch.randn(3, 6), tolerance=1e-5)
+    assert_same(block, row, torch.randn(3, 6), torch.randn(3, 6), tolerance=1e-5)
 
 
 def test_in_bfloat16_it_is_the_chain_roughly() -> None:
@@ -41,10 +41,12 @@ def test_in_bfloat16_it_is_the_chain_roughly() -> None:
     x, grad = torch.randn(4, 6), torch.randn(4, 6)
     with torch.autocast("cpu", torch.bfloat16):
         assert block(x).dtype is torch.bfloat16
-        same(block, chain(block), x, grad, tolerance=0.05)
+        assert_same(block, chain(block), x, grad, tolerance=0.05)
 
 
-def same(block: nn.Module, row: nn.Module, x: Tensor, grad: Tensor, *, tolerance: float) -> None:
+def assert_same(
+    block: nn.Module, row: nn.Module, x: Tensor, grad: Tensor, *, tolerance: float
+) -> None:
     ours, theirs = x.clone().requires_grad_(), x.double().requires_grad_()
     with torch.autocast("cpu", enabled=False):
         expected = row(theirs)
@@ -135,7 +137,7 @@ def test_a_hook_sees_each_part_in_training_and_what_it_saw_stays(name: str) -> N
         copies.append(result.detach().clone())
 
     block.get_submodule(name).register_forward_hook(look)
-    same(block, chain(block), torch.randn(3, 6), torch.randn(3, 6), tolerance=1e-5)
+    assert_same(block, chain(block), torch.randn(3, 6), torch.randn(3, 6), tolerance=1e-5)
     (result,), (copy,) = seen, copies
     assert torch.equal(result, copy)
 

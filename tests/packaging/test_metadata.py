@@ -36,7 +36,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
         shutil.copytree(
             ROOT / package, copy / package, ignore=shutil.ignore_patterns("__pycache__")
         )
-    for name in ("pyproject.toml", "README.md"):
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, copy)
     command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", str(copy)]
     built = subprocess.run(command, check=False, capture_output=True, text=True)
@@ -116,6 +116,21 @@ def test_the_wheel_shows_the_readme_and_the_python_that_it_needs(wheel_metadata:
     body = wheel_metadata.get_payload()
     assert isinstance(body, str)
     assert body.strip() == (ROOT / "README.md").read_text(encoding="utf-8").strip()
+
+
+def test_the_wheel_holds_the_license_and_names_it(
+    wheel: zipfile.ZipFile, wheel_metadata: Message
+) -> None:
+    assert wheel_metadata["License-Expression"] == "Apache-2.0"
+    assert wheel_metadata.get_all("License-File") == ["LICENSE"]
+    text = read_from_dist_info(wheel, "licenses/LICENSE")
+    assert text == (ROOT / "LICENSE").read_text(encoding="utf-8")
+
+
+def test_the_wheel_says_whose_it_is_and_what_for(wheel_metadata: Message) -> None:
+    assert wheel_metadata["Author"] == "The Kokoro authors"
+    assert set(wheel_metadata["Keywords"].split(",")) == set(PROJECT["keywords"])
+    assert wheel_metadata.get_all("Classifier") == PROJECT["classifiers"]
 
 
 def test_the_wheel_offers_the_extras(wheel_metadata: Message) -> None:

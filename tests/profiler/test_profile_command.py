@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,7 +13,7 @@ from kokoro_core.cli.app import main
 from kokoro_core.params.sizes import Sizes
 from kokoro_core.spec.load import load_spec
 from kokoro_plugins.profiler import plugin
-from kokoro_plugins.profiler.commands import profile
+from kokoro_plugins.profiler.commands import check_trace, profile
 from kokoro_plugins.profiler.trial import Trial, build_trial, random_batch
 from registry import installed_plugins
 
@@ -188,3 +190,20 @@ def test_a_bug_in_a_component_keeps_its_traceback(monkeypatch):
     monkeypatch.setattr(Trial, "run", failing)
     with pytest.raises(RuntimeError, match="mat1 and mat2"):
         main(["profile", "small", *TINY])
+
+
+def test_a_trace_does_not_take_the_place_of_a_device(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path(os.devnull)):
+        with pytest.raises(ValueError, match=f"`--trace {path}` must be a file, but it is a devic"):
+            check_trace(path)
+    check_trace(tmp_path / "new.json")
+
+
+@pytest.mark.parametrize("target", ["gone", "no/gone", "link"])
+def test_a_trace_behind_a_link_that_leads_nowhere_is_refused_before_any_work(
+    tmp_path: Path, target: str
+) -> None:
+    (tmp_path / "link").symlink_to(target)
+    with pytest.raises(ValueError, match="link` is a link that leads nowhere; give another file"):
+        check_trace(tmp_path / "link")

@@ -43,7 +43,11 @@ def test_every_file_is_python_or_toml_under_the_author_s_names(kind: str) -> Non
 @pytest.mark.parametrize(
     ("names", "kind", "message"),
     [
-        (Names("acme-x", "x"), "encodr", r"`--slot encodr` has no example; there are encoder, "),
+        (
+            Names("acme-x", "x"),
+            "encodr",
+            r"`--slot encodr` has no example, did you mean `encoder`\? there",
+        ),
         (Names("Acme_X", "x"), "encoder", "`Acme_X` is no name for a plugin; .* as acme-encoder"),
         (Names("../evil", "x"), "encoder", "is no name for a plugin"),
         (Names("acme-x", "a/b"), "encoder", "`--type a/b` is no name for a component"),

@@ -15,7 +15,7 @@ from kokoro_core.spec.load import load_spec
 from kokoro_core.spec.problems.problem import Position, Problem, SpecError
 from kokoro_core.spec.tree.model_spec import ModelSpec
 from registry import NamedSpec, PluginRecord, Plugins
-from registry.errors import UnknownNamedSpec
+from registry.errors import AmbiguousName, UnknownNamedSpec
 from tests.spec.spec_toys import (
     AMBIGUOUS,
     BROKEN,
@@ -84,6 +84,27 @@ def test_a_word_that_is_a_file_is_a_path_and_any_other_word_a_name(
     assert load_spec("model", plugins=PLUGINS).hidden_dim == 8
     with pytest.raises(UnknownNamedSpec, match="`modle` is not a named spec"):
         load_spec("modle", plugins=PLUGINS)
+
+
+def test_specs_of_one_name_are_reached_by_their_qualified_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {plugin: write(tmp_path, GOOD + f"name: {plugin}\n", plugin) for plugin in ("a", "b")}
+    named = {f"{each}/model": NamedSpec("model", files[each], each) for each in files}
+    plugins = Plugins(PLUGINS.records, PLUGINS.components, named)
+    with pytest.raises(AmbiguousName, match=r"qualified name: `a/model` and `b/model`\."):
+        load_spec("model", plugins=plugins)
+    assert [load_spec(name, plugins=plugins).name for name in named] == ["a", "b"]
+    with pytest.raises(FileNotFoundError, match="There is no spec file `c/model`"):
+        load_spec("c/model", plugins=plugins)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "c").mkdir()
+    (tmp_path / "c" / "model").write_text(GOOD + "name: of-a-file\n")
+    (tmp_path / "a").unlink()
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "model").write_text(GOOD + "name: of-a-file\n")
+    for file in ("c/model", "a/model"):
+        assert load_spec(file, plugins=plugins).name == "of-a-file"
 
 
 @pytest.mark.parametrize("source", ["none.yaml", "none.YML", "none.json", f"none{os.sep}x"])

@@ -180,6 +180,55 @@ def test_a_folder_that_is_not_ours_is_not_touched(
         make_corpus(tmp_path, recipe, audio)
 
 
+def test_a_recipe_that_is_nested_without_end_is_not_ours(
+    tmp_path: Path, audio: AudioSettings, recipe: Recipe
+) -> None:
+    (tmp_path / "recipe.json").write_text("[" * 100_000)
+    with pytest.raises(CorpusError, match="was not made by the corpus `espeak`"):
+        make_corpus(tmp_path, recipe, audio)
+
+
+@pytest.mark.parametrize("name", ["wavs", "metadata.csv", "durations.csv"])
+def test_a_corpus_that_lost_a_part_is_not_taken_for_whole(
+    tmp_path: Path, audio: AudioSettings, recipe: Recipe, name: str
+) -> None:
+    small = replace(recipe, sentences=2)
+    make_corpus(tmp_path / "c", small, audio)
+    (tmp_path / "c" / name).rename(tmp_path / "elsewhere")
+    with pytest.raises(CorpusError, match=rf"of this recipe without {name}; delete the folder"):
+        make_corpus(tmp_path / "c", small, audio)
+
+
+def test_the_working_folder_is_not_replaced(
+    tmp_path: Path, audio: AudioSettings, recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for path in (Path("."), tmp_path):
+        with pytest.raises(CorpusError, match="is the folder that this command runs in"):
+            make_corpus(path, replace(recipe, sentences=1), audio)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_the_system_refuses_is_named_and_not_a_temporary_one(
+    tmp_path: Path, audio: AudioSettings, recipe: Recipe
+) -> None:
+    (tmp_path / "file").write_text("")
+    for path in (tmp_path / "file" / "c", tmp_path / "file" / "deep" / "c"):
+        with pytest.raises(CorpusError) as caught:
+            make_corpus(path, replace(recipe, sentences=1), audio)
+        why = "File exists" if path.parent.name == "file" else "Not a directory"
+        assert str(caught.value) == f"`{path}` cannot be made: {why}; give a folder that can be."
+
+
+def test_more_sentences_than_the_grammar_has_are_refused_at_once(tmp_path: Path) -> None:
+    app = typer.Typer()
+    app.command()(corpus_command)
+    result = CliRunner().invoke(app, [str(tmp_path / "c"), "--sentences", "20001"])
+    assert result.exit_code == 2
+    assert "20000" in result.output
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     ("params", "audio_change", "message"),
     [

@@ -376,6 +376,7 @@ TONE = np.sin(np.arange(2000) * 0.1)
     [
         (TONE * 9830, "FLOAT", r"samples up to 9,830, wavs/two\.wav; .* divide those of 16 bits"),
         (TONE * 0, "PCM_16", r"`two` has a recording that is silent, .* loudest sample is 0\."),
+        (TONE * 0 + 0.3, "PCM_16", r"silent, .* is 0\.3 and no other is farther than 0 off\."),
         (TONE * 1e-5, "FLOAT", r"that is silent, .*: its loudest sample is 1e-05\."),
         (np.clip(TONE * 2, -1, 1), "PCM_16", r"that is clipped, .*: 6\d% of it is at full scale"),
         (np.append(TONE, np.nan), "FLOAT", r"with a NaN or an infinity, wavs/two\.wav; make it"),

@@ -11,6 +11,7 @@ from kokoro_plugins.training.data.data_module import AlignedSpeech
 from kokoro_plugins.training.demo.promise import (
     FIRST_STEPS,
     SECONDS_TO_SEE,
+    SECONDS_TO_SEE_AGAIN,
     TRIES,
     Forecast,
     UntilKept,
@@ -86,27 +87,87 @@ class Clock:
         return self.now
 
 
-def forecast_after(seconds_a_step, frames_a_step, frames, steps):
-    said, clock = io.StringIO(), Clock()
-    forecast = Forecast(
-        budget=FrameBudget(frames), console=Console(file=said, width=200), clock=clock
-    )
-    module = TrainingModule(model=SimpleNamespace(), budget=FrameBudget(frames))
-    for step in range(1, steps + 1):
-        clock.now += 40 if step < FIRST_STEPS else seconds_a_step  # the first ones are slow
-        module.step, module.frames = step, step * frames_a_step
-        forecast.on_train_batch_end(None, module, None, None, step)
-    return said.getvalue()
+def forecast(frames, *paces, extended_after=None):
+    """Return what is said while steps of 1,000 frames take so many seconds, as often as told."""
+    said, clock, budget = io.StringIO(), Clock(), FrameBudget(frames)
+    callback = Forecast(budget=budget, console=Console(file=said, width=200), clock=clock)
+    module = TrainingModule(model=SimpleNamespace(), budget=budget)
+    for seconds_a_step in (40.0,) * (FIRST_STEPS - 1) + sum(paces, ()):  # the first ones are slow
+        clock.now += seconds_a_step
+        module.step, module.frames = module.step + 1, module.frames + 1000
+        callback.on_train_batch_end(None, module, None, None, module.step)
+        if module.step == extended_after:
+            budget.extend(0.25, module.frames)
+    return said.getvalue().splitlines()
 
 
-def test_how_long_training_will_take_is_said_once_after_the_first_seconds():
-    steps = FIRST_STEPS + int(SECONDS_TO_SEE / 0.5)
-    assert forecast_after(0.5, 1000, 1_320_000 + steps * 1000, steps - 1) == ""
-    for more in (0, 30):
-        said = forecast_after(0.5, 1000, 1_320_000 + steps * 1000, steps + more)
-        assert said == (
-            "about 11 minutes on this machine; `--minutes 5` ends sooner and says what is missing\n"
-        )
+def at(seconds_a_step, steps):
+    return (seconds_a_step,) * steps
+
+
+SEEN = 1 + int(SECONDS_TO_SEE / 0.5)
+"""Steps of half a second, after the first slow ones, until a forecast is made."""
+
+FRAMES = (FIRST_STEPS - 1 + SEEN + 1290) * 1000
+"""Of which 1,290 steps, 645 seconds, are left then."""
+
+ELEVEN = "about 11 minutes on this machine; `--minutes 5` ends sooner and says what is missing"
+
+
+def test_how_long_training_will_take_is_said_once_where_it_comes_true():
+    assert forecast(FRAMES, at(0.5, SEEN - 1)) == []
+    assert forecast(FRAMES, at(0.5, SEEN)) == [ELEVEN]
+    assert forecast(FRAMES, at(0.5, SEEN + 1290)) == [ELEVEN]
+
+
+def test_a_forecast_from_busy_seconds_is_corrected_once_the_machine_is_quiet():
+    # 180 steps on, in the 30 seconds that the next look takes, 1,110 are left: 185 seconds.
+    assert forecast(FRAMES, at(0.5, SEEN), at(1 / 6, 1290)) == [
+        ELEVEN,
+        "about 3 minutes more, not 10 as it looked before",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("steps", "seconds_a_step", "left", "expected"),
+    [
+        (180, 1.5, 27, 9),  # 20 steps in 30 seconds; 1,090 are left, where 525 seconds should be
+        (1140, 4.0, 9, 1),  # 8 steps in 32 seconds; 142 are left, where 43 seconds should be
+    ],
+)
+def test_a_machine_that_becomes_busy_is_told_of_as_well(steps, seconds_a_step, left, expected):
+    assert forecast(FRAMES, at(0.5, SEEN + steps), at(seconds_a_step, 1290 - steps)) == [
+        ELEVEN,
+        f"about {left} minutes more, not {expected} as it looked before",
+    ]
+
+
+def test_what_is_wrong_by_less_than_a_third_or_by_less_than_a_minute_is_let_be():
+    assert forecast(FRAMES, at(0.5, SEEN), at(0.64, 1290)) == [ELEVEN]
+    short = (FIRST_STEPS - 1 + SEEN + 140) * 1000
+    assert forecast(short, at(0.5, SEEN), at(0.8, 140)) == ["about 1 minute on this machine"]
+
+
+def test_a_pace_that_changes_all_the_time_is_told_by_its_mean():
+    uneven = (0.1, 0.9) * 645
+    assert forecast(FRAMES, at(0.5, SEEN), uneven) == [ELEVEN]
+
+
+def test_a_pace_that_changes_for_minutes_is_not_told_of_at_every_step():
+    waves = (at(0.2, 300) + at(1.2, 50)) * 3  # a minute each
+    said = forecast(FRAMES, at(0.5, SEEN), waves)
+    assert 2 < len(said) <= 1 + 360 / SECONDS_TO_SEE_AGAIN
+
+
+def test_a_training_that_goes_on_is_forecast_anew():
+    frames = (FIRST_STEPS - 1 + SEEN + 400) * 1000
+    # 400 steps and 17 are all; a quarter of 421 more are 105 steps, of 3 seconds each.
+    steps = FIRST_STEPS - 1 + SEEN + 400
+    first = "about 3 minutes on this machine; `--minutes 1` ends sooner and says what is missing"
+    assert forecast(frames, at(0.5, SEEN + 400), at(3.0, 100), extended_after=steps) == [
+        first,
+        "about 5 minutes more, not 1 as it looked before",
+    ]
 
 
 @pytest.mark.parametrize(

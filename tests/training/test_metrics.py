@@ -135,3 +135,13 @@ def test_the_mean_frame_is_wrong_by_each_distance_from_it():
     mels = [torch.tensor([[1.0, 2.0], [4.0, 2.0]]), torch.tensor([[-1.0, 0.0]])]
     mean_frame = torch.tensor([1.0, 1.0])
     assert mean_frame_error(mels, mean_frame) == pytest.approx((0 + 1 + 3 + 1 + 2 + 1) / 6)
+
+
+@pytest.mark.parametrize("length", [1, 256, 384, 1023])
+def test_what_is_shorter_than_a_window_is_followed_by_silence(length):
+    audio = AudioSettings()
+    samples = np.random.default_rng(length).normal(size=length) * 0.1
+    mel = natural_log_mel(samples, audio)
+    expected = natural_log_mel(np.concatenate([samples, np.zeros(1024 - length)]), audio)
+    assert np.array_equal(mel, expected)
+    assert mel_cepstral_distortion(mel, expected[:2]) >= 0

@@ -1,5 +1,6 @@
 """What is found before the first step, and that a start which fails leaves nothing behind."""
 
+import json
 import os
 import re
 import shutil
@@ -292,6 +293,27 @@ def test_a_checkpoint_where_a_spec_belongs_is_told_how_its_training_goes_on(
         [said] = capsys.readouterr().err.splitlines()
         assert f"`{given}` is a checkpoint; `train` takes the spec" in said
         assert f"`--out {out} --resume`" in said
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "/tmp/x", "..", ".", "a\\b", "c:x", "two\nlines"])
+def test_a_spec_s_name_leads_to_no_other_folder(tmp_path, monkeypatch, capsys, name):
+    monkeypatch.chdir(tmp_path)
+    options = ["--data", "/nowhere", "--steps", "1", *QUICK]
+    assert run("train", "voice", *options, "--set", f"name={json.dumps(name)}") == 1
+    said = capsys.readouterr().err
+    assert f"The spec's name {name!r} cannot be that of a folder in `runs`; give" in said
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_model_whose_steps_are_gone_is_not_replaced(speech, tmp_path, start, capsys):
+    out = tmp_path / "runs" / "out"
+    out.mkdir(parents=True)
+    (out / "model.safetensors").write_bytes(b"mine")
+    assert start(speech, "--resume") == 1
+    assert "is there, but no step that `--resume` could go on from" in capsys.readouterr().err
+    assert [(each.name, each.read_bytes()) for each in out.iterdir()] == [
+        ("model.safetensors", b"mine")
+    ]
 
 
 def test_an_output_that_is_a_file_is_refused_before_the_data_is_read(tmp_path, start, capsys):

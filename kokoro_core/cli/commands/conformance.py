@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from enum import StrEnum
+from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -84,15 +86,21 @@ def conformance(
 ) -> None:
     """Check what components promise: padding, batches, steps, caches, weights and more."""
     if list_checks:
+        if target:
+            raise typer.BadParameter(
+                f"--list lists every check and ends; leave out {' '.join(target)}"
+            )
         print_checks(as_json)
         return
+    if write_golden is not None:
+        _refuse_beside_writing(ctx)
     with _as_usage():
         subjects = _subjects(target or [], settings, variant, golden, session_of(ctx))
     if write_golden is not None:
         with _as_usage():
             _write_golden(subjects, write_golden)
         return
-    with _as_usage():
+    with _as_usage(), _no_traces():
         report = _run(subjects, level.value, check, case, seed, expect or [], golden, version)
     if as_json:
         print_report_json(report)
@@ -100,6 +108,19 @@ def conformance(
         print_report(report, verbose)
     if not report.ok:
         raise typer.Exit(1)
+
+
+def _refuse_beside_writing(ctx: typer.Context) -> None:
+    """Refuse options of a run where none takes place.
+
+    Raises:
+        BadParameter: One is given.
+    """
+    options = {each: f"--{each}" for each in ("check", "case", "seed", "expect", "level")}
+    for parameter, option in {**options, "version": "--version", "as_json": "--json"}.items():
+        source = ctx.get_parameter_source(parameter)
+        if source is not None and source.name == "COMMANDLINE":
+            raise typer.BadParameter(f"--write-golden writes and ends; leave out {option}")
 
 
 def _subjects(
@@ -170,6 +191,22 @@ def _expected(text: str) -> tuple[str, str]:
     if not equals:
         raise ValueError(f"`--expect {text}` must be ID=REASON.")
     return name, reason
+
+
+@contextmanager
+def _no_traces() -> Iterator[None]:
+    """Keep hypothesis from leaving a folder of its own where the command is run."""
+    if find_spec("hypothesis") is None:
+        yield
+        return
+    from hypothesis.configuration import set_hypothesis_home_dir
+
+    with TemporaryDirectory(prefix="kokoro-") as folder:
+        set_hypothesis_home_dir(folder)
+        try:
+            yield
+        finally:
+            set_hypothesis_home_dir(None)
 
 
 @contextmanager

@@ -7,14 +7,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kokoro_core.cli.commands.check import size_notes
+from kokoro_core.cli.commands.listing import check_slot
 from kokoro_core.cli.output import print_json, print_note, print_table
 from kokoro_core.cli.session import Session, session_of
 from kokoro_core.cli.toolkit import JsonOption, SetOption, load_with
+from kokoro_core.spec.naming import SPEC_PREFIX, spec_source, specs_of_name
 from kokoro_core.spec.problems.problem import printable
 from registry import Plugins, Registration
+from registry.errors import RegistryError, UnknownNamedSpec, closest
 
 if TYPE_CHECKING:
     from kokoro_core.spec.tree.model_spec import ModelSpec
+
+WORKLOAD = ("rows", "phonemes", "frames")
 
 
 def describe(
@@ -33,8 +38,9 @@ def describe(
 ) -> None:
     """Describe a component (its settings) or a spec (its parts and what they cost)."""
     session = session_of(ctx)
-    found = find_components(name, slot, session)
+    found = components_meant(name, slot, session)
     if found:
+        _refuse_options_of_specs(ctx, name)
         described = [describe_component(each) for each in found]
         if as_json:
             print_json(described)
@@ -42,25 +48,82 @@ def describe(
         for component in described:
             _print_component(component)
         return
-    spec = describe_spec(name, override, session, (rows, phonemes, frames))
+    try:
+        spec = describe_spec(spec_source(name), override, session, (rows, phonemes, frames))
+    except (UnknownNamedSpec, FileNotFoundError):
+        _suggest_component(name, session)
+        raise
     if as_json:
         print_json(spec)
     else:
         _print_spec(spec)
 
 
+def components_meant(name: str, slot: str | None, session: Session) -> list[Registration]:
+    """Return the components that an argument means, and say which specs have its name as well.
+
+    Raises:
+        UnknownComponent, AmbiguousComponent: As `find_components`.
+    """
+    if slot is not None:
+        return find_components(name, slot, session)
+    found = [] if name.startswith(SPEC_PREFIX) else find_components(name, None, session)
+    for other in specs_of_name(name, session.plugins) if found else ():
+        print_note(other)
+    return found
+
+
 def find_components(name: str, slot: str | None, session: Session) -> list[Registration]:
     """Return the components of a short or qualified name; in one slot there must be one.
 
+    ``encoder/transformer`` names the slot too.
+
     Raises:
+        RegistryError: The slot that is asked for is none.
         UnknownComponent: The slot that is asked for has no such component.
         AmbiguousComponent: More than one plugin has it in that slot.
     """
     components = session.plugins.components
     if slot is not None:
+        check_slot(slot, session.plugins)
         return [components.find(slot, name)]
+    first, _, rest = name.partition("/")
+    if rest and first in components.slots():
+        return [components.find(first, rest)]
     found = [each for each in components if name in (each.name, each.qualified_name)]
     return sorted(found, key=lambda each: (each.slot, each.qualified_name))
+
+
+def _refuse_options_of_specs(ctx: typer.Context, name: str) -> None:
+    """Refuse options that would be passed over in silence.
+
+    Raises:
+        BadParameter: One is given.
+    """
+    for parameter, option in (("override", "--set"), *((w, f"--{w}") for w in WORKLOAD)):
+        source = ctx.get_parameter_source(parameter)
+        if source is not None and source.name == "COMMANDLINE":
+            raise typer.BadParameter(f"{option} is for specs, and `{name}` is a component")
+
+
+def _suggest_component(name: str, session: Session) -> None:
+    """Raise an error that names the component that a name of no spec may misspell, if any.
+
+    Raises:
+        RegistryError: There is one.
+    """
+    plugins = session.plugins
+    if closest(name, plugins.specs) is not None:
+        return
+    short = [each.name for each in plugins.components]
+    near = closest(
+        name, short if "/" not in name else [e.qualified_name for e in plugins.components]
+    )
+    if near is not None:
+        raise RegistryError(
+            f"`{name}` is no component and no spec, did you mean `{near}`? `kokoro-core "
+            f"components` and `kokoro-core specs` list what there is."
+        )
 
 
 def describe_component(registration: Registration) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def diff(
         raise typer.BadParameter("--json and --markdown are two ways to print; leave one out")
     session = session_of(ctx)
     names = " ".join([a, *(set_a or ())]), " ".join([b, *(set_b or ())])
-    specs = load_any(a, set_a, session), load_any(b, set_b, session)
+    specs = load_any(a, set_a, session, "--set-a"), load_any(b, set_b, session, "--set-b")
     found = compare(*specs, session, names=names)
     if as_json:
         print_json(found)
@@ -49,7 +49,7 @@ def diff(
         _print(found)
 
 
-def load_any(source: str, settings: list[str] | None, session: Session) -> ModelSpec:
+def load_any(source: str, settings: list[str] | None, session: Session, option: str) -> ModelSpec:
     """Return the spec behind an argument that may also be a checkpoint.
 
     Raises:
@@ -68,7 +68,7 @@ def load_any(source: str, settings: list[str] | None, session: Session) -> Model
     names = components.names(CHECKPOINTER.name)
     handled = {each for name in names for each in components.get(CHECKPOINTER, name).suffixes}
     if not source.endswith(tuple(handled)):
-        return load_with(source, settings, session)
+        return load_with(source, settings, session, option=option)
     from kokoro_core.checkpoints.locate import checkpointer_for
     from kokoro_core.errors import CheckpointError
 
@@ -77,7 +77,7 @@ def load_any(source: str, settings: list[str] | None, session: Session) -> Model
         raise CheckpointError(f"`{source}` has no spec in it.")
     spec = migrate(metadata["spec"], session.plugins).value
     try:
-        return load(spec, overrides_from_text(settings or []), session.plugins)
+        return load(spec, overrides_from_text(settings or [], option), session.plugins)
     except SpecError as error:
         raise SpecError(with_recorded(each, metadata) for each in error.problems) from None
 

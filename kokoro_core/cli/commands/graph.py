@@ -39,6 +39,10 @@ def graph(
     from kokoro_core.spec.views.drawing import mermaid, svg
     from kokoro_core.spec.views.graph import model_graph
 
+    if form is not None and out is not None and _SUFFIXES.get(out.suffix, form) is not form:
+        raise typer.BadParameter(
+            f"--out {out} and --format {form.value} contradict each other; leave one of them out"
+        )
     form = form or _format_of(out)
     session = session_of(ctx)
     loaded = load_with(spec, override, session)

@@ -12,7 +12,7 @@ import typer
 from kokoro_core.cli.output import print_error, print_json, print_table
 from kokoro_core.cli.session import session_of
 from kokoro_core.cli.toolkit import JsonOption
-from registry import PluginRecord, Plugins
+from registry import PluginRecord, Plugins, Slot
 from registry.errors import RegistryError, suggestion
 
 
@@ -47,10 +47,8 @@ def component_rows(plugins: Plugins, slot: str | None) -> list[dict[str, Any]]:
     Raises:
         RegistryError: No component fills such a slot.
     """
-    slots = plugins.components.slots()
-    if slot is not None and slot not in slots:
-        hint = suggestion(slot, slots) or ";"
-        raise RegistryError(f"`{slot}` is no slot{hint} slots: {', '.join(slots)}.")
+    if slot is not None:
+        check_slot(slot, plugins)
     rows = []
     for each in sorted(plugins.components, key=lambda found: (found.slot, found.qualified_name)):
         if slot in (None, each.slot):
@@ -66,6 +64,26 @@ def component_rows(plugins: Plugins, slot: str | None) -> list[dict[str, Any]]:
                 }
             )
     return rows
+
+
+def check_slot(slot: str, plugins: Plugins) -> None:
+    """Refuse a slot that no component fills; the framework's own are known without their plugins.
+
+    Raises:
+        RegistryError: No component fills such a slot.
+    """
+    from kokoro_core import slots as own
+
+    filled = plugins.components.slots()
+    if slot in filled:
+        return
+    known = {each.name for each in vars(own).values() if isinstance(each, Slot)}
+    if slot in known:
+        why = plugins.not_loaded(slot) or "install a plugin that brings one"
+        raise RegistryError(f"no component for the slot `{slot}` is registered; {why}.")
+    known |= {*filled}
+    hint = suggestion(slot, sorted(known)) or ";"
+    raise RegistryError(f"`{slot}` is no slot{hint} slots: {', '.join(sorted(known))}.")
 
 
 def summary_of(component: type[Any]) -> str:

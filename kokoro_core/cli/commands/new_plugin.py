@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from typing import Annotated
 
@@ -31,7 +32,7 @@ def new_plugin(
     """Write a plugin with one working component, its tests and its packaging."""
     from kokoro_core.scaffold.new_plugin import Names, check_names, plugin_files
 
-    names = Names(name, component or name.replace("-", "_"))
+    names = Names(name, name.replace("-", "_") if component is None else component)
     check_names(names, slot, session_of(ctx).plugins)
     folder = out or Path(name)
     write_new(folder, plugin_files(names, slot))
@@ -40,7 +41,7 @@ def new_plugin(
 
 
 def write_new(folder: Path, texts: dict[str, str]) -> None:
-    """Write files into a folder that is not there yet.
+    """Write files into a folder that is not there yet: all of them, or no folder.
 
     Raises:
         FileExistsError: The folder exists.
@@ -50,7 +51,12 @@ def write_new(folder: Path, texts: dict[str, str]) -> None:
         raise FileExistsError(f"`{folder}` exists; `--out` names a folder that does not.")
     if not folder.absolute().parent.is_dir():
         raise FileNotFoundError(f"`{folder}`: the folder `{folder.parent}` does not exist.")
-    for path, text in texts.items():
-        file = folder / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
+    new = folder.with_name(f".{folder.name[:100]}.{os.getpid()}.new")
+    try:
+        for path, text in texts.items():
+            file = new / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, encoding="utf-8")
+        new.rename(folder)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)

@@ -34,6 +34,12 @@ def _upgrade(path: Path, session: Session, *, write: bool) -> bool:
     try:
         return not upgrade_file(path, session, write=write)
     except OSError as error:
+        if str(path) in session.plugins.specs and not path.exists():
+            print_error(
+                f"There is no spec file `{path}`; a named spec comes with its plugin, which "
+                f"upgrades it."
+            )
+            return False
         for line in lines_of(error) or [str(error)]:
             print_error(line)
         return False
@@ -61,7 +67,7 @@ def upgrade_file(path: Path, session: Session, *, write: bool) -> list[Problem]:
     elif upgraded.steps:
         write_file(path, upgraded.text)
     problems = _problems(upgraded.text, path, session)
-    if not upgraded.steps and not any(each.path == "format" for each in problems):
+    if not upgraded.steps and not any(each.path in ("format", "") for each in problems):
         print_error(f"{path}: is up to date")
     return problems
 

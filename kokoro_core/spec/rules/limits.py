@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from kokoro_core.params.component import ComponentParams, owner_of
 from kokoro_core.params.component_failure import Fault, asking, returned
@@ -90,10 +90,18 @@ def find_excess(spec: ModelSpec, max_parameters: int = MAX_PARAMETERS) -> Iterat
     own: each costs a module, however narrow it is.
     """
     try:
-        sizes = {slot: size for slot, size in count_parts(spec).items() if size is not None}
+        sizes = count_parts(spec)
     except Fault as fault:
         yield fault.finding
         return
+    yield from excess_of(sizes, max_parameters)
+
+
+def excess_of(
+    sizes: Mapping[str, Size | None], max_parameters: int = MAX_PARAMETERS
+) -> Iterator[Finding]:
+    """Yield each limit that parts go over together; None is a part that does not say its size."""
+    sizes = {slot: size for slot, size in sizes.items() if size is not None}
     most_bytes = max(max_parameters, MAX_PARAMETERS) * FLOAT_BYTES
     limits = (
         ("too-many-parameters", "parameters", "parameters", max_parameters),

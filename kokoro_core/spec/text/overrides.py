@@ -35,8 +35,12 @@ def overrides_from_mapping(changes: Mapping[str, Any]) -> list[Override]:
     return [_override(key, value, f"override {key}") for key, value in changes.items()]
 
 
-def overrides_from_text(settings: Iterable[str]) -> list[Override]:
+def overrides_from_text(settings: Iterable[str], option: str = "--set") -> list[Override]:
     """Return the overrides of texts such as ``encoder.num_layers=4``; values are read as YAML.
+
+    Args:
+        settings: The texts.
+        option: What the user wrote before each.
 
     Raises:
         SpecError: A text has no ``=``, its path is not one, or its value is not YAML.
@@ -44,11 +48,11 @@ def overrides_from_text(settings: Iterable[str]) -> list[Override]:
     overrides, problems = list[Override](), list[Problem]()
     for setting in settings:
         path, equals, text = setting.partition("=")
-        origin = f"--set {setting}"
+        origin = f"{option} {setting}"
         try:
             if not equals:
                 message = f"`{setting}` has no `=`; write path=value, for example hidden_dim=256"
-                raise SpecError([Problem("bad-override", "", message, "--set")])
+                raise SpecError([Problem("bad-override", "", message, option)])
             overrides.append(_override(path.strip(), _value(text, origin), origin))
         except SpecError as error:
             problems += error.problems
@@ -78,11 +82,11 @@ def _unreadable(text: str, origin: str, problem: Problem) -> Problem:
     """Return the problem of a value that is no YAML: mostly a text that YAML wants in quotes."""
     if problem.code != "syntax":
         return replace(problem, position=None)
-    setting = origin.removeprefix("--set ").partition("=")[0]
+    option, _, setting = origin.partition("=")[0].partition(" ")
     quoted = shlex.quote(f"{setting}={json.dumps(text, ensure_ascii=False)}")
     message = (
         f"the value {shorten(text)} cannot be read as YAML ({problem.message}); if it is a text, "
-        f"put it into quotes that the shell leaves: --set {shorten(quoted)}"
+        f"put it into quotes that the shell leaves: {option} {shorten(quoted)}"
     )
     return replace(problem, message=message, position=None)
 

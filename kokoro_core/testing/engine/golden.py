@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from kokoro_core.durable.atomic import atomic_file
 from kokoro_core.testing.checks.storage import layout
 from kokoro_core.testing.subjects.subject import Subject
 from kokoro_core.testing.subjects.tiny import one_line
@@ -68,6 +67,7 @@ def write_golden(subjects: Iterable[Subject], path: Path) -> None:
 
     Raises:
         ValueError: The file is there and is no golden file, or a component cannot be built.
+        OSError: The file system refuses.
     """
     new = {each.name: _layout_of(each) for each in subjects if isinstance(each, Subject)}
     components = {name.partition(":")[0] for name in new}
@@ -76,7 +76,11 @@ def write_golden(subjects: Iterable[Subject], path: Path) -> None:
     lines = [
         f"  {json.dumps(name)}: {_object(each)}" for name, each in sorted({**kept, **new}.items())
     ]
-    _replace(path, "{\n" + ",\n".join(lines) + "\n}\n")
+    try:
+        with atomic_file(path) as file:
+            file.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def _layout_of(subject: Subject) -> dict[str, list[Any]]:
@@ -92,10 +96,3 @@ def _object(state: Mapping[str, Any]) -> str:
         return "{}"
     lines = [f"    {json.dumps(name)}: {json.dumps(each)}" for name, each in state.items()]
     return "{\n" + ",\n".join(lines) + "\n  }"
-
-
-def _replace(path: Path, text: str) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.absolute().parent, prefix=path.name)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text)
-    os.replace(temporary, path)

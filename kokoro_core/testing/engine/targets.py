@@ -9,9 +9,12 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from kokoro_core.params.component import ComponentParams
+from kokoro_core.slots import PartParams
 from kokoro_core.spec.load import load
-from kokoro_core.spec.problems.problem import shorten
+from kokoro_core.spec.naming import SPEC_PREFIX, is_named_spec, spec_source, specs_of_name
+from kokoro_core.spec.pydantic_errors import said_of_settings
 from kokoro_core.spec.rules.dimensions import component_sizes
+from kokoro_core.spec.rules.limits import excess_of
 from kokoro_core.spec.rules.nested import Told, with_inner
 from kokoro_core.spec.rules.wiring import MODEL_SLOTS
 from kokoro_core.spec.tree.model_spec import ModelSpec
@@ -21,13 +24,11 @@ from kokoro_core.testing.engine.component import Target
 from kokoro_core.testing.subjects.fitting import fitted
 from kokoro_core.testing.subjects.importable import import_class
 from kokoro_core.testing.subjects.model_subject import small_model, without_width
+from kokoro_core.testing.subjects.subject import SIZES
 from registry import Plugins, Registration
 from registry.errors import suggestion
 
 _CLASS = re.compile(r".+:[A-Za-z_][\w.]*")
-
-_SPEC = "spec/"
-"""What stands before a named spec or a file, where a component has its name."""
 
 Note = Callable[[str], None]
 
@@ -51,20 +52,22 @@ def targets_named(text: str, plugins: Plugins, note: Note = lambda _: None) -> l
         return [_params_class(text)]
     if text.endswith(".py"):
         raise ValueError(f"`{text}` is a file of Python; name a params class in it: {text}:CLASS.")
-    if text.startswith(_SPEC):
-        return spec_targets(load(text.removeprefix(_SPEC), (), plugins, note=note), text)
+    if text.startswith(SPEC_PREFIX):
+        return spec_targets(load(spec_source(text), (), plugins, note=note), text)
     found = _components(text, plugins)
     if found:
         for other in _other_meanings(text, found, plugins):
             note(other)
         return _with_checks(text, found, note)
-    if _is_spec(text, plugins):
+    if is_named_spec(text, plugins) or Path(text).is_file():
         return spec_targets(load(text, (), plugins, note=note), text)
     known = [*{each.name for each in plugins.components}, *plugins.specs]
     known += [each.name for each in plugins.records]
-    hint = suggestion(text, known) or ";"
+    missing = plugins.not_loaded(text)
+    hint = "" if text in known else suggestion(text, known)
+    more = f"; {missing};" if missing else hint or ";"
     raise ValueError(
-        f"`{text}` is no component, plugin or spec{hint} a component is named as "
+        f"`{text}` is no component, plugin or spec{more} a component is named as "
         f"encoder/transformer or transformer, a class as acme.params:AcmeParams or "
         f"acme.py:AcmeParams."
     )
@@ -75,10 +78,7 @@ def _other_meanings(text: str, found: list[Registration], plugins: Plugins) -> I
     are_of_name = any(text in (each.name, each.qualified_name) for each in found)
     if are_of_name and any(each.name == text for each in plugins.records):
         yield f"`{text}` is a plugin too; `{text}/` means all of its components"
-    if _is_named_spec(text, plugins):
-        yield f"`{text}` is a named spec too; `{_SPEC}{text}` means that"
-    if Path(text).is_file():
-        yield f"`{text}` is a file too; `{Path(text).absolute()}` means that"
+    yield from specs_of_name(text, plugins)
 
 
 def _params_class(text: str) -> type[ComponentParams]:
@@ -121,14 +121,6 @@ def _with_checks(text: str, found: list[Registration], note: Note) -> list[Targe
     return checked
 
 
-def _is_spec(text: str, plugins: Plugins) -> bool:
-    return _is_named_spec(text, plugins) or Path(text).is_file()
-
-
-def _is_named_spec(text: str, plugins: Plugins) -> bool:
-    return any(text in (name, f"{each.plugin}/{each.name}") for name, each in plugins.specs.items())
-
-
 def spec_targets(spec: ModelSpec, source: str = "") -> list[Target]:
     """Return the parts of a spec, nested ones too, made small, and the whole model of them."""
     found: list[Target] = []
@@ -153,16 +145,19 @@ def params_of(kind: type[ComponentParams], settings: str, plugins: Plugins) -> C
     """Return the params of a class with the settings of a JSON text.
 
     Raises:
-        ValueError: A setting is wrong; the message has all of them in one line.
+        ValueError: A setting is wrong; the message has all of them in one line. Or the component
+            is larger than a spec may make one.
     """
     try:
-        return kind.model_validate_json(settings, context={"registry": plugins.components})
+        made = kind.model_validate_json(settings, context={"registry": plugins.components})
     except ValidationError as error:
-        wrong = [
-            f"{'.'.join(map(str, each['loc'])) or 'settings'}: {each['msg']}, "
-            f"not {shorten(repr(each['input']))}"
-            for each in error.errors(include_url=False)
-        ]
+        known = list(kind.model_fields)
+        wrong = [said_of_settings(each, known) for each in error.errors(include_url=False)]
         raise ValueError(
             f"The {kind.slot} `{kind.component_name}` refuses {'; '.join(wrong)}."
         ) from None
+    if isinstance(made, PartParams):
+        found = [each.message for each in excess_of({kind.slot: made.size(SIZES)})]
+        if found:
+            raise ValueError(f"The {kind.slot} `{kind.component_name}`: {'; '.join(found)}.")
+    return made

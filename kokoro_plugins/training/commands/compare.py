@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from kokoro_core.cli.toolkit import load_with, session_of
 from kokoro_plugins.training.commands.options import (
@@ -23,7 +22,25 @@ from kokoro_plugins.training.commands.options import (
     prepare_device,
 )
 from kokoro_plugins.training.comparison.contender import read_contenders
+from kokoro_plugins.training.output import plain_console
 from kokoro_plugins.training.settings import CompareOptions, TrainingSettings
+
+MOST = 1000
+"""The most seeds, and the most looks."""
+
+
+def choose_corpus(corpus: str | None, data: Path | None) -> str:
+    """Return the kind of corpus to open.
+
+    Raises:
+        ValueError: A kind is given that is not made, and no place to read it from.
+    """
+    if data is None and corpus not in (None, "espeak"):
+        raise ValueError(
+            f"`--corpus {corpus}` is read from where `--data` says, which is not given; without "
+            f"both the demo's corpus is made."
+        )
+    return corpus if corpus is not None else "espeak" if data is None else "folder"
 
 
 def compare(
@@ -49,9 +66,11 @@ def compare(
     ] = None,
     steps: StepsOption = None,
     frames: FramesOption = None,
-    seeds: Annotated[int, typer.Option(min=1, help="Trainings of each, with other seeds.")] = 2,
+    seeds: Annotated[
+        int, typer.Option(min=1, max=MOST, help="Trainings of each, with other seeds.")
+    ] = 2,
     looks: Annotated[
-        int, typer.Option(min=1, help="How often each is measured, the end included.")
+        int, typer.Option(min=1, max=MOST, help="How often each is measured, the end included.")
     ] = 4,
     out: Annotated[Path, typer.Option(help="The folder to write.")] = Path("comparison"),
     sentences: Annotated[int, typer.Option(min=3, help="Sentences of the demo's corpus.")] = 315,
@@ -80,7 +99,7 @@ def compare(
     options = CompareOptions(
         out=out,
         data=data,
-        corpus=corpus or ("folder" if data is not None else "espeak"),
+        corpus=choose_corpus(corpus, data),
         sentences=sentences,
         holdout=holdout,
         seeds=seeds,
@@ -90,7 +109,7 @@ def compare(
     from kokoro_plugins.training.comparison.compare import run_comparison
     from kokoro_plugins.training.loop.sentences import as_sentences
 
-    console = Console()
+    console = plain_console()
     with as_sentences():
         comparison = run_comparison(read, options, make, plugins, console)
     comparison.print(console)

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from kokoro_core.cli.toolkit import load_with, session_of
 from kokoro_plugins.training.commands.options import (
@@ -24,6 +23,7 @@ from kokoro_plugins.training.commands.options import (
     make_budget,
     prepare_device,
 )
+from kokoro_plugins.training.output import plain_console
 from kokoro_plugins.training.settings import DemoOptions, Promise, TrainingSettings
 
 FRAMES = 1_200_000
@@ -81,7 +81,7 @@ def demo(
     from kokoro_plugins.training.demo.demo import run_demo
     from kokoro_plugins.training.loop.sentences import as_sentences
 
-    console = Console()
+    console = plain_console()
     with as_sentences():
         report = run_demo(checked, options, budget, plugins, console)
     report.print(console, out)

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from kokoro_core.checkpoints.locate import suffixes
 from kokoro_core.cli.toolkit import load_with, print_error, session_of
@@ -30,7 +29,8 @@ from kokoro_plugins.training.commands.options import (
     read_bad_step,
     read_corpus_settings,
 )
-from kokoro_plugins.training.resume.starting import refuse_checkpoint
+from kokoro_plugins.training.output import plain_console
+from kokoro_plugins.training.resume.starting import default_out, refuse_checkpoint
 from kokoro_plugins.training.settings import TrainingSettings, TrainOptions
 
 
@@ -102,7 +102,7 @@ def train(
     options = TrainOptions(
         corpus=corpus,
         data=data,
-        out=out or Path("runs") / checked.name,
+        out=default_out(checked.name) if out is None else out,
         holdout=holdout,
         batch_frames=batch_frames,
         seed=seed,
@@ -119,7 +119,7 @@ def train(
     from kokoro_plugins.training.train import run_training
 
     try:
-        run_training(checked, options, budget, plugins, Console())
+        run_training(checked, options, budget, plugins, plain_console())
     except TrainingStopped as stopped:
         print_error(str(stopped))
         raise SystemExit(stopped.status) from None

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,6 +17,7 @@ from kokoro_core.params.component import params_from
 from kokoro_core.slots import CORPUS
 from kokoro_core.spec.views.resolve import spec_hash
 from kokoro_plugins.training.comparison.contender import Contender
+from kokoro_plugins.training.comparison.done_runs import DoneRuns
 from kokoro_plugins.training.comparison.looks import Looks
 from kokoro_plugins.training.comparison.table import Comparison, Run
 from kokoro_plugins.training.data.data_module import AlignedSpeech
@@ -27,11 +26,16 @@ from kokoro_plugins.training.fit import fit, seed_everything, trains_on_cpu
 from kokoro_plugins.training.loop.schedule import Budget, Stopwatch
 from kokoro_plugins.training.output import write_json
 from kokoro_plugins.training.resume.conditions import processor_name
+from kokoro_plugins.training.resume.starting import refuse_holdout, refuse_out, refuse_spec
+from kokoro_plugins.training.resume.traces import leaving_nothing
 from kokoro_plugins.training.settings import CompareOptions
 from registry import Plugins
 
 NEVER = 10**9
 """Steps between two validations: the looks are instead of them."""
+
+RUNS, FIGURES, TABLE = FILES = ("runs.jsonl", "comparison.json", "comparison.md")
+"""What a comparison writes into its folder, beside the corpus that it makes."""
 
 MakeBudget = Callable[[Stopwatch], Budget]
 
@@ -60,24 +64,28 @@ def run_comparison(
         CorpusError: The data is missing or does not fit.
     """
     check_comparable(contenders)
-    options.out.mkdir(parents=True, exist_ok=True)
-    corpus = open_corpus(contenders[0], options, plugins)
-    done = DoneRuns(options.out / "runs.jsonl")
-    trials = [Trial(*each) for each in product(contenders, range(options.seeds))]
-    budget = str(make_budget(Stopwatch()))
-    runs = []
-    for number, trial in enumerate(trials, start=1):
-        data = _data(trial, corpus, options)
-        identity = _identity(trial, data, budget, options, plugins)
-        console.print(f"{number} of {len(trials)}: {trial.contender.label}, seed {trial.seed}")
-        run = done.find(identity)
-        if run is None:
-            run = train_one(trial, data, options, make_budget, plugins, console)
-            done.add(identity, run)
-        runs.append(replace(run, label=trial.contender.label))
-    found = Comparison(budget=budget, conditions=_conditions(options), runs=runs)
-    write_json(options.out / "comparison.json", found.as_dict())
-    (options.out / "comparison.md").write_text(found.markdown(), encoding="utf-8")
+    refuse_out(options.out, FILES, () if options.data else ("corpus",))
+    if options.data is None:
+        refuse_holdout(options.holdout, options.sentences)
+    done = DoneRuns(options.out / RUNS)
+    with leaving_nothing(options.out):
+        corpus = open_corpus(contenders[0], options, plugins)
+        trials = [Trial(*each) for each in product(contenders, range(options.seeds))]
+        budget = str(make_budget(Stopwatch()))
+        runs = []
+        for number, trial in enumerate(trials, start=1):
+            data = _data(trial, corpus, options)
+            identity = _identity(trial, data, budget, options, plugins)
+            said = f"{number} of {len(trials)}: {trial.contender.label}, seed {trial.seed}"
+            console.print(said, soft_wrap=True)
+            run = done.find(identity)
+            if run is None:
+                run = train_one(trial, data, options, make_budget, plugins, console)
+                done.add(identity, run)
+            runs.append(replace(run, label=trial.contender.label))
+        found = Comparison(budget=budget, conditions=_conditions(options), runs=runs)
+        write_json(options.out / FIGURES, found.as_dict())
+        (options.out / TABLE).write_text(found.markdown(), encoding="utf-8")
     return found
 
 
@@ -89,11 +97,7 @@ def check_comparable(contenders: Sequence[Contender]) -> None:
     """
     first = contenders[0]
     for each in contenders:
-        if each.spec.audio is None or each.spec.frontend is None:
-            raise ValueError(
-                f"`{each.label}` has no `audio` or no `frontend`; training reads recordings and "
-                f"phonemes, which needs both."
-            )
+        refuse_spec(each.spec, each.label)
         for part in ("audio", "frontend"):
             if getattr(each.spec, part) != getattr(first.spec, part):
                 raise ValueError(
@@ -149,33 +153,6 @@ def make_stopwatch(device: str) -> Stopwatch:
     if trains_on_cpu(device):
         return Stopwatch(time.process_time, torch.get_num_threads())
     return Stopwatch(time.monotonic)
-
-
-class DoneRuns:
-    """Runs in a file, a line each, found again by what decided them."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def find(self, identity: dict[str, Any]) -> Run | None:
-        """Return the run that was done with the same settings, or None."""
-        wanted = json.loads(json.dumps(identity))
-        for line in self._lines():
-            entry = json.loads(line)
-            if entry["identity"] == wanted:
-                return Run.from_dict(entry["run"])
-        return None
-
-    def add(self, identity: dict[str, Any], run: Run) -> None:
-        """Note a run that is done."""
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"identity": identity, "run": run.as_dict()}) + "\n")
-
-    def _lines(self) -> Iterator[str]:
-        if self._path.exists():
-            # A line without its end was broken off.
-            text = self._path.read_text("utf-8")
-            yield from text[: text.rfind("\n") + 1].splitlines()
 
 
 def _data(trial: Trial, corpus: Corpus, options: CompareOptions) -> AlignedSpeech:

@@ -60,8 +60,9 @@ def read_contenders(
         ValueError: A text cannot be read, or two are the same.
         SpecError: A spec has problems.
     """
-    if len(set(texts)) < len(texts):
-        twice = next(each for each in texts if list(texts).count(each) > 1)
+    labels = [" ".join(each.split()) for each in texts]
+    if len(set(labels)) < len(labels):
+        twice = next(each for each in labels if labels.count(each) > 1)
         raise ValueError(f"`{twice}` stands twice; each contender must differ from the others.")
     return [_read(each, common, batch_frames, read_spec) for each in texts]
 

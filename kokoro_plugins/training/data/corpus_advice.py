@@ -94,7 +94,7 @@ def _texts(data: AlignedSpeech, frontend: Frontend) -> Iterator[str]:
         more = f" and {len(odd) - SHOWN} more" if len(odd) > SHOWN else ""
         yield (
             f"the text of {listed}{more} ({len(odd)} of {len(chosen)} that were looked at) has "
-            f"other phonemes than its durations; was it changed after it was aligned?"
+            f"other phonemes than its durations; align it again if it was changed"
         )
 
 

@@ -24,8 +24,15 @@ from kokoro_plugins.training.loop.schedule import Budget, FrameBudget
 from kokoro_plugins.training.metrics import copy_error, mean_frame_error
 from kokoro_plugins.training.output import write_json
 from kokoro_plugins.training.pictures import draw_losses
+from kokoro_plugins.training.resume.starting import refuse_holdout, refuse_out, refuse_spec
+from kokoro_plugins.training.resume.traces import leaving_nothing
 from kokoro_plugins.training.settings import DemoOptions, Promise
 from registry import Plugins
+
+LISTENED = ("training-sentence", "held-out-sentence")
+FILES = ("model.safetensors", "losses.png", "losses.json", "report.md", "report.json")
+FOLDERS = (*LISTENED, "corpus")
+"""What the demo writes into its folder."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +48,7 @@ def surroundings(spec: ModelSpec) -> Surroundings:
     """Build what stands around the model of a spec.
 
     Raises:
-        ValueError: The spec lacks a part that speaking needs.
+        ValueError: The spec lacks a part that speaking needs, or needs side inputs.
     """
     if spec.audio is None or spec.frontend is None or spec.vocoder is None:
         absent = [f"`{n}`" for n in ("audio", "frontend", "vocoder") if getattr(spec, n) is None]
@@ -49,6 +56,7 @@ def surroundings(spec: ModelSpec) -> Surroundings:
             f"The spec `{spec.name}` has no {' and no '.join(absent)}; the demo turns text into "
             f"sound, which needs audio, frontend and vocoder."
         )
+    refuse_spec(spec)
     return Surroundings(spec.audio, spec.frontend.build(spec.sizes), spec.vocoder.build(spec.audio))
 
 
@@ -62,7 +70,21 @@ def run_demo(
         CorpusError: The folder holds another corpus.
     """
     around = surroundings(spec)
-    options.out.mkdir(parents=True, exist_ok=True)
+    refuse_out(options.out, FILES, FOLDERS)
+    refuse_holdout(options.holdout, options.sentences)
+    with leaving_nothing(options.out):
+        return _train_and_listen(spec, around, options, budget, plugins, console)
+
+
+def _train_and_listen(
+    spec: ModelSpec,
+    around: Surroundings,
+    options: DemoOptions,
+    budget: Budget,
+    plugins: Plugins,
+    console: Console,
+) -> Report:
+    """Train on the demo's corpus, and measure the model that a checkpoint gives."""
     corpus = make_corpus(around, options, plugins)
     data = AlignedSpeech(
         corpus=corpus,
@@ -124,8 +146,8 @@ def _report(
     """Let the model speak, measure it and write the report."""
     out = options.out
     said = [
-        listener.say(data.training[0], out / "training-sentence", held_out=False),
-        listener.say(data.held_out[0], out / "held-out-sentence", held_out=True),
+        listener.say(data.training[0], out / LISTENED[0], held_out=False),
+        listener.say(data.held_out[0], out / LISTENED[1], held_out=True),
     ]
     sentences = list(data.held_out)
     batch = collate(sentences, data.audio, data.pad_id)

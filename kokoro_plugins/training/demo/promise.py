@@ -25,6 +25,12 @@ TRIES = 4
 SECONDS_TO_SEE = 8.0
 """How long training runs before it says how long it will take."""
 
+SECONDS_TO_SEE_AGAIN = 30.0
+"""How long training runs on before it looks if that is still true."""
+
+MOVED = 1 / 3
+"""By which share of what was said it must be wrong to be said anew."""
+
 FIRST_STEPS = 5
 """Steps that are slower than those after them, since memory and kernels are new."""
 
@@ -77,7 +83,10 @@ class UntilKept(Callback):
 
 @final
 class Forecast(Callback):
-    """Says after the first seconds how long training will take.
+    """Says after the first seconds how long training will take, and when that turns out wrong.
+
+    What else the machine does may change at any time, so every look goes by the time since the one
+    before it.
 
     Args:
         budget: Says how far training has come.
@@ -91,8 +100,9 @@ class Forecast(Callback):
         self._budget = budget
         self._console = console
         self._clock = clock
-        self._began: tuple[float, float] | None = None
-        self._said = False
+        self._looked: tuple[float, float] | None = None
+        self._done = 0.0
+        self._said: tuple[float, float] | None = None
 
     def on_train_batch_end(
         self,
@@ -102,23 +112,51 @@ class Forecast(Callback):
         batch: Batch,
         batch_idx: int,
     ) -> None:
-        """Say it once, when there is enough to tell it by."""
+        """Look when there is enough to tell it by."""
         assert isinstance(pl_module, TrainingModule)
-        if self._said or pl_module.step < FIRST_STEPS:
+        if pl_module.step < FIRST_STEPS:
             return
         now, done = self._clock(), self._budget.progress(pl_module.step, pl_module.frames)
-        if self._began is None:
-            self._began = now, done
-        elif now - self._began[0] >= SECONDS_TO_SEE:
-            self._said = True
-            seconds = (1 - done) * (now - self._began[0]) / (done - self._began[1])
-            self._console.print(describe_forecast(seconds), soft_wrap=True)
+        if self._looked is None or done < self._done:  # it goes back where training is extended
+            self._looked = now, done
+        self._done = done
+        seconds, share = now - self._looked[0], done - self._looked[1]
+        enough = SECONDS_TO_SEE if self._said is None else SECONDS_TO_SEE_AGAIN
+        if seconds >= enough and share > 0:
+            self._looked = now, done
+            self._say(now, (1 - done) * seconds / share)
+
+    def _say(self, now: float, left: float) -> None:
+        """Say how many seconds are left, unless that was said and is still about right."""
+        words = describe_forecast(left)
+        if self._said is not None:
+            passed, in_all = now - self._said[0], self._said[1]
+            expected = max(0.0, in_all - passed)
+            moved = abs(passed + left - in_all) > MOVED * in_all
+            if not moved or _minutes(left) == _minutes(expected):
+                return
+            words = describe_correction(left, expected)
+        self._said = now, left
+        self._console.print(words, soft_wrap=True)
 
 
 def describe_forecast(seconds: float) -> str:
     """Return in words how long training will take, and how to have less of it."""
-    minutes = max(1, round(seconds / 60))
-    words = f"about {minutes} minute{'s' if minutes > 1 else ''} on this machine"
+    minutes = _minutes(seconds)
+    words = f"about {_count(minutes)} on this machine"
     if minutes > 2:
         words += f"; `--minutes {minutes // 2}` ends sooner and says what is missing"
     return words
+
+
+def describe_correction(seconds: float, expected: float) -> str:
+    """Return in words how long training still takes, and what the last words led to expect."""
+    return f"about {_count(_minutes(seconds))} more, not {_minutes(expected)} as it looked before"
+
+
+def _minutes(seconds: float) -> int:
+    return max(1, round(seconds / 60))
+
+
+def _count(minutes: int) -> str:
+    return f"{minutes} minute{'s' if minutes > 1 else ''}"

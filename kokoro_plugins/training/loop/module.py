@@ -197,8 +197,8 @@ class TrainingModule(LightningModule):
                 f"it is bad step {self._bad_in_a_row} in a row, so training ends; {WEIGHT_ADVICE}."
             )
         return (
-            f"training ends, and {WEIGHT_ADVICE}, or `--on-bad-step skip:3` to pass over a few "
-            f"such steps."
+            f"training ends, and {WEIGHT_ADVICE}, or `train` with `--on-bad-step skip:3` to "
+            f"pass over a few such steps."
         )
 
     def configure_optimizers(self) -> Any:

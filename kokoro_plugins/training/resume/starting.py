@@ -17,16 +17,21 @@ FILES = (MODEL_FILE, "losses.json", "losses.jsonl")
 """What a training writes into its folder, beside the steps."""
 
 
-def refuse_spec(spec: ModelSpec) -> None:
+def refuse_spec(spec: ModelSpec, label: str | None = None) -> None:
     """Refuse a spec that no corpus can feed.
+
+    Args:
+        spec: It is to be trained.
+        label: What it is called in the message; without it its name.
 
     Raises:
         ValueError: It has no audio or no frontend, or a part needs side inputs.
     """
     if spec.audio is None or spec.frontend is None:
+        subject = f"The spec `{spec.name}`" if label is None else f"`{label}`"
         raise ValueError(
-            f"The spec `{spec.name}` has no `audio` or no `frontend`; training reads recordings "
-            f"and phonemes, which needs both."
+            f"{subject} has no `audio` or no `frontend`; training reads recordings and phonemes, "
+            f"which needs both."
         )
     if refusal := refusal_of_side_inputs(spec):
         raise ValueError(f"{refusal}.")
@@ -57,6 +62,63 @@ def refuse_checkpoint(spec: str, suffixes: Collection[str]) -> None:
     )
 
 
+def refuse_out(out: Path, files: Collection[str], folders: Collection[str] = ()) -> None:
+    """Refuse a folder that results cannot be written to, before there are any.
+
+    Args:
+        out: What `--out` gave.
+        files: What is written into it.
+        folders: Folders that are made in it.
+
+    Raises:
+        ValueError: It is no folder, or a folder stands where a file belongs, or the reverse.
+    """
+    for each in (out, *out.parents):
+        if os.path.lexists(each) and not each.is_dir():
+            raise ValueError(f"`--out {out}` must be a folder, but `{each}` is a file.")
+    for name in (*files, *folders):
+        path = out / name
+        is_wrong = path.is_dir() if name in files else os.path.lexists(path) and not path.is_dir()
+        if is_wrong:
+            there, wanted = ("folder", "file") if name in files else ("file", "folder")
+            raise ValueError(
+                f"`{path}` is a {there}, where training writes a {wanted} at its end; another "
+                f"`--out` has room."
+            )
+
+
+def default_out(name: str) -> Path:
+    """Return the folder of a training that none was given for.
+
+    A name stands in a file that may be a stranger's, so it must not lead elsewhere.
+
+    Args:
+        name: Of the spec.
+
+    Raises:
+        ValueError: It is no name of a folder.
+    """
+    if name in (".", "..") or not name.isprintable() or any(each in name for each in "/\\:"):
+        raise ValueError(
+            f"The spec's name {name!r} cannot be that of a folder in `runs`; give the folder to "
+            f"write with `--out`."
+        )
+    return Path("runs") / name
+
+
+def refuse_holdout(holdout: int, sentences: int) -> None:
+    """Refuse to hold out every sentence of a corpus, before it is made.
+
+    Raises:
+        ValueError: None would be trained on.
+    """
+    if holdout >= sentences:
+        raise ValueError(
+            f"`--holdout {holdout}` of `--sentences {sentences}` leaves none to train on; hold "
+            f"out {sentences - 1} or fewer."
+        )
+
+
 def refuse_to_overwrite(options: TrainOptions) -> None:
     """Refuse a folder that holds a training, unless it is to go on, or that is none.
 
@@ -64,19 +126,18 @@ def refuse_to_overwrite(options: TrainOptions) -> None:
         ValueError: It does, or is not.
         CheckpointError: Its steps cannot be listed.
     """
-    for each in (options.out, *options.out.parents):
-        if os.path.lexists(each) and not each.is_dir():
-            raise ValueError(f"`--out {options.out}` must be a folder, but `{each}` is a file.")
-    for name in FILES:
-        if (options.out / name).is_dir():
-            raise ValueError(
-                f"`{options.out / name}` is a folder, where training writes a file at its end; "
-                f"another `--out` has room."
-            )
-    if options.resume or not is_first_process():
+    refuse_out(options.out, FILES)
+    if not is_first_process():
         return
     model = options.out / MODEL_FILE
     steps = StepFolder(options.saving.folder).steps()
+    if options.resume:
+        if not steps and os.path.lexists(model):
+            raise ValueError(
+                f"`{model}` is there, but no step that `--resume` could go on from; it would be "
+                f"replaced by a new training, so give that another `--out`."
+            )
+        return
     there = ["steps"] * bool(steps) + [model.name] * os.path.lexists(model)
     if there:
         raise ValueError(

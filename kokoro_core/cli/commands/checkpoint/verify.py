@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from kokoro_core.checkpoints.locate import checkpointer_for, locate
+from kokoro_core.checkpoints.locate import checkpointer_for, locate, suffixes
 from kokoro_core.cli.output import print_error, print_json
 from kokoro_core.durable import StepFolder
 from kokoro_core.durable.manifest import MANIFEST_NAME
@@ -21,7 +21,7 @@ def verify(path: Path, plugins: Plugins, *, as_json: bool) -> None:
     Raises:
         Exit: Something is damaged.
     """
-    problems = {str(each): _problem(each, plugins) for each in _checkpoints(path)}
+    problems = {str(each): _problem(each, plugins) for each in _checkpoints(path, plugins)}
     if as_json:
         found = [
             {"path": each, "ok": problem is None, "problem": problem}
@@ -38,13 +38,14 @@ def verify(path: Path, plugins: Plugins, *, as_json: bool) -> None:
         raise typer.Exit(1)
 
 
-def _checkpoints(path: Path) -> list[Path]:
-    """Return the step directories of a run's folder, or the path itself."""
-    if path.is_dir() and not (path / MANIFEST_NAME).exists():
-        steps = StepFolder(path).steps()
-        if steps:
-            return [each.path for each in steps]
-    return [path]
+def _checkpoints(path: Path, plugins: Plugins) -> list[Path]:
+    """Return the step directories of a run's folder and its model, or the path itself."""
+    if not path.is_dir() or (path / MANIFEST_NAME).exists():
+        return [path]
+    inner = path / "steps"
+    steps = [each.path for each in StepFolder(inner if inner.is_dir() else path).steps()]
+    has_model = any(each.name.endswith(tuple(suffixes(plugins))) for each in path.iterdir())
+    return [path, *steps] if has_model or not steps else steps
 
 
 def _problem(path: Path, plugins: Plugins) -> str | None:

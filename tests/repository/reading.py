@@ -1,0 +1,31 @@
+"""The files of the repository that tools read, as values."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).parents[2]
+
+
+def text_of(path: str) -> str:
+    return (ROOT / path).read_text(encoding="utf-8")
+
+
+def yaml_of(path: str) -> dict[str, Any]:
+    """Return the mapping in a YAML file; a key that stands twice raises."""
+    values = YAML(typ="safe", pure=True).load(text_of(path))
+    assert isinstance(values, dict), f"{path} holds no mapping"
+    return values
+
+
+def pyproject() -> dict[str, Any]:
+    return tomllib.loads(text_of("pyproject.toml"))
+
+
+def project() -> dict[str, Any]:
+    found: dict[str, Any] = pyproject()["project"]
+    return found

@@ -1,0 +1,111 @@
+"""`.ci/run` with programs that only write down how they were called, on every system's layout."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.repository.reading import ROOT, text_of
+
+BASH = shutil.which("bash")
+FREEZE = "torch==1\nlightning==1\n"
+
+STUB = """#!{python}
+import os, sys
+from pathlib import Path
+words = [Path(sys.argv[0]).name, *sys.argv[1:]]
+if words[1:3] == ["-m", "venv"]:
+    folder = Path(words[3], {layout!r})
+    folder.mkdir(parents=True)
+    for name in ("python", "ruff", "mypy"):
+        (folder / name).write_text(Path(sys.argv[0]).read_text())
+        (folder / name).chmod(0o755)
+else:
+    names = ("KOKORO_CPU", "ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY")
+    words += [f"{{name}}={{os.environ[name]}}" for name in names if name in os.environ]
+    with open({log!r}, "a") as log:
+        print(*words, file=log)
+if "list" in words:
+    print({freeze!r}, end="")
+sys.exit({fails!r} in " ".join(words))
+"""
+
+NUMERICS = (
+    "python -m pytest -q tests/kernels tests/nn tests/transformer tests/core/test_generation*.py"
+    " tests/conformance tests/benchmarks"
+)
+CALLS = [
+    "python -m pip install --quiet -c constraints.txt -e .[test]",
+    "python --version",
+    "python -m pip list --format=freeze",
+    "ruff check .",
+    "ruff format --check .",
+    "mypy",
+    "python -m pytest",
+    f"{NUMERICS} KOKORO_CPU=avx2 ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2",
+    f"{NUMERICS} KOKORO_CPU=none ONEDNN_MAX_CPU_ISA=SSE41 ATEN_CPU_CAPABILITY=default",
+]
+
+
+def run_script(folder: Path, layout: str, fails: str = "no such call") -> tuple[int, list[str]]:
+    """Run the script in an empty tree; return its status and what it called."""
+    (folder / ".ci").mkdir()
+    shutil.copy(ROOT / ".ci" / "run", folder / ".ci")
+    stub, log = folder / "interpreter", folder / "log"
+    stub.write_text(
+        STUB.format(python=sys.executable, layout=layout, log=str(log), freeze=FREEZE, fails=fails)
+    )
+    stub.chmod(stub.stat().st_mode | stat.S_IXUSR)
+    assert BASH is not None, "the script needs bash"
+    settings = {"PATH": os.environ["PATH"], "PYTHON": str(stub), "TMPDIR": str(folder)}
+    done = subprocess.run(
+        [BASH, str(folder / ".ci" / "run")],
+        env=settings,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, log.read_text().splitlines()
+
+
+@pytest.mark.parametrize("layout", ["bin", "Scripts"])
+def test_the_script_runs_every_stage_in_the_environment_that_it_made(
+    tmp_path: Path, layout: str
+) -> None:
+    status, called = run_script(tmp_path, layout)
+    assert status == 0
+    assert called == CALLS
+
+
+@pytest.mark.parametrize("fails", ["pip install", "ruff check", "format", "mypy", "AVX2"])
+def test_a_stage_that_fails_ends_the_script_with_its_status(tmp_path: Path, fails: str) -> None:
+    status, called = run_script(tmp_path, "bin", fails)
+    assert status == 1
+    assert fails in called[-1]
+    assert called == CALLS[: len(called)]
+
+
+def test_the_environment_is_gone_afterwards(tmp_path: Path) -> None:
+    run_script(tmp_path, "bin")
+    assert {each.name for each in tmp_path.iterdir()} == {".ci", "interpreter", "log"}
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["nproc", "taskset", "realpath", "readlink -f", "grep -P", "sed -i", "timeout ", "/proc/",
+     "mapfile", "declare -A", "${!", "date +%s%N", "bin/activate"],
+)  # fmt: skip
+def test_the_script_asks_for_nothing_that_macos_or_git_s_bash_lack(word: str) -> None:
+    assert word not in text_of(".ci/run")
+
+
+def test_the_script_does_not_hold_a_line_that_only_one_system_ends_so() -> None:
+    assert b"\r" not in (ROOT / ".ci" / "run").read_bytes()
+    assert re.match(r"#!/usr/bin/env bash\n", text_of(".ci/run"))
