@@ -30,15 +30,6 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     return capsys.readouterr().out
 
 
-def paths_in(found: object) -> set[str]:
-    """Return the texts of a listing in JSON that have no blank in them: names, paths, files."""
-    if isinstance(found, dict):
-        return {each for value in found.values() for each in paths_in(value)}
-    if isinstance(found, list):
-        return {each for value in found for each in paths_in(value)}
-    return {found} if isinstance(found, str) and found.split() == [found] else set()
-
-
 @pytest.mark.parametrize("columns", [60, 80, 110])
 @pytest.mark.parametrize("name", LISTINGS)
 def test_no_path_of_a_listing_is_broken(
@@ -49,6 +40,17 @@ def test_no_path_of_a_listing_is_broken(
     monkeypatch.setenv("COLUMNS", str(columns))
     narrow = run(capsys, *LISTINGS[name])
     assert set(whole.split()) <= set(narrow.split())
+
+
+@pytest.mark.parametrize("columns", [60, 80, 110])
+def test_every_path_of_a_spec_stands_whole_in_its_description(
+    columns: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    described = json.loads(run(capsys, "describe", "mixed", "--json"))
+    known = {each["path"] for each in described["components"]}
+    assert "encoder.positional_encoding" in known
+    monkeypatch.setenv("COLUMNS", str(columns))
+    assert known <= set(run(capsys, "describe", "mixed").split())
 
 
 @pytest.mark.parametrize("columns", [60, 80, 110])
