@@ -26,5 +26,5 @@ __all__ = ["AcousticModel", "ModelOutput", "assemble", "training_losses"]
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
-        raise AttributeError(f"module `kokoro_core.model.acoustic` has no attribute `{name}`")
-    return getattr(import_module(f"kokoro_core.model.acoustic.{_HOMES[name]}"), name)
+        raise AttributeError(f"module `kokoro_core.model` has no attribute `{name}`")
+    return getattr(import_module(f"kokoro_core.model.{_HOMES[name]}"), name)
