@@ -72,6 +72,7 @@ PUBLIC: dict[str, tuple[str, ...]] = {
         "session_of",
     ),
     "registry": (
+        "API_VERSION",
         *(
             "Command",
             "ComponentClass",

@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Any
 
 from kokoro_core._public import PUBLIC
-from registry.guard.api_version import API_VERSION
+from registry import API_VERSION
 
 _HEAD = f"""\
 # Public modules and names

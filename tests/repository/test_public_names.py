@@ -13,7 +13,7 @@ import pytest
 
 from kokoro_core._public import PUBLIC
 from kokoro_core.cli.api_page import api_page
-from registry.guard.api_version import API_VERSION
+from registry import API_VERSION
 
 ROOT = Path(__file__).parents[2]
 FIRST = Path(__file__).with_name("public_names_1.txt")
