@@ -13,7 +13,8 @@ from kokoro_core.checkpoints.locate import checkpointer_for
 from kokoro_core.contracts.checkpoints import TensorInfo
 from kokoro_core.errors import CheckpointError
 from kokoro_core.model.acoustic import AcousticModel
-from kokoro_core.model.assembly import MODEL_SLOTS, assemble
+from kokoro_core.model.assembly import assemble
+from kokoro_core.slots import MODEL_SLOTS
 from kokoro_core.spec.load import load_spec
 from kokoro_core.spec.problems.problem import SpecError
 from kokoro_core.spec.tree.model_spec import ModelSpec

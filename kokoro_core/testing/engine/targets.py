@@ -9,11 +9,11 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from kokoro_core.params.component import ComponentParams
+from kokoro_core.slots import MODEL_SLOTS
 from kokoro_core.spec.load import load
 from kokoro_core.spec.problems.problem import shorten
 from kokoro_core.spec.rules.dimensions import component_sizes
 from kokoro_core.spec.rules.nested import Told, with_inner
-from kokoro_core.spec.rules.wiring import MODEL_SLOTS
 from kokoro_core.spec.tree.model_spec import ModelSpec
 from kokoro_core.spec.tree.walk import inner_components
 from kokoro_core.testing.checks import checks_of
