@@ -72,7 +72,7 @@ PUBLIC: dict[str, tuple[str, ...]] = {
         "session_of",
     ),
     "registry": (
-        "API_VERSION",
+        *("API_VERSION", "OLDEST_API"),
         *(
             "Command",
             "ComponentClass",

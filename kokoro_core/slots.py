@@ -1,14 +1,19 @@
-"""The slots of a speech model: the params base class of each, with its typed `build`.
+"""The slots of a speech model: the params base class of each, and how the model's parts connect.
 
 This file imports no torch. A component derives from one of these classes, adds its settings and
 implements `build`, which imports the component's module inside the function and returns it.
+
+`MODEL_SLOTS` is the only list of the parts of a model: the rules for specs, assembly, drawings,
+commands and the conformance kit read it. Adding a slot takes a base class and a row here, a field
+of `ModelSpec`, a contract, and the call in `AcousticModel`.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from kokoro_core.params.audio import AudioSettings
 from kokoro_core.params.component import ComponentParams
@@ -202,3 +207,85 @@ VOCODER = Slot("vocoder", VocoderParams)
 CORPUS = Slot("corpus", CorpusParams)
 PROFILER = Slot("profiler", ProfilerParams)
 CHECKPOINTER = Slot("checkpointer", CheckpointerParams)
+
+
+@dataclass(frozen=True)
+class Port:
+    """A tensor that flows from part to part.
+
+    Attributes:
+        width: The setting of a spec that its width follows where no component sets one.
+        shape: As a drawing writes it, the width to be filled in.
+    """
+
+    width: str
+    shape: str
+
+
+PORTS: Mapping[str, Port] = {
+    "hidden": Port("hidden_dim", "(B, N, {})"),
+    "memory": Port("hidden_dim", "(B, T, {})"),
+    "mel": Port("mel_dim", "(B, T, {})"),
+}
+
+End = tuple[str, str]
+"""One end of a connection: a slot and one of its ports."""
+
+
+@dataclass(frozen=True)
+class ModelSlot:
+    """A part of a model, and where its inputs come from.
+
+    Attributes:
+        slot: Its name and the base of its params.
+        contract: The class that its modules derive from, as ``package.module:Class``.
+        arguments: What the contract passes to it, so that no side input can have these names.
+        takes: For each input the outputs that can feed it, best first; the first whose slot is
+            filled does.
+        required: Whether a spec must have the key; one that may be left out may be null as well.
+    """
+
+    slot: Slot[Any]
+    contract: str
+    arguments: frozenset[str]
+    takes: Mapping[str, tuple[End, ...]] = field(default_factory=dict)
+    required: bool = True
+
+
+def _by_name(*rows: ModelSlot) -> Mapping[str, ModelSlot]:
+    return {row.slot.name: row for row in rows}
+
+
+MODEL_SLOTS = _by_name(
+    ModelSlot(
+        ENCODER,
+        "kokoro_core.contracts:Encoder",
+        frozenset({"phoneme_indices", "padding_mask"}),
+    ),
+    ModelSlot(
+        DURATION_PREDICTOR,
+        "kokoro_core.contracts:DurationPredictor",
+        frozenset({"hidden", "padding_mask", "durations"}),
+        {"hidden": (("encoder", "hidden"),)},
+    ),
+    ModelSlot(
+        REGULATOR,
+        "kokoro_core.contracts:Regulator",
+        frozenset({"hidden", "durations", "padding_mask", "num_frames"}),
+        {"hidden": (("encoder", "hidden"),)},
+    ),
+    ModelSlot(
+        DECODER,
+        "kokoro_core.contracts:Decoder",
+        frozenset({"memory", "memory_padding_mask", "mel_specs", "mel_padding_mask"}),
+        {"memory": (("regulator", "memory"), ("encoder", "hidden"))},
+    ),
+    ModelSlot(
+        POSTNET,
+        "kokoro_core.contracts:Postnet",
+        frozenset({"mel", "padding_mask"}),
+        {"mel": (("decoder", "mel"),)},
+        required=False,
+    ),
+)
+"""The parts of a model by name, in the order in which data flows through them."""

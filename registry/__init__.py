@@ -3,7 +3,7 @@
 from typing import NoReturn
 
 from registry.components import ComponentRegistry, Registration
-from registry.guard.api_version import API_VERSION
+from registry.guard.api_version import API_VERSION, OLDEST_API
 from registry.guard.discovery import discover, installed_plugins
 from registry.guard.policy import Policy
 from registry.hooks import Command, Migration, hookimpl
@@ -12,6 +12,7 @@ from registry.slot import ComponentClass, Slot
 
 __all__ = [
     "API_VERSION",
+    "OLDEST_API",
     "Command",
     "ComponentClass",
     "ComponentRegistry",

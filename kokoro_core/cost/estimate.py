@@ -15,14 +15,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from kokoro_core.cost.live_bytes import activations
 from kokoro_core.model.acoustic import AcousticModel
-from kokoro_core.model.assembly import MODEL_SLOTS, assemble
+from kokoro_core.model.assembly import assemble, filled_parts
 from kokoro_core.model.inputs import TrainingBatch
 from kokoro_core.model.losses import training_losses, weigh
 from kokoro_core.spec.tree.model_spec import LossWeights, ModelSpec
@@ -126,7 +126,7 @@ def multiply_adds(model: AcousticModel, spec: ModelSpec, workload: Workload) -> 
             _predict(model.eval(), one)
     model.train(was_training)
     counts = {name: sum(each.values()) // 2 for name, each in counter.get_flop_counts().items()}
-    slots = {slot: counts.get(f"{type(model).__name__}.{slot}", 0) for slot in _parts(model)}
+    slots = {slot: counts.get(f"{type(model).__name__}.{slot}", 0) for slot in filled_parts(model)}
     if "regulator" in slots:
         slots["regulator"] = counts.get("Global", 0) - sum(slots.values())
     return slots
@@ -198,7 +198,7 @@ class _Saved:
     def watch(self) -> Iterator[None]:
         """Count within the context."""
         handles = []
-        for slot, part in _parts(self.model).items():
+        for slot, part in filled_parts(self.model).items():
             handles.append(part.register_forward_pre_hook(self._entering(slot)))
             handles.append(part.register_forward_hook(self._leaving))
         try:
@@ -211,7 +211,7 @@ class _Saved:
     def count(self) -> dict[str, int]:
         """Return the bytes of every storage that is still held, by slot."""
         known = {each.untyped_storage()._cdata for each in self.model.parameters()}
-        counted = dict.fromkeys([*_parts(self.model), "losses"], 0)
+        counted = dict.fromkeys([*filled_parts(self.model), "losses"], 0)
         for packed in filter(None, (each() for each in self.packed)):
             storage = packed.tensor.untyped_storage()
             if storage._cdata not in known:
@@ -243,11 +243,6 @@ def _predict(model: AcousticModel, batch: TrainingBatch) -> Any:
         batch.durations,
         {},
     )
-
-
-def _parts(model: AcousticModel) -> dict[str, nn.Module]:
-    found = {slot: getattr(model, slot) for slot in MODEL_SLOTS}
-    return {slot: part for slot, part in found.items() if part is not None}
 
 
 def _device(model: AcousticModel) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from torch import nn
 
 from kokoro_core.model.acoustic import AcousticModel
-from kokoro_core.model.assembly import MODEL_SLOTS
+from kokoro_core.model.assembly import filled_parts
 from kokoro_core.nn.stack import CheckpointedStack
 from kokoro_core.spec.tree.model_spec import ModelSpec
 from kokoro_core.spec.views.resolve import resolve
@@ -16,8 +16,7 @@ from registry import Plugins
 
 def model_info(model: AcousticModel, spec: ModelSpec, plugins: Plugins) -> dict[str, Any]:
     """Return parameters and bytes, in total and for each slot, and where each part comes from."""
-    parts = {slot: getattr(model, slot) for slot in MODEL_SLOTS}
-    present = {slot: part for slot, part in parts.items() if part is not None}
+    present = filled_parts(model)
     total = count_parameters(model)
     return {
         "name": spec.name,

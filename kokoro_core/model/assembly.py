@@ -4,31 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pkgutil import resolve_name
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from kokoro_core.contracts import Decoder, DurationPredictor, Encoder, Postnet, Regulator
 from kokoro_core.model.acoustic import AcousticModel
 from kokoro_core.nn.stack import CheckpointedStack
 from kokoro_core.params.component import owner_of
 from kokoro_core.params.component_failure import Fault, asking, returned
 from kokoro_core.params.sizes import MAX_PARAMETERS, Sizes
+from kokoro_core.slots import MODEL_SLOTS
 from kokoro_core.spec.rules.dimensions import component_sizes, solve_dimensions
 from kokoro_core.spec.rules.limits import refuse_excess
 from kokoro_core.spec.rules.wiring import parts_of
 from kokoro_core.spec.tree.model_spec import ModelSpec
-
-MODEL_SLOTS = ("encoder", "duration_predictor", "regulator", "decoder", "postnet")
-CONTRACTS = {
-    "encoder": Encoder,
-    "duration_predictor": DurationPredictor,
-    "regulator": Regulator,
-    "decoder": Decoder,
-    "postnet": Postnet,
-}
 
 
 def assemble(
@@ -62,15 +54,11 @@ def assemble(
 
 def _build(spec: ModelSpec) -> AcousticModel:
     parts = parts_of(spec)
-    modules = {
-        slot: _built(part, slot, component_sizes(spec, slot)) for slot, part in parts.items()
-    }
+    modules: dict[str, Any] = dict.fromkeys(MODEL_SLOTS)
+    for slot, part in parts.items():
+        modules[slot] = _built(part, slot, component_sizes(spec, slot))
     return AcousticModel(
-        encoder=modules["encoder"],
-        duration_predictor=modules.get("duration_predictor"),
-        regulator=modules.get("regulator"),
-        decoder=modules["decoder"],
-        postnet=modules.get("postnet"),
+        **modules,
         needs={slot: part.needs for slot, part in parts.items()},
         hidden_dim=component_sizes(spec, "encoder").hidden_dim,
     )
@@ -82,13 +70,19 @@ def _built(part: Any, slot: str, sizes: Sizes) -> Any:
     Raises:
         Fault: `build` raised, or returned something else than a module of the contract.
     """
-    contract = CONTRACTS[slot]
+    contract: type[nn.Module] = resolve_name(MODEL_SLOTS[slot].contract)
     with asking(part, (slot,), "build"):
         module = part.build(sizes)
     if not isinstance(module, contract):
         what = returned(module, f"a module that derives from `{contract.__name__}`, from `build`")
         raise Fault((slot,), owner_of(type(part)), what)
     return module
+
+
+def filled_parts(model: AcousticModel) -> dict[str, nn.Module]:
+    """Return the parts that a model has, by slot."""
+    parts = {slot: getattr(model, slot) for slot in MODEL_SLOTS}
+    return {slot: part for slot, part in parts.items() if part is not None}
 
 
 def set_segments(model: nn.Module, segments: int | None) -> None:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import keyword
 import re
+import shlex
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import distributions, packages_distributions, version
 from importlib.resources import files
 
+from kokoro_core.slots import MODEL_SLOTS
 from kokoro_core.spec.text.scalars import plain_value
 from registry import Plugins
 from registry.errors import suggestion
@@ -29,30 +31,39 @@ class Example:
     """What there is to copy for a slot.
 
     Attributes:
-        slot: As a spec writes it.
-        module: The file of the component, without its suffix.
+        slot: As a spec writes it; the file of the component has the same name.
         own: The Python text of the part of a spec that names the component.
-        setting: The same as an override of the command line.
+        place: The dotted path of the component in a spec.
     """
 
     slot: str
-    module: str
-    own: str = '{"SLOT": {"type": NAME}}'
-    setting: str = "SLOT.type=example-plugin/example"
+    own: str
+    place: str
+
+    @property
+    def setting(self) -> str:
+        """What names the component on the command line."""
+        row = MODEL_SLOTS.get(self.slot)
+        name = "example-plugin/example"
+        absent = row is not None and not row.required
+        return f"{self.place}={{type: {name}}}" if absent else f"{self.place}.type={name}"
+
+
+def _part(slot: str) -> Example:
+    return Example(slot, f'{{"{slot}": {{"type": NAME}}}}', slot)
 
 
 EXAMPLES: Mapping[str, Example] = {
-    "encoder": Example("encoder", "encoder"),
-    "duration_predictor": Example("duration_predictor", "duration_predictor"),
-    "regulator": Example("regulator", "regulator"),
-    "decoder": Example("decoder", "decoder"),
-    "parallel_decoder": Example("decoder", "decoder"),
-    "postnet": Example("postnet", "postnet", setting="postnet={type: example-plugin/example}"),
+    "encoder": _part("encoder"),
+    "duration_predictor": _part("duration_predictor"),
+    "regulator": _part("regulator"),
+    "decoder": _part("decoder"),
+    "parallel_decoder": _part("decoder"),
+    "postnet": _part("postnet"),
     "positional_encoding": Example(
         "positional_encoding",
-        "positional_encoding",
-        '{"encoder": {**STACK, "SLOT": {"type": NAME}}}',
-        "encoder.positional_encoding.type=example-plugin/example",
+        '{"encoder": {**STACK, "positional_encoding": {"type": NAME}}}',
+        "encoder.positional_encoding",
     ),
 }
 """By what `--slot` takes: the slots of a model, a decoder of either kind."""
@@ -97,7 +108,7 @@ def check_names(names: Names, kind: str, plugins: Plugins) -> None:
     if _NAME.fullmatch(names.distribution) is None:
         raise ValueError(
             f"`{names.distribution}` is no name for a plugin; write lower-case words with dashes, "
-            f"such as acme-{EXAMPLES[kind].module.replace('_', '-')}."
+            f"such as acme-{EXAMPLES[kind].slot.replace('_', '-')}."
         )
     _check_component(names.component, EXAMPLES[kind].slot, plugins)
     reserved = {*sys.stdlib_module_names, *keyword.kwlist, "kokoro_core", "kokoro_plugins"}
@@ -154,13 +165,13 @@ def plugin_files(names: Names, kind: str) -> dict[str, str]:
     copied = {
         f"{package}/plugin.py": _source(_EXAMPLES, "plugin"),
         f"{package}/params.py": _source(folder, "params"),
-        f"{package}/{example.module}.py": _source(folder, example.module),
+        f"{package}/{example.slot}.py": _source(folder, example.slot),
         **{
             f"tests/{test}.py": _source(f"{_EXAMPLES}.tests", test)
             for test in ("test_conformance", "test_plugin")
         },
     }
-    own = _OWN_SPEC.partition(" = ")[0] + " = " + example.own.replace("SLOT", example.slot)
+    own = f"{_OWN_SPEC.partition(' = ')[0]} = {example.own}"
     return {
         "pyproject.toml": _filled("pyproject", names, example),
         "README.md": _filled("readme", names, example),
@@ -184,12 +195,11 @@ def _source(package: str, module: str) -> str:
 def _filled(template: str, names: Names, example: Example) -> str:
     """Return a file that is not Python, its placeholders filled."""
     text = (files("kokoro_core.scaffold") / f"{template}.txt").read_text(encoding="utf-8")
-    setting = example.setting.replace("SLOT", example.slot)
     for placeholder, value in {
-        "{{setting}}": f"'{setting}'" if " " in setting else setting,
+        "{{setting}}": shlex.quote(example.setting),
         "{{slot}}": example.slot,
         "{{A slot}}": _titled(example),
-        "{{module}}": example.module,
+        "{{module}}": example.slot,
         "{{framework}}": f"{BUILT_IN_DISTRIBUTION}>={version(BUILT_IN_DISTRIBUTION)}",
         "{{package}}": names.package,
     }.items():

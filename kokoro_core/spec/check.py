@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from kokoro_core.params.component import ComponentParams, owner_of
 from kokoro_core.params.sizes import MAX_PARAMETERS
+from kokoro_core.slots import MODEL_SLOTS
 from kokoro_core.spec.problems.problem import MAX_PROBLEMS, Path, Problem, SpecError, dotted
 from kokoro_core.spec.problems.violation import Finding
 from kokoro_core.spec.pydantic_errors import closest, field_problem
@@ -22,10 +23,9 @@ from kokoro_core.spec.text.document import Document
 from kokoro_core.spec.text.migrations import old_spec_problems
 from kokoro_core.spec.text.other_kinds import kind_of_mapping
 from kokoro_core.spec.tree.model_spec import ModelSpec
-from kokoro_core.spec.tree.walk import components_in, model_at, slot_base, value_at
+from kokoro_core.spec.tree.walk import components_in, model_at, value_at
 from registry import ComponentRegistry, Plugins
 
-_REQUIRED_SLOTS = ("encoder", "duration_predictor", "regulator", "decoder")
 _MAX_PRUNINGS = 8
 
 
@@ -98,7 +98,7 @@ def _validate_without(
     for _ in range(_MAX_PRUNINGS):
         for path in bad:
             value = _without(value, path[:-1] if path[-1:] == ("type",) else path)
-        missing = [slot for slot in _REQUIRED_SLOTS if slot not in value]
+        missing = [slot for slot, row in MODEL_SLOTS.items() if row.required and slot not in value]
         spec, errors = _validate({**value, **{slot: _stand_in(slot) for slot in missing}}, registry)
         if spec is not None:
             return spec
@@ -112,7 +112,7 @@ def _stand_in(slot: str) -> ComponentParams:
 
     Each slot's is made once, since pydantic evaluates annotations where a class is made.
     """
-    base = slot_base(slot)
+    base = MODEL_SLOTS[slot].slot.base
     members = {"__module__": __name__, "build": _refuse_to_build}
     stand_in: type[ComponentParams] = new_class(
         "StandIn", (base,), None, lambda namespace: namespace.update(members)

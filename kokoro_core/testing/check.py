@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from kokoro_core.testing.data.cases import Cases
+from kokoro_core.testing.probes import PROBES
 
 Data = TypeVar("Data")
 
-ROWS = ("encoder", "duration_predictor", "regulator", "decoder", "postnet")
+ROWS = tuple(PROBES)
 """Slots whose components turn rows into rows."""
 
 PARTS = (*ROWS, "positional_encoding")

@@ -83,7 +83,7 @@ def test_names_that_cannot_be_used_are_refused(names: Names, kind: str, message:
 )
 def test_a_class_has_the_slot_s_word_once(kind: str, component: str, named: str) -> None:
     names = Names("acme-beta", component)
-    text = plugin_files(names, kind)[f"acme_beta/{EXAMPLES[kind].module}.py"]
+    text = plugin_files(names, kind)[f"acme_beta/{EXAMPLES[kind].slot}.py"]
     classes = [each.name for each in ast.parse(text).body if isinstance(each, ast.ClassDef)]
     assert classes[-1] == named
 

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from kokoro_core.model.assembly import assemble
 from kokoro_core.params.sizes import MAX_PARAMETERS
+from kokoro_core.slots import MODEL_SLOTS
 from kokoro_core.spec.load import load_spec
 from kokoro_core.spec.problems.problem import Problem, SpecError
 from kokoro_core.spec.rules.limits import MAX_LAYERS, count_parts, refuse_excess, uncounted
-from kokoro_core.spec.rules.wiring import MODEL_SLOTS
 from tests.spec.spec_toys import PLUGINS, TablePositions, minimal
 
 SMALL = {
@@ -190,7 +190,7 @@ def test_as_many_layers_as_allowed_are_accepted() -> None:
 def test_a_part_that_does_not_say_its_size_is_not_refused() -> None:
     spec = load_spec(minimal(), plugins=PLUGINS, max_parameters=1)
     assert set(count_parts(spec).values()) == {None}
-    assert uncounted(spec) == [*MODEL_SLOTS[:4]]
+    assert uncounted(spec) == [*MODEL_SLOTS][:4]
 
 
 def test_what_is_around_a_part_that_does_not_say_its_size_is_limited_all_the_same() -> None:

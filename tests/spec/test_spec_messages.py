@@ -97,6 +97,7 @@ def without(plugin: str) -> Plugins:
         records=ours.records,
         components=ComponentRegistry(each for each in ours.components if each.plugin != plugin),
         specs=ours.specs,
+        commands=ours.commands,
     )
 
 

@@ -18,10 +18,16 @@ from kokoro_core.contracts import (
     Regulator,
 )
 from kokoro_core.params.component import ComponentParams, Seq
-from kokoro_core.slots import DecoderParams, DurationPredictorParams, EncoderParams, PostnetParams
+from kokoro_core.slots import (
+    MODEL_SLOTS,
+    DecoderParams,
+    DurationPredictorParams,
+    EncoderParams,
+    PostnetParams,
+)
 from kokoro_core.spec.load import load_spec
 from kokoro_core.spec.problems.problem import Problem, SpecError
-from kokoro_core.spec.rules.side_inputs import ARGUMENTS, ARGUMENTS_OF, refusal_of_side_inputs
+from kokoro_core.spec.rules.side_inputs import ARGUMENTS, refusal_of_side_inputs
 from kokoro_core.spec.tree.model_spec import ModelSpec
 from registry import Registration
 from tests.spec.spec_toys import Unbuildable, minimal, plugins_with
@@ -162,7 +168,8 @@ def test_the_names_that_are_taken_are_the_arguments_of_the_calls() -> None:
         "postnet": (Postnet.forward,),
     }
     for slot, methods in of_parts.items():
-        assert {name for each in methods for name in named(each)} <= ARGUMENTS_OF[slot] | {"noise"}
+        taken = MODEL_SLOTS[slot].arguments | {"noise"}
+        assert {name for each in methods for name in named(each)} <= taken
 
 
 def named(call: Any) -> list[str]:

@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 from kokoro_core.contracts import PositionalEncoding
 from kokoro_core.model.assembly import assemble
 from kokoro_core.params.sizes import Size, Sizes
-from kokoro_core.slots import PositionalEncodingParams
+from kokoro_core.slots import MODEL_SLOTS, PositionalEncodingParams
 from kokoro_core.spec.load import load_spec
 from kokoro_core.spec.rules.limits import count_parts
-from kokoro_core.spec.rules.wiring import MODEL_SLOTS
 from kokoro_core.testing.data.spec_strategies import params, specs
 from kokoro_core.testing.subjects.counting import buffer_bytes, check_size
 from registry import installed_plugins

@@ -9,6 +9,7 @@ import pytest
 
 from kokoro_core.params.component import ComponentParams, Seq
 from kokoro_core.slots import (
+    MODEL_SLOTS,
     DecoderParams,
     EncoderParams,
     PositionalEncodingParams,
@@ -16,7 +17,6 @@ from kokoro_core.slots import (
 )
 from kokoro_core.spec.load import load_spec
 from kokoro_core.spec.problems.problem import Problem, SpecError
-from kokoro_core.spec.tree.walk import slot_base
 from kokoro_core.spec.views.resolve import resolve
 from registry import Plugins, Registration, installed_plugins
 from tests.spec.spec_toys import Unbuildable, minimal, plugins_with
@@ -314,5 +314,5 @@ def test_heads_that_leave_no_pairs_are_told_with_the_numbers() -> None:
 
 
 def test_every_slot_of_a_decoder_is_a_decoder_s() -> None:
-    assert slot_base("decoder") is DecoderParams
+    assert MODEL_SLOTS["decoder"].slot.base is DecoderParams
     assert not DecoderParams.parallel

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import os
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,38 +16,41 @@ import typer
 from kokoro_core.cli.output import print_file, write_file
 from kokoro_core.cli.session import Session, session_of
 from kokoro_core.cli.toolkit import SetOption
+from kokoro_core.slots import MODEL_SLOTS
 
 if TYPE_CHECKING:
     from kokoro_core.spec.tree.model_spec import ModelSpec
 
-SLOTS = ("encoder", "duration_predictor", "regulator", "decoder", "postnet")
-"""The slots that are asked for and have an option."""
-
 TypeOption = Annotated[str | None, typer.Option(metavar="TYPE", help="A component of the slot.")]
 
 
+def _with_an_option_per_slot(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command an option for each slot of a model, in place of its ``**types``."""
+    signature = inspect.signature(command, eval_str=True)
+    *given, types = signature.parameters.values()
+    option = types.replace(kind=types.POSITIONAL_OR_KEYWORD, default=None, annotation=TypeOption)
+    options = [option.replace(name=slot) for slot in MODEL_SLOTS]
+    every = (*given[:3], *options, *given[3:])
+    command.__signature__ = signature.replace(parameters=every)  # type: ignore[attr-defined]
+    return command
+
+
+@_with_an_option_per_slot
 def new_spec(
     ctx: typer.Context,
     like: Annotated[str, typer.Option(metavar="SPEC", help="What to start from.")] = "default",
     name: Annotated[str | None, typer.Option(help="Your name for the model.")] = None,
-    encoder: TypeOption = None,
-    duration_predictor: TypeOption = None,
-    regulator: TypeOption = None,
-    decoder: TypeOption = None,
-    postnet: TypeOption = None,
     override: SetOption = None,
     out: Annotated[
         Path | None, typer.Option(help="A new file; standard output if not given.")
     ] = None,
+    **types: str | None,
 ) -> None:
     """Write a spec with every default and a comment a key; asks if it is given no option."""
     from kokoro_core.scaffold.new_spec import commented
 
     session = session_of(ctx)
-    given = dict(
-        zip(SLOTS, (encoder, duration_predictor, regulator, decoder, postnet), strict=True)
-    )
-    chosen = {slot: each for slot, each in given.items() if each is not None}
+    chosen = {slot: each for slot, each in types.items() if each is not None}
     if not (chosen or name or override or like != "default") and sys.stdin.isatty():
         with contextlib.redirect_stdout(sys.stderr):  # a prompt leaves blanks on standard output
             name, chosen = ask(session, like)
@@ -98,10 +103,10 @@ def ask(session: Session, like: str) -> tuple[str, dict[str, str]]:
     components = session.plugins.components
     name = typer.prompt("Name of the model", default="my-voice", err=True)
     chosen = {}
-    for slot in SLOTS:
+    for slot, row in MODEL_SLOTS.items():
         part = getattr(base, slot)
         found = None if part is None else components.registration(type(part))
-        names = [*components.names(slot), *(["none"] if slot == "postnet" else [])]
+        names = [*components.names(slot), *([] if row.required else ["none"])]
         if len(names) > 1:
             chosen[slot] = typer.prompt(
                 f"{slot} ({', '.join(names)})",

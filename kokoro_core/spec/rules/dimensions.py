@@ -16,18 +16,19 @@ from pydantic import BaseModel
 from kokoro_core.params.component import ComponentParams
 from kokoro_core.params.component_failure import Fault, asking
 from kokoro_core.params.sizes import Sizes
+from kokoro_core.slots import MODEL_SLOTS, PORTS
 from kokoro_core.spec.problems.problem import Path, SpecError
 from kokoro_core.spec.problems.violation import Finding, finding_problem
 from kokoro_core.spec.rules.accessed_fields import fields_read
 from kokoro_core.spec.rules.nested import Told, with_inner
 from kokoro_core.spec.rules.side_inputs import find_unmet_needs
-from kokoro_core.spec.rules.wiring import MODEL_SLOTS, connections, find_unmet
+from kokoro_core.spec.rules.wiring import connections, find_unmet, parts_of
 from kokoro_core.spec.tree.model_spec import ModelSpec
 from kokoro_core.spec.tree.walk import inner_components, parse_path
 
 Model = TypeVar("Model", bound=BaseModel)
 
-_SPEC_WIDTH = {"hidden": "hidden_dim", "memory": "hidden_dim", "mel": "mel_dim"}
+_SPEC_WIDTH = {name: port.width for name, port in PORTS.items()}
 
 
 @dataclass(frozen=True)
@@ -60,18 +61,17 @@ def component_sizes(spec: ModelSpec, slot: str) -> Sizes:
     component = getattr(spec, slot)
     for side in ("takes", "gives"):
         for port in getattr(component, side, {}):
-            if port in ("hidden", "memory"):
+            if _SPEC_WIDTH.get(port) == "hidden_dim":
                 return replace(spec.sizes, hidden_dim=_width(spec, slot, side, port).value)
     return spec.sizes
 
 
 def fill_widths(spec: ModelSpec) -> ModelSpec:
     """Return the spec with every width that a component leaves out set to the spec's."""
-    filled = {}
-    for slot in MODEL_SLOTS:
-        component = getattr(spec, slot)
-        if component is not None:
-            filled[slot] = _copy(component, _inherited(spec, component))
+    filled = {
+        slot: _copy(component, _inherited(spec, component))
+        for slot, component in parts_of(spec).items()
+    }
     return _copy(spec, filled)
 
 
@@ -207,9 +207,8 @@ def _widths_meet(spec: ModelSpec) -> Iterator[Finding]:
 
 
 def _mel_is_right(spec: ModelSpec) -> Iterator[Finding]:
-    for slot in ("decoder", "postnet"):
-        component = getattr(spec, slot)
-        if component is None or "mel" not in component.gives:
+    for slot, component in parts_of(spec).items():
+        if "mel" not in component.gives:
             continue
         width = _width(spec, slot, "gives", "mel")
         if width.value != spec.mel_dim and width.path[0] == slot:
@@ -251,7 +250,7 @@ def _causes_of_sizes(spec: ModelSpec, slot: str) -> Iterator[Path]:
     component = getattr(spec, slot)
     for side in ("takes", "gives") if slot in MODEL_SLOTS else ():
         for port in getattr(component, side):
-            if port in ("hidden", "memory"):
+            if _SPEC_WIDTH.get(port) == "hidden_dim":
                 yield from _causes_of_width(spec, slot, side, port)
                 return
     yield ("hidden_dim",)

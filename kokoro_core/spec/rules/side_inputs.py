@@ -11,6 +11,7 @@ from operator import attrgetter
 
 from kokoro_core.params.component import ComponentParams, owner_of
 from kokoro_core.params.component_failure import Fault, asking, returned
+from kokoro_core.slots import MODEL_SLOTS
 from kokoro_core.spec.problems.problem import Path
 from kokoro_core.spec.problems.violation import Finding
 from kokoro_core.spec.rules.accessed_fields import fields_read
@@ -43,16 +44,8 @@ ARGUMENTS = frozenset(
 )
 """Arguments that calls of the model have already, so that no side input can have their names."""
 
-ARGUMENTS_OF = {
-    "encoder": frozenset({"phoneme_indices", "padding_mask"}),
-    "duration_predictor": frozenset({"hidden", "padding_mask", "durations"}),
-    "regulator": frozenset({"hidden", "durations", "padding_mask", "num_frames"}),
-    "decoder": frozenset({"memory", "memory_padding_mask", "mel_specs", "mel_padding_mask"}),
-    "postnet": frozenset({"mel", "padding_mask"}),
-}
-"""What the contract of a part hands it already."""
-
-_AFTER_THE_PLAN = ("decoder", "postnet")
+_SLOTS = tuple(MODEL_SLOTS)
+_AFTER_THE_PLAN = _SLOTS[_SLOTS.index("regulator") + 1 :]
 _NULL: tuple[Path, ...] = (("regulator",), ("duration_predictor",))
 
 
@@ -97,7 +90,7 @@ def find_unmet_needs(spec: ModelSpec) -> Iterator[Finding]:
         for name in sorted(needs_of(part, (slot,))):
             if name == "plan":
                 yield from _plan_is_made(spec, slot, (slot,), part)
-            elif name in ARGUMENTS | ARGUMENTS_OF[slot]:
+            elif name in ARGUMENTS | MODEL_SLOTS[slot].arguments:
                 yield _taken_name(slot, part, name)
         yield from _handed_on(spec, part, (slot,))
 

@@ -10,16 +10,11 @@ from collections.abc import Iterator, Mapping
 
 from kokoro_core.params.component import ComponentParams
 from kokoro_core.params.component_failure import asking
-from kokoro_core.slots import PositionalEncodingParams
+from kokoro_core.slots import MODEL_SLOTS, End, PositionalEncodingParams
 from kokoro_core.spec.problems.problem import Path
 from kokoro_core.spec.problems.violation import Finding
 from kokoro_core.spec.tree.model_spec import LossWeights, ModelSpec
 from kokoro_core.spec.tree.walk import components_in
-
-MODEL_SLOTS = ("encoder", "duration_predictor", "regulator", "decoder", "postnet")
-"""The parts of a model, in the order in which data flows through them."""
-
-End = tuple[str, str]
 
 _NULL: tuple[Path, ...] = (("regulator",), ("duration_predictor",))
 _STOP_SETTINGS = ("stop", "stop_positive_weight")
@@ -27,15 +22,10 @@ _STOP_SETTINGS = ("stop", "stop_positive_weight")
 
 def connections(spec: ModelSpec) -> Iterator[tuple[End, End]]:
     """Yield each connection of the model: (slot, port) that gives and (slot, port) that takes."""
-    if spec.duration_predictor is not None:
-        yield ("encoder", "hidden"), ("duration_predictor", "hidden")
-    if spec.regulator is not None:
-        yield ("encoder", "hidden"), ("regulator", "hidden")
-        yield ("regulator", "memory"), ("decoder", "memory")
-    else:
-        yield ("encoder", "hidden"), ("decoder", "memory")
-    if spec.postnet is not None:
-        yield ("decoder", "mel"), ("postnet", "mel")
+    parts = parts_of(spec)
+    for slot in parts:
+        for port, sources in MODEL_SLOTS[slot].takes.items():
+            yield from [(source, (slot, port)) for source in sources if source[0] in parts][:1]
 
 
 def parts_of(spec: ModelSpec) -> Mapping[str, ComponentParams]:

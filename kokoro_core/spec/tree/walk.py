@@ -91,14 +91,6 @@ def _resolve(
         return None
 
 
-def slot_base(slot: str) -> type[ComponentParams]:
-    """Return the base class of the components that fill a slot of the model."""
-    base = _model_in(ModelSpec.model_fields[slot].annotation)
-    if base is None or not issubclass(base, ComponentParams):
-        raise ValueError(f"`{slot}` is no slot of a spec.")
-    return base
-
-
 def components_in(model: BaseModel, path: Path = ()) -> Iterator[tuple[Path, ComponentParams]]:
     """Yield every component below a model, outer ones first, each with its path."""
     for name in type(model).model_fields:

@@ -8,9 +8,11 @@ from typing import Literal
 
 from kokoro_core.params.component import ComponentParams
 from kokoro_core.params.component_failure import asking
+from kokoro_core.slots import PORTS
 from kokoro_core.spec.problems.problem import dotted
 from kokoro_core.spec.rules.dimensions import component_sizes, solve_dimensions
-from kokoro_core.spec.rules.side_inputs import FROM_THE_MODEL
+from kokoro_core.spec.rules.side_inputs import extras_of
+from kokoro_core.spec.rules.wiring import connections, parts_of
 from kokoro_core.spec.tree.model_spec import ModelSpec
 from kokoro_core.spec.tree.walk import components_in
 from registry import ComponentRegistry
@@ -73,10 +75,8 @@ def model_graph(spec: ModelSpec, registry: ComponentRegistry) -> Graph:
     if spec.regulator is not None:
         graph.nodes.append(Node("durations", "input", ("durations", "given in training")))
     graph.nodes.append(Node("mel_specs", "input", ("mel_specs", "teacher frames in training")))
-    for slot in ("encoder", "duration_predictor", "regulator", "decoder", "postnet"):
-        component = getattr(spec, slot)
-        if component is not None:
-            graph.nodes.append(Node(slot, "part", (slot, *_inside(component, registry))))
+    for slot, component in parts_of(spec).items():
+        graph.nodes.append(Node(slot, "part", (slot, *_inside(component, registry))))
     graph.nodes.append(Node("mel", "output", ("mel",)))
     if not spec.decoder.parallel:
         graph.nodes.append(Node("stop", "output", ("stop", "ends an utterance")))
@@ -90,13 +90,8 @@ def _symbols(spec: ModelSpec) -> str:
 
 
 def _side_inputs(spec: ModelSpec) -> list[Node]:
-    names = sorted({name for _, each in _parts(spec) for name in each.needs} - FROM_THE_MODEL)
+    names = sorted(extras_of({slot: part.needs for slot, part in parts_of(spec).items()}))
     return [Node(f"side_{name}", "input", (name, "side input")) for name in names]
-
-
-def _parts(spec: ModelSpec) -> list[tuple[str, ComponentParams]]:
-    slots = ("encoder", "duration_predictor", "regulator", "decoder", "postnet")
-    return [(slot, getattr(spec, slot)) for slot in slots if getattr(spec, slot) is not None]
 
 
 def _inside(component: ComponentParams, registry: ComponentRegistry) -> Iterator[str]:
@@ -133,20 +128,17 @@ def _own_losses(spec: ModelSpec, slot: str) -> tuple[str, ...]:
 
 
 def _edges(spec: ModelSpec) -> Iterator[Edge]:
-    mel = f"mel (B, T, {spec.mel_dim})"
     yield Edge("phoneme_indices", "encoder", "indices (B, N)")
-    reader = "decoder" if spec.regulator is None else "regulator"
-    if spec.duration_predictor is not None:
-        yield Edge("encoder", "duration_predictor", _hidden(spec, "duration_predictor"))
-    yield Edge("encoder", reader, _hidden(spec, reader))
-    if spec.regulator is not None:
-        yield Edge("duration_predictor", "regulator", "frames (B, N)")
-        yield Edge("durations", "regulator", "durations (B, N)", only_training=True)
-        width = component_sizes(spec, "decoder").hidden_dim
-        yield Edge("regulator", "decoder", f"memory (B, T, {width})")
-    yield Edge("mel_specs", "decoder", f"mel_specs (B, T, {spec.mel_dim})", only_training=True)
+    for (giver, port), (taker, _) in connections(spec):
+        yield Edge(giver, taker, _flow(spec, port, taker))
+        if taker == "regulator":
+            yield Edge("duration_predictor", "regulator", "frames (B, N)")
+            yield Edge("durations", "regulator", "durations (B, N)", only_training=True)
+        elif taker == "decoder":
+            mel_specs = f"mel_specs (B, T, {spec.mel_dim})"
+            yield Edge("mel_specs", "decoder", mel_specs, only_training=True)
     yield from _needs(spec)
-    yield from _mel_edges(spec, mel)
+    yield from _mel_edges(spec)
     if not spec.decoder.parallel:
         yield Edge("decoder", "stop", "stop_logits (B, T)")
         yield Edge("decoder", "losses", "stop_logits (B, T)", only_training=True)
@@ -155,14 +147,12 @@ def _edges(spec: ModelSpec) -> Iterator[Edge]:
         yield Edge("duration_predictor", "losses", label, only_training=True)
 
 
-def _mel_edges(spec: ModelSpec, mel: str) -> Iterator[Edge]:
-    """Yield the way of the mel, and what the loss of it is made from."""
-    last, own = "decoder", _own_losses(spec, "decoder")
-    if spec.postnet is not None:
-        yield Edge("decoder", "postnet", mel)
-        if not own:
-            yield Edge("decoder", "losses", f"coarse {mel}", only_training=True)
-        last = "postnet"
+def _mel_edges(spec: ModelSpec) -> Iterator[Edge]:
+    """Yield where the mel goes, and what its loss is computed from."""
+    mel, own = _flow(spec, "mel", "decoder"), _own_losses(spec, "decoder")
+    last = "decoder" if spec.postnet is None else "postnet"
+    if spec.postnet is not None and not own:
+        yield Edge("decoder", "losses", f"coarse {mel}", only_training=True)
     yield Edge(last, "mel", mel)
     if own:
         yield Edge("decoder", "losses", ", ".join(own), only_training=True)
@@ -178,13 +168,15 @@ def _joined(edges: Iterable[Edge]) -> list[Edge]:
     return [Edge(a, b, ", ".join(every), training) for (a, b, training), every in labels.items()]
 
 
-def _hidden(spec: ModelSpec, slot: str) -> str:
-    return f"hidden (B, N, {component_sizes(spec, slot).hidden_dim})"
+def _flow(spec: ModelSpec, port: str, taker: str) -> str:
+    """Return a tensor with its shape, as the part that takes it sees it."""
+    width = getattr(component_sizes(spec, taker), PORTS[port].width)
+    return f"{port} {PORTS[port].shape.format(width)}"
 
 
 def _needs(spec: ModelSpec) -> Iterator[Edge]:
     """Yield an edge for each side input: the plan comes from the regulator, noise from nowhere."""
-    for slot, component in _parts(spec):
+    for slot, component in parts_of(spec).items():
         for name in sorted(component.needs - {"noise"}):
             source = "regulator" if name == "plan" else f"side_{name}"
             yield Edge(source, slot, name)

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from kokoro_core.params.component import ComponentParams
+from kokoro_core.slots import MODEL_SLOTS
 from registry import ComponentRegistry, Plugins, installed_plugins
 
 if TYPE_CHECKING:
@@ -46,11 +47,11 @@ def specs(plugins: Plugins | None = None, *, largest: int = 9) -> SearchStrategy
     def documents(draw: Any) -> dict[str, Any]:
         heads = draw(st.sampled_from([1, 2, 4]))
         vocab_size = draw(st.integers(2, 70))
-        parts = {
-            slot: draw(_any_of(registry, slot, heads, largest))
-            for slot in ("encoder", "duration_predictor", "regulator", "decoder")
-        }
-        postnet = draw(st.none() | _any_of(registry, "postnet", heads, largest))
+        required = [slot for slot, row in MODEL_SLOTS.items() if row.required]
+        parts = {slot: draw(_any_of(registry, slot, heads, largest)) for slot in required}
+        for slot in [each for each in MODEL_SLOTS if each not in required]:
+            part = draw(st.none() | _any_of(registry, slot, heads, largest))
+            parts |= {} if part is None else {slot: part}
         checkpointing = st.none() | st.fixed_dictionaries({"segments": st.integers(1, 9)})
         return {
             "name": draw(st.text(written, min_size=1, max_size=8)),
@@ -60,7 +61,6 @@ def specs(plugins: Plugins | None = None, *, largest: int = 9) -> SearchStrategy
             "mel_dim": draw(st.integers(1, 20)),
             "hidden_dim": 2 * heads * draw(st.integers(1, 6)),
             **parts,
-            **({} if postnet is None else {"postnet": postnet}),
         }
 
     return documents()
@@ -88,8 +88,7 @@ def params(
 def _any_of(registry: ComponentRegistry, slot: str, num_heads: int, largest: int) -> Any:
     from hypothesis import strategies as st
 
-    names = registry.names(slot)
-    return st.sampled_from(names).flatmap(
+    return st.sampled_from(registry.names(slot)).flatmap(
         lambda name: params(registry, slot, name, num_heads=num_heads, largest=largest)
     )
 

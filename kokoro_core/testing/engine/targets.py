@@ -9,14 +9,13 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from kokoro_core.params.component import ComponentParams
-from kokoro_core.slots import PartParams
+from kokoro_core.slots import MODEL_SLOTS, PartParams
 from kokoro_core.spec.load import load
 from kokoro_core.spec.naming import SPEC_PREFIX, is_named_spec, spec_source, specs_of_name
 from kokoro_core.spec.pydantic_errors import said_of_settings
 from kokoro_core.spec.rules.dimensions import component_sizes
 from kokoro_core.spec.rules.limits import excess_of
 from kokoro_core.spec.rules.nested import Told, with_inner
-from kokoro_core.spec.rules.wiring import MODEL_SLOTS
 from kokoro_core.spec.tree.model_spec import ModelSpec
 from kokoro_core.spec.tree.walk import inner_components
 from kokoro_core.testing.checks import checks_of

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from kokoro_core.api import KokoroModel
 from kokoro_core.params.capabilities import Capabilities
+from kokoro_core.slots import MODEL_SLOTS
 from kokoro_core.spec.problems.violation import Finding, finding_problem
 from kokoro_core.spec.rules.dimensions import find_conflicts
 from kokoro_core.spec.tree.model_spec import ModelSpec
@@ -19,8 +20,6 @@ from kokoro_core.testing.data.randomness import seed_torch
 from kokoro_core.testing.subjects.fitting import WIDTHS
 from kokoro_core.testing.subjects.subject import SIZES
 from kokoro_core.testing.subjects.tiny import shrunk
-
-PARTS = ("encoder", "duration_predictor", "regulator", "decoder", "postnet")
 
 
 def small_spec(spec: ModelSpec) -> ModelSpec:
@@ -34,10 +33,10 @@ def small_spec(spec: ModelSpec) -> ModelSpec:
 
 def small_model(spec: ModelSpec, source: str = "") -> ModelSubject:
     """Return the model of a spec made small, as `small_spec` does, with a note of what was not."""
-    tried = (_around(spec, _parts(spec, PARTS), width) for width in WIDTHS)
-    first = next(find_conflicts(_around(spec, _parts(spec, PARTS), SIZES.hidden_dim)), None)
+    tried = (_around(spec, _parts(spec, MODEL_SLOTS), width) for width in WIDTHS)
+    first = next(find_conflicts(_around(spec, _parts(spec, MODEL_SLOTS), SIZES.hidden_dim)), None)
     if first is not None:
-        rest = [slot for slot in PARTS if slot != first.path[0]]
+        rest = [slot for slot in MODEL_SLOTS if slot != first.path[0]]
         others = (_around(spec, _parts(spec, rest), width) for width in WIDTHS)
         tried = (each for some in (tried, others) for each in some)
     for each in tried:
@@ -54,7 +53,7 @@ def _parts(spec: ModelSpec, small: Iterable[str]) -> dict[str, Any]:
     """Return the parts without widths of their own, and some of them made small."""
     free = {
         slot: None if (part := getattr(spec, slot)) is None else without_width(part)
-        for slot in PARTS
+        for slot in MODEL_SLOTS
     }
     return {
         slot: shrunk(part) if slot in small and part is not None else part
