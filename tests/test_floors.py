@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -189,3 +190,184 @@ assert random.getstate() == state
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
     )
     assert (done.stdout, done.stderr) == ("", "")
+
+
+ROOMS = """
+registry                       -
+registry.guard                 registry
+core.errors                    -
+core._public                   -
+core._shadowing                -
+core._moved                    -
+core.tensors                   -
+core.spec.problems             -
+core.params                    core.spec.problems registry
+core.contracts                 core.errors core.params core.tensors
+core.slots                     core.contracts core.params registry
+core.spec.tree                 core.params core.slots core.spec.problems registry
+core.spec.text                 core.params core.spec.problems core.spec.tree registry
+core.spec.rules                core.params core.slots core.spec.problems core.spec.text
+                               core.spec.tree registry
+core.spec                      core.params core.slots core.spec.problems core.spec.rules
+                               core.spec.text core.spec.tree registry
+core.spec.views                core.params core.slots core.spec.problems core.spec.rules
+                               core.spec.text core.spec.tree registry
+core.kernels                   core.tensors
+core.nn                        core.contracts core.kernels core.params core.tensors
+core.model                     core.contracts core.nn core.params core.slots core.spec.rules
+                               core.spec.tree core.tensors
+core.generation                core.contracts core.kernels core.model core.spec.rules
+                               core.tensors
+core.cost                      core.model core.nn core.spec.tree core.spec.views registry
+core.durable                   core.errors
+core.checkpoints               core.contracts core.durable core.errors core.model core.slots
+                               core.spec core.spec.problems core.spec.text core.spec.tree
+                               core.spec.views core.tensors registry
+core.api                       core.checkpoints core.cost core.generation core.model core.spec
+                               core.spec.tree core.spec.views core.tensors registry
+core.speech                    core.api core.contracts core.errors core.generation
+                               core.spec.rules core.spec.tree
+core.scaffold                  core.params core.slots core.spec.text core.spec.tree
+                               core.spec.views registry
+core.cli                       core._public core._shadowing core.params core.slots core.spec
+                               core.spec.problems core.spec.text core.spec.tree registry
+core.__main__                  core._shadowing core.cli
+core.testing.data              core.api core.params core.slots core.tensors registry
+core.testing.probes            core.contracts core.params core.slots core.tensors
+                               core.testing.data
+core.testing                   core.testing.data core.testing.probes
+core.testing.subjects          core.api core.params core.slots core.spec.problems core.spec.rules
+                               core.spec.tree core.testing.data core.testing.probes registry
+core.testing.walks             core.nn core.slots core.tensors core.testing.data
+                               core.testing.probes core.testing.subjects
+core.testing.checks            core.api core.contracts core.generation core.model core.nn
+                               core.tensors core.testing core.testing.data core.testing.probes
+                               core.testing.subjects core.testing.walks registry
+core.testing.engine            core.durable core.params core.slots core.spec core.spec.rules
+                               core.spec.tree core.testing core.testing.checks core.testing.data
+                               core.testing.subjects registry
+core.cli.commands              core.api core.checkpoints core.cli core.cost core.errors
+                               core.model core.params core.scaffold core.slots core.spec
+                               core.spec.problems core.spec.rules core.spec.text core.spec.tree
+                               core.spec.views core.speech core.testing.checks
+                               core.testing.engine core.testing.subjects registry
+core.cli.commands.checkpoint   core.checkpoints core.cli core.contracts core.durable core.errors
+                               core.spec.problems registry
+core.testing.pytest_support    core.params core.testing core.testing.checks core.testing.engine
+                               core.testing.subjects registry
+training.signals               -
+training.data                  core.contracts core.errors core.params core.tensors
+                               training.signals
+training.metrics               core.nn core.params
+training.evaluation            core.generation core.model core.params training.data
+                               training.metrics
+training.settings              training.evaluation
+training.loop                  core.contracts core.errors core.model training.data
+                               training.settings training.signals
+training.resume                core.checkpoints core.contracts core.durable core.errors
+                               core.kernels core.model core.spec.rules core.spec.views
+                               training.data training.loop training.settings training.signals
+training.fit                   core.kernels training.data training.loop training.resume
+                               training.settings training.signals
+training.output                -
+training.comparison            core.contracts core.params core.slots core.spec.views
+                               training.data training.evaluation training.fit training.loop
+                               training.output training.resume training.settings registry
+training.pictures              training.loop
+training.demo                  core.contracts core.generation core.params core.slots core.speech
+                               training.data training.evaluation training.fit training.loop
+                               training.metrics training.output training.pictures training.resume
+                               training.settings registry
+training.train                 core.cli core.params core.slots training.data training.evaluation
+                               training.fit training.loop training.output training.resume
+                               training.settings registry
+training.commands              core.checkpoints core.cli core.spec.text training.comparison
+                               training.demo training.loop training.output training.resume
+                               training.settings training.train
+"""
+"""Who imports whom: a room, and the rooms that it imports, lazily and for types included.
+
+A room stands below all that it imports, so the table has no circle. `core` is `kokoro_core`, and
+`training` the one plugin with rooms of its own; `core.api` and others are single files.
+"""
+
+
+def table_of_rooms() -> dict[str, list[str]]:
+    """Return for each room of the table what it may import."""
+    rooms: dict[str, list[str]] = {}
+    for line in ROOMS.strip().splitlines():
+        name, *others = line.split()
+        if not line.startswith(" "):
+            rooms[room := name] = []
+        else:
+            others = [name, *others]
+        rooms[room] += [each for each in others if each != "-"]
+    return rooms
+
+
+def room_of(module: str, is_package: bool) -> str | None:
+    """Return the room of a module; None: it is the public face of everything, or in no room."""
+    parts = module.split(".")
+    if parts[0] == "registry":
+        return "registry.guard" if "guard" in parts else "registry"
+    if parts[0] == "kokoro_plugins" and parts[1:2] != ["training"]:
+        return None
+    short = parts[1:] if parts[0] == "kokoro_plugins" else ["core", *parts[1:]]
+    loose = is_package or len(short) == 2
+    room = short if loose else short[:-1]
+    return ".".join(room) if len(room) > 1 and "examples" not in room else None
+
+
+def imported_rooms() -> dict[str, set[str]]:
+    """Return for each room that there is the other rooms that its files import.
+
+    A package's ``__init__`` is its face, which may show names of any room below the package.
+    """
+    files = {
+        ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): file
+        for top in ("registry", "kokoro_core", "kokoro_plugins")
+        for file in files_of(top)
+    }
+    rooms = {module: room_of(module, f.name == "__init__.py") for module, f in files.items()}
+    found: dict[str, set[str]] = {room: set() for room in rooms.values() if room}
+    for module, file in files.items():
+        if (room := rooms[module]) and file.name != "__init__.py":
+            found[room] |= {other for each in imports_of(file) if (other := rooms.get(each))}
+            found[room].discard(room)
+    return found
+
+
+def test_a_room_imports_what_the_table_says_and_the_table_says_no_more() -> None:
+    found = {room: sorted(others) for room, others in imported_rooms().items()}
+    found.pop("training.plugin", None)  # names its commands and imports none
+    table = {room: sorted(others) for room, others in table_of_rooms().items()}
+    assert found == table
+
+
+def test_rooms_form_no_circle_since_each_imports_only_those_above_it_in_the_table() -> None:
+    seen: set[str] = set()
+    for room, others in table_of_rooms().items():
+        assert set(others) <= seen, f"{room} imports {set(others) - seen}, which stand below it"
+        seen.add(room)
+
+
+def test_no_circle_of_files_is_there_lazy_imports_and_those_for_types_included() -> None:
+    files = {
+        ".".join(file.relative_to(ROOT).with_suffix("").parts): file
+        for top in ("registry", "kokoro_core", "kokoro_plugins")
+        for file in files_of(top)
+        if file.name != "__init__.py"
+    }
+    graph = {module: set(imports_of(file)) & set(files) for module, file in files.items()}
+    list(TopologicalSorter(graph).static_order())  # raises CycleError and shows the circle
+
+
+def test_nothing_in_the_core_imports_the_public_face_of_it() -> None:
+    from kokoro_core import __all__ as face
+
+    for file in files_of("kokoro_core"):
+        if "examples" not in file.parts:
+            taken = {f"kokoro_core.{name}" for name in face} & set(imports_of(file))
+            assert not taken, (
+                f"{file.relative_to(ROOT)} imports {taken} from the top of the package"
+            )
