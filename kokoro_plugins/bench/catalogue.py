@@ -46,6 +46,25 @@ CASES = (
     Case("loading", "a checkpoint from a file to a model", "loading:measure"),
 )
 
+BETWEEN_COMMITS = ("frame", "utterance", "training", "loading")
+"""The cases that need no more than what every commit has: the public class."""
+
+
+def cases_between_commits(names: Sequence[str]) -> list[Case]:
+    """Return the cases of these names, all that can be compared between commits if there are none.
+
+    Raises:
+        ValueError: There is no such case, or it needs what other commits do not have.
+    """
+    cases = cases_named(names or BETWEEN_COMMITS)
+    for case in cases:
+        if case.name not in BETWEEN_COMMITS:
+            raise ValueError(
+                f"`{case.name}` cannot be compared with `--against`; "
+                f"{', '.join(BETWEEN_COMMITS)} can."
+            )
+    return cases
+
 
 def cases_named(names: Sequence[str]) -> list[Case]:
     """Return the cases of these names, all of them if there are none.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -9,14 +11,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kokoro_core.cli.toolkit import check_device, print_error, print_json, print_table
-from kokoro_plugins.bench.catalogue import CASES, cases_named
+from kokoro_core.cli.toolkit import check_device, print_error, print_json, print_note, print_table
+from kokoro_plugins.bench.catalogue import CASES, Case, cases_between_commits, cases_named
 
 if TYPE_CHECKING:
+    from kokoro_plugins.bench.against.compare import Comparison
     from kokoro_plugins.bench.sizes import Scale
 
 PEERS = "transformers"
 TABLES, PICTURE = "results.md", "frames.svg"
+COMPARING = "Beside another commit"
+ROUNDS, QUICK_ROUNDS = 20, 5
+"""Rounds beside another commit: a ratio near 1 needs more of them than one to a peer."""
 
 
 def bench(
@@ -26,7 +32,11 @@ def bench(
     ] = False,
     threads: Annotated[
         list[int] | None,
-        typer.Option(min=1, max=1024, help="Threads; can be repeated.  [default: 1, 2]"),
+        typer.Option(
+            min=1,
+            max=1024,
+            help="Threads; can be repeated.  [default: 1, 2; with --against and --quick: 1]",
+        ),
     ] = None,
     rounds: Annotated[int | None, typer.Option(min=1, help="Turns that each takes.")] = None,
     device: Annotated[str, typer.Option(help="Where models speak: cpu, cuda or mps.")] = "cpu",
@@ -35,31 +45,127 @@ def bench(
     ] = None,
     list_cases: Annotated[bool, typer.Option("--list", help="List the cases.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    against: Annotated[
+        str | None,
+        typer.Option(metavar="COMMIT", help="The other commit.", rich_help_panel=COMPARING),
+    ] = None,
+    repository: Annotated[
+        Path | None,
+        typer.Option(help="Where it is.  [default: the source's]", rich_help_panel=COMPARING),
+    ] = None,
+    spec: Annotated[
+        str | None,
+        typer.Option(help="Named spec or file.  [default: default]", rich_help_panel=COMPARING),
+    ] = None,
+    fail_above: Annotated[
+        float | None,
+        typer.Option(
+            metavar="RATIO",
+            help="Exit with 1 where the median of new / old is above.",
+            rich_help_panel=COMPARING,
+        ),
+    ] = None,
 ) -> None:
     """Measure speed and memory beside other implementations of equal size.
 
     All run in one process and take turns; each figure is a median over the turns. With `--out`
     results that are in the folder already stay, so that cases can be measured one at a time.
+
+    With `--against` the working tree is measured beside another commit instead, each in a process
+    of its own, by turns; the figures are ratios of times, new / old.
     """
-    chosen = cases_named(cases or [])
     if list_cases:
-        rows = [{"name": case.name, "help": case.help} for case in CASES]
-        print_json(rows) if as_json else print_table(
-            ["case", ""], [[case.name, case.help] for case in CASES]
+        _print_cases(as_json)
+    elif against is None:
+        chosen = cases_named(cases or [])
+        _refuse_alone({"--repository": repository, "--spec": spec, "--fail-above": fail_above})
+        check_device(device)
+        counts = threads or ([1] if quick else [1, 2])
+        _measure(chosen, _scale(quick, rounds, device), counts, out, as_json)
+    else:
+        chosen = cases_between_commits(cases or [])
+        _check_comparison(out, fail_above)
+        check_device(device)
+        scale = _scale(quick, rounds or (QUICK_ROUNDS if quick else ROUNDS), device)
+        found = _compare(
+            chosen, against, repository, spec or "default", scale, threads or [1], as_json
         )
-        return
-    check_device(device)
+        if fail_above is not None and _exceeds(found, fail_above):
+            raise typer.Exit(1)
+
+
+def _print_cases(as_json: bool) -> None:
+    if as_json:
+        print_json([{"name": case.name, "help": case.help} for case in CASES])
+    else:
+        print_table(["case", ""], [[case.name, case.help] for case in CASES])
+
+
+def _refuse_alone(options: dict[str, Any]) -> None:
+    """Refuse options that say something of another commit where there is none."""
+    for name, value in options.items():
+        if value is not None:
+            raise ValueError(f"`{name}` needs `--against COMMIT`.")
+
+
+def _check_comparison(out: Path | None, fail_above: float | None) -> None:
+    if out is not None:
+        raise ValueError("`--out` does not go with `--against`; `--json` prints every sample.")
+    if fail_above is not None and not (0 < fail_above < math.inf):
+        raise ValueError(f"`--fail-above` must be a ratio above 0, such as 1.03, not {fail_above}.")
+
+
+def _measure(
+    cases: list[Case], scale: Scale, threads: list[int], out: Path | None, as_json: bool
+) -> None:
     check_installed()
     from kokoro_plugins.bench.runner import run_cases
 
-    counts = threads or ([1] if quick else [1, 2])
-    found = run_cases(chosen, _scale(quick, rounds, device), counts, out, print_error)
+    found = run_cases(cases, scale, threads, out, print_error)
     if out is not None:
         write_report(found, out)
     if as_json:
         print_json(found)
     else:
         print_report(found)
+
+
+def _compare(
+    cases: list[Case],
+    against: str,
+    repository: Path | None,
+    spec: str,
+    scale: Scale,
+    threads: list[int],
+    as_json: bool,
+) -> Sequence[Comparison]:
+    from kokoro_plugins.bench.against.compare import compare, report, table
+
+    found = compare(cases, against, repository, spec, scale, threads, print_error)
+    for each in found:
+        if each.new.parameters != each.old.parameters:
+            print_note(
+                f"`{spec}` has {each.new.parameters:,} parameters now and "
+                f"{each.old.parameters:,} in `{against}`: the ratios are of different models."
+            )
+            break
+    if as_json:
+        print_json(report(found, against, spec, scale))
+    else:
+        print("Times of the working tree / times of the commit, over the rounds:")
+        print_table(*table(found))
+    return found
+
+
+def _exceeds(comparisons: Sequence[Comparison], bar: float) -> bool:
+    """Return whether a median is above the bar, and say which."""
+    above = [each for each in comparisons if each.median > bar]
+    for each in above:
+        print_error(
+            f"`{each.case}` takes {each.median:.3f} times as long on {each.threads} "
+            f"thread{'' if each.threads == 1 else 's'}; `--fail-above` allows {bar:g}."
+        )
+    return bool(above)
 
 
 def check_installed() -> None:

@@ -1,0 +1,1 @@
+"""The working tree's speed beside that of another commit of the repository."""
