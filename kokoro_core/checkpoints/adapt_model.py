@@ -11,7 +11,8 @@ from torch import Tensor
 from kokoro_core.checkpoints.adapt import Adapt, Adaptation
 from kokoro_core.checkpoints.adapt_plan import Plan, old_indices, plan
 from kokoro_core.checkpoints.layout import floating_type
-from kokoro_core.checkpoints.store import check_finite, layout_of, on_device
+from kokoro_core.checkpoints.savable import layout_of
+from kokoro_core.checkpoints.values import check_finite, on_device
 from kokoro_core.contracts.checkpoints import OpenCheckpoint
 from kokoro_core.model.acoustic import AcousticModel
 from kokoro_core.model.assembly import assemble

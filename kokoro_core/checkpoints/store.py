@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from kokoro_core.checkpoints.adapt import Adapt, Adaptation
 from kokoro_core.checkpoints.layout import CheckpointMismatch, differences, floating_type
 from kokoro_core.checkpoints.locate import checkpointer_for, locate
 from kokoro_core.checkpoints.recorded import with_recorded
 from kokoro_core.checkpoints.savable import check_savable, layout_of
+from kokoro_core.checkpoints.values import check_finite, on_device
 from kokoro_core.contracts.checkpoints import OpenCheckpoint
 from kokoro_core.errors import CheckpointError
 from kokoro_core.model.acoustic import AcousticModel
@@ -195,30 +195,6 @@ def check_layout(path: Path, model: AcousticModel, found: OpenCheckpoint) -> Non
         raise CheckpointMismatch(f"`{path}` does not fit the model that its spec describes", lines)
 
 
-def check_finite(what: str, tensors: Mapping[str, Tensor], parameters: set[str]) -> None:
-    """Refuse parameters that are not finite, and any tensor with a NaN in it.
-
-    Infinities are let be in buffers, where a mask may want them. A sum shows both, for one pass
-    over the memory; only if it does, or overflows, is every number looked at.
-
-    Raises:
-        CheckpointError: There are some; the first tensors are named.
-    """
-    bad = []
-    for name, tensor in tensors.items():
-        if not tensor.dtype.is_floating_point or bool(torch.isfinite(tensor.sum())):
-            continue
-        if bool(tensor.isnan().any()):
-            bad.append(f"`{name}` has {int(tensor.isnan().sum())} NaN")
-        elif name in parameters and bool(tensor.isinf().any()):
-            bad.append(f"`{name}` has {int(tensor.isinf().sum())} infinite numbers")
-    if bad:
-        more = f" and {len(bad) - 5} tensors more" if len(bad) > 5 else ""
-        raise CheckpointError(
-            f"{what}: {'; '.join(bad[:5])}{more}; a model with them gives nothing but NaN."
-        )
-
-
 def spec_inside(path: Path, metadata: Mapping[str, Any], plugins: Plugins) -> ModelSpec:
     """Return the spec that a checkpoint holds; it is a mapping, never the name of another file.
 
@@ -255,21 +231,3 @@ def _warn_of_old(path: Path, found: OpenCheckpoint) -> None:
             f"whether it is damaged; `kokoro-core checkpoint convert` gives it one.",
             stacklevel=4,
         )
-
-
-def on_device(path: Path, model: AcousticModel, device: str) -> AcousticModel:
-    """Give the buffers that no file holds the weights' place and type; nothing is without value.
-
-    Raises:
-        CheckpointError: A tensor has no value.
-    """
-    floating = next((p.dtype for p in model.parameters() if p.dtype.is_floating_point), None)
-    model.to(device=torch.device(device), dtype=floating)
-    tensors: dict[str, Any] = {**dict(model.named_parameters()), **dict(model.named_buffers())}
-    unset = [name for name, tensor in tensors.items() if tensor.is_meta]
-    if unset:
-        raise CheckpointError(
-            f"`{path}` leaves {', '.join(unset)} without a value; a component must compute its "
-            f"buffers in `__init__`."
-        )
-    return model
