@@ -49,7 +49,9 @@ PUBLIC: dict[str, tuple[str, ...]] = {
     "kokoro_core.nn.mel": ("MelSpectrogram",),
     "kokoro_core.nn.shift": ("shift_right",),
     "kokoro_core.nn.stack": ("CheckpointedStack",),
-    "kokoro_core.model": ("AcousticModel", "ModelOutput", "assemble", "training_losses"),
+    "kokoro_core.model": (
+        *("AcousticModel", "ModelOutput", "TrainingBatch", "assemble", "training_losses"),
+    ),
     "kokoro_core.generation": ("Generation", "GenerationOptions", "StopReason"),
     "kokoro_core.speech": ("SynthesisResult", "speak", "write_wav"),
     "kokoro_core.kernels.dropout": ("Dropout",),

@@ -18,10 +18,13 @@ from kokoro_core.cost.info import model_info
 from kokoro_core.generation import DecoderCopies, Generation, GenerationOptions
 from kokoro_core.model.acoustic import AcousticModel
 from kokoro_core.model.assembly import assemble
+from kokoro_core.model.batch import TrainingBatch
 from kokoro_core.model.inputs import (
     check_devices,
     check_dtypes,
+    checked_batch,
     phoneme_padding_mask,
+    refuse_beside_batch,
     training_batch,
 )
 from kokoro_core.model.losses import training_losses, weigh
@@ -296,8 +299,8 @@ class KokoroModel(nn.Module):
 
     def forward(
         self,
-        phoneme_indices: Tensor,
-        mel_specs: Tensor,
+        phoneme_indices: Tensor | TrainingBatch,
+        mel_specs: Tensor | None = None,
         phoneme_durations: Tensor | None = None,
         stop_token_targets: Tensor | None = None,
         *,
@@ -308,7 +311,7 @@ class KokoroModel(nn.Module):
         """Predict a training batch and its losses, the decoder fed with the true frames.
 
         Args:
-            phoneme_indices: (B, N) int64.
+            phoneme_indices: (B, N) int64; or a whole `TrainingBatch`, and nothing beside it.
             mel_specs: (B, T, M), the target; normalised with the mean and std of the spec's audio.
             phoneme_durations: (B, N) int64 frames, whose sums are the lengths of the mels.
             stop_token_targets: (B, T), 1 at the last frame; None: made from the lengths.
@@ -322,29 +325,28 @@ class KokoroModel(nn.Module):
             TypeError: A side input is unknown or missing, something is no tensor, or a part
                 returned something else than its contract says.
         """
-        given = {"phoneme_indices": phoneme_indices, "mel_specs": mel_specs}
-        masks = {"padding_mask": padding_mask, "mel_padding_mask": mel_padding_mask}
-        targets = {"phoneme_durations": phoneme_durations, "stop_token_targets": stop_token_targets}
-        check_devices(self, {**given, **masks, **targets, **extras})
-        check_dtypes(self, {"mel_specs": mel_specs, **extras})
-        batch = training_batch(
-            phoneme_indices,
-            mel_specs,
-            phoneme_durations,
-            padding_mask,
-            mel_padding_mask,
-            sizes=self.spec.sizes,
-            needs_durations=self.acoustic.regulator is not None,
-        )
-        prediction = self.acoustic(
-            batch.phoneme_indices,
-            batch.padding_mask,
-            batch.mel_specs,
-            batch.mel_padding_mask,
-            batch.durations,
-            extras,
-        )
-        losses = training_losses(prediction, batch, stop_token_targets, self.spec.loss)
+        given = {
+            "mel_specs": mel_specs,
+            "phoneme_durations": phoneme_durations,
+            "stop_token_targets": stop_token_targets,
+            "padding_mask": padding_mask,
+            "mel_padding_mask": mel_padding_mask,
+        }
+        if isinstance(phoneme_indices, TrainingBatch):
+            refuse_beside_batch({**given, **extras})
+            batch = phoneme_indices
+        else:
+            check_devices(self, {"phoneme_indices": phoneme_indices, **given, **extras})
+            batch = training_batch(phoneme_indices, **given, extras=extras, sizes=self.spec.sizes)
+        return self._predict(batch)
+
+    def _predict(self, batch: TrainingBatch) -> ModelOutput:
+        check_devices(self, {**vars(batch), "extras": None, **batch.extras})
+        check_dtypes(self, {"mel_specs": batch.mel_specs, **batch.extras})
+        needs_durations = self.acoustic.regulator is not None
+        batch = checked_batch(batch, self.spec.sizes, needs_durations=needs_durations)
+        prediction = self.acoustic(batch)
+        losses = training_losses(prediction, batch, self.spec.loss)
         return ModelOutput(
             mel=prediction.mel,
             duration_pred=prediction.duration_pred,

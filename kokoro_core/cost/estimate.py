@@ -23,7 +23,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from kokoro_core.cost.live_bytes import activations
 from kokoro_core.model.acoustic import AcousticModel
 from kokoro_core.model.assembly import assemble, filled_parts
-from kokoro_core.model.inputs import TrainingBatch
+from kokoro_core.model.batch import TrainingBatch
 from kokoro_core.model.losses import training_losses, weigh
 from kokoro_core.spec.tree.model_spec import LossWeights, ModelSpec
 
@@ -70,11 +70,11 @@ class Workload:
         durations = torch.full((self.rows, self.phonemes), share, device=device)
         durations[:, :left] += 1
         return TrainingBatch(
-            torch.full((self.rows, self.phonemes), index, device=device),
-            torch.zeros(self.rows, self.phonemes, dtype=torch.bool, device=device),
-            torch.zeros(self.rows, self.frames, spec.mel_dim, device=device),
-            torch.zeros(self.rows, self.frames, dtype=torch.bool, device=device),
-            None if spec.regulator is None else durations,
+            phoneme_indices=torch.full((self.rows, self.phonemes), index, device=device),
+            padding_mask=torch.zeros(self.rows, self.phonemes, dtype=torch.bool, device=device),
+            durations=None if spec.regulator is None else durations,
+            mel_specs=torch.zeros(self.rows, self.frames, spec.mel_dim, device=device),
+            mel_padding_mask=torch.zeros(self.rows, self.frames, dtype=torch.bool, device=device),
         )
 
 
@@ -123,7 +123,7 @@ def multiply_adds(model: AcousticModel, spec: ModelSpec, workload: Workload) -> 
     with torch.no_grad(), sdpa_kernel(SDPBackend.MATH):
         counter = FlopCounterMode(display=False)
         with counter:
-            _predict(model.eval(), one)
+            model.eval()(one)
     model.train(was_training)
     counts = {name: sum(each.values()) // 2 for name, each in counter.get_flop_counts().items()}
     slots = {slot: counts.get(f"{type(model).__name__}.{slot}", 0) for slot in filled_parts(model)}
@@ -169,9 +169,9 @@ def saved_bytes(model: AcousticModel, batch: TrainingBatch, loss: LossWeights) -
     was_training = model.training
     model.train()
     with saved.watch(), sdpa_kernel(SDPBackend.MATH):
-        prediction = _predict(model, batch)
+        prediction = model(batch)
         saved.slot = "losses"
-        total = weigh(training_losses(prediction, batch, None, loss), loss)
+        total = weigh(training_losses(prediction, batch, loss), loss)
     model.train(was_training)
     counted = saved.count()
     del total  # the graph has lived until here, and with it what it saved
@@ -232,17 +232,6 @@ class _Saved:
         packed = _Packed(tensor, self.slot)
         self.packed.append(weakref.ref(packed))
         return packed
-
-
-def _predict(model: AcousticModel, batch: TrainingBatch) -> Any:
-    return model(
-        batch.phoneme_indices,
-        batch.padding_mask,
-        batch.mel_specs,
-        batch.mel_padding_mask,
-        batch.durations,
-        {},
-    )
 
 
 def _device(model: AcousticModel) -> str:

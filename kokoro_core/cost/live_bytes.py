@@ -19,7 +19,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from kokoro_core.model.acoustic import AcousticModel
-from kokoro_core.model.inputs import TrainingBatch
+from kokoro_core.model.batch import TrainingBatch
 from kokoro_core.model.losses import training_losses, weigh
 from kokoro_core.spec.tree.model_spec import LossWeights
 
@@ -51,15 +51,8 @@ def activations(model: AcousticModel, batch: TrainingBatch, loss: LossWeights) -
     model.train()
     try:
         with _gradients(model), LiveBytes() as live:
-            prediction = model(
-                batch.phoneme_indices,
-                batch.padding_mask,
-                batch.mel_specs,
-                batch.mel_padding_mask,
-                batch.durations,
-                {},
-            )
-            total = weigh(training_losses(prediction, batch, None, loss), loss)
+            prediction = model(batch)
+            total = weigh(training_losses(prediction, batch, loss), loss)
             del prediction
             kept = live.now
             total.backward()  # type: ignore[no-untyped-call]

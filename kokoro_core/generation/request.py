@@ -13,7 +13,7 @@ from torch import Tensor
 from kokoro_core.generation.options import GenerationOptions
 from kokoro_core.generation.possible import refuse_impossible
 from kokoro_core.model.acoustic import AcousticModel, Memory
-from kokoro_core.model.inputs import check_durations
+from kokoro_core.model.inputs import valid_durations
 from kokoro_core.tensors.durations import round_durations
 from kokoro_core.tensors.masks import lengths_from_padding_mask
 from kokoro_core.tensors.noise import RowNoise
@@ -90,14 +90,14 @@ def _plan_durations(
 ) -> Tensor | None:
     """Return the durations given, else the predicted ones, rounded once."""
     if durations is not None:
-        return check_durations(durations, padding_mask)
+        return valid_durations(durations, padding_mask)
     frames = model.predict_frames(hidden, padding_mask, available)
     if frames is None:
         return None
     planned = round_durations(
         frames, padding_mask, speed=options.speed, min_frames=options.min_frames
     )
-    return check_durations(planned, padding_mask)
+    return valid_durations(planned, padding_mask)
 
 
 def _own_limits(memory: Memory, options: GenerationOptions) -> Tensor:

@@ -11,17 +11,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from kokoro_core.model.acoustic import AcousticModel
     from kokoro_core.model.assembly import assemble
+    from kokoro_core.model.batch import TrainingBatch
     from kokoro_core.model.losses import training_losses
     from kokoro_core.model.output import ModelOutput
 
 _HOMES = {
     "AcousticModel": "acoustic",
     "ModelOutput": "output",
+    "TrainingBatch": "batch",
     "assemble": "assembly",
     "training_losses": "losses",
 }
 
-__all__ = ["AcousticModel", "ModelOutput", "assemble", "training_losses"]
+__all__ = ["AcousticModel", "ModelOutput", "TrainingBatch", "assemble", "training_losses"]
 
 
 def __getattr__(name: str) -> Any:

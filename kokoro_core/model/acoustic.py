@@ -19,6 +19,7 @@ from kokoro_core.contracts import (
     answers,
 )
 from kokoro_core.contracts.answers import Asked
+from kokoro_core.model.batch import TrainingBatch
 from kokoro_core.model.side_inputs import ask, check_extras
 from kokoro_core.spec.rules.side_inputs import extras_of
 from kokoro_core.tensors.noise import RowNoise
@@ -102,40 +103,27 @@ class AcousticModel(nn.Module):
         """Names of the side inputs that the caller must give."""
         return extras_of(self.needs)
 
-    def forward(
-        self,
-        phoneme_indices: Tensor,
-        padding_mask: Tensor,
-        mel_specs: Tensor,
-        mel_padding_mask: Tensor,
-        durations: Tensor | None,
-        extras: Mapping[str, Any],
-    ) -> Prediction:
-        """Predict a training batch, the decoder fed with the true frames.
-
-        Shape:
-            phoneme_indices, durations: (B, N) int64. padding_mask: (B, N) bool.
-            mel_specs: (B, T, M). mel_padding_mask: (B, T) bool.
-        """
-        available = self.side_inputs(extras, padding_mask, mel_padding_mask)
-        hidden = self.encode(phoneme_indices, padding_mask, available)
-        memory = self.remember(hidden, durations, padding_mask, mel_specs.shape[1], available)
-        planned = {**available, "plan": memory.plan}
-        asked = Asked("decoder", self.decoder)
-        wanted = self.pick("decoder", planned)
+    def forward(self, batch: TrainingBatch) -> Prediction:
+        """Predict a training batch, the decoder fed with the true frames."""
+        mask, mel_mask = batch.padding_mask, batch.mel_padding_mask
+        available = self.side_inputs(batch.extras, mask, mel_mask)
+        hidden = self.encode(batch.phoneme_indices, mask, available)
+        memory = self.remember(hidden, batch.durations, mask, batch.mel_specs.shape[1], available)
+        available["plan"] = memory.plan
+        asked, wanted = Asked("decoder", self.decoder), self.pick("decoder", available)
         memories = memory.memory, memory.padding_mask
-        output = ask(asked, self.decoder, *memories, mel_specs, mel_padding_mask, **wanted)
-        rows, frames, channels = mel_specs.shape
+        output = ask(asked, self.decoder, *memories, batch.mel_specs, mel_mask, **wanted)
+        rows, frames, channels = batch.mel_specs.shape
         output = answers.decoder_output(output, (rows, frames, channels), asked)
-        # After the decoder, so that on the way back it comes before it, and what it keeps is gone
-        # when the decoder holds most.
-        spoken = self._predict_durations(hidden, padding_mask, durations, available)
+        # Runs after the decoder, so that its activations are freed before the decoder's backward
+        # peak.
+        predicted = self._predict_durations(hidden, mask, batch.durations, available)
         return Prediction(
-            mel=self.refine(output.mel, mel_padding_mask, planned),
+            mel=self.refine(output.mel, mel_mask, available),
             mel_coarse=None if self.postnet is None else output.mel,
-            duration_pred=spoken.duration_pred,
+            duration_pred=predicted.duration_pred,
             stop_logits=output.stop_logits,
-            duration_losses=spoken.losses,
+            duration_losses=predicted.losses,
             decoder_losses=output.losses,
         )
 

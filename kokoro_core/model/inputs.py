@@ -3,39 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from kokoro_core.model.batch import TrainingBatch
 from kokoro_core.params.sizes import Sizes
+from kokoro_core.tensors.durations import check_durations
 from kokoro_core.tensors.masks import (
     can_look_inside,
     check_padding_mask,
-    lengths_from_padding_mask,
     padding_mask_from_lengths,
 )
 from kokoro_core.tensors.pytree import named_tensors
-
-
-@dataclass(frozen=True)
-class TrainingBatch:
-    """A training batch with both masks.
-
-    Attributes:
-        phoneme_indices: (B, N) int64.
-        padding_mask: (B, N) bool.
-        mel_specs: (B, T, M).
-        mel_padding_mask: (B, T) bool.
-        durations: (B, N) int64, 0 at padding, or None.
-    """
-
-    phoneme_indices: Tensor
-    padding_mask: Tensor
-    mel_specs: Tensor
-    mel_padding_mask: Tensor
-    durations: Tensor | None
 
 
 def check_tensors(inputs: Mapping[str, Any]) -> None:
@@ -157,27 +139,88 @@ def _check_range(phoneme_indices: Tensor, vocab_size: int) -> None:
         )
 
 
+def refuse_beside_batch(others: Mapping[str, Any]) -> None:
+    """Refuse what is given beside a batch that has a field for it.
+
+    Raises:
+        TypeError: Something is.
+    """
+    for name, value in others.items():
+        if value is not None:
+            raise TypeError(
+                f"`{name}` cannot be given beside a `TrainingBatch`; `dataclasses.replace` puts "
+                f"it in."
+            )
+
+
 def training_batch(
     phoneme_indices: Tensor,
-    mel_specs: Tensor,
-    durations: Tensor | None,
+    *,
+    mel_specs: Tensor | None,
+    phoneme_durations: Tensor | None,
+    stop_token_targets: Tensor | None,
     padding_mask: Tensor | None,
     mel_padding_mask: Tensor | None,
-    *,
+    extras: Mapping[str, Any],
     sizes: Sizes,
-    needs_durations: bool,
 ) -> TrainingBatch:
-    """Return a batch with masks that fit, nothing padded or cut to make it fit.
+    """Return a batch of what is given, with the masks that are not.
 
-    Without `mel_padding_mask` the lengths of the mels are the sums of the durations.
+    Without `padding_mask` padding is where the padding index stands, without `mel_padding_mask` the
+    lengths of the mels are the sums of the durations.
+
+    Raises:
+        TypeError: Something is no tensor.
+        ValueError: A mask cannot be made, since what it is made of does not fit together.
+    """
+    mask = phoneme_padding_mask(phoneme_indices, padding_mask, sizes)
+    mel_specs = _checked_mels(mel_specs, len(mask), sizes)
+    check_tensors(
+        {
+            "phoneme_durations": phoneme_durations,
+            "stop_token_targets": stop_token_targets,
+            "mel_padding_mask": mel_padding_mask,
+        }
+    )
+    if mel_padding_mask is None:
+        mel_padding_mask = _mask_from_durations(phoneme_durations, mask, mel_specs)
+    return TrainingBatch(
+        phoneme_indices=phoneme_indices,
+        padding_mask=mask,
+        durations=phoneme_durations,
+        mel_specs=mel_specs,
+        mel_padding_mask=mel_padding_mask,
+        stop_token_targets=stop_token_targets,
+        extras=extras,
+    )
+
+
+def checked_batch(batch: TrainingBatch, sizes: Sizes, *, needs_durations: bool) -> TrainingBatch:
+    """Return a batch that fits a model, with durations of 0 at padding; nothing is cut or padded.
 
     Raises:
         ValueError: Shapes, types, masks or lengths do not fit together.
     """
-    mask = phoneme_padding_mask(phoneme_indices, padding_mask, sizes)
-    rows = phoneme_indices.shape[0]
+    phoneme_padding_mask(batch.phoneme_indices, batch.padding_mask, sizes)
+    mel_specs = _checked_mels(batch.mel_specs, len(batch), sizes)
+    check_tensors({"mel_padding_mask": batch.mel_padding_mask})
+    shape = len(batch), mel_specs.shape[1]
+    check_padding_mask("mel_padding_mask", batch.mel_padding_mask, shape)
+    if batch.durations is not None:
+        durations = valid_durations(batch.durations, batch.padding_mask)
+        _check_lengths(durations, batch.lengths)
+        batch = replace(batch, durations=durations)
+    elif needs_durations:
+        raise ValueError("`phoneme_durations` is missing; this model is trained with durations.")
+    if batch.stop_token_targets is not None:
+        _check_stop_targets(batch.stop_token_targets, batch.mel_padding_mask)
+    _check_finite(batch.mel_specs, batch.mel_padding_mask)
+    return batch
+
+
+def _checked_mels(mel_specs: Tensor | None, rows: int, sizes: Sizes) -> Tensor:
     check_given("mel_specs", mel_specs)
-    check_tensors({"phoneme_durations": durations, "mel_padding_mask": mel_padding_mask})
+    assert mel_specs is not None
     if mel_specs.dim() != 3 or (mel_specs.shape[0], mel_specs.shape[2]) != (rows, sizes.mel_dim):
         raise ValueError(
             f"`mel_specs` must be of shape ({rows}, T, {sizes.mel_dim}), "
@@ -185,19 +228,7 @@ def training_batch(
         )
     if not mel_specs.dtype.is_floating_point:
         raise ValueError(f"`mel_specs` must be floating point, not {mel_specs.dtype}.")
-    if durations is not None:
-        durations = check_durations(durations, mask)
-    elif needs_durations:
-        raise ValueError("`phoneme_durations` is missing; this model is trained with durations.")
-    frames = mel_specs.shape[1]
-    if mel_padding_mask is None:
-        mel_padding_mask = _mask_from_durations(durations, rows, frames, mel_specs.device)
-    else:
-        check_padding_mask("mel_padding_mask", mel_padding_mask, (rows, frames))
-        if durations is not None:
-            _check_lengths(durations, lengths_from_padding_mask(mel_padding_mask))
-    _check_finite(mel_specs, mel_padding_mask)
-    return TrainingBatch(phoneme_indices, mask, mel_specs, mel_padding_mask, durations)
+    return mel_specs
 
 
 def _check_finite(mel_specs: Tensor, mel_padding_mask: Tensor) -> None:
@@ -209,12 +240,7 @@ def _check_finite(mel_specs: Tensor, mel_padding_mask: Tensor) -> None:
         raise ValueError(f"`mel_specs` must be finite, but frame {frame} of row {row} is not.")
 
 
-def check_stop_targets(targets: Tensor, mel_padding_mask: Tensor) -> Tensor:
-    """Return stop targets, refusing what are none.
-
-    Raises:
-        ValueError: They have another shape than the frames, or one is not from 0 to 1.
-    """
+def _check_stop_targets(targets: Tensor, mel_padding_mask: Tensor) -> None:
     check_tensors({"stop_token_targets": targets})
     if targets.shape != mel_padding_mask.shape:
         raise ValueError(
@@ -225,21 +251,16 @@ def check_stop_targets(targets: Tensor, mel_padding_mask: Tensor) -> Tensor:
         valid = targets[~mel_padding_mask]
         if not bool(((valid >= 0) & (valid <= 1)).all()):
             raise ValueError("`stop_token_targets` must be from 0 to 1 at every frame.")
-    return targets
 
 
-def check_durations(durations: Tensor, padding_mask: Tensor) -> Tensor:
+def valid_durations(durations: Tensor, padding_mask: Tensor) -> Tensor:
     """Return durations that are 0 at padding, refusing what are no durations.
 
     Raises:
         ValueError: They are not int64 of the phonemes' shape, one is negative, or a row is empty.
     """
     check_tensors({"durations": durations})
-    if durations.dtype is not torch.int64 or durations.shape != padding_mask.shape:
-        raise ValueError(
-            f"`durations` must be int64 frames of shape {tuple(padding_mask.shape)}, "
-            f"not {durations.dtype} of shape {tuple(durations.shape)}."
-        )
+    check_durations(durations, padding_mask)
     durations = durations.masked_fill(padding_mask, 0)
     if can_look_inside(durations):
         for row in (durations < 0).any(1).nonzero().flatten().tolist():
@@ -251,11 +272,12 @@ def check_durations(durations: Tensor, padding_mask: Tensor) -> Tensor:
 
 
 def _mask_from_durations(
-    durations: Tensor | None, rows: int, frames: int, device: torch.device
+    durations: Tensor | None, padding_mask: Tensor, mel_specs: Tensor
 ) -> Tensor:
+    rows, frames = mel_specs.shape[:2]
     if durations is None:
-        return torch.zeros(rows, frames, dtype=torch.bool, device=device)
-    lengths = durations.sum(1)
+        return torch.zeros(rows, frames, dtype=torch.bool, device=mel_specs.device)
+    lengths = valid_durations(durations, padding_mask).sum(1)
     if can_look_inside(lengths) and int(lengths.max()) != frames:
         row = int(lengths.argmax())
         raise ValueError(

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from kokoro_core.model.acoustic import Prediction
-from kokoro_core.model.inputs import TrainingBatch, check_stop_targets
+from kokoro_core.model.batch import TrainingBatch
 from kokoro_core.spec.tree.model_spec import LossWeights
 from kokoro_core.tensors.durations import log_durations
 from kokoro_core.tensors.masks import zero_padding
@@ -89,10 +89,7 @@ def stop_loss(
 
 
 def training_losses(
-    prediction: Prediction,
-    batch: TrainingBatch,
-    stop_token_targets: Tensor | None,
-    weights: LossWeights,
+    prediction: Prediction, batch: TrainingBatch, weights: LossWeights
 ) -> dict[str, Tensor]:
     """Return every term of the training loss, not weighted; terms of weight 0 are left out.
 
@@ -115,7 +112,7 @@ def training_losses(
             prediction.duration_pred, batch.durations, batch.padding_mask
         )
     if prediction.stop_logits is not None:
-        losses["stop"] = _stop_loss(prediction.stop_logits, batch, stop_token_targets, weights)
+        losses["stop"] = _stop_loss(prediction.stop_logits, batch, weights)
     for name in own.keys() & {*losses, TOTAL}:
         raise ValueError(
             f"`{name}` is a loss of the {own[name][0]}'s own and one that the model makes; give "
@@ -147,11 +144,9 @@ def _own_losses(prediction: Prediction) -> dict[str, tuple[str, Tensor]]:
     return own
 
 
-def _stop_loss(
-    stop_logits: Tensor, batch: TrainingBatch, given: Tensor | None, weights: LossWeights
-) -> Tensor:
-    mask = batch.mel_padding_mask
-    targets = stop_targets(mask) if given is None else check_stop_targets(given, mask)
+def _stop_loss(stop_logits: Tensor, batch: TrainingBatch, weights: LossWeights) -> Tensor:
+    mask, targets = batch.mel_padding_mask, batch.stop_token_targets
+    targets = stop_targets(mask) if targets is None else targets
     return stop_loss(stop_logits, targets, mask, positive_weight=weights.stop_positive_weight)
 
 

@@ -93,7 +93,7 @@ def check_durations(durations: Tensor, padding_mask: Tensor) -> None:
     """
     if durations.dtype is not torch.int64 or durations.shape != padding_mask.shape:
         raise ValueError(
-            f"`durations` must be int64 of shape {tuple(padding_mask.shape)}, frames of each "
+            f"`durations` must be int64 frames of shape {tuple(padding_mask.shape)}, one number a "
             f"phoneme, not {durations.dtype} of shape {tuple(durations.shape)}; `round_durations` "
             f"makes whole frames."
         )

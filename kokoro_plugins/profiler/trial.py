@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from kokoro_core import KokoroModel, ModelSpec
+from kokoro_core.model import TrainingBatch
 from kokoro_core.params.sizes import Sizes
+from kokoro_core.tensors.masks import padding_mask_from_lengths
 from kokoro_plugins.profiler.gpu_profiler import GpuProfiler
 from registry import Plugins
 
@@ -19,31 +20,20 @@ MAX_FRAMES_PER_PHONEME = 11
 """Durations are drawn from 1 to this; the mean of 6 is that of read speech, about."""
 
 
-@dataclass(frozen=True)
-class Batch:
-    """A random batch for training.
-
-    Attributes:
-        phoneme_indices: (B, N) int64, without padding.
-        mel_specs: (B, T, M).
-        durations: (B, N) int64, or None for a model without a regulator.
-    """
-
-    phoneme_indices: Tensor
-    mel_specs: Tensor
-    durations: Tensor | None
-
-
-def random_batch(sizes: Sizes, *, rows: int, phonemes: int, with_durations: bool) -> Batch:
+def random_batch(sizes: Sizes, *, rows: int, phonemes: int, with_durations: bool) -> TrainingBatch:
     """Draw a batch; the same one each time."""
     generator = torch.Generator().manual_seed(0)
     drawn = torch.randint(0, sizes.vocab_size - 1, (rows, phonemes), generator=generator)
     durations = torch.randint(1, MAX_FRAMES_PER_PHONEME + 1, (rows, phonemes), generator=generator)
-    num_frames = int(durations.sum(1).max())
-    return Batch(
+    lengths = durations.sum(1)
+    frames = int(lengths.max())
+    lengths = lengths if with_durations else lengths.fill_(frames)
+    return TrainingBatch(
         phoneme_indices=drawn + (drawn >= sizes.pad_id),  # every index but the padding's
-        mel_specs=torch.randn(rows, num_frames, sizes.mel_dim, generator=generator),
+        padding_mask=torch.zeros_like(drawn, dtype=torch.bool),
         durations=durations if with_durations else None,
+        mel_specs=torch.randn(rows, frames, sizes.mel_dim, generator=generator),
+        mel_padding_mask=padding_mask_from_lengths(lengths, frames),
     )
 
 
@@ -52,7 +42,7 @@ class Trial:
     """A model with random weights and a batch to try it on."""
 
     model: KokoroModel
-    batch: Batch
+    batch: TrainingBatch
 
     def run(self, profiler: GpuProfiler, *, backward: bool) -> None:
         """Train a step and speak, once to warm up and once watched by the profiler."""
@@ -65,9 +55,8 @@ class Trial:
 
     def _train(self, profiler: GpuProfiler, optimizer: torch.optim.Optimizer | None) -> None:
         self.model.train()
-        batch = self.batch
         with torch.set_grad_enabled(optimizer is not None):
-            output = self.model(batch.phoneme_indices, batch.mel_specs, batch.durations)
+            output = self.model(self.batch)
         if optimizer is not None:
             with profiler.measure("training", "backward"):
                 output.loss.backward()
@@ -140,7 +129,4 @@ def build_trial(
     made = random_batch(
         spec.sizes, rows=rows, phonemes=phonemes, with_durations=spec.regulator is not None
     )
-    durations = None if made.durations is None else made.durations.to(device)
-    return Trial(
-        model, Batch(made.phoneme_indices.to(device), made.mel_specs.to(device), durations)
-    )
+    return Trial(model, made.to(device))

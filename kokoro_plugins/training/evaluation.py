@@ -13,10 +13,9 @@ from torch.nn import functional as F
 
 from kokoro_core import KokoroModel
 from kokoro_core.generation import Generation
-from kokoro_core.model import ModelOutput
+from kokoro_core.model import ModelOutput, TrainingBatch
 from kokoro_core.model.losses import mel_l1
 from kokoro_core.params.audio import AudioSettings
-from kokoro_plugins.training.data.collate import Batch
 from kokoro_plugins.training.metrics import mel_cepstral_distortion, natural_mels
 
 LENGTH_TOLERANCE = 0.05
@@ -57,7 +56,7 @@ class Evaluation:
         return {**vars(self), "ratio": self.ratio}
 
 
-def evaluate(model: KokoroModel, batches: Iterable[Batch]) -> Evaluation:
+def evaluate(model: KokoroModel, batches: Iterable[TrainingBatch]) -> Evaluation:
     """Measure a model in evaluation mode, with true durations.
 
     Raises:
@@ -77,7 +76,7 @@ def evaluate(model: KokoroModel, batches: Iterable[Batch]) -> Evaluation:
     )
 
 
-def _evaluate(model: KokoroModel, batch: Batch) -> tuple[Evaluation, int]:
+def _evaluate(model: KokoroModel, batch: TrainingBatch) -> tuple[Evaluation, int]:
     started = time.perf_counter()
     spoken = speak(model, batch, durations=batch.durations)
     seconds = time.perf_counter() - started
@@ -103,18 +102,20 @@ def _mean(values: list[float], weights: list[int]) -> float:
     return total / sum(weights)
 
 
-def predict(model: KokoroModel, batch: Batch) -> Tensor:
+def predict(model: KokoroModel, batch: TrainingBatch) -> Tensor:
     """Return the mel that the model predicts from the true frames, (B, T, M)."""
     return _output(model, batch).mel
 
 
 @torch.no_grad()
-def _output(model: KokoroModel, batch: Batch) -> ModelOutput:
-    output: ModelOutput = model(**batch.model_inputs())
+def _output(model: KokoroModel, batch: TrainingBatch) -> ModelOutput:
+    output: ModelOutput = model(batch)
     return output
 
 
-def speak(model: KokoroModel, batch: Batch, *, durations: Tensor | None = None) -> Generation:
+def speak(
+    model: KokoroModel, batch: TrainingBatch, *, durations: Tensor | None = None
+) -> Generation:
     """Let the model speak the phonemes of a batch, with its own durations if none are given."""
     return model.generate(
         batch.phoneme_indices,
@@ -125,7 +126,7 @@ def speak(model: KokoroModel, batch: Batch, *, durations: Tensor | None = None) 
     )
 
 
-def distortion(model: KokoroModel, data: Iterable[Batch], audio: AudioSettings) -> float:
+def distortion(model: KokoroModel, data: Iterable[TrainingBatch], audio: AudioSettings) -> float:
     """Return the mean mel cepstral distortion in dB of what a model makes at true durations.
 
     It is that of the mels, before any vocoder.
@@ -139,7 +140,7 @@ def distortion(model: KokoroModel, data: Iterable[Batch], audio: AudioSettings) 
     return sum(found) / len(found)
 
 
-def mel_error(mel: Tensor, batch: Batch) -> float:
+def mel_error(mel: Tensor, batch: TrainingBatch) -> float:
     """Return the mean absolute error over all true frames.
 
     Frames that the model did not make count as zero frames; those that it made too many are left
@@ -154,7 +155,7 @@ def mel_error(mel: Tensor, batch: Batch) -> float:
     return float(mel_l1(aligned, batch.mel_specs, batch.mel_padding_mask))
 
 
-def ended_in_time(spoken: Generation, batch: Batch) -> list[bool]:
+def ended_in_time(spoken: Generation, batch: TrainingBatch) -> list[bool]:
     """Return for each utterance whether its stop token ended it within 5 % of the true length."""
     rows = zip(spoken.stop_reasons, spoken.lengths.tolist(), batch.lengths.tolist(), strict=True)
     return [

@@ -151,7 +151,7 @@ def test_speeds_that_do_not_fit_the_phonemes_are_refused() -> None:
         ),
         (
             torch.tensor([[1, 2, 3]]),
-            r"must be int64 of shape \(1, 2\), .* not torch\.int64 of shape \(1, 3\)",
+            r"must be int64 frames of shape \(1, 2\), .* not torch\.int64 of shape \(1, 3\)",
         ),
     ],
     ids=["floats", "another width"],

@@ -141,10 +141,15 @@ def test_an_own_loss_may_take_the_name_and_the_weight_of_the_one_that_it_replace
 
 
 def test_a_model_with_nothing_to_learn_is_refused() -> None:
+    from kokoro_core.model import TrainingBatch
     from kokoro_core.model.acoustic import Prediction
-    from kokoro_core.model.inputs import TrainingBatch
 
     mel, mask = torch.zeros(1, 2, 5), torch.zeros(1, 2, dtype=torch.bool)
-    batch = TrainingBatch(torch.ones(1, 2, dtype=torch.int64), mask, mel, mask, None)
+    batch = TrainingBatch(
+        phoneme_indices=torch.ones(1, 2, dtype=torch.int64),
+        padding_mask=mask,
+        mel_specs=mel,
+        mel_padding_mask=mask,
+    )
     with pytest.raises(ValueError, match="`loss` leaves nothing to learn from: every weight is 0"):
-        training_losses(Prediction(mel, None, None, None), batch, None, LossWeights(mel_l1=0.0))
+        training_losses(Prediction(mel, None, None, None), batch, LossWeights(mel_l1=0.0))

@@ -35,13 +35,6 @@ def test_a_training_step_reads_no_value(name: str) -> None:
     spec = load_spec(name, overrides=SMALL)
     model = assemble(spec, device="meta").train()
     batch = Workload(3, 5, 20).batch(spec, "meta")
-    prediction = model(
-        batch.phoneme_indices,
-        batch.padding_mask,
-        batch.mel_specs,
-        batch.mel_padding_mask,
-        batch.durations,
-        {},
-    )
-    weigh(training_losses(prediction, batch, None, spec.loss), spec.loss).backward()
+    prediction = model(batch)
+    weigh(training_losses(prediction, batch, spec.loss), spec.loss).backward()
     assert all(each.grad is not None for each in model.parameters())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from kokoro_core.api import KokoroModel
 from kokoro_core.contracts import AutoregressiveDecoder
+from kokoro_core.model.batch import TrainingBatch
 from kokoro_core.model.output import ModelOutput
 from kokoro_core.tensors.masks import padding_mask_from_lengths
 from kokoro_core.testing.check import check
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 SLOT = ("model",)
 FRAMES = 12
 """Frames that a model may speak here."""
+
+PHONEME_FIELDS = ("phoneme_indices", "padding_mask", "durations")
+FRAME_FIELDS = ("mel_specs", "mel_padding_mask", "stop_token_targets")
 
 
 def _extras(subject: ModelSubject) -> str | None:
@@ -48,28 +52,7 @@ def _no_durations(subject: ModelSubject) -> str | None:
     return _extras(subject) or none
 
 
-@dataclass(frozen=True)
-class Spoken:
-    """A training batch.
-
-    Attributes:
-        indices: (B, N).
-        padding_mask: (B, N).
-        mel_specs: (B, T, M).
-        mel_padding_mask: (B, T).
-        durations: (B, N), 0 at padding.
-        stop_targets: (B, T), 1 at the last frame.
-    """
-
-    indices: Tensor
-    padding_mask: Tensor
-    mel_specs: Tensor
-    mel_padding_mask: Tensor
-    durations: Tensor
-    stop_targets: Tensor
-
-
-def spoken(subject: ModelSubject, batch: RaggedBatch, *, extra_frames: int = 0) -> Spoken:
+def spoken(subject: ModelSubject, batch: RaggedBatch, *, extra_frames: int = 0) -> TrainingBatch:
     """Return a training batch of the batch's structure; phonemes last 1 to 3 frames."""
     sizes, mask = subject.spec.sizes, batch.padding_mask
     drawn = batch.integers(0, sizes.vocab_size - 1)
@@ -81,35 +64,31 @@ def spoken(subject: ModelSubject, batch: RaggedBatch, *, extra_frames: int = 0) 
     mels = RaggedBatch(tuple(lengths.tolist()), extra_frames, batch.seed)
     mel_specs = mels.floats(sizes.mel_dim, stream=2).masked_fill(mel_padding.unsqueeze(2), 0)
     stop_targets = (torch.arange(width) == lengths.unsqueeze(1) - 1).double()
-    return Spoken(indices, mask, mel_specs, mel_padding, durations, stop_targets)
+    return TrainingBatch(
+        phoneme_indices=indices,
+        padding_mask=mask,
+        durations=durations,
+        mel_specs=mel_specs,
+        mel_padding_mask=mel_padding,
+        stop_token_targets=stop_targets,
+    )
 
 
-def train(model: KokoroModel, data: Spoken, first_seed: int = 0) -> ModelOutput:
+def train(model: KokoroModel, data: TrainingBatch, first_seed: int = 0) -> ModelOutput:
     """Call a model as training does; row after row draws from a seed of its own."""
-    with rows_drawing_from(model, range(first_seed, first_seed + len(data.indices))):
-        output: ModelOutput = model(
-            data.indices,
-            data.mel_specs,
-            data.durations if model.acoustic.regulator is not None else None,
-            data.stop_targets,
-            padding_mask=data.padding_mask,
-            mel_padding_mask=data.mel_padding_mask,
-        )
+    if model.acoustic.regulator is None:
+        data = replace(data, durations=None)
+    with rows_drawing_from(model, range(first_seed, first_seed + len(data))):
+        output: ModelOutput = model(data)
     return output
 
 
-def row_of(data: Spoken, row: int) -> Spoken:
+def row_of(data: TrainingBatch, row: int) -> TrainingBatch:
     """Return a row alone, without padding."""
-    phonemes, frames = int((~data.padding_mask[row]).sum()), int(data.durations[row].sum())
+    phonemes, frames = int((~data.padding_mask[row]).sum()), int(data.lengths[row])
+    widths = dict.fromkeys(PHONEME_FIELDS, phonemes) | dict.fromkeys(FRAME_FIELDS, frames)
     one = slice(row, row + 1)
-    return Spoken(
-        data.indices[one, :phonemes],
-        data.padding_mask[one, :phonemes],
-        data.mel_specs[one, :frames],
-        data.mel_padding_mask[one, :frames],
-        data.durations[one, :phonemes],
-        data.stop_targets[one, :frames],
-    )
+    return replace(data, **{name: getattr(data, name)[one, :num] for name, num in widths.items()})
 
 
 @check(
@@ -159,29 +138,31 @@ def model_losses(subject: ModelSubject, batch: RaggedBatch) -> None:
         )
 
 
-def _padded(data: Spoken, phonemes: int, frames: int) -> Spoken:
-    def wider(tensor: Tensor, steps: int, value: Any) -> Tensor:
+def _padded(data: TrainingBatch, phonemes: int, frames: int) -> TrainingBatch:
+    def wider(name: str, steps: int, value: Any) -> Tensor:
+        tensor: Tensor = getattr(data, name)
         return torch.cat(
             [tensor, tensor.new_full((len(tensor), steps, *tensor.shape[2:]), value)], 1
         )
 
-    return Spoken(
-        wider(data.indices, phonemes, int(data.indices[0, 0])),
-        wider(data.padding_mask, phonemes, True),
-        wider(data.mel_specs, frames, 7.0),
-        wider(data.mel_padding_mask, frames, True),
-        wider(data.durations, phonemes, 0),
-        wider(data.stop_targets, frames, 0.0),
+    return replace(
+        data,
+        phoneme_indices=wider("phoneme_indices", phonemes, int(data.phoneme_indices[0, 0])),
+        padding_mask=wider("padding_mask", phonemes, True),
+        durations=wider("durations", phonemes, 0),
+        mel_specs=wider("mel_specs", frames, 7.0),
+        mel_padding_mask=wider("mel_padding_mask", frames, True),
+        stop_token_targets=wider("stop_token_targets", frames, 0.0),
     )
 
 
-def speak(model: KokoroModel, data: Spoken, **options: Any) -> Generation:
+def speak(model: KokoroModel, data: TrainingBatch, **options: Any) -> Generation:
     """Speak a few frames, each row from a seed of its own."""
-    seeds = list(range(len(data.indices)))
+    seeds = list(range(len(data.phoneme_indices)))
     if model.acoustic.regulator is None:
         options["durations"] = None
     return model.generate(
-        data.indices, data.padding_mask, max_mel_len=FRAMES, **{"seed": seeds, **options}
+        data.phoneme_indices, data.padding_mask, max_mel_len=FRAMES, **{"seed": seeds, **options}
     )
 
 
@@ -229,17 +210,16 @@ def speaking_is_training(subject: ModelSubject, batch: RaggedBatch) -> None:
     data = spoken(subject, RaggedBatch((4, 3), 0, batch.seed))
     result = speak(model, data, durations=data.durations, stop_threshold=1.0)
     frames = result.mel.shape[1]
+    assert data.stop_token_targets is not None
     if model.acoustic.postnet is not None:
         return  # what the decoder was fed is not what came out
     again = train(
         model,
-        Spoken(
-            data.indices,
-            data.padding_mask,
-            result.mel,
-            data.mel_padding_mask[:, :frames],
-            data.durations,
-            data.stop_targets[:, :frames],
+        replace(
+            data,
+            mel_specs=result.mel,
+            mel_padding_mask=data.mel_padding_mask[:, :frames],
+            stop_token_targets=data.stop_token_targets[:, :frames],
         ),
     )
     for row, length in enumerate(result.lengths.tolist()):
@@ -261,7 +241,7 @@ def stream(subject: ModelSubject, batch: RaggedBatch) -> None:
     whole = speak(model, data, durations=data.durations, stop_threshold=1.0)
     pieces = list(
         model.stream(
-            data.indices,
+            data.phoneme_indices,
             data.padding_mask,
             durations=None if model.acoustic.regulator is None else data.durations,
             max_mel_len=FRAMES,
@@ -311,7 +291,7 @@ def speaking_is_pure(subject: ModelSubject, batch: RaggedBatch) -> None:
     model = subject.build()
     data = spoken(subject, batch)
     kept = {name: each.clone() for name, each in model.state_dict().items()}
-    indices = data.indices.clone()
+    indices = data.phoneme_indices.clone()
     for training in (False, True):
         model.train(training)
         before = torch.get_rng_state()
@@ -322,7 +302,7 @@ def speaking_is_pure(subject: ModelSubject, batch: RaggedBatch) -> None:
         assert_identical(second.mel, first.mel, "speech must be the same each time")
         modes = {part.training for part in model.modules()}
         assert modes == {training}, "speaking must keep the mode of every part"
-    assert torch.equal(data.indices, indices), "the phonemes must not be written to"
+    assert torch.equal(data.phoneme_indices, indices), "the phonemes must not be written to"
     for name, tensor in model.state_dict().items():
         assert_identical(tensor, kept[name], f"speaking must not change `{name}`")
 

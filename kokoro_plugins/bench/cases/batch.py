@@ -6,7 +6,7 @@ import torch
 
 from kokoro_core import KokoroModel
 from kokoro_plugins.bench.cases.frame import packs
-from kokoro_plugins.bench.peers.contract import Batch
+from kokoro_plugins.bench.peers.contract import random_batch
 from kokoro_plugins.bench.peers.floor import Floor
 from kokoro_plugins.bench.peers.minimal import MinimalDecoder, MinimalFrames
 from kokoro_plugins.bench.peers.ours import OurFrames, our_model
@@ -73,7 +73,7 @@ def _name(rows: int, dtype: torch.dtype | None) -> str:
 
 
 def _speaking(model: KokoroModel, scale: Scale, rows: int, dtype: torch.dtype | None) -> Contender:
-    batch = Batch.random(
+    batch = random_batch(
         scale.model, rows=rows, frames=scale.utterance, device=torch.device(scale.device)
     )
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from kokoro_core.model import TrainingBatch
 from kokoro_core.model.assembly import set_segments
 from kokoro_plugins.bench.live_bytes import peak_bytes
-from kokoro_plugins.bench.peers.contract import Batch
+from kokoro_plugins.bench.peers.contract import random_batch
 from kokoro_plugins.bench.peers.ours import OurTraining, our_model
 from kokoro_plugins.bench.results import CaseResult, Measurement, Relation, Verdict
 from kokoro_plugins.bench.sizes import Scale
@@ -21,7 +22,7 @@ def measure(scale: Scale, threads: int) -> CaseResult:
     """Count the peak of each number of segments once, which repeats to the byte, and time them."""
     rows, frames = scale.memory
     result = CaseResult("memory", f"gradient checkpointing, {rows} rows of {frames} frames")
-    batch = Batch.random(scale.model, rows=rows, frames=frames)
+    batch = random_batch(scale.model, rows=rows, frames=frames)
     trainer = OurTraining(our_model(scale.model))
     steps = {segments: _step(trainer, batch, segments) for segments in scale.segments}
     next(iter(steps.values()))()  # from now on gradients are there and are not counted
@@ -49,7 +50,7 @@ def name_of(segments: int | None) -> str:
     return f"{segments} segment{'' if segments == 1 else 's'}"
 
 
-def _step(trainer: OurTraining, batch: Batch, segments: int | None) -> Callable[[], None]:
+def _step(trainer: OurTraining, batch: TrainingBatch, segments: int | None) -> Callable[[], None]:
     """Return a training step with so many segments; all of them are of one model."""
 
     def step() -> None:

@@ -8,7 +8,8 @@ from functools import partial
 
 import torch
 
-from kokoro_plugins.bench.peers.contract import Batch, Trainer
+from kokoro_core.model import TrainingBatch
+from kokoro_plugins.bench.peers.contract import Trainer, random_batch
 from kokoro_plugins.bench.peers.ours import OurTraining, our_model
 from kokoro_plugins.bench.peers.speecht5 import SpeechT5Training, speecht5
 from kokoro_plugins.bench.peers.torch_transformer import TorchTransformer, TorchTransformerTraining
@@ -23,12 +24,12 @@ def measure(scale: Scale, threads: int) -> CaseResult:
     """Time a step of each contender on the same batch."""
     rows, frames = scale.training
     result = CaseResult("training", f"a training step, {rows} rows of {frames} frames")
-    batch = Batch.random(scale.model, rows=rows, frames=frames)
+    batch = random_batch(scale.model, rows=rows, frames=frames)
     ready = contenders(scale.model, batch)
     timings = take_turns(ready, rounds=scale.rounds, block_seconds=scale.block_seconds)
     setting = {"threads": threads, "rows": rows, "frames": frames}
     for name, timing in timings.items():
-        facts = {"frames_per_s": batch.frames / timing.median}
+        facts = {"frames_per_s": batch.mel_specs.shape[:2].numel() / timing.median}
         result.measurements.append(Measurement(name, setting, timing, facts))
     ours = timings[OURS].median
     for name, bar in (("SpeechT5", 1.3), ("nn.Transformer", 2.0)):
@@ -39,7 +40,7 @@ def measure(scale: Scale, threads: int) -> CaseResult:
     return result
 
 
-def contenders(size: ModelSize, batch: Batch) -> dict[str, Contender]:
+def contenders(size: ModelSize, batch: TrainingBatch) -> dict[str, Contender]:
     """Return everybody who can be trained; the three of ours share no weights."""
     checkpointed = our_model(size, gradient_checkpointing={"segments": 4})
     autocast: Callable[[], AbstractContextManager[object]] = partial(
@@ -57,7 +58,7 @@ def contenders(size: ModelSize, batch: Batch) -> dict[str, Contender]:
 
 
 def _contender(
-    trainer: Trainer, batch: Batch, context: Callable[[], AbstractContextManager[object]]
+    trainer: Trainer, batch: TrainingBatch, context: Callable[[], AbstractContextManager[object]]
 ) -> Contender:
     def step() -> None:
         trainer.module.zero_grad(set_to_none=True)

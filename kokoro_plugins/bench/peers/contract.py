@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from kokoro_core.model import TrainingBatch
 from kokoro_plugins.bench.sizes import FRAMES_PER_PHONEME, ModelSize
 from kokoro_plugins.bench.timing import Contender
 
@@ -47,37 +47,22 @@ class FrameMaker(ABC):
         return Contender(torch.inference_mode()(self.step), torch.inference_mode()(self.rewind))
 
 
-@dataclass(frozen=True)
-class Batch:
-    """A training batch, the same for every contender.
-
-    Attributes:
-        phoneme_indices: (B, N) int64, without padding.
-        durations: (B, N) int64 frames.
-        mel_specs: (B, T, M).
-    """
-
-    phoneme_indices: Tensor
-    durations: Tensor
-    mel_specs: Tensor
-
-    @classmethod
-    def random(
-        cls, size: ModelSize, *, rows: int, frames: int, device: str | torch.device = "cpu"
-    ) -> Batch:
-        """Draw a batch; the same one each time."""
-        generator = torch.Generator().manual_seed(0)
-        phonemes = max(1, frames // FRAMES_PER_PHONEME)
-        durations = torch.full((rows, phonemes), frames // phonemes)
-        durations[:, : frames % phonemes] += 1
-        drawn = torch.randint(1, size.vocab_size, (rows, phonemes), generator=generator)
-        mels = torch.randn(rows, frames, size.mel_dim, generator=generator)
-        return cls(drawn.to(device), durations.to(device), mels.to(device))
-
-    @property
-    def frames(self) -> int:
-        """All frames of all rows."""
-        return self.mel_specs.shape[0] * self.mel_specs.shape[1]
+def random_batch(
+    size: ModelSize, *, rows: int, frames: int, device: str | torch.device = "cpu"
+) -> TrainingBatch:
+    """Draw a training batch without padding, the same one each time and for every contender."""
+    generator = torch.Generator().manual_seed(0)
+    phonemes = max(1, frames // FRAMES_PER_PHONEME)
+    durations = torch.full((rows, phonemes), frames // phonemes)
+    durations[:, : frames % phonemes] += 1
+    drawn = torch.randint(1, size.vocab_size, (rows, phonemes), generator=generator)
+    return TrainingBatch(
+        phoneme_indices=drawn,
+        padding_mask=torch.zeros_like(drawn, dtype=torch.bool),
+        durations=durations,
+        mel_specs=torch.randn(rows, frames, size.mel_dim, generator=generator),
+        mel_padding_mask=torch.zeros(rows, frames, dtype=torch.bool),
+    ).to(device)
 
 
 class Trainer(ABC):
@@ -92,11 +77,11 @@ class Trainer(ABC):
     module: torch.nn.Module
 
     @abstractmethod
-    def loss(self, batch: Batch) -> Tensor:
+    def loss(self, batch: TrainingBatch) -> Tensor:
         """Return the loss of a batch, the teacher's frames fed in."""
 
 
-def frame_losses(mel: Tensor, stop_logits: Tensor, batch: Batch) -> Tensor:
+def frame_losses(mel: Tensor, stop_logits: Tensor, batch: TrainingBatch) -> Tensor:
     """Return the loss that the peers are trained with: L1 of the mel, cross-entropy of the stop.
 
     Shape:

@@ -10,7 +10,8 @@ from torch import Tensor
 from kokoro_core import KokoroModel
 from kokoro_core.contracts import AutoregressiveDecoder, State
 from kokoro_core.generation.precision import converted
-from kokoro_plugins.bench.peers.contract import ROOM, Batch, FrameMaker, Trainer
+from kokoro_core.model import TrainingBatch
+from kokoro_plugins.bench.peers.contract import ROOM, FrameMaker, Trainer
 from kokoro_plugins.bench.sizes import ModelSize
 
 
@@ -73,8 +74,7 @@ class OurTraining(Trainer):
         self.module = model.train()
         self._model = model
 
-    def loss(self, batch: Batch) -> Tensor:
+    def loss(self, batch: TrainingBatch) -> Tensor:
         """Return the model's loss."""
-        output = self._model(batch.phoneme_indices, batch.mel_specs, batch.durations)
-        loss: Tensor = output.loss
+        loss: Tensor = self._model(batch).loss
         return loss

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 from transformers import SpeechT5Config, SpeechT5ForTextToSpeech
 
-from kokoro_plugins.bench.peers.contract import Batch, FrameMaker, Trainer, frame_losses
+from kokoro_core.model import TrainingBatch
+from kokoro_plugins.bench.peers.contract import FrameMaker, Trainer, frame_losses
 from kokoro_plugins.bench.sizes import FRAMES_PER_PHONEME, ModelSize
 
 
@@ -117,7 +118,7 @@ class SpeechT5Training(Trainer):
     def __init__(self, model: Any) -> None:
         self.module = model.train()
 
-    def loss(self, batch: Batch) -> Tensor:
+    def loss(self, batch: TrainingBatch) -> Tensor:
         """Return the loss."""
         model: Any = self.module
         # (B, T, M): a zero frame, then all but the last

@@ -7,7 +7,8 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
-from kokoro_plugins.bench.peers.contract import Batch, FrameMaker, Trainer, frame_losses
+from kokoro_core.model import TrainingBatch
+from kokoro_plugins.bench.peers.contract import FrameMaker, Trainer, frame_losses
 from kokoro_plugins.bench.sizes import ModelSize
 
 
@@ -37,7 +38,7 @@ class TorchTransformer(nn.Module):
         self.mel_out = nn.Linear(width, size.mel_dim)
         self.stop_out = nn.Linear(width, 1)
 
-    def forward(self, batch: Batch, fed: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, batch: TrainingBatch, fed: Tensor) -> tuple[Tensor, Tensor]:
         """Predict each frame from those before it.
 
         Shape:
@@ -46,6 +47,7 @@ class TorchTransformer(nn.Module):
         phonemes = self.embedding(batch.phoneme_indices)
         hidden = self.transformer.encoder(phonemes + self.positions[: phonemes.shape[1]])
         # (B, N, H) -> (B, T, H); all rows have the same durations
+        assert batch.durations is not None
         memory = hidden.repeat_interleave(batch.durations[0], dim=1)
         return self.decode(memory, fed)
 
@@ -97,7 +99,7 @@ class TorchTransformerTraining(Trainer):
     def __init__(self, model: TorchTransformer) -> None:
         self.module = model.train()
 
-    def loss(self, batch: Batch) -> Tensor:
+    def loss(self, batch: TrainingBatch) -> Tensor:
         """Return the loss."""
         fed = torch.nn.functional.pad(batch.mel_specs, (0, 0, 1, -1))
         mel, stop_logits = self.module(batch, fed)

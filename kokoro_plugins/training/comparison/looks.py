@@ -7,8 +7,8 @@ from typing import Any, final
 
 from lightning import Callback, LightningModule, Trainer
 
+from kokoro_core.model import TrainingBatch
 from kokoro_plugins.training.comparison.table import Look
-from kokoro_plugins.training.data.collate import Batch
 from kokoro_plugins.training.data.data_module import AlignedSpeech
 from kokoro_plugins.training.evaluation import evaluate
 from kokoro_plugins.training.loop.module import TrainingModule
@@ -43,7 +43,7 @@ class Looks(Callback):
         trainer: Trainer,
         pl_module: LightningModule,
         outputs: Any,
-        batch: Batch,
+        batch: TrainingBatch,
         batch_idx: int,
     ) -> None:
         """Look if it is time."""

@@ -4,62 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
-from typing import Any, Self
 
 import torch
 from torch import Tensor
 
 from kokoro_core.contracts import Utterance
+from kokoro_core.model import TrainingBatch
 from kokoro_core.params.audio import AudioSettings
 from kokoro_core.tensors.masks import padding_mask_from_lengths
 from kokoro_plugins.training.data.batching import FRAME_GRID, PHONEME_GRID, round_up
 from kokoro_plugins.training.data.statistics import Size, refuse
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Utterances side by side, each padded to the longest.
-
-    Attributes:
-        phoneme_indices: (B, N) int64, the padding index at padding.
-        padding_mask: (B, N) bool, True = padding.
-        durations: (B, N) int64 frames, 0 at padding.
-        mel_specs: (B, T, M), normalised with the audio's mean and std, 0 at padding.
-        mel_padding_mask: (B, T) bool, True = padding.
-        of_step: (3,) int64: the frames and the phonemes of all batches whose gradients are added up
-            for one step, and how many batches they are; this one alone unless it was said.
-    """
-
-    phoneme_indices: Tensor
-    padding_mask: Tensor
-    durations: Tensor
-    mel_specs: Tensor
-    mel_padding_mask: Tensor
-    of_step: Tensor
-
-    def __len__(self) -> int:
-        return len(self.phoneme_indices)
-
-    def model_inputs(self) -> dict[str, Tensor]:
-        """Return what a model is called with in training, ``model(**batch.model_inputs())``."""
-        return {
-            "phoneme_indices": self.phoneme_indices,
-            "mel_specs": self.mel_specs,
-            "phoneme_durations": self.durations,
-            "padding_mask": self.padding_mask,
-            "mel_padding_mask": self.mel_padding_mask,
-        }
-
-    @property
-    def lengths(self) -> Tensor:
-        """Frames of each row, (B,) int64."""
-        return self.durations.sum(1)
-
-    def to(self, device: torch.device | str, **options: Any) -> Self:
-        """Return the batch on a device."""
-        moved = {each.name: getattr(self, each.name).to(device, **options) for each in fields(self)}
-        return replace(self, **moved)
 
 
 def collate(
@@ -69,7 +23,7 @@ def collate(
     *,
     grid_up_to: Size | None = None,
     of_step: tuple[int, int, int] | None = None,
-) -> Batch:
+) -> TrainingBatch:
     """Join utterances to a batch.
 
     Args:
@@ -78,7 +32,7 @@ def collate(
         pad_id: Stands for padding among the phoneme indices.
         grid_up_to: Pad to lengths of a coarse grid, so that few shapes occur in a training, but
             never beyond these numbers of frames and phonemes; None: pad as little as can be.
-        of_step: As in `Batch`; None: the batch is a step of its own.
+        of_step: As in `TrainingBatch`; None: the batch is a step of its own.
 
     Raises:
         CorpusError: Utterances do not fit; the message lists every problem.
@@ -91,7 +45,7 @@ def collate(
     if grid_up_to is not None:
         frames = min(round_up(frames, FRAME_GRID), max(frames, grid_up_to[0]))
         symbols = min(round_up(symbols, PHONEME_GRID), max(symbols, grid_up_to[1]))
-    return Batch(
+    return TrainingBatch(
         phoneme_indices=_pad(phonemes, symbols, pad_id),
         padding_mask=_padding(phonemes, symbols),
         durations=_pad([each.durations for each in utterances], symbols, 0),

@@ -11,6 +11,7 @@ from lightning import LightningDataModule
 from torch.utils.data import DataLoader, Dataset
 
 from kokoro_core.contracts import Corpus, Utterance
+from kokoro_core.model import TrainingBatch
 from kokoro_core.params.audio import AudioSettings
 from kokoro_plugins.training.data.batching import (
     LengthBatches,
@@ -19,14 +20,14 @@ from kokoro_plugins.training.data.batching import (
     in_order_of_length,
     padding_share,
 )
-from kokoro_plugins.training.data.collate import Batch, collate, problems_of
+from kokoro_plugins.training.data.collate import collate, problems_of
 from kokoro_plugins.training.data.orders import EpochOrder, StepOrder
 from kokoro_plugins.training.data.statistics import Size, survey
 from kokoro_plugins.training.signals import ignore_stop_signals
 
 
 @final
-class Collated(Dataset[Batch]):
+class Collated(Dataset[TrainingBatch]):
     """Batches by the indices of their utterances.
 
     Args:
@@ -49,7 +50,7 @@ class Collated(Dataset[Batch]):
         frames, phonemes = zip(*sizes, strict=True) if sizes else ((0,), (0,))
         self._longest = (max(frames), max(phonemes))
 
-    def __getitem__(self, planned: PlannedBatch) -> Batch:
+    def __getitem__(self, planned: PlannedBatch) -> TrainingBatch:
         return collate(
             [self._utterances[index] for index in planned.indices],
             self._audio,
@@ -82,13 +83,13 @@ class Batches:
     def __len__(self) -> int:
         return len(self.sampler)  # type: ignore[arg-type]  # TypeError where there is no end
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __iter__(self) -> Iterator[TrainingBatch]:
         if self._workers:
             yield from self._loader()  # not before the first batch is asked for
         else:
             yield from (self._dataset[planned] for planned in self.sampler)
 
-    def _loader(self) -> DataLoader[Batch]:
+    def _loader(self) -> DataLoader[TrainingBatch]:
         """Return a loader that draws nothing from torch's own generator."""
         return DataLoader(
             self._dataset,
@@ -101,7 +102,7 @@ class Batches:
         )
 
 
-def _as_it_is(batch: Batch) -> Batch:
+def _as_it_is(batch: TrainingBatch) -> TrainingBatch:
     return batch
 
 

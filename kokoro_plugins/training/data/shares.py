@@ -6,19 +6,21 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from kokoro_plugins.training.data.collate import Batch
+from kokoro_core.model import TrainingBatch
 
 OVER_PHONEMES = "duration"
 """Losses whose name begins so are means over phonemes, all others over frames."""
 
 
-def by_share(losses: Mapping[str, Tensor], batch: Batch) -> dict[str, Tensor]:
+def by_share(losses: Mapping[str, Tensor], batch: TrainingBatch) -> dict[str, Tensor]:
     """Return the losses of a batch, so that their mean over the batches is that of all places.
 
     The model's losses are means over what is valid in their batch. The mean of such means gives a
     frame of a short batch more weight than one of a long batch; here each loss is multiplied by its
     batch's share of the step's valid frames or phonemes, times the number of batches.
     """
+    if batch.of_step is None:
+        return dict(losses)
     frames, phonemes, batches = batch.of_step.unbind()
     totals = {False: frames, True: phonemes}
     return {
@@ -27,7 +29,7 @@ def by_share(losses: Mapping[str, Tensor], batch: Batch) -> dict[str, Tensor]:
     }
 
 
-def valid_places(name: str, batch: Batch) -> Tensor:
+def valid_places(name: str, batch: TrainingBatch) -> Tensor:
     """Return how many places a loss of a batch is the mean over, ()."""
     mask = batch.padding_mask if is_over_phonemes(name) else batch.mel_padding_mask
     return (~mask).sum()

@@ -16,9 +16,10 @@ from torch import Tensor
 from kokoro_core import KokoroModel
 from kokoro_core.contracts import Frontend, Utterance, Vocoder
 from kokoro_core.generation import Generation
+from kokoro_core.model import TrainingBatch
 from kokoro_core.params.audio import AudioSettings
 from kokoro_core.speech import write_wav
-from kokoro_plugins.training.data.collate import Batch, collate, denormalise
+from kokoro_plugins.training.data.collate import collate, denormalise
 from kokoro_plugins.training.evaluation import ended_in_time, speak
 from kokoro_plugins.training.metrics import (
     Array,
@@ -139,7 +140,12 @@ class Listener:
         return self._model.generate(indices, max_mel_len=longest, seed=0)
 
     def _write_wavs(
-        self, folder: Path, utterance: Utterance, wave: Tensor, guided: Generation, batch: Batch
+        self,
+        folder: Path,
+        utterance: Utterance,
+        wave: Tensor,
+        guided: Generation,
+        batch: TrainingBatch,
     ) -> dict[str, str]:
         rate = self._audio.sample_rate
         waves = {
@@ -167,7 +173,7 @@ class Listener:
         utterance: Utterance,
         spoken: Generation,
         guided: Generation,
-        batch: Batch,
+        batch: TrainingBatch,
     ) -> dict[str, str]:
         mels = {
             "recording": batch.mel_specs[0],
@@ -179,12 +185,12 @@ class Listener:
         symbols = [self._frontend.symbols[index] for index in utterance.phoneme_indices.tolist()]
         predicted = speak(self._model, batch).durations
         if predicted is not None:
-            durations = {"recording": batch.durations[0].tolist(), "model": predicted[0].tolist()}
+            durations = {"recording": utterance.durations.tolist(), "model": predicted[0].tolist()}
             draw_durations(folder / "durations.png", symbols, durations, utterance.text)
             files[f"{folder.name}/durations.png"] = "predicted and true durations"
         return files
 
-    def distortions(self, batch: Batch) -> Distortions:
+    def distortions(self, batch: TrainingBatch) -> Distortions:
         """Measure the model's speech through the vocoder against the recordings."""
         references = natural_mels(batch.mel_specs, batch.lengths, self._audio)
         guided = speak(self._model, batch, durations=batch.durations)
@@ -198,7 +204,7 @@ class Listener:
             wrong_sentence=_distortion(vocoded, [*references[1:], references[0]]),
         )
 
-    def ended_in_time(self, batch: Batch) -> int:
+    def ended_in_time(self, batch: TrainingBatch) -> int:
         """Return how many sentences end by the stop token in time with durations of their own."""
         return sum(ended_in_time(speak(self._model, batch), batch))
 

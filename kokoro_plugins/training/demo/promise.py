@@ -9,7 +9,7 @@ from typing import Any, final
 from lightning import Callback, LightningModule, Trainer
 from rich.console import Console
 
-from kokoro_plugins.training.data.collate import Batch
+from kokoro_core.model import TrainingBatch
 from kokoro_plugins.training.data.data_module import AlignedSpeech
 from kokoro_plugins.training.evaluation import distortion, evaluate
 from kokoro_plugins.training.loop.module import TrainingModule
@@ -60,7 +60,7 @@ class UntilKept(Callback):
         trainer: Trainer,
         pl_module: LightningModule,
         outputs: Any,
-        batch: Batch,
+        batch: TrainingBatch,
         batch_idx: int,
     ) -> None:
         """Look if the promise is kept when the budget is used up."""
@@ -109,7 +109,7 @@ class Forecast(Callback):
         trainer: Trainer,
         pl_module: LightningModule,
         outputs: Any,
-        batch: Batch,
+        batch: TrainingBatch,
         batch_idx: int,
     ) -> None:
         """Look when there is enough to tell it by."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
-from kokoro_plugins.training.data.collate import Batch
+from kokoro_core.model import TrainingBatch
 
 WEIGHT_ADVICE = "a lower `--lr` or a longer `--warmup` usually helps"
 
@@ -17,7 +17,7 @@ class BadStep(ValueError):
 
 
 def first_bad_tensor(
-    model: nn.Module, batches: Sequence[tuple[Batch, dict[str, Tensor]]]
+    model: nn.Module, batches: Sequence[tuple[TrainingBatch, dict[str, Tensor]]]
 ) -> str | None:
     """Return in words the first tensor of a step that has a NaN or an infinity, or None.
 
@@ -34,7 +34,7 @@ def bad_weight(model: nn.Module) -> str | None:
 
 
 def _bad_tensors(
-    model: nn.Module, batches: Sequence[tuple[Batch, dict[str, Tensor]]]
+    model: nn.Module, batches: Sequence[tuple[TrainingBatch, dict[str, Tensor]]]
 ) -> Iterator[str]:
     for batch, _ in batches:
         if not _fine(batch.mel_specs):

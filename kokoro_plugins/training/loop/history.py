@@ -12,7 +12,7 @@ import torch
 from lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
-from kokoro_plugins.training.data.collate import Batch
+from kokoro_core.model import TrainingBatch
 from kokoro_plugins.training.loop.module import TrainingModule
 
 
@@ -65,7 +65,7 @@ class History(Callback):
         trainer: Trainer,
         pl_module: LightningModule,
         outputs: Any,
-        batch: Batch,
+        batch: TrainingBatch,
         batch_idx: int,
     ) -> None:
         """Note the losses of a step at its end."""

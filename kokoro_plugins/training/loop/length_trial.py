@@ -86,7 +86,7 @@ def _refusal(model: KokoroModel, data: AlignedSpeech, utterance: Utterance) -> E
     batch = collate([utterance], data.audio, data.pad_id)
     device = next((each.device for each in model.parameters()), torch.device("cpu"))
     try:
-        model(**batch.to(device).model_inputs())
+        model(batch.to(device))
     except REFUSALS as error:
         return error
     return None

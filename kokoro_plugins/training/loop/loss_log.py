@@ -8,7 +8,7 @@ from typing import Any, TextIO, final
 
 from lightning import Callback, LightningModule, Trainer
 
-from kokoro_plugins.training.data.collate import Batch
+from kokoro_core.model import TrainingBatch
 from kokoro_plugins.training.loop.history import History
 
 
@@ -36,7 +36,7 @@ class LossLog(Callback):
         trainer: Trainer,
         pl_module: LightningModule,
         outputs: Any,
-        batch: Batch,
+        batch: TrainingBatch,
         batch_idx: int,
     ) -> None:
         """Write what has been noted since."""

@@ -13,9 +13,8 @@ from torch import Tensor
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from kokoro_core import KokoroModel
-from kokoro_core.model import ModelOutput
+from kokoro_core.model import ModelOutput, TrainingBatch
 from kokoro_core.model.losses import weigh
-from kokoro_plugins.training.data.collate import Batch
 from kokoro_plugins.training.data.shares import by_share
 from kokoro_plugins.training.loop.averages import WeightAverage
 from kokoro_plugins.training.loop.bad_steps import WEIGHT_ADVICE, BadStep, first_bad_tensor
@@ -106,13 +105,13 @@ class TrainingModule(LightningModule):
         if self.finished:
             self.trainer.should_stop = True
 
-    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+    def on_train_batch_start(self, batch: TrainingBatch, batch_idx: int) -> None:
         """Begin with a step, or go on with one."""
         self.figures = None
 
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+    def training_step(self, batch: TrainingBatch, batch_idx: int) -> Tensor:
         """Return the loss."""
-        terms = _terms(self._predict(batch))
+        terms = _terms(self.model(batch))
         if self.trainer.accumulate_grad_batches * self.trainer.world_size > 1:
             shares = by_share(terms, batch)
             shares["loss"] = weigh(without_sum(shares), self.model.spec.loss)
@@ -132,18 +131,14 @@ class TrainingModule(LightningModule):
         self.frames += self.figures.frames if self.figures is not None else 0
         self.finished = self._budget.progress(self.step, self.frames) >= 1
 
-    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
+    def on_train_batch_end(self, outputs: Any, batch: TrainingBatch, batch_idx: int) -> None:
         """Stop when the budget is used up."""
         if self.finished:
             self.trainer.should_stop = True
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
+    def validation_step(self, batch: TrainingBatch, batch_idx: int) -> dict[str, Tensor]:
         """Return the loss and its terms."""
-        return _terms(self._predict(batch))
-
-    def _predict(self, batch: Batch) -> ModelOutput:
-        output: ModelOutput = self.model(**batch.model_inputs())
-        return output
+        return _terms(self.model(batch))
 
     def configure_gradient_clipping(
         self,

@@ -8,7 +8,7 @@ from lightning import Callback, LightningModule, Trainer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from kokoro_plugins.training.data.collate import Batch
+from kokoro_core.model import TrainingBatch
 from kokoro_plugins.training.loop.history import History
 from kokoro_plugins.training.loop.module import TrainingModule
 from kokoro_plugins.training.loop.schedule import Budget
@@ -51,7 +51,7 @@ class ProgressLine(Callback):
         trainer: Trainer,
         pl_module: LightningModule,
         outputs: Any,
-        batch: Batch,
+        batch: TrainingBatch,
         batch_idx: int,
     ) -> None:
         """Bring the line up to date when a step has been noted."""

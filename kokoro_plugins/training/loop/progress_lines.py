@@ -9,7 +9,7 @@ from typing import Any, final
 from lightning import Callback, LightningModule, Trainer
 from rich.console import Console
 
-from kokoro_plugins.training.data.collate import Batch
+from kokoro_core.model import TrainingBatch
 from kokoro_plugins.training.loop.history import History
 from kokoro_plugins.training.loop.module import TrainingModule
 from kokoro_plugins.training.loop.schedule import Budget
@@ -58,7 +58,7 @@ class ProgressLines(Callback):
         trainer: Trainer,
         pl_module: LightningModule,
         outputs: Any,
-        batch: Batch,
+        batch: TrainingBatch,
         batch_idx: int,
     ) -> None:
         """Print a line when a step has been noted, if it is time."""

@@ -10,8 +10,8 @@ import torch
 from lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
+from kokoro_core.model import TrainingBatch
 from kokoro_core.model.losses import weigh
-from kokoro_plugins.training.data.collate import Batch
 from kokoro_plugins.training.data.data_module import AlignedSpeech
 from kokoro_plugins.training.data.shares import valid_places
 from kokoro_plugins.training.loop.bad_steps import WEIGHT_ADVICE, BadStep, bad_weight
@@ -71,7 +71,7 @@ class Validation(Callback):
         trainer: Trainer,
         pl_module: LightningModule,
         outputs: Any,
-        batch: Batch,
+        batch: TrainingBatch,
         batch_idx: int,
     ) -> None:
         """Validate if it is time."""

@@ -7,7 +7,7 @@ from typing import Any, final
 
 from lightning import Callback, LightningModule, Trainer
 
-from kokoro_plugins.training.data.collate import Batch
+from kokoro_core.model import TrainingBatch
 from kokoro_plugins.training.data.data_module import AlignedSpeech
 from kokoro_plugins.training.loop.history import History
 from kokoro_plugins.training.loop.module import TrainingModule
@@ -60,7 +60,7 @@ class Saver(Callback):
         trainer: Trainer,
         pl_module: LightningModule,
         outputs: Any,
-        batch: Batch,
+        batch: TrainingBatch,
         batch_idx: int,
     ) -> None:
         """Save if it is time or asked for."""
