@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from kokoro_core.checkpoints.adapt import Adapt, Adaptation
-from kokoro_core.checkpoints.adapt_plan import Plan, old_indices, plan
+from kokoro_core.checkpoints.adapt_plan import AdaptationPlan, adaptation_plan, old_indices
 from kokoro_core.checkpoints.layout import floating_type
+from kokoro_core.checkpoints.locate import OpenModel
 from kokoro_core.checkpoints.savable import layout_of
 from kokoro_core.checkpoints.values import check_finite, on_device
-from kokoro_core.contracts.checkpoints import OpenCheckpoint
 from kokoro_core.model.acoustic import AcousticModel
 from kokoro_core.model.assembly import assemble
 from kokoro_core.spec.load import load_spec
@@ -23,25 +22,16 @@ from registry import Plugins
 
 
 def adapted(
-    path: Path,
-    found: OpenCheckpoint,
-    spec: ModelSpec,
-    adapt: Adapt,
-    plugins: Plugins,
-    device: str,
-    *,
-    verify: bool,
+    opened: OpenModel, spec: ModelSpec, adapt: Adapt, plugins: Plugins, device: str
 ) -> tuple[ModelSpec, AcousticModel, Adaptation]:
     """Return the new spec, its model, and what became of every tensor.
 
     Args:
-        path: The checkpoint, for errors and the report.
-        found: The same, open.
+        opened: The checkpoint.
         spec: The checkpoint's own.
         adapt: How the new model differs.
         plugins: Where components come from.
         device: Where the model goes.
-        verify: Compare everything with the content hash.
 
     Raises:
         CheckpointError: The checkpoint is damaged, or what is asked for does not fit.
@@ -51,17 +41,19 @@ def adapted(
     new = load_spec(source, overrides=adapt.overrides, plugins=plugins)
     indices = old_indices(adapt, spec.vocab_size, new.vocab_size)
     model = assemble(new)
-    floating = floating_type(found.layout)
+    floating = floating_type(opened.content.layout)
     if floating is not None:
         model.to(getattr(torch, floating))
     axes = {} if indices is None else vocabulary_axes(new)
-    matched = plan(layout_of(model), found.layout, adapt, axes)
+    matched = adaptation_plan(layout_of(model), opened.content.layout, adapt, axes)
     wanted = [*matched.whole.values(), *(source for source, _ in matched.rows.values())]
-    tensors = found.read(names=set(wanted), verify=verify)
-    check_finite(f"`{path}` is refused", tensors, {name for name, _ in model.named_parameters()})
+    tensors = opened.content.read(names=set(wanted), verify=opened.verify)
+    check_finite(
+        f"`{opened.path}` is refused", tensors, {name for name, _ in model.named_parameters()}
+    )
     model.load_state_dict(_merged(model, tensors, matched, indices or {}), strict=True, assign=True)
     report = Adaptation(
-        source=str(path),
+        source=str(opened.path),
         changes=tuple(diff_specs(spec, new, plugins)),
         taken=tuple(matched.whole),
         partly=dict.fromkeys(matched.rows, f"{len(indices or {})} of {new.vocab_size} phonemes"),
@@ -69,7 +61,7 @@ def adapted(
         left=matched.left,
     )
     adapt.say(str(report))
-    return new, on_device(path, model, device), report
+    return new, on_device(opened.path, model, device), report
 
 
 def vocabulary_axes(spec: ModelSpec) -> dict[str, int]:
@@ -90,7 +82,10 @@ def vocabulary_axes(spec: ModelSpec) -> dict[str, int]:
 
 
 def _merged(
-    model: AcousticModel, tensors: Mapping[str, Tensor], matched: Plan, indices: Mapping[int, int]
+    model: AcousticModel,
+    tensors: Mapping[str, Tensor],
+    matched: AdaptationPlan,
+    indices: Mapping[int, int],
 ) -> dict[str, Tensor]:
     """Return a state for a model: its own, with what is taken in its place."""
     state = dict(model.state_dict())

@@ -13,7 +13,7 @@ from kokoro_core.errors import CheckpointError
 
 
 @dataclass(frozen=True)
-class Plan:
+class AdaptationPlan:
     """Which tensor of a model comes from which of a checkpoint, before any is read.
 
     Attributes:
@@ -29,12 +29,12 @@ class Plan:
     left: Mapping[str, str]
 
 
-def plan(
+def adaptation_plan(
     expected: Mapping[str, TensorInfo],
     found: Mapping[str, TensorInfo],
     adapt: Adapt,
     vocabulary_axes: Mapping[str, int],
-) -> Plan:
+) -> AdaptationPlan:
     """Match the tensors of a checkpoint with those of a model, by name and shape.
 
     Args:
@@ -76,7 +76,7 @@ def plan(
             "`adapt` would take nothing from the checkpoint: no tensor has the name and the shape "
             "of one of the model; build the model with `KokoroModel.from_spec`."
         )
-    return Plan(whole, rows, fresh, left)
+    return AdaptationPlan(whole, rows, fresh, left)
 
 
 def renamed(found: Mapping[str, TensorInfo], renames: Mapping[str, str]) -> dict[str, str]:

@@ -1,13 +1,15 @@
-"""Which checkpointer handles a file, and which file of a folder holds the model. No torch."""
+"""Find and open a checkpoint: the file that holds the model, and its checkpointer. No torch."""
 
 from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from kokoro_core.contracts.checkpoints import Checkpointer
+from kokoro_core.contracts.checkpoints import Checkpointer, OpenCheckpoint
 from kokoro_core.durable import Manifest, Step, StepFolder
 from kokoro_core.durable.disk import open_folder, open_regular, sha256_of
 from kokoro_core.durable.manifest import MANIFEST_NAME, MAX_BYTES
@@ -53,6 +55,42 @@ class Located:
                     f"`{MANIFEST_NAME}` says {record.sha256[:12]}…; take another step."
                 )
         return True
+
+
+@dataclass(frozen=True)
+class OpenModel:
+    """A checkpoint that was located and is open.
+
+    Attributes:
+        path: The file.
+        step: The step directory that it lies in, if it does.
+        content: What is read.
+        verify: Whether reading is still to compare the content with its hash.
+    """
+
+    path: Path
+    step: Step | None
+    content: OpenCheckpoint
+    verify: bool
+
+
+@contextmanager
+def open_checkpoint(path: Path, plugins: Plugins, *, verify: bool = True) -> Iterator[OpenModel]:
+    """Locate the model at a path, as `locate` does, and open it.
+
+    Args:
+        path: A file, the index of several, a step directory, or a folder with one of them.
+        plugins: Where checkpointers come from.
+        verify: Compare the model's files with the manifest of their step directory now. Without
+            one, the reader is told to compare the content with its hash.
+
+    Raises:
+        CheckpointError: The checkpoint is missing, damaged or none.
+    """
+    located = locate(path, plugins)
+    verify = verify and not located.verify()
+    with checkpointer_for(located.path, plugins).open(located.path) as content:
+        yield OpenModel(located.path, located.step, content, verify)
 
 
 def checkpointer_for(path: Path, plugins: Plugins) -> Checkpointer:

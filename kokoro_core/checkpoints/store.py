@@ -12,11 +12,10 @@ import torch
 
 from kokoro_core.checkpoints.adapt import Adapt, Adaptation
 from kokoro_core.checkpoints.layout import CheckpointMismatch, differences, floating_type
-from kokoro_core.checkpoints.locate import checkpointer_for, locate
+from kokoro_core.checkpoints.locate import OpenModel, checkpointer_for, open_checkpoint
 from kokoro_core.checkpoints.recorded import with_recorded
 from kokoro_core.checkpoints.savable import check_savable, layout_of
 from kokoro_core.checkpoints.values import check_finite, on_device
-from kokoro_core.contracts.checkpoints import OpenCheckpoint
 from kokoro_core.errors import CheckpointError
 from kokoro_core.model.acoustic import AcousticModel
 from kokoro_core.model.assembly import assemble
@@ -96,16 +95,14 @@ def load(
     check_device(device)  # a name that is no device is not the file's fault
     if adapt is not None and not isinstance(adapt, Adapt):
         raise TypeError(f"`adapt` must be an `Adapt`, not {described(adapt)}.")
-    located = locate(path, plugins)
-    verify = verify and not located.verify()
-    with checkpointer_for(located.path, plugins).open(located.path) as found:
-        _warn_of_old(located.path, found)
-        spec = spec_inside(located.path, found.metadata, plugins)
+    with open_checkpoint(path, plugins, verify=verify) as opened:
+        _warn_of_old(opened)
+        spec = spec_inside(opened.path, opened.content.metadata, plugins)
         if adapt is not None:
             from kokoro_core.checkpoints.adapt_model import adapted
 
-            return adapted(located.path, found, spec, adapt, plugins, device, verify=verify)
-        return spec, _rebuilt(located.path, found, spec, device, verify=verify), None
+            return adapted(opened, spec, adapt, plugins, device)
+        return spec, _rebuilt(opened, spec, device), None
 
 
 def check_device(device: str) -> None:
@@ -145,24 +142,22 @@ def load_weights(
         CheckpointMismatch: It is a checkpoint of another model; the error lists how they differ.
         CheckpointError: The checkpoint is missing, damaged or none.
     """
-    located = locate(path, plugins)
-    verify = verify and not located.verify()
-    with checkpointer_for(located.path, plugins).open(located.path) as found:
-        _warn_of_old(located.path, found)
-        stored = spec_inside(located.path, found.metadata, plugins)
+    with open_checkpoint(path, plugins, verify=verify) as opened:
+        _warn_of_old(opened)
+        stored = spec_inside(opened.path, opened.content.metadata, plugins)
         changes = [
             f"`{each.path}` is {each.old} in it and {each.new} in the model"
             for each in diff_specs(stored, spec, plugins)
             if each.path.partition(".")[0] not in _AROUND_THE_MODEL
         ]
-        here, there = floating_type(layout_of(model)), floating_type(found.layout)
+        here, there = floating_type(layout_of(model)), floating_type(opened.content.layout)
         if here != there:
             changes.append(f"it is stored in {there} and the model is in {here}")
         if changes:
-            raise CheckpointMismatch(f"`{located.path}` is of another model", changes)
-        check_layout(located.path, model, found)
-        tensors = found.read(verify=verify)
-    check_finite(f"`{located.path}` is refused", tensors, _parameter_names(model))
+            raise CheckpointMismatch(f"`{opened.path}` is of another model", changes)
+        check_layout(opened, model)
+        tensors = opened.content.read(verify=opened.verify)
+    check_finite(f"`{opened.path}` is refused", tensors, _parameter_names(model))
     names = {name: tensors[original_name(name)] for name in model.state_dict()}
     model.load_state_dict(names, strict=True)
 
@@ -172,27 +167,26 @@ def _parameter_names(model: AcousticModel) -> set[str]:
     return {original_name(name) for name, _ in model.named_parameters()}
 
 
-def _rebuilt(
-    path: Path, found: OpenCheckpoint, spec: ModelSpec, device: str, *, verify: bool
-) -> AcousticModel:
+def _rebuilt(opened: OpenModel, spec: ModelSpec, device: str) -> AcousticModel:
     model = assemble(spec, initialise=False)
-    check_layout(path, model, found)
+    check_layout(opened, model)
     parameters = {name for name, _ in model.named_parameters()}
-    with found.reading(device, verify=verify) as tensors:
-        check_finite(f"`{path}` is refused", tensors, parameters)
+    with opened.content.reading(device, verify=opened.verify) as tensors:
+        check_finite(f"`{opened.path}` is refused", tensors, parameters)
         model.load_state_dict(tensors, strict=True, assign=True)
-        return on_device(path, model, device)
+        return on_device(opened.path, model, device)
 
 
-def check_layout(path: Path, model: AcousticModel, found: OpenCheckpoint) -> None:
+def check_layout(opened: OpenModel, model: AcousticModel) -> None:
     """Refuse a checkpoint whose tensors are not exactly the model's.
 
     Raises:
         CheckpointMismatch: Some differ; the error lists them.
     """
-    lines = differences(layout_of(model), found.layout)
+    lines = differences(layout_of(model), opened.content.layout)
     if lines:
-        raise CheckpointMismatch(f"`{path}` does not fit the model that its spec describes", lines)
+        what = f"`{opened.path}` does not fit the model that its spec describes"
+        raise CheckpointMismatch(what, lines)
 
 
 def spec_inside(path: Path, metadata: Mapping[str, Any], plugins: Plugins) -> ModelSpec:
@@ -224,10 +218,10 @@ def spec_inside(path: Path, metadata: Mapping[str, Any], plugins: Plugins) -> Mo
         ) from None
 
 
-def _warn_of_old(path: Path, found: OpenCheckpoint) -> None:
-    if found.content_hash is None:
+def _warn_of_old(opened: OpenModel) -> None:
+    if opened.content.content_hash is None:
         warnings.warn(
-            f"`{path}` is of the first version and states no content hash, so nothing can tell "
-            f"whether it is damaged; `kokoro-core checkpoint convert` gives it one.",
+            f"`{opened.path}` is of the first version and states no content hash, so nothing can "
+            f"tell whether it is damaged; `kokoro-core checkpoint convert` gives it one.",
             stacklevel=4,
         )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from kokoro_core.checkpoints.layout import is_floating
-from kokoro_core.checkpoints.locate import checkpointer_for, locate, suffixes
+from kokoro_core.checkpoints.locate import checkpointer_for, open_checkpoint, suffixes
 from kokoro_core.cli.output import print_json
 from kokoro_core.errors import CheckpointError
 from kokoro_core.spec.problems.problem import printable
@@ -40,13 +40,12 @@ def convert(
     """
     if dtype is not None and dtype not in _DTYPES:
         raise typer.BadParameter(f"`--dtype {dtype}` must be one of {', '.join(_DTYPES)}.")
-    located = locate(path, plugins)
     target = checkpointer_for(out, plugins)
     if (there := _there(out, plugins)) and not force:
         raise CheckpointError(f"`{there}` is there already; --force replaces it.")
-    verify = not located.verify()
-    with checkpointer_for(located.path, plugins).open(located.path) as found:
-        tensors, metadata = found.read(verify=verify), found.metadata
+    with open_checkpoint(path, plugins) as opened:
+        tensors = opened.content.read(verify=opened.verify)
+        metadata = opened.content.metadata
         if dtype is not None:
             tensors = {name: _in_type(name, each, dtype) for name, each in tensors.items()}
     target.save(out, tensors, metadata, max_shard_bytes=max_shard_bytes)

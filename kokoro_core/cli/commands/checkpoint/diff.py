@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from kokoro_core.checkpoints.locate import checkpointer_for, locate
+from kokoro_core.checkpoints.locate import open_checkpoint
 from kokoro_core.cli.output import print_json, print_table
 from kokoro_core.contracts.checkpoints import OpenCheckpoint
 from kokoro_core.spec.problems.problem import printable
@@ -21,14 +21,8 @@ def diff(a: Path, b: Path, plugins: Plugins, *, as_json: bool) -> None:
         CheckpointError: One is missing, damaged or none.
     """
     with ExitStack() as stack:
-        found = [locate(each, plugins) for each in (a, b)]
-        for each in found:
-            each.verify()
-        located = [each.path for each in found]
-        old, new = (
-            stack.enter_context(checkpointer_for(each, plugins).open(each)) for each in located
-        )
-        report = {"a": str(located[0]), "b": str(located[1]), **compared(old, new)}
+        old, new = (stack.enter_context(open_checkpoint(each, plugins)) for each in (a, b))
+        report = {"a": str(old.path), "b": str(new.path), **compared(old.content, new.content)}
     if as_json:
         print_json(report)
     else:

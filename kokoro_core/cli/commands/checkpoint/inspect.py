@@ -7,7 +7,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from kokoro_core.checkpoints.locate import checkpointer_for, locate
+from kokoro_core.checkpoints.locate import open_checkpoint
 from kokoro_core.cli.output import print_json, print_table
 from kokoro_core.contracts.checkpoints import OpenCheckpoint, TensorInfo
 from kokoro_core.spec.problems.problem import printable
@@ -23,11 +23,10 @@ def inspect(path: Path, plugins: Plugins, *, tensors: bool, as_json: bool) -> No
     Raises:
         CheckpointError: It is missing or none.
     """
-    located = locate(path, plugins)
-    with checkpointer_for(located.path, plugins).open(located.path) as found:
-        report = {"path": str(located.path), **described(found)}
-    if located.step is not None:
-        manifest = located.step.manifest
+    with open_checkpoint(path, plugins, verify=False) as opened:
+        report = {"path": str(opened.path), **described(opened.content)}
+    if opened.step is not None:
+        manifest = opened.step.manifest
         report["step"] = manifest.step
         report["score"] = manifest.score
         report["progress"] = manifest.facts.get("progress")

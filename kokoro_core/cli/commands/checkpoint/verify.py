@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from kokoro_core.checkpoints.locate import checkpointer_for, locate, suffixes
+from kokoro_core.checkpoints.locate import locate, open_checkpoint, suffixes
 from kokoro_core.cli.output import print_error, print_json
 from kokoro_core.durable import StepFolder
 from kokoro_core.durable.manifest import MANIFEST_NAME
@@ -51,12 +51,12 @@ def _checkpoints(path: Path, plugins: Plugins) -> list[Path]:
 def _problem(path: Path, plugins: Plugins) -> str | None:
     """Return what is wrong with a checkpoint, or None."""
     try:
-        located = locate(path, plugins)
-        if located.step is not None:
-            located.step.verify()
-        with checkpointer_for(located.path, plugins).open(located.path) as found:
-            if located.step is None:
-                found.verify()
+        step = locate(path, plugins).step
+        if step is not None:
+            step.verify()
+        with open_checkpoint(path, plugins, verify=False) as opened:
+            if step is None:
+                opened.content.verify()
     except CheckpointError as error:
         return str(error)
     return None
