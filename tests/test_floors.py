@@ -256,11 +256,10 @@ core.cli.commands.checkpoint   core.checkpoints core.cli core.contracts core.dur
 core.testing.pytest_support    core.params core.testing core.testing.checks core.testing.engine
                                core.testing.subjects registry
 training.signals               -
-training.data                  core.contracts core.errors core.params core.tensors
+training.data                  core.contracts core.errors core.model core.params core.tensors
                                training.signals
 training.metrics               core.nn core.params
-training.evaluation            core.generation core.model core.params training.data
-                               training.metrics
+training.evaluation            core.generation core.model core.params training.metrics
 training.settings              training.evaluation
 training.loop                  core.contracts core.errors core.model training.data
                                training.settings training.signals
@@ -270,13 +269,15 @@ training.resume                core.checkpoints core.contracts core.durable core
 training.fit                   core.kernels training.data training.loop training.resume
                                training.settings training.signals
 training.output                -
-training.comparison            core.contracts core.params core.slots core.spec.views
-                               training.data training.evaluation training.fit training.loop
-                               training.output training.resume training.settings registry
+training.comparison            core.contracts core.model core.params core.slots
+                               core.spec.views training.data training.evaluation training.fit
+                               training.loop training.output training.resume
+                               training.settings registry
 training.pictures              training.loop
-training.demo                  core.contracts core.generation core.params core.slots core.speech
-                               training.data training.evaluation training.fit training.loop
-                               training.metrics training.output training.pictures training.resume
+training.demo                  core.contracts core.generation core.model core.params
+                               core.slots core.speech training.data training.evaluation
+                               training.fit training.loop training.metrics training.output
+                               training.pictures training.resume
                                training.settings registry
 training.train                 core.cli core.params core.slots training.data training.evaluation
                                training.fit training.loop training.output training.resume
