@@ -8,19 +8,16 @@ fused kernel keeps less, and skips what a causal mask hides.
 
 from __future__ import annotations
 
-import weakref
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
-from torch.autograd.graph import saved_tensors_hooks
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.module_tracker import ModuleTracker
 
 from kokoro_core.cost.live_bytes import activations
+from kokoro_core.cost.saved_tensors import SavedTensors
 from kokoro_core.model.acoustic import AcousticModel
 from kokoro_core.model.assembly import assemble, filled_parts
 from kokoro_core.model.batch import TrainingBatch
@@ -165,73 +162,26 @@ def saved_bytes(model: AcousticModel, batch: TrainingBatch, loss: LossWeights) -
     Parameters are not counted: they are there anyway. A storage that two operations save counts
     once, for the first; one whose result nobody used is not kept.
     """
-    saved = _Saved(model)
+    parts, running = filled_parts(model), ModuleTracker()
+    outside = "regulator"  # whose methods are no module's forward
+
+    def slot(_: int) -> str:
+        paths = ((each, f"{type(model).__name__}.{each}") for each in parts)
+        return next((each for each, path in paths if path in running.parents), outside)
+
+    saved = SavedTensors(model.parameters(), slot)
     was_training = model.training
     model.train()
-    with saved.watch(), sdpa_kernel(SDPBackend.MATH):
+    with running, saved.counted(), sdpa_kernel(SDPBackend.MATH):
         prediction = model(batch)
-        saved.slot = "losses"
+        outside = "losses"
         total = weigh(training_losses(prediction, batch, loss), loss)
     model.train(was_training)
-    counted = saved.count()
+    counted = dict.fromkeys([*parts, outside], 0)
+    for storage in saved.held():
+        counted[storage.owner] = counted.get(storage.owner, 0) + storage.nbytes
     del total  # the graph has lived until here, and with it what it saved
     return counted
-
-
-@dataclass(eq=False)
-class _Packed:
-    """A tensor as autograd holds it: gone when the graph is."""
-
-    tensor: Tensor
-    slot: str
-
-
-class _Saved:
-    """Notes what autograd saves, and for the slot whose module runs."""
-
-    def __init__(self, model: AcousticModel) -> None:
-        self.model = model
-        self.slot = self.outside = "regulator"
-        self.packed: list[weakref.ref[_Packed]] = []
-
-    @contextmanager
-    def watch(self) -> Iterator[None]:
-        """Count within the context."""
-        handles = []
-        for slot, part in filled_parts(self.model).items():
-            handles.append(part.register_forward_pre_hook(self._entering(slot)))
-            handles.append(part.register_forward_hook(self._leaving))
-        try:
-            with saved_tensors_hooks(self._pack, lambda packed: packed.tensor):
-                yield
-        finally:
-            for each in handles:
-                each.remove()
-
-    def count(self) -> dict[str, int]:
-        """Return the bytes of every storage that is still held, by slot."""
-        known = {each.untyped_storage()._cdata for each in self.model.parameters()}
-        counted = dict.fromkeys([*filled_parts(self.model), "losses"], 0)
-        for packed in filter(None, (each() for each in self.packed)):
-            storage = packed.tensor.untyped_storage()
-            if storage._cdata not in known:
-                known.add(storage._cdata)
-                counted[packed.slot] = counted.get(packed.slot, 0) + storage.nbytes()
-        return counted
-
-    def _entering(self, slot: str) -> Any:
-        def enter(*_: Any) -> None:
-            self.slot = slot
-
-        return enter
-
-    def _leaving(self, *_: Any) -> None:
-        self.slot = self.outside
-
-    def _pack(self, tensor: Tensor) -> _Packed:
-        packed = _Packed(tensor, self.slot)
-        self.packed.append(weakref.ref(packed))
-        return packed
 
 
 def _device(model: AcousticModel) -> str:

@@ -8,10 +8,10 @@ nothing refers to it any more, as an allocator without waste would see it.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, final
 
 import torch
 from torch import Tensor, nn
@@ -72,6 +72,14 @@ def _gradients(model: nn.Module) -> Iterator[None]:
         model.zero_grad(set_to_none=True)
 
 
+def peak_bytes(work: Callable[[], object]) -> int:
+    """Return the most bytes that tensors made by the work take at once."""
+    with LiveBytes() as live:
+        work()
+    return int(live.peak)
+
+
+@final
 class LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts the bytes of all storages that operations within the context have made.
 
@@ -84,7 +92,7 @@ class LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
         super().__init__()  # type: ignore[no-untyped-call]
         self.now = 0
         self.peak = 0
-        self._known: dict[int, weakref.finalize[Any, Any]] = {}
+        self._alive: set[int] = set()
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
@@ -94,21 +102,21 @@ class LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
         result = func(*args, **(kwargs or {}))
         for each in tree_leaves(result):
             if isinstance(each, Tensor) and _key(each) not in given:
-                self._count(each)
+                self._count(_key(each), each.untyped_storage())
         return result
 
-    def _count(self, tensor: Tensor) -> None:
-        storage, key = tensor.untyped_storage(), _key(tensor)
-        if key in self._known:
+    def _count(self, key: int, storage: torch.UntypedStorage) -> None:
+        if key in self._alive:
             return
-        num = storage.nbytes()
-        self.now += num
+        size = storage.nbytes()
+        self._alive.add(key)
+        self.now += size
         self.peak = max(self.peak, self.now)
-        self._known[key] = weakref.finalize(storage, self._forget, key, num)
+        weakref.finalize(storage, self._forget, key, size)
 
-    def _forget(self, key: int, num: int) -> None:
-        self.now -= num
-        del self._known[key]
+    def _forget(self, key: int, size: int) -> None:
+        self._alive.discard(key)
+        self.now -= size
 
 
 def _key(tensor: Tensor) -> int:

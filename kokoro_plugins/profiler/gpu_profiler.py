@@ -13,9 +13,9 @@ from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
 from kokoro_core.contracts import Profiler
+from kokoro_core.cost.saved_tensors import SavedTensors
 from kokoro_plugins.profiler.devices import default_device, device_of, open_device
 from kokoro_plugins.profiler.recorder import Recorder, Row, RowKey
-from kokoro_plugins.profiler.saved import counting_saved
 from kokoro_plugins.profiler.table import memory_line, render
 from kokoro_plugins.profiler.watching import Watch, entry_points, layers
 
@@ -85,7 +85,10 @@ class GpuProfiler(Profiler):
             self._watch = None
 
     def _counting(self, model: nn.Module, recorder: Recorder) -> AbstractContextManager[None]:
-        return counting_saved(model, recorder.credit_saved) if self._saved else nullcontext()
+        if not self._saved:
+            return nullcontext()
+        there = (*model.parameters(), *model.buffers())
+        return SavedTensors(there, recorder.credit_saved).counted()
 
     def measure(self, slot: str, entry_point: str) -> AbstractContextManager[None]:
         """Count a block that is no entry point, such as a backward pass, as a row of its own.

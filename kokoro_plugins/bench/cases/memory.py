@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from kokoro_core.cost.live_bytes import peak_bytes
 from kokoro_core.model import TrainingBatch
 from kokoro_core.model.assembly import set_segments
-from kokoro_plugins.bench.live_bytes import peak_bytes
 from kokoro_plugins.bench.peers.contract import random_batch
 from kokoro_plugins.bench.peers.ours import OurTraining, our_model
 from kokoro_plugins.bench.results import CaseResult, Measurement, Relation, Verdict

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-from kokoro_plugins.bench.live_bytes import LiveBytes, peak_bytes
+from kokoro_core.cost.live_bytes import LiveBytes, peak_bytes
 
 KIB = 1024
 
