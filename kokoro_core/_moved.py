@@ -44,7 +44,7 @@ MOVED: dict[str, tuple[str, ...]] = {
 }
 """Old module → the modules that have its names now."""
 
-RENAMED: dict[str, str] = {}
+RENAMED: dict[str, str] = {"kokoro_core.spec.plain.to_plain": "dump"}
 """Names that another name has now in the new place: ``old module.name`` → new name."""
 
 

@@ -30,7 +30,7 @@ from kokoro_core.model.inputs import (
 from kokoro_core.model.losses import training_losses, weigh
 from kokoro_core.model.output import ModelOutput
 from kokoro_core.spec.arguments import check_count, path_of, plugins_of
-from kokoro_core.spec.legacy_keywords import seed_ends, seed_settings
+from kokoro_core.spec.legacy_keywords import legacy_ends, legacy_settings
 from kokoro_core.spec.load import Source, load_spec
 from kokoro_core.spec.tree.model_spec import ModelSpec
 from kokoro_core.spec.views.resolve import resolve
@@ -88,7 +88,7 @@ class KokoroModel(nn.Module):
     ) -> None:
         super().__init__()
         plugins = installed_plugins()
-        settings = seed_settings(
+        settings = legacy_settings(
             hidden_dim=hidden_dim,
             layers={"encoder": n_encoder_layers, "decoder": n_decoder_layers},
             ff_dims={"encoder": encoder_ff_dim, "decoder": decoder_ff_dim},
@@ -97,7 +97,7 @@ class KokoroModel(nn.Module):
             max_len=max_len,
             segments=checkpoint_segments if gradient_checkpointing else None,
         )
-        ends = seed_ends(load_spec("default", plugins=plugins), vocab_size, mel_dim)
+        ends = legacy_ends(load_spec("default", plugins=plugins), vocab_size, mel_dim)
         spec = load_spec("default", overrides={**settings, **ends}, plugins=plugins)
         self._adopt(spec, assemble(spec), plugins)
 

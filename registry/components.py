@@ -90,7 +90,7 @@ class ComponentRegistry:
     def get(self, slot: Slot[T], name: str) -> type[T]:
         """Return the class registered under a name.
 
-        Where two plugins opened slots of one name, only the components of the given one count.
+        Where two plugins define slots of one name, only the components of the given one count.
 
         Raises:
             UnknownComponent: The slot has no such component.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 from registry.names import with_article
+from registry.text import suggestion
 
 
 class RegistryError(Exception):
@@ -79,16 +79,3 @@ def in_other_slots(slots: Iterable[str]) -> str:
     """Return ", but …;" for a name that other slots have, or nothing."""
     named = " and ".join(with_article(each) for each in slots)
     return f", but there is {named} of that name;" if named else ""
-
-
-def closest(name: object, available: Iterable[str], cutoff: float = 0.6) -> str | None:
-    """Return the name that another one may misspell, whatever the case of its letters, or None."""
-    folded = {each.casefold(): each for each in available}
-    near = difflib.get_close_matches(str(name).casefold(), list(folded), n=1, cutoff=cutoff)
-    return folded[near[0]] if near else None
-
-
-def suggestion(name: object, available: Iterable[str]) -> str:
-    """Return ", did you mean `…`?" for the closest name, or nothing."""
-    close = closest(name, available)
-    return f", did you mean `{close}`?" if close else ""

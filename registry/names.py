@@ -45,13 +45,3 @@ def is_built_in_module(module: str) -> bool:
 def with_article(noun: str) -> str:
     """Return a noun with its article: ``an encoder``, ``a decoder``."""
     return f"{'an' if noun[:1].lower() in tuple('aeiou') else 'a'} {noun}"
-
-
-def printable(text: object, limit: int = 400) -> str:
-    """Return a stranger's text on one line, without control codes, shortened."""
-    try:
-        line = " ".join(str(text).split())
-    except Exception as error:  # `__str__` is a stranger's code too
-        line = f"a {type(text).__name__} whose text raises {type(error).__name__}"
-    shown = "".join(each if each.isprintable() else f"\\x{ord(each):02x}" for each in line)
-    return shown if len(shown) <= limit else f"{shown[: limit - 1]}…"

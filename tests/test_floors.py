@@ -200,7 +200,7 @@ core._public                   -
 core._shadowing                -
 core._moved                    -
 core.tensors                   -
-core.spec.problems             -
+core.spec.problems             registry
 core.params                    core.spec.problems registry
 core.contracts                 core.errors core.params core.tensors
 core.slots                     core.contracts core.params registry
@@ -252,7 +252,7 @@ core.cli.commands              core.api core.checkpoints core.cli core.cost core
                                core.spec.views core.speech core.testing.checks
                                core.testing.engine core.testing.subjects registry
 core.cli.commands.checkpoint   core.checkpoints core.cli core.contracts core.durable core.errors
-                               core.spec.problems registry
+                               registry
 core.testing.pytest_support    core.params core.testing core.testing.checks core.testing.engine
                                core.testing.subjects registry
 training.signals               -

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from kokoro_core.spec.load import Source
-from kokoro_core.spec.problems.problem import printable
 from kokoro_core.spec.views.diff import Change
 from registry.terminal import print_any
+from registry.text import printable
 
 
 @dataclass(frozen=True)

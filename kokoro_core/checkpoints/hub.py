@@ -20,7 +20,7 @@ from huggingface_hub import ModelHubMixin, constants, snapshot_download
 
 from kokoro_core.checkpoints.locate import MODEL_STEM
 from kokoro_core.errors import CheckpointError
-from registry.errors import closest
+from registry.text import closest
 
 MODEL_FILE = f"{MODEL_STEM}.safetensors"
 MAX_SHARD_BYTES = 5 * 10**9

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from kokoro_core.spec.problems.problem import Problem, printable, shorten
+from kokoro_core.spec.problems.problem import Problem
+from registry.text import printable, shorten
 
 
 def with_recorded(problem: Problem, metadata: Mapping[str, Any]) -> Problem:

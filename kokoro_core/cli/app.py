@@ -13,8 +13,8 @@ from kokoro_core.cli.errors import lines_of, wants_traceback
 from kokoro_core.cli.output import print_error
 from kokoro_core.cli.session import Session, session_of
 from registry import Command
-from registry.errors import closest
 from registry.terminal import never_fail, open_closed_streams
+from registry.text import closest
 
 PROGRAM = "kokoro-core"
 

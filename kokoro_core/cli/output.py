@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from kokoro_core.cli.table import print_table
-from kokoro_core.spec.problems.problem import printable
 from registry.terminal import is_unicode, print_file
+from registry.text import printable
 
 __all__ = [
     "print_error",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import traceback
 
-from kokoro_core.spec.problems.problem import printable
 from registry import PluginRecord, Plugins
+from registry.text import printable
 
 
 def plugin_fault(error: BaseException, plugins: Plugins) -> str | None:

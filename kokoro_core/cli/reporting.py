@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from kokoro_core.cli.output import print_error, print_json
-from kokoro_core.spec.problems.problem import printable
+from registry.text import printable
 
 if TYPE_CHECKING:
     from kokoro_core.spec.problems.problem import Problem

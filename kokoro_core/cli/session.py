@@ -7,7 +7,8 @@ from functools import cached_property
 from typing import Any
 
 from registry import Plugins, Policy, discover, installed_plugins
-from registry.errors import RegistryError, suggestion
+from registry.errors import RegistryError
+from registry.text import suggestion
 
 
 @dataclass

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from kokoro_core.spec.problems.problem import printable
+from registry.text import printable
 
 _PIPED_WIDTH = 160
 """Columns where there is no terminal; more, if a word is longer."""

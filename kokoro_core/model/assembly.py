@@ -14,7 +14,7 @@ from torch.overrides import TorchFunctionMode
 from kokoro_core.model.acoustic import AcousticModel
 from kokoro_core.nn.stack import CheckpointedStack
 from kokoro_core.params.component import owner_of
-from kokoro_core.params.component_failure import Fault, asking, returned
+from kokoro_core.params.component_failure import ComponentFailure, attribute_errors_to, returned
 from kokoro_core.params.sizes import MAX_PARAMETERS, Sizes
 from kokoro_core.slots import MODEL_SLOTS
 from kokoro_core.spec.rules.dimensions import component_sizes, solve_dimensions
@@ -68,14 +68,14 @@ def _built(part: Any, slot: str, sizes: Sizes) -> Any:
     """Return the module of a part; what its plugin gets wrong is said at the part.
 
     Raises:
-        Fault: `build` raised, or returned something else than a module of the contract.
+        ComponentFailure: `build` raised, or returned something else than a module of the contract.
     """
     contract: type[nn.Module] = resolve_name(MODEL_SLOTS[slot].contract)
-    with asking(part, (slot,), "build"):
+    with attribute_errors_to(part, (slot,), "build"):
         module = part.build(sizes)
     if not isinstance(module, contract):
         what = returned(module, f"a module that derives from `{contract.__name__}`, from `build`")
-        raise Fault((slot,), owner_of(type(part)), what)
+        raise ComponentFailure((slot,), owner_of(type(part)), what)
     return module
 
 

@@ -25,17 +25,9 @@ from pydantic_core import core_schema as cs
 
 from kokoro_core.params.capabilities import Capabilities
 from kokoro_core.params.sizes import Sizes
-from kokoro_core.spec.problems.problem import shorten
 from registry import ComponentRegistry, Slot
-from registry.errors import (
-    AmbiguousComponent,
-    InvalidComponent,
-    UnknownComponent,
-    closest,
-    in_other_slots,
-    suggestion,
-)
-from registry.names import printable
+from registry.errors import AmbiguousComponent, InvalidComponent, UnknownComponent, in_other_slots
+from registry.text import closest, one_line, shorten, suggestion
 
 T = TypeVar("T")
 
@@ -68,13 +60,13 @@ class ComponentParams(StrictModel):
     component_name: ClassVar[str | None] = None
     takes: ClassVar[Mapping[str, str]] = {}
     gives: ClassVar[Mapping[str, str]] = {}
-    opens_slot: ClassVar[bool] = False
+    defines_slot: ClassVar[bool] = False
 
     type: str
 
     def __init_subclass__(cls, slot: str | None = None, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        cls.opens_slot = slot is not None
+        cls.defines_slot = slot is not None
         if slot is not None:
             cls.slot = slot
 
@@ -126,7 +118,7 @@ class ComponentParams(StrictModel):
     def __get_pydantic_core_schema__(
         cls, source: Any, handler: GetCoreSchemaHandler
     ) -> cs.CoreSchema:
-        if not cls.opens_slot:
+        if not cls.defines_slot:
             return handler(source)
         return cs.with_info_plain_validator_function(
             cls._dispatch,
@@ -137,7 +129,7 @@ class ComponentParams(StrictModel):
     def __get_pydantic_json_schema__(
         cls, schema: cs.CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        if not cls.opens_slot:
+        if not cls.defines_slot:
             return handler(schema)
         return {"x-slot": cls.slot}
 
@@ -167,7 +159,7 @@ class ComponentParams(StrictModel):
             raise
         except Exception as error:  # a default factory or a validator is a stranger's code
             said = (
-                f"{owner_of(concrete, registry)} raised {type(error).__name__}: {printable(error)}"
+                f"{owner_of(concrete, registry)} raised {type(error).__name__}: {one_line(error)}"
             )
             message = f"{said} when its settings were read"
             raise PydanticCustomError("plugin-raised", "{message}", {"message": message}) from error

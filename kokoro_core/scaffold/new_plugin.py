@@ -18,8 +18,8 @@ from importlib.resources import files
 from kokoro_core.slots import MODEL_SLOTS
 from kokoro_core.spec.text.scalars import plain_value
 from registry import Plugins
-from registry.errors import suggestion
 from registry.names import BUILT_IN_DISTRIBUTION, canonical, with_article
+from registry.text import suggestion
 
 _EXAMPLES = "kokoro_core.scaffold.examples"
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from kokoro_core.params.component import ComponentParams
-from kokoro_core.spec.tree.dump import to_plain
+from kokoro_core.spec.tree.dump import dump
 from kokoro_core.spec.tree.model_spec import ModelSpec
 from kokoro_core.spec.views.reference import description_of, fields_of
 from registry import ComponentRegistry
@@ -47,7 +47,7 @@ def _field(
         yield from _entry(name, "", comment, depth)
         yield from _lines(value, components, depth + 1)
     else:
-        yield from _entry(name, _scalar(to_plain(value, components)), comment, depth)
+        yield from _entry(name, _scalar(dump(value, components)), comment, depth)
 
 
 def _entry(name: str, value: str, comment: str, depth: int) -> Iterator[str]:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from kokoro_core.spec.problems.problem import printable, shorten
 from registry import Plugins, installed_plugins
+from registry.text import printable, shorten
 
 
 def described(value: object) -> str:

@@ -14,8 +14,8 @@ from kokoro_core.params.component import ComponentParams, owner_of
 from kokoro_core.params.sizes import MAX_PARAMETERS
 from kokoro_core.slots import MODEL_SLOTS
 from kokoro_core.spec.problems.problem import MAX_PROBLEMS, Path, Problem, SpecError, dotted
-from kokoro_core.spec.problems.violation import Finding
-from kokoro_core.spec.pydantic_errors import closest, field_problem
+from kokoro_core.spec.problems.violation import RuleViolation
+from kokoro_core.spec.pydantic_errors import field_problem
 from kokoro_core.spec.rules.dimensions import fill_widths, find_conflicts
 from kokoro_core.spec.rules.limits import find_excess
 from kokoro_core.spec.rules.needs import unmet_needs
@@ -25,6 +25,7 @@ from kokoro_core.spec.text.other_kinds import kind_of_mapping
 from kokoro_core.spec.tree.model_spec import ModelSpec
 from kokoro_core.spec.tree.walk import components_in, model_at, value_at
 from registry import ComponentRegistry, Plugins
+from registry.text import closest
 
 _MAX_PRUNINGS = 8
 
@@ -66,9 +67,9 @@ def check(document: Document, plugins: Plugins, max_parameters: int = MAX_PARAME
     if spec is not None:
         found = (*find_conflicts(spec), *find_excess(spec, max_parameters))
         causes = _causes(errors, document, registry)
-        findings = [each for each in found if not _depends_on(each, causes)]
+        violations = [each for each in found if not _depends_on(each, causes)]
         problems += [
-            _finding_problem(_with_plugin(each, spec, registry), document) for each in findings
+            _violation_problem(_with_plugin(each, spec, registry), document) for each in violations
         ]
     problems += unmet_needs(_needs(document.value), document, plugins)
     if problems or spec is None:
@@ -159,14 +160,14 @@ def _meant(path: Path, value: Any, registry: ComponentRegistry) -> str | None:
     return None if meant is None or meant in value_at(value, path[:-1]) else meant
 
 
-def _depends_on(finding: Finding, bad: Iterable[Path]) -> bool:
-    """Return whether a finding may come from a value that was left out of the second check.
+def _depends_on(violation: RuleViolation, bad: Iterable[Path]) -> bool:
+    """Return whether a violation may come from a value that was left out of the second check.
 
     What was left out has its default there, which never makes a model too large.
     """
-    if finding.code == "half-regulated":  # it matters whether the keys are there, not what is in
-        return any(path in finding.causes for path in bad)
-    return any(_decides(path, cause) for path in bad for cause in finding.causes)
+    if violation.code == "half-regulated":  # it matters whether the keys are there, not what is in
+        return any(path in violation.causes for path in bad)
+    return any(_decides(path, cause) for path in bad for cause in violation.causes)
 
 
 def _decides(bad: Path, cause: Path) -> bool:
@@ -176,18 +177,22 @@ def _decides(bad: Path, cause: Path) -> bool:
     return bad[:shared] == cause[:shared]
 
 
-def _with_plugin(finding: Finding, spec: ModelSpec, registry: ComponentRegistry) -> Finding:
+def _with_plugin(
+    violation: RuleViolation, spec: ModelSpec, registry: ComponentRegistry
+) -> RuleViolation:
     """Name the plugin and its version where a component failed; the rules know no registry."""
-    component = dict(components_in(spec)).get(finding.path)
-    if finding.code != "plugin-raised" or component is None:
-        return finding
+    component = dict(components_in(spec)).get(violation.path)
+    if violation.code != "plugin-raised" or component is None:
+        return violation
     owner, plugin = owner_of(type(component)), owner_of(type(component), registry)
-    return replace(finding, message=finding.message.replace(owner, plugin))
+    return replace(violation, message=violation.message.replace(owner, plugin))
 
 
-def _finding_problem(finding: Finding, document: Document) -> Problem:
-    other = document.place(finding.other) if finding.other is not None else ""
-    return document.problem(finding.code, finding.path, finding.message.replace("{other}", other))
+def _violation_problem(violation: RuleViolation, document: Document) -> Problem:
+    other = document.place(violation.other) if violation.other is not None else ""
+    return document.problem(
+        violation.code, violation.path, violation.message.replace("{other}", other)
+    )
 
 
 def _with_plugin_hint(problem: Problem, got: Any, plugins: Plugins) -> Problem:

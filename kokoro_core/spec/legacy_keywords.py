@@ -1,4 +1,4 @@
-"""The keywords of the seed's own call, as settings of the named spec ``default``."""
+"""The keywords of the original model's call, as settings of the named spec ``default``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from kokoro_core.spec.tree.model_spec import ModelSpec
 
 
-def seed_settings(
+def legacy_settings(
     *,
     hidden_dim: int,
     layers: Mapping[str, int],
@@ -45,7 +45,7 @@ def seed_settings(
     return settings
 
 
-def seed_ends(usual: ModelSpec, vocab_size: int, mel_dim: int) -> dict[str, Any]:
+def legacy_ends(usual: ModelSpec, vocab_size: int, mel_dim: int) -> dict[str, Any]:
     """Return the settings at the model's two ends, without what would no longer fit there.
 
     Args:

@@ -7,16 +7,18 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path as FilePath
 from typing import Any
 
-from kokoro_core.params.component_failure import Fault, raised
+from kokoro_core.params.component_failure import ComponentFailure, raised
 from kokoro_core.params.sizes import MAX_PARAMETERS
 from kokoro_core.spec.arguments import check_count, check_overrides, described, plugins_of
 from kokoro_core.spec.check import check
 from kokoro_core.spec.naming import is_named_spec
 from kokoro_core.spec.rules.dimensions import solve_dimensions
 from kokoro_core.spec.rules.limits import refuse_excess
-from kokoro_core.spec.text.document import MAX_BYTES, Document, from_mapping, parse
+from kokoro_core.spec.text.bounds import MAX_BYTES
+from kokoro_core.spec.text.document import Document, from_mapping
 from kokoro_core.spec.text.overrides import Override, apply_overrides, overrides_from_mapping
-from kokoro_core.spec.tree.dump import to_plain
+from kokoro_core.spec.text.parse import parse
+from kokoro_core.spec.tree.dump import dump
 from kokoro_core.spec.tree.model_spec import ModelSpec
 from registry import NamedSpec, Plugins
 from registry.errors import UnknownNamedSpec
@@ -98,7 +100,7 @@ def read_document(source: Source, plugins: Plugins) -> Document:
         UnknownNamedSpec: No plugin ships a spec of that name.
     """
     if isinstance(source, ModelSpec):
-        return from_mapping(to_plain(source, plugins.components, only_set=True), "<ModelSpec>")
+        return from_mapping(dump(source, plugins.components, only_set=True), "<ModelSpec>")
     if isinstance(source, Mapping):
         return from_mapping(source)
     if not isinstance(source, (str, os.PathLike)):
@@ -121,12 +123,12 @@ def read_named(named: NamedSpec) -> bytes:
     """Return the text of a spec that a plugin ships.
 
     Raises:
-        Fault: The plugin's file cannot be read.
+        ComponentFailure: The plugin's file cannot be read.
     """
     try:
         return named.file.read_bytes()
     except Exception as error:  # the file may be an object of the plugin's own
-        raise Fault(
+        raise ComponentFailure(
             (), f"the plugin '{named.plugin}'", f"{raised(error)} when '{named.name}' was read"
         ) from error
 

@@ -8,12 +8,12 @@ from typing import Any
 
 from pydantic_core import ErrorDetails
 
-from kokoro_core.spec.problems.problem import Path, Problem, dotted, shorten
+from kokoro_core.spec.problems.problem import Path, Problem, dotted
 from kokoro_core.spec.text.document import Document
 from kokoro_core.spec.tree.model_spec import ModelSpec
 from kokoro_core.spec.tree.walk import model_at
 from registry import ComponentRegistry
-from registry.errors import closest as registry_closest
+from registry.text import shorten, suggestion
 
 _EXPECTED = {
     "int_type": "an integer",
@@ -58,7 +58,7 @@ def said_of_settings(error: ErrorDetails, known: list[str]) -> str:
     """
     path: Path = tuple(error["loc"])
     if error["type"] == "extra_forbidden":
-        said = f"unknown field{did_you_mean(path[-1], known) if len(path) == 1 else ''}"
+        said = "unknown field" + (suggestion(path[-1], known, "'") if len(path) == 1 else "")
     elif error["type"] == "missing":
         said = "is missing"
     else:
@@ -75,21 +75,10 @@ def shown(value: Any) -> str:
     return shorten(text)
 
 
-def did_you_mean(name: object, available: list[str]) -> str:
-    """Return ", did you mean 'x'?" for the closest name, or nothing."""
-    close = closest(name, available)
-    return f", did you mean '{close}'?" if close else ""
-
-
-def closest(name: object, available: list[str]) -> str | None:
-    """Return the name that another one may misspell, or None."""
-    return registry_closest(name, available, cutoff=0.65)
-
-
 def _unknown_field(path: Path, document: Document, registry: ComponentRegistry) -> Problem:
     model = model_at(ModelSpec, document.value, path[:-1], registry)
     known = list(model.model_fields) if model is not None else []
-    hint = did_you_mean(path[-1], known) or (f"; known: {', '.join(known)}" if known else "")
+    hint = suggestion(path[-1], known, "'") or (f"; known: {', '.join(known)}" if known else "")
     return document.problem(
         "unknown-field",
         path,
@@ -152,7 +141,7 @@ def _choices(error: ErrorDetails) -> list[str]:
 
 def _literal(error: ErrorDetails) -> tuple[str, str]:
     expected = error["ctx"]["expected"]
-    hint = did_you_mean(error["input"], _choices(error))
+    hint = suggestion(error["input"], _choices(error), "'")
     return "wrong-value", f"expected {expected}, got {shown(error['input'])}{hint}"
 
 

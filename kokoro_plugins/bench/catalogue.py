@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from registry.errors import suggestion
+from registry.text import suggestion
 
 if TYPE_CHECKING:
     from kokoro_plugins.bench.results import CaseResult

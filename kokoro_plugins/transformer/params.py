@@ -299,7 +299,7 @@ class ParallelTransformerParams(StackParams, DecoderParams):
 
 
 class MlpParams(DurationPredictorParams):
-    """The seed's duration predictor: three linear layers for each phoneme on its own.
+    """The original duration predictor: three linear layers for each phoneme on its own.
 
     Attributes:
         hidden_dim: Width of the input; null: the spec's.

@@ -14,8 +14,9 @@ from registry import hooks as hookspecs
 from registry.components import ComponentRegistry, Registration
 from registry.errors import InvalidPlugin
 from registry.hooks import PROJECT, Command, Migration
-from registry.names import is_name, is_target, printable
+from registry.names import is_name, is_target
 from registry.records import Contribution, NamedSpec, PluginRecord
+from registry.text import one_line
 
 MAX_ITEMS = 10_000
 """The most that one hook may return; a generator without an end must end somewhere."""
@@ -24,7 +25,7 @@ _OF_A_MODEL = ("model_fields", "model_validate", "model_rebuild")
 _HOOKS = [name for name in vars(hookspecs) if name.startswith("kokoro_")]
 
 
-def ask(plugin: Any, record: PluginRecord) -> Contribution:
+def collect(plugin: Any, record: PluginRecord) -> Contribution:
     """Register a plugin with a manager of its own and collect what its hooks return.
 
     Raises:
@@ -100,7 +101,7 @@ def _components(items: list[Any], record: PluginRecord) -> tuple[Registration, .
     registrations = []
     for item in items:
         new = Registration(item, record.name, record.distribution, record.version)
-        what = f"the {printable(new.slot, 60)} `{printable(new.name, 60)}` of `{record.name}`"
+        what = f"the {one_line(new.slot, 60)} `{one_line(new.name, 60)}` of `{record.name}`"
         if not (is_name(new.slot) and is_name(new.name)):
             raise InvalidPlugin(f"{what} has a name that no spec can hold; {_NAMES}")
         if inspect.isabstract(item) or not callable(getattr(item, "build", None)):
@@ -122,7 +123,7 @@ def _resolve_types(component: Any, what: str) -> None:
     except Exception as error:
         why = (str(error).splitlines() or [type(error).__name__])[0]
         raise InvalidPlugin(
-            f"{what} has a setting whose type is not understood: {printable(why)}"
+            f"{what} has a setting whose type is not understood: {one_line(why)}"
         ) from None
 
 
@@ -144,7 +145,7 @@ def _specs(manager: pluggy.PluginManager, record: PluginRecord) -> tuple[NamedSp
             if not file.is_file():
                 raise InvalidPlugin(
                     f"the spec `{name}` of `{record.name}` is a file that is not there: "
-                    f"{printable(file)}; is it in the package data?"
+                    f"{one_line(file)}; is it in the package data?"
                 )
             named.append(NamedSpec(name, file, record.name))
     return tuple(named)
@@ -194,6 +195,6 @@ def _refuse_twice(kind: str, names: list[str], record: PluginRecord) -> None:
 
 def _shown(value: object) -> str:
     try:
-        return printable(repr(value), 80)
+        return one_line(repr(value), 80)
     except Exception:
         return f"a {type(value).__name__}"

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from registry.guard.slot_owners import Loaded, refuse_second_openers
+from registry.guard.slot_owners import Loaded, refuse_second_owners
 from registry.records import Contribution, PluginRecord
 
 
@@ -40,12 +40,12 @@ def contested_plugin_names(records: Sequence[PluginRecord]) -> dict[int, PluginR
     return refused
 
 
-def settle(loaded: Iterable[Loaded]) -> list[Loaded]:
+def resolve_conflicts(loaded: Iterable[Loaded]) -> list[Loaded]:
     """Refuse plugins that take a built-in's name of a spec, a command, a slot or a migration.
 
     The rest come back with flags for the names that they share.
     """
-    found = refuse_second_openers(list(loaded))
+    found = refuse_second_owners(list(loaded))
     settled = [_break_takers(each, found) for each in found]
     return [_flag_shared(each, settled) for each in settled]
 

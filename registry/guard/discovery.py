@@ -12,13 +12,14 @@ from dataclasses import replace
 from importlib import metadata
 
 from registry.components import ComponentRegistry, Registration
-from registry.guard.conflicts import contested_plugin_names, settle
+from registry.guard.conflicts import contested_plugin_names, resolve_conflicts
 from registry.guard.loading import load
 from registry.guard.policy import Policy
 from registry.guard.slot_owners import Loaded
 from registry.hooks import ENTRY_POINT_GROUP
-from registry.names import canonical, is_name, printable
+from registry.names import canonical, is_name
 from registry.records import Contribution, PluginRecord, Plugins, by_name
+from registry.text import one_line
 
 UNKNOWN = "unknown"
 
@@ -52,7 +53,7 @@ def discover(
     found = sorted(((_record(each), each) for each in entry_points), key=_by_name_and_origin)
     records = [record for record, _ in found]
     kept, refused = _refuse_early(found, policy)
-    loaded = settle(load(entry_point, record) for record, entry_point in kept)
+    loaded = resolve_conflicts(load(entry_point, record) for record, entry_point in kept)
     return _gather(loaded, [*refused, *unreadable], policy.unmatched([*records, *unreadable]))
 
 
@@ -80,7 +81,7 @@ def _entry_points_one_by_one() -> tuple[list[metadata.EntryPoint], list[PluginRe
             entry_points += dist.entry_points.select(group=ENTRY_POINT_GROUP)
         except Exception as error:
             if _mentions_us(dist):
-                cause = f"its entry points cannot be read: {printable(error)}"
+                cause = f"its entry points cannot be read: {one_line(error)}"
                 remedy = f"install `{name}` anew or uninstall it"
                 unreadable.append(
                     PluginRecord(name, "", name, version, "broken", cause, remedy=remedy)
@@ -104,13 +105,13 @@ def _identity(dist: metadata.Distribution | None) -> tuple[str, str]:
             value = getattr(dist, attribute)
         except Exception:  # a file that is missing or no text
             value = None
-        values.append(printable(value, 80) if value else UNKNOWN)
+        values.append(one_line(value, 80) if value else UNKNOWN)
     return values[0], values[1]
 
 
 def _record(entry_point: metadata.EntryPoint) -> PluginRecord:
     name, version = _identity(entry_point.dist)
-    return PluginRecord(printable(entry_point.name, 80), entry_point.value, name, version)
+    return PluginRecord(one_line(entry_point.name, 80), entry_point.value, name, version)
 
 
 def _by_name_and_origin(found: tuple[PluginRecord, metadata.EntryPoint]) -> tuple[str, ...]:

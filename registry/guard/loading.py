@@ -12,10 +12,11 @@ import pluggy
 
 from registry.errors import InvalidPlugin, RegistryError
 from registry.guard import api_version as api
-from registry.guard.collecting import ask
+from registry.guard.collecting import collect
 from registry.guard.process_state import watched
-from registry.names import is_target, printable
+from registry.names import is_target
 from registry.records import Contribution, PluginRecord, Status
+from registry.text import one_line
 
 SLOW_SECONDS = 1.0
 """An import that takes longer is flagged: everybody waits for it at every command."""
@@ -57,14 +58,14 @@ def _import(
 ) -> tuple[PluginRecord, Contribution]:
     if not is_target(entry_point.value):
         raise InvalidPlugin(
-            f"the entry point of `{record.name}` leads to `{printable(entry_point.value, 80)}`; "
+            f"the entry point of `{record.name}` leads to `{one_line(entry_point.value, 80)}`; "
             f"write `package.module` or `package.module:object`"
         )
     plugin = entry_point.load()
     found = api.incompatibility(api.api_of(plugin, record), record)
     if found is not None:
         return _refused(record, "incompatible", *found), Contribution()
-    contribution = ask(plugin, record)
+    contribution = collect(plugin, record)
     brought = replace(
         record,
         components=tuple(f"{each.slot}/{each.name}" for each in contribution.components),
@@ -80,7 +81,7 @@ def _refused(record: PluginRecord, status: Status, cause: str, remedy: str) -> P
 
 def _cause(error: BaseException) -> str:
     """Return what was raised, and where in the plugin."""
-    text = printable(error)
+    text = one_line(error)
     if isinstance(error, (RegistryError, pluggy.PluginValidationError)):
         return text
     frames = traceback.extract_tb(error.__traceback__)

@@ -16,11 +16,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from registry.guard import torch_state as torch
 from registry.guard.import_watch import heavy_imports
-from registry.names import printable
+from registry.guard.library_state import OF_LIBRARIES, Place
+from registry.text import one_line
 
-HEAVY = ("jax", "librosa", "lightning", "numpy", "scipy", "tensorflow", "torch", "transformers")
+HEAVY = ("jax", "lightning", "numpy", "scipy", "tensorflow", "torch", "transformers")
 """Packages that a manifest must not import: they cost seconds for whoever checks a spec."""
 
 
@@ -45,7 +45,7 @@ class Effects:
         said = [f"changes {each} when it is imported; that was put back" for each in self.changed]
         said += [f"changes {each} when it is imported; that stays changed" for each in self.stuck]
         if self.printed:
-            shown = printable(self.printed, 80)
+            shown = one_line(self.printed, 80)
             said.append(f"prints when it is imported; that was kept back: {shown!r}")
         said += [f"imports {each}; import it inside `build`" for each in self.imported]
         return tuple(said)
@@ -71,33 +71,11 @@ def watched() -> Iterator[Effects]:
             _restore(place, before[place.name], effects)
 
 
-@dataclass(frozen=True)
-class _Place:
-    """A part of the process's state.
-
-    Attributes:
-        name: In words.
-        read: Returns what is there, or None.
-        put_back: Sets what was there.
-    """
-
-    name: str
-    read: Callable[[], Any]
-    put_back: Callable[[Any], None]
-
-    def value(self) -> Any:
-        """Return what is there, or None for what cannot be read."""
-        try:
-            return self.read()
-        except Exception:  # a stranger may have replaced what it asks
-            return None
-
-
 def _read_all() -> dict[str, Any]:
     return {place.name: place.value() for place in _WATCHED}
 
 
-def _restore(place: _Place, before: Any, effects: Effects) -> None:
+def _restore(place: Place, before: Any, effects: Effects) -> None:
     """Put back what was there before, if it is something else now."""
     if before is None or place.value() == before:
         return
@@ -143,31 +121,11 @@ def _set_filters(values: list[Any]) -> None:
     warnings.filters[:] = values  # type: ignore[index]
 
 
-def _numpy_state() -> Any:
-    numpy_random = sys.modules.get("numpy.random")
-    if numpy_random is None:
-        return None
-    kind, keys, *rest = numpy_random.get_state()
-    return kind, keys.tolist(), *rest
-
-
-def _set_numpy_state(value: Any) -> None:
-    sys.modules["numpy.random"].set_state(value)
-
-
 _WATCHED = (
-    # the device first: what else is put back must not land on another one
-    _Place("torch's default device", torch.device, torch.set_device),
-    _Place("torch's default dtype", torch.dtype, torch.set_dtype),
-    _Place("torch's recording of gradients", torch.gradients, torch.set_gradients),
-    _Place("torch's float32 precision", torch.matmul_precision, torch.set_matmul_precision),
-    _Place("torch's number of threads", torch.threads, torch.set_threads),
-    _Place("torch's deterministic mode", torch.determinism, torch.set_determinism),
-    _Place("the random state of torch", torch.random_state, torch.set_random_state),
-    _Place("the random state of numpy", _numpy_state, _set_numpy_state),
-    _Place("the state of `random`", random.getstate, random.setstate),
-    _Place("the working directory", _working_directory, os.chdir),
-    _Place("the environment variables", lambda: dict(os.environ), _set_environment),
-    _Place("`sys.path`", lambda: list(sys.path), _set_path),
-    _Place("the warning filters", lambda: list(warnings.filters), _set_filters),
+    *OF_LIBRARIES,
+    Place("the state of `random`", random.getstate, random.setstate),
+    Place("the working directory", _working_directory, os.chdir),
+    Place("the environment variables", lambda: dict(os.environ), _set_environment),
+    Place("`sys.path`", lambda: list(sys.path), _set_path),
+    Place("the warning filters", lambda: list(warnings.filters), _set_filters),
 )

@@ -1,6 +1,6 @@
-"""A slot has one opener: the class that its components derive from and that a spec's field names.
+"""A slot has one owner: the class that its components derive from and that a spec's field names.
 
-A second class that opens a slot of the same name has components that no field takes, though they
+A second class that defines a slot of the same name has components that no field takes, though they
 stand among the slot's names. What is in the box keeps its slots; among third parties nobody wins.
 """
 
@@ -15,65 +15,65 @@ from registry.slot import ComponentClass
 Loaded = tuple[PluginRecord, Contribution]
 
 
-def refuse_second_openers(loaded: Sequence[Loaded]) -> list[Loaded]:
-    """Refuse plugins with components of a slot that another class opened."""
-    openers = _openers(loaded)
-    return [_refuse(each, openers, loaded) for each in loaded]
+def refuse_second_owners(loaded: Sequence[Loaded]) -> list[Loaded]:
+    """Refuse plugins with components of a slot that another class defines."""
+    owners = _owners(loaded)
+    return [_refuse(each, owners, loaded) for each in loaded]
 
 
-def opener_of(component: ComponentClass) -> ComponentClass | None:
-    """Return the outermost class that opens a component's slot, or None."""
-    found = [each for each in _opening(component) if each.slot == component.slot]
+def slot_owner(component: ComponentClass) -> ComponentClass | None:
+    """Return the outermost class that defines a component's slot, or None."""
+    found = [each for each in _definitions(component) if each.slot == component.slot]
     return found[-1] if found else None
 
 
-def _opening(component: ComponentClass) -> list[ComponentClass]:
-    return [each for each in component.__mro__ if vars(each).get("opens_slot")]
+def _definitions(component: ComponentClass) -> list[ComponentClass]:
+    return [each for each in component.__mro__ if vars(each).get("defines_slot")]
 
 
-def _openers(loaded: Iterable[Loaded]) -> dict[str, list[ComponentClass]]:
-    """Return the classes that open each slot; only that of the box where it has one."""
+def _owners(loaded: Iterable[Loaded]) -> dict[str, list[ComponentClass]]:
+    """Return the classes that define each slot; only that of the box where it has one."""
     found: dict[str, dict[ComponentClass, None]] = {}
     for _, contribution in loaded:
         for each in contribution.components:
-            openers = found.setdefault(each.slot, {})
-            openers.update(dict.fromkeys(_of_the_box(each.component)))
-            opener = opener_of(each.component)
-            if opener is not None:
-                openers[opener] = None
-    return {slot: _winners(list(openers)) for slot, openers in found.items()}
+            owners = found.setdefault(each.slot, {})
+            owners.update(dict.fromkeys(_of_the_box(each.component)))
+            owner = slot_owner(each.component)
+            if owner is not None:
+                owners[owner] = None
+    return {slot: _winners(list(owners)) for slot, owners in found.items()}
 
 
-def _winners(openers: list[ComponentClass]) -> list[ComponentClass]:
-    own = [each for each in openers if is_built_in_module(each.__module__)]
-    return own or sorted(openers, key=_name)
+def _winners(owners: list[ComponentClass]) -> list[ComponentClass]:
+    own = [each for each in owners if is_built_in_module(each.__module__)]
+    return own or sorted(owners, key=_name)
 
 
 def _of_the_box(component: ComponentClass) -> Iterator[ComponentClass]:
-    """Yield the box's opener of a slot, also where no component of the box fills it now."""
-    line: list[ComponentClass] = [e for e in component.__mro__ if "opens_slot" in vars(e)]
+    """Yield the box's owner of a slot, also where no component of the box fills it now."""
+    line: list[ComponentClass] = [e for e in component.__mro__ if "defines_slot" in vars(e)]
     related = line[-1:]
     while related:
         each = related.pop()
         related += type.__subclasses__(each)
-        opens = vars(each).get("opens_slot") and is_built_in_module(each.__module__)
-        if opens and each.slot == component.slot:
+        defines = vars(each).get("defines_slot") and is_built_in_module(each.__module__)
+        if defines and each.slot == component.slot:
             yield each
 
 
 def _refuse(
-    one: Loaded, openers: dict[str, list[ComponentClass]], everyone: Sequence[Loaded]
+    one: Loaded, owners: dict[str, list[ComponentClass]], everyone: Sequence[Loaded]
 ) -> Loaded:
     record, contribution = one
     for each in () if record.built_in else contribution.components:
-        winners = openers[each.slot]
+        winners = owners[each.slot]
         if len(winners) > 1:
             return record.broken(*_contested(each.slot, winners, everyone)), Contribution()
-        opener = opener_of(each.component)
-        if winners and opener is not winners[0]:
+        owner = slot_owner(each.component)
+        if winners and owner is not winners[0]:
             cause = (
                 f"its component `{each.slot}/{each.name}` does not derive from "
-                f"`{_name(winners[0])}`, which opened the slot `{each.slot}`"
+                f"`{_name(winners[0])}`, which defines the slot `{each.slot}`"
             )
             remedy = (
                 f"{record.origin} must derive from it or give the slot another name; "
@@ -84,22 +84,22 @@ def _refuse(
 
 
 def _contested(
-    slot: str, openers: Iterable[ComponentClass], everyone: Sequence[Loaded]
+    slot: str, owners: Iterable[ComponentClass], everyone: Sequence[Loaded]
 ) -> tuple[str, str]:
-    """Return why a slot that third parties opened twice is refused, and what to do."""
-    who = " and ".join(f"`{_name(each)}`{_owner(each, everyone)}" for each in openers)
-    cause = f"the slot `{slot}` is opened more than once: by {who}"
+    """Return why a slot that third parties define twice is refused, and what to do."""
+    who = " and ".join(f"`{_name(each)}`{_plugin_of(each, everyone)}" for each in owners)
+    cause = f"the slot `{slot}` is defined more than once: by {who}"
     return cause, "uninstall one of the plugins, or block one with `--no-plugin`"
 
 
-def _owner(opener: ComponentClass, everyone: Iterable[Loaded]) -> str:
+def _plugin_of(owner: ComponentClass, everyone: Iterable[Loaded]) -> str:
     """Return the plugin whose package has a class, in words; nothing for a package of no plugin."""
     for record, _ in everyone:
         package = record.target.partition(":")[0].partition(".")[0].strip()
-        if opener.__module__.partition(".")[0] == package:
+        if owner.__module__.partition(".")[0] == package:
             return f" of the plugin `{record.name}` of {record.origin}"
     return ""
 
 
-def _name(opener: ComponentClass) -> str:
-    return f"{opener.__module__}.{opener.__qualname__}"
+def _name(owner: ComponentClass) -> str:
+    return f"{owner.__module__}.{owner.__qualname__}"

@@ -92,7 +92,7 @@ def test_a_spec_is_read_under_any_name_with_any_line_ends(
 
 
 WRITING = (
-    ["graph", "small", "--format", "svg", "--out"],
+    ["graph", "small", "--format", "dot", "--out"],
     ["schema", "--out"],
     ["new-spec", "--like", "small", "--out"],
     ["new-plugin", "acme-x", "--slot", "encoder", "--out"],
@@ -106,7 +106,7 @@ def test_a_place_that_cannot_be_written_to_is_one_line_and_nothing_is_left(
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").write_text("kept")
     before = sorted(tmp_path.rglob("*"))
-    for name in ("no/where/x.svg", "file/x.svg", "folder", "a\x00b.svg"):
+    for name in ("no/where/x.dot", "file/x.dot", "folder", "a\x00b.dot"):
         assert run(*command, str(tmp_path / name)) in (1, 2), name
         assert 1 <= len(capsys.readouterr().err.splitlines()) <= 6  # usage has a box
     assert sorted(tmp_path.rglob("*")) == before
@@ -126,7 +126,7 @@ def test_what_must_be_new_is_not_written_through_a_link(
 def test_a_file_is_as_it_was_where_the_disk_is_full(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file = tmp_path / "old.svg"
+    file = tmp_path / "old.dot"
     file.write_text("old")
     file.chmod(0o640)
 
@@ -139,7 +139,7 @@ def test_a_file_is_as_it_was_where_the_disk_is_full(
         with pytest.raises(OSError, match="No space left on device") as caught:
             write_file(file, "new")
     assert caught.value.filename == str(file)
-    assert [each.name for each in tmp_path.iterdir()] == ["old.svg"]
+    assert [each.name for each in tmp_path.iterdir()] == ["old.dot"]
     assert file.read_text() == "old"
     write_file(file, "new")
     assert (file.read_text(), file.stat().st_mode & 0o777) == ("new", 0o640)

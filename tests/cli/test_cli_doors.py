@@ -15,7 +15,7 @@ from kokoro_core.cli.app import main
 from kokoro_core.cli.commands.new_plugin import write_new
 from kokoro_core.cli.output import write_file
 from kokoro_core.cost.estimate import Workload
-from registry.errors import closest
+from registry.text import closest
 
 SPEC = """\
 hidden_dim: 8
@@ -164,7 +164,7 @@ def test_conformance_writes_golden_keys_or_runs_checks(run: Run, options: list[s
     assert not os.path.lexists("g.json")
 
 
-@pytest.mark.parametrize(("name", "form"), [("x.svg", "mermaid"), ("x.mmd", "svg")])
+@pytest.mark.parametrize(("name", "form"), [("x.dot", "mermaid"), ("x.mmd", "dot")])
 def test_a_graph_is_not_written_under_the_suffix_of_another_format(
     run: Run, name: str, form: str
 ) -> None:
@@ -278,7 +278,7 @@ def test_a_file_that_cannot_be_written_is_named_as_it_was_given(run: Run) -> Non
     for arguments in (
         ["schema", "--out", "ok.yaml/x.json"],
         ["new-spec", "--out", "ok.yaml/x.yaml"],
-        ["graph", "ok.yaml", "--out", "ok.yaml/x.svg"],
+        ["graph", "ok.yaml", "--out", "ok.yaml/x.dot"],
         ["conformance", "regulator/repeat", "--write-golden", "ok.yaml/x.json"],
         ["conformance", "regulator/repeat", "--write-golden", "no/x.json"],
     ):

@@ -13,7 +13,7 @@ import pytest
 from kokoro_core import Adapt, KokoroModel
 from kokoro_core.cli.app import main
 from kokoro_core.spec.load import load_spec
-from kokoro_core.spec.text.document import parse
+from kokoro_core.spec.text.parse import parse
 from registry import installed_plugins
 from tests.core.test_api import tiny
 
@@ -49,7 +49,7 @@ COMMANDS = [
     ["diff", "SPEC", "small", "--markdown"],
     ["diff", "SPEC", "small", "--json"],
     ["graph", "SPEC"],
-    ["graph", "SPEC", "--format", "svg"],
+    ["graph", "SPEC", "--format", "dot"],
     ["new-spec", "--like", "SPEC"],
     ["upgrade", "SPEC"],
     ["checkpoint", "inspect", "MODEL", "--tensors"],

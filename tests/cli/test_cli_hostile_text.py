@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from kokoro_core.cli.app import main
 from kokoro_core.cli.output import print_json, print_table
 from kokoro_core.cli.reporting import annotation
-from kokoro_core.spec.problems.problem import Position, Problem, printable
+from kokoro_core.spec.problems.problem import Position, Problem
+from registry.text import printable
 
 HOSTILE = """\
 "\\e[31mevil\\e]0;pwn\\a": 1

@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 
 from kokoro_core.spec.load import load_spec
 from kokoro_core.spec.problems.problem import MAX_PROBLEMS, Problem, SpecError
-from kokoro_core.spec.text.document import MAX_BYTES
+from kokoro_core.spec.text.bounds import MAX_BYTES
 from tests.hostile.texts import SPEC, TEXTS
 from tests.hostile.values import RIGHT, VALUES, changed
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from kokoro_core.spec.load import load_spec
 from kokoro_core.spec.problems.problem import SpecError
-from kokoro_core.spec.text.document import parse
+from kokoro_core.spec.text.parse import parse
 from kokoro_core.spec.tree.model_spec import ModelSpec
 from kokoro_core.spec.views.resolve import resolve, spec_hash
 from kokoro_core.testing.data.spec_strategies import specs

@@ -256,7 +256,7 @@ CASES: dict[str, Case] = {
     ),
     "takes-the-command-line-s-own-command": Case(
         returning("kokoro_commands", "[Command('check', '', 'os:getcwd')]"),
-        "is one of the command line's own",
+        "its command `check` has a name that the plugin `core` of `kokoro-core`",
     ),
     "migrates-a-built-in-component": Case(
         returning("kokoro_migrations", "[Migration('encoder', 'transformer', 1)]"),
@@ -267,7 +267,7 @@ CASES: dict[str, Case] = {
         "class EncoderParams(ComponentParams, slot='encoder'): ...\n"
         + PARAMS.format(name="anew").replace("from kokoro_core.slots import EncoderParams\n", "")
         + returning("kokoro_components", "[Params]"),
-        "`encoder/anew` does not derive from `kokoro_core.slots.EncoderParams`, which opened",
+        "`encoder/anew` does not derive from `kokoro_core.slots.EncoderParams`, which defines",
     ),
     "has-a-built-in-component-s-name": Case(
         GOOD.format(name="transformer"),

@@ -13,8 +13,8 @@ from registry.errors import (
     DuplicateComponent,
     InvalidComponent,
     UnknownComponent,
-    suggestion,
 )
+from registry.text import suggestion
 
 
 class Shape:

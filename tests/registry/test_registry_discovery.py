@@ -20,7 +20,8 @@ from registry.errors import (
     InvalidPolicy,
     UnknownNamedSpec,
 )
-from registry.names import canonical, printable
+from registry.names import canonical
+from registry.text import one_line
 from tests.plugins_broken.site import GOOD, Site, record_of
 
 
@@ -369,5 +370,5 @@ def test_names_of_distributions_have_one_spelling() -> None:
 
 
 def test_a_stranger_s_text_is_shown_on_one_line_without_control_codes() -> None:
-    assert printable("a\n b\x1b[31m") == "a b\\x1b[31m"
-    assert printable("x" * 500) == "x" * 399 + "…"
+    assert one_line("a\n b\x1b[31m") == "a b\\x1b[31m"
+    assert one_line("x" * 500) == "x" * 399 + "…"

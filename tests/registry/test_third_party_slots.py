@@ -206,7 +206,7 @@ def test_a_slot_that_two_plugins_open_is_refused_to_both_and_to_who_fills_it(
     records = listed(contested)
     assert [each["status"] for each in records.values()] == ["broken"] * 3
     assert {each["cause"] for each in records.values()} == {
-        "the slot `norm` is opened more than once: by `dist_opener_opener.NormParams` of the "
+        "the slot `norm` is defined more than once: by `dist_opener_opener.NormParams` of the "
         "plugin `opener` of `dist-opener` 1.0 and `dist_stranger_stranger.OtherNormParams` of the "
         "plugin `stranger` of `dist-stranger` 1.0"
     }
@@ -225,7 +225,7 @@ def test_a_slot_of_the_box_is_not_opened_anew(tmp_path: Path, blocked: tuple[str
     assert (record["status"], record["components"]) == ("broken", [])
     assert record["cause"] == (
         "its component `postnet/group` does not derive from `kokoro_core.slots.PostnetParams`, "
-        "which opened the slot `postnet`"
+        "which defines the slot `postnet`"
     )
     rows = json.loads(kokoro(site, *blocked, "components", "--json").stdout)
     assert "group" not in {each["type"] for each in rows}

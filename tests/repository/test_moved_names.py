@@ -30,7 +30,7 @@ NAMED = {
     "kokoro_core.spec.capabilities": "Capabilities SideInput",
     "kokoro_core.spec.model_spec": "ModelSpec",
     "kokoro_core.spec.params": "ComponentParams StrictModel",
-    "kokoro_core.spec.plain": "to_plain",
+    "kokoro_core.spec.plain": "dump",
     "kokoro_core.spec.reference": "description_of fields_of",
     "kokoro_core.spec.reference_page": "reference_page",
     "kokoro_core.spec.sizes": "LAYER Size Sizes batch_norm conv1d embedding layer_norm linear "

@@ -47,7 +47,9 @@ def test_every_code_in_the_source_is_in_the_list() -> None:
         if path.name != "codes.py"
     )
     raised = re.findall(
-        r'(?:Problem|problem|Finding|_note|_stop|PydanticCustomError)\(\s*"([a-z0-9-]+)"', source
+        r"(?:Problem|problem|RuleViolation|_note|_stop|PydanticCustomError)"
+        r'\(\s*"([a-z0-9-]+)"',
+        source,
     )
     assert set(raised) <= set(CODES)
     assert len(set(raised)) > 25

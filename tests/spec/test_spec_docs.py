@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from kokoro_core.spec.load import load_spec
-from kokoro_core.spec.text.document import parse
+from kokoro_core.spec.text.parse import parse
 from kokoro_core.spec.tree.model_spec import LossWeights, ModelSpec
 from kokoro_core.spec.views.reference import fields_of
 

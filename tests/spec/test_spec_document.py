@@ -14,7 +14,9 @@ from ruamel.yaml import YAML
 
 from kokoro_core.spec.problems.problem import Position, SpecError
 from kokoro_core.spec.text import reader
-from kokoro_core.spec.text.document import MAX_BYTES, MAX_DEPTH, Document, parse
+from kokoro_core.spec.text.bounds import MAX_BYTES, MAX_DEPTH
+from kokoro_core.spec.text.document import Document
+from kokoro_core.spec.text.parse import parse
 
 # control characters are escaped in YAML, and in JSON only those below a space
 TEXT = st.text(

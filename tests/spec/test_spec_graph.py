@@ -1,14 +1,13 @@
-"""The picture of a model: what is in it, and that it can be read."""
+"""The graph of a model: what is in it, and that others can read it."""
 
 from __future__ import annotations
 
+import html
 import os
 import re
 import subprocess
 import sys
-from itertools import combinations
 from pathlib import Path
-from xml.etree import ElementTree
 
 import pytest
 import torch
@@ -16,14 +15,13 @@ import torch
 from kokoro_core.api import KokoroModel
 from kokoro_core.cli.app import main
 from kokoro_core.spec.load import load_spec
-from kokoro_core.spec.views.drawing import mermaid, svg
+from kokoro_core.spec.views.drawing import dot, mermaid
 from kokoro_core.spec.views.graph import Edge, Graph, Node, model_graph
 from registry import installed_plugins
 from tests.spec.spec_toys import PLUGINS, LinePredictor, RowDecoder, WideEncoder, minimal
 
 GOLDEN = Path(__file__).parent / "golden"
 NAMES = ("small", "parallel")
-SVG = "{http://www.w3.org/2000/svg}"
 WITH_POSTNET = {"postnet": {"type": "conv"}}
 
 
@@ -34,7 +32,7 @@ def graph_of(name: str, **overrides: object) -> Graph:
 @pytest.mark.parametrize("name", NAMES)
 def test_the_drawings_are_those_that_were_looked_at(name: str) -> None:
     """`KOKORO_NEW_PICTURES=1` writes them anew; look at them before they are kept."""
-    made = {"mmd": mermaid(graph_of(name)), "svg": svg(graph_of(name), name)}
+    made = {"mmd": mermaid(graph_of(name)), "dot": dot(graph_of(name), name)}
     for suffix, text in made.items():
         file = GOLDEN / f"{name}.{suffix}"
         if os.environ.get("KOKORO_NEW_PICTURES"):
@@ -137,56 +135,60 @@ def test_losses_of_the_parts_own_are_drawn_in_place_of_the_framework_s() -> None
         "duration_predictor": "nll, prior",
     }
     assert "flow_matching" in mermaid(found)
-    assert "flow_matching" in svg(found, "own")
+    assert "flow_matching" in dot(found, "own")
 
 
-Box = tuple[float, float, float, float]
+STRING = r'"((?:[^"\\]|\\.)*)"'
+NODE = re.compile(rf"    {STRING} \[label={STRING}((?:, \w+=(?:\w+|{STRING}))*)\];")
+EDGE = re.compile(rf"    {STRING} -> {STRING} \[label={STRING}(, style=dashed)?\];")
+ESCAPE = {"n": "\n", "\\": "\\", '"': '"'}
 
 
-def boxes(text: str) -> tuple[Box, list[Box], list[Box]]:
-    """Return the drawing's box, those of its nodes and those of its labels."""
-    root = ElementTree.fromstring(text)
-    keys = ("x", "y", "width", "height")
-
-    def box(element: ElementTree.Element) -> Box:
-        x, y, width, height = (float(element.attrib[key]) for key in keys)
-        return x, y, x + width, y + height
-
-    nodes = [box(each[0]) for each in root.findall(f"{SVG}g")]
-    labels = [box(each) for each in root.findall(f"{SVG}rect") if "x" in each.attrib]
-    return (0, 0, float(root.attrib["width"]), float(root.attrib["height"])), nodes, labels
+def meant(quoted: str) -> str:
+    """Return what Graphviz shows for what stands between two quotes."""
+    return html.unescape(re.sub(r"\\(.)", lambda found: ESCAPE[found[1]], quoted))
 
 
-def apart(a: Box, b: Box) -> bool:
-    return a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1]
+def read_dot(text: str) -> tuple[str, dict[str, tuple[str, ...]], list[Edge]]:
+    """Return title, nodes and edges of a DOT file: every line must be of its grammar."""
+    first, setting, *statements, last = text.splitlines()
+    title = re.fullmatch(rf"digraph {STRING} {{", first)
+    assert title is not None
+    assert (setting, last) == ("    node [shape=box];", "}")
+    nodes: dict[str, tuple[str, ...]] = {}
+    edges: list[Edge] = []
+    for line in statements:
+        if node := NODE.fullmatch(line):
+            nodes[meant(node[1])] = tuple(meant(node[2]).split("\n"))
+        else:
+            edge = EDGE.fullmatch(line)
+            assert edge is not None, line
+            edges.append(Edge(meant(edge[1]), meant(edge[2]), meant(edge[3]), bool(edge[4])))
+    return meant(title[1]), nodes, edges
 
 
 @pytest.mark.parametrize("overrides", [{}, WITH_POSTNET])
 @pytest.mark.parametrize("name", sorted(installed_plugins().specs))
-def test_no_box_or_label_covers_another_or_leaves_the_drawing(
-    name: str, overrides: dict[str, object]
-) -> None:
+def test_dot_says_what_the_graph_says(name: str, overrides: dict[str, object]) -> None:
     found = graph_of(name, **overrides)
-    whole, nodes, labels = boxes(svg(found, name))
-    assert (len(nodes), len(labels)) == (len(found.nodes), len(found.edges))
-    for first, second in combinations([*nodes, *labels], 2):
-        assert apart(first, second), (first, second)
-    for each in [*nodes, *labels]:
-        assert whole[0] <= each[0] < each[2] <= whole[2]
-        assert whole[1] <= each[1] < each[3] <= whole[3]
+    title, nodes, edges = read_dot(dot(found, name))
+    assert title == name
+    assert nodes == {each.name: each.lines for each in found.nodes}
+    assert edges == found.edges
 
 
-def test_texts_that_mean_something_in_xml_and_mermaid_are_escaped() -> None:
+def test_texts_that_mean_something_in_dot_and_mermaid_are_escaped() -> None:
     odd = Graph(
-        [Node("a", "part", ('<b> & "c"',)), Node("b", "output", ("#1;",))], [Edge("a", "b", "x<y")]
+        [Node("a", "part", ('<b> & "c"', "&lt;\\n\\")), Node("b", "output", ("#1;",))],
+        [Edge("a", "b", "x<y")],
     )
-    root = ElementTree.fromstring(svg(odd, "<&>"))
-    texts = [each.text for each in root.iter(f"{SVG}text")]
-    assert texts == ['<b> & "c"', "#1;", "x<y"]
-    assert root.find(f"{SVG}title").text == "<&>"  # type: ignore[union-attr]
+    title, nodes, edges = read_dot(dot(odd, '<&>"\\'))
+    assert title == '<&>"\\'
+    assert nodes == {"a": ('<b> & "c"', "&lt;\\n\\"), "b": ("#1;",)}
+    assert edges == odd.edges
     assert mermaid(odd).splitlines() == [
         "flowchart TD",
-        '    a["#lt;b#gt; & #quot;c#quot;"]',
+        '    a["#lt;b#gt; & #quot;c#quot;<br/>&lt;\\n\\"]',
         '    b(["#35;1;"])',
         '    a -->|"x#lt;y"| b',
     ]
@@ -198,7 +200,7 @@ def test_the_drawing_is_the_same_in_every_process_and_needs_no_torch(tmp_path: P
         "from kokoro_core.cli.app import main\n"
         "try:\n    main()\nfinally:\n    assert 'torch' not in sys.modules\n"
     )
-    out = tmp_path / "small.svg"
+    out = tmp_path / "small.dot"
     done = subprocess.run(
         [sys.executable, "-c", code, str(out)],
         capture_output=True,
@@ -207,19 +209,44 @@ def test_the_drawing_is_the_same_in_every_process_and_needs_no_torch(tmp_path: P
         env={"PYTHONHASHSEED": "7"},
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    assert out.read_text() == svg(graph_of("small"), "small")
-    assert not re.search(r"<script|href|<image", out.read_text())
+    assert out.read_text(encoding="utf-8") == dot(graph_of("small"), "small")
 
 
-@pytest.mark.parametrize("out", ["x.png", "x", "x.yaml"])
+@pytest.mark.parametrize("out", ["x.png", "x", "x.yaml", "x.svg"])
 def test_a_file_of_something_else_is_refused_and_not_written(
     out: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as caught:
         main(["graph", "small", "--out", str(tmp_path / out)])
     assert caught.value.code == 2
-    assert ".svg" in capsys.readouterr().err
+    told = " ".join(capsys.readouterr().err.replace("│", " ").split())
+    assert ".dot" in told
+    assert "kokoro-core graph SPEC --format dot | dot -Tsvg > model.svg" in told
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("form", ["svg", "png", "", "Mermaid"])
+def test_a_format_that_there_is_not_is_refused_with_the_way_to_a_picture(
+    form: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["graph", "small", "--format", form])
+    assert caught.value.code == 2
+    told = " ".join(capsys.readouterr().err.replace("│", " ").split())
+    assert f"--format {form}".strip() in told
+    assert "write mermaid or dot" in told
+    assert "--format dot | dot -Tsvg > model.svg" in told
+
+
+@pytest.mark.parametrize("arguments", [("x.gv",), ("x.txt", "--format", "dot")])
+def test_dot_is_written_where_the_suffix_or_the_format_says_so(
+    arguments: tuple[str, ...], tmp_path: Path
+) -> None:
+    out = tmp_path / arguments[0]
+    with pytest.raises(SystemExit) as caught:
+        main(["graph", "small", "--out", str(out), *arguments[1:]])
+    assert not caught.value.code
+    assert out.read_text(encoding="utf-8") == dot(graph_of("small"), "small")
 
 
 @pytest.mark.parametrize("arguments", [("x.mmd",), ("x.txt", "--format", "mermaid")])

@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 import pytest
 
 from kokoro_core.slots import EncoderParams
-from kokoro_core.spec.rules.accessed_fields import fields_read
+from kokoro_core.spec.rules.accessed_fields import accessed_fields
 from tests.spec.spec_toys import Unbuildable
 
 
@@ -66,9 +66,9 @@ EVERY = {"type", "a", "b", "c"}
     ],
 )
 def test_the_fields_that_a_method_reads_are_found_through_others(name: str, read: set[str]) -> None:
-    assert fields_read(Asked(), methodcaller(name)) == read
+    assert accessed_fields(Asked(), methodcaller(name)) == read
 
 
 def test_a_property_is_watched_beyond_super() -> None:
-    assert fields_read(Asked(), attrgetter("needs")) == {"c"}
+    assert accessed_fields(Asked(), attrgetter("needs")) == {"c"}
     assert Asked().needs == {"plan"}

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from kokoro_core.cli.output import write_yaml
 from kokoro_core.spec.load import load_spec
-from kokoro_core.spec.text.document import parse
+from kokoro_core.spec.text.parse import parse
 from kokoro_core.spec.views.resolve import resolve
 from registry.errors import UnknownComponent
 from tests.spec.spec_toys import AMBIGUOUS, PLUGINS, WideEncoder, minimal

@@ -13,8 +13,9 @@ from kokoro_core.cli.commands.resolve import explained
 from kokoro_core.cli.output import write_yaml
 from kokoro_core.spec.check import check
 from kokoro_core.spec.problems.problem import Position
-from kokoro_core.spec.text.document import Document, from_mapping, parse
+from kokoro_core.spec.text.document import Document, from_mapping
 from kokoro_core.spec.text.overrides import apply_overrides, overrides_from_text
+from kokoro_core.spec.text.parse import parse
 from kokoro_core.spec.views.provenance import Origin, leaves, provenance
 from kokoro_core.spec.views.resolve import resolve
 from tests.spec.spec_toys import PLUGINS, minimal

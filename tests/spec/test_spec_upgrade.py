@@ -19,8 +19,9 @@ from kokoro_core.checkpoints.store import checkpointer_for
 from kokoro_core.spec.check import check
 from kokoro_core.spec.load import load_spec
 from kokoro_core.spec.problems.problem import SpecError
-from kokoro_core.spec.text.document import from_mapping, parse
+from kokoro_core.spec.text.document import from_mapping
 from kokoro_core.spec.text.migrations import is_format_0, migrate
+from kokoro_core.spec.text.parse import parse
 from kokoro_core.spec.text.upgrade import upgrade_text
 from registry import Migration, Plugins, installed_plugins
 from tests.spec.spec_toys import AMBIGUOUS, PLUGINS, minimal

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from kokoro_core.cli.output import print_json, print_table
-from kokoro_core.spec.problems.problem import printable
+from registry.text import printable
 
 if TYPE_CHECKING:
     from kokoro_core.testing.engine.report import Report, Result

@@ -12,9 +12,9 @@ from kokoro_core.cli.output import print_json, print_note, print_table
 from kokoro_core.cli.session import Session, session_of
 from kokoro_core.cli.toolkit import JsonOption, SetOption, load_with
 from kokoro_core.spec.naming import SPEC_PREFIX, spec_source, specs_of_name
-from kokoro_core.spec.problems.problem import printable
 from registry import Plugins, Registration
-from registry.errors import RegistryError, UnknownNamedSpec, closest
+from registry.errors import RegistryError, UnknownNamedSpec
+from registry.text import closest, printable
 
 if TYPE_CHECKING:
     from kokoro_core.spec.tree.model_spec import ModelSpec

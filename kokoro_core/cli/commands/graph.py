@@ -1,8 +1,7 @@
-"""The command ``graph``: the composed model as a picture."""
+"""The command ``graph``: the composed model as text that others draw."""
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -12,15 +11,8 @@ from kokoro_core.cli.output import print_file, write_file
 from kokoro_core.cli.session import session_of
 from kokoro_core.cli.toolkit import SetOption, SpecArgument, load_with
 
-
-class Format(StrEnum):
-    """How a graph can be written."""
-
-    mermaid = "mermaid"
-    svg = "svg"
-
-
-_SUFFIXES = {".mmd": Format.mermaid, ".mermaid": Format.mermaid, ".svg": Format.svg}
+_SUFFIXES = {".mmd": "mermaid", ".mermaid": "mermaid", ".dot": "dot", ".gv": "dot"}
+_PICTURES = "Graphviz draws pictures: `kokoro-core graph SPEC --format dot | dot -Tsvg > model.svg`"
 
 
 def graph(
@@ -28,43 +20,59 @@ def graph(
     spec: SpecArgument,
     override: SetOption = None,
     form: Annotated[
-        Format | None,
-        typer.Option("--format", help="By default what the suffix of --out says, else mermaid."),
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="mermaid|dot",
+            help="By default what the suffix of --out says, else mermaid.",
+        ),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Write it to this file instead of printing it.")
     ] = None,
 ) -> None:
-    """Draw a model: its parts, what flows between them and its shape; imports no torch."""
-    from kokoro_core.spec.views.drawing import mermaid, svg
+    """Describe a model as a graph: its parts, what flows between them and its shape."""
+    from kokoro_core.spec.views.drawing import dot, mermaid
     from kokoro_core.spec.views.graph import model_graph
 
-    if form is not None and out is not None and _SUFFIXES.get(out.suffix, form) is not form:
+    form = _checked(form)
+    if form and out is not None and _SUFFIXES.get(out.suffix, form) != form:
         raise typer.BadParameter(
-            f"--out {out} and --format {form.value} contradict each other; leave one of them out"
+            f"--out {out} and --format {form} contradict each other; leave one of them out"
         )
     form = form or _format_of(out)
     session = session_of(ctx)
     loaded = load_with(spec, override, session)
     made = model_graph(loaded, session.plugins.components)
-    text = svg(made, loaded.name) if form is Format.svg else mermaid(made)
+    text = dot(made, loaded.name) if form == "dot" else mermaid(made)
     if out is None:
         print_file(text)
     else:
         write_file(out, text)
 
 
-def _format_of(out: Path | None) -> Format:
+def _checked(form: str | None) -> str | None:
+    """Return a format that there is.
+
+    Raises:
+        BadParameter: There is none of that name.
+    """
+    if form not in (None, *_SUFFIXES.values()):
+        raise typer.BadParameter(f"--format {form}: write mermaid or dot. {_PICTURES}")
+    return form
+
+
+def _format_of(out: Path | None) -> str:
     """Return how a graph is written to a file.
 
     Raises:
         BadParameter: Its suffix is that of something else.
     """
     if out is None:
-        return Format.mermaid
+        return "mermaid"
     if out.suffix not in _SUFFIXES:
         raise typer.BadParameter(
             f"--out {out}: a graph can be written as {', '.join(_SUFFIXES)}; with another suffix "
-            f"--format says which"
+            f"--format says which. {_PICTURES}"
         )
     return _SUFFIXES[out.suffix]

@@ -13,7 +13,8 @@ from kokoro_core.cli.output import print_error, print_json, print_table
 from kokoro_core.cli.session import session_of
 from kokoro_core.cli.toolkit import JsonOption
 from registry import PluginRecord, Plugins, Slot
-from registry.errors import RegistryError, suggestion
+from registry.errors import RegistryError
+from registry.text import suggestion
 
 
 def components(
@@ -116,7 +117,7 @@ def spec_rows(plugins: Plugins) -> list[dict[str, Any]]:
     from kokoro_core.spec.load import load, read_named
     from kokoro_core.spec.problems.problem import SpecError
     from kokoro_core.spec.rules.limits import parameters_of
-    from kokoro_core.spec.text.document import head_comment
+    from kokoro_core.spec.text.parse import head_comment
 
     rows = []
     for name, each in sorted(plugins.specs.items()):

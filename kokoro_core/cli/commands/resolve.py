@@ -77,9 +77,10 @@ def explained(plain: Mapping[str, Any], origins: Mapping[str, Origin]) -> str:
 
     Behind a text that goes over several lines it would be part of it, so there it stands above.
     """
-    from kokoro_core.spec.problems.problem import dotted, printable
-    from kokoro_core.spec.text.document import parse
+    from kokoro_core.spec.problems.problem import dotted
+    from kokoro_core.spec.text.parse import parse
     from kokoro_core.spec.views.provenance import leaves
+    from registry.text import printable
 
     stream = io.StringIO()
     write_yaml(plain, stream)

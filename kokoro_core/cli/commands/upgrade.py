@@ -75,7 +75,7 @@ def upgrade_file(path: Path, session: Session, *, write: bool) -> list[Problem]:
 def _problems(text: str, path: Path, session: Session) -> list[Problem]:
     from kokoro_core.spec.check import check
     from kokoro_core.spec.problems.problem import SpecError
-    from kokoro_core.spec.text.document import parse
+    from kokoro_core.spec.text.parse import parse
 
     try:
         check(parse(text, str(path)), session.plugins)

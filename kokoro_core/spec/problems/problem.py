@@ -6,15 +6,14 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from registry.text import printable, shorten
+
 Path = tuple[str | int, ...]
 """A place in a spec: the keys and indices that lead to it."""
 
 
 MAX_PROBLEMS = 100
 """Problems of a file that are listed; a file with more is no spec, and each one costs time."""
-
-MAX_SHOWN = 60
-"""Characters of a key or a value that a problem shows; a hostile one may have a million."""
 
 
 def dotted(path: Path) -> str:
@@ -24,34 +23,6 @@ def dotted(path: Path) -> str:
         key = f"[{part}]" if isinstance(part, int) else shorten(str(part))
         text += key if isinstance(part, int) or not text else f".{key}"
     return text
-
-
-def shorten(text: str) -> str:
-    """Return a text with its end left out if it is long."""
-    return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 3]}…"
-
-
-_ESCAPES = (("x", 2), ("u", 4), ("U", 8))
-
-
-def printable(text: str, keep: str = "") -> str:
-    """Return a text with all that a terminal or a log could act on written as an escape.
-
-    A spec's keys and values are a stranger's: a newline begins a command of a CI, ESC one of the
-    terminal.
-    """
-    if text.isprintable():
-        return text
-    safe = (each.isprintable() or each in keep for each in text)
-    return "".join(
-        each if shown else _escape(ord(each)) for each, shown in zip(text, safe, strict=True)
-    )
-
-
-def _escape(code: int) -> str:
-    """Return a character as an escape of YAML; the codec for it would be an import."""
-    letter, digits = next(each for each in _ESCAPES if code < 16 ** each[1])
-    return f"\\{letter}{code:0{digits}x}"
 
 
 @dataclass(frozen=True)

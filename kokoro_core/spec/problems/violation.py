@@ -1,4 +1,4 @@
-"""`Finding`: a rule between parts of a spec that is broken, before it is known where they stand."""
+"""`RuleViolation`: a broken rule between parts of a spec, before its place in a file is known."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from kokoro_core.spec.problems.problem import Path, Problem, dotted
 
 
 @dataclass(frozen=True)
-class Finding:
+class RuleViolation:
     """A rule between parts of a spec that is broken.
 
     Attributes:
@@ -26,8 +26,8 @@ class Finding:
     causes: tuple[Path, ...] = ()
 
 
-def finding_problem(finding: Finding) -> Problem:
-    """Return the problem of a finding in a spec that has no text."""
-    other = f"`{dotted(finding.other)}`" if finding.other is not None else ""
-    message = finding.message.replace("{other}", other)
-    return Problem(finding.code, dotted(finding.path), message)
+def violation_problem(violation: RuleViolation) -> Problem:
+    """Return the problem of a violation in a spec that has no text."""
+    other = f"`{dotted(violation.other)}`" if violation.other is not None else ""
+    message = violation.message.replace("{other}", other)
+    return Problem(violation.code, dotted(violation.path), message)

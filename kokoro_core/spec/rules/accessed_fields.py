@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from kokoro_core.params.component import ComponentParams
 
 
-def fields_read(component: ComponentParams, ask: Callable[[Any], Any]) -> frozenset[str]:
+def accessed_fields(component: ComponentParams, ask: Callable[[Any], Any]) -> frozenset[str]:
     """Return the fields that a question to a component reads; all where that cannot be told."""
     everything = frozenset(type(component).model_fields)
     watched = _Watched(component)

@@ -14,12 +14,12 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from kokoro_core.params.component import ComponentParams
-from kokoro_core.params.component_failure import Fault, asking
+from kokoro_core.params.component_failure import ComponentFailure, attribute_errors_to
 from kokoro_core.params.sizes import Sizes
 from kokoro_core.slots import MODEL_SLOTS, PORTS
 from kokoro_core.spec.problems.problem import Path, SpecError
-from kokoro_core.spec.problems.violation import Finding, finding_problem
-from kokoro_core.spec.rules.accessed_fields import fields_read
+from kokoro_core.spec.problems.violation import RuleViolation, violation_problem
+from kokoro_core.spec.rules.accessed_fields import accessed_fields
 from kokoro_core.spec.rules.nested import Told, with_inner
 from kokoro_core.spec.rules.side_inputs import find_unmet_needs
 from kokoro_core.spec.rules.wiring import connections, find_unmet, parts_of
@@ -46,9 +46,9 @@ def solve_dimensions(spec: ModelSpec) -> ModelSpec:
         SpecError: Widths do not meet, or another rule between components is broken; each problem
             names both places.
     """
-    findings = list(find_conflicts(spec))
-    if findings:
-        raise SpecError(finding_problem(each) for each in findings)
+    violations = list(find_conflicts(spec))
+    if violations:
+        raise SpecError(violation_problem(each) for each in violations)
     return fill_widths(spec)
 
 
@@ -147,9 +147,9 @@ def _causes_of_width(spec: ModelSpec, slot: str, side: str, port: str) -> Iterat
         yield from _causes_of_width(spec, *source)
 
 
-def find_conflicts(spec: ModelSpec) -> Iterator[Finding]:
+def find_conflicts(spec: ModelSpec) -> Iterator[RuleViolation]:
     """Yield every rule between the parts of a spec that is broken."""
-    checks: tuple[Callable[[ModelSpec], Iterator[Finding]], ...] = (
+    checks: tuple[Callable[[ModelSpec], Iterator[RuleViolation]], ...] = (
         _sizes_fit,
         _slots_fit,
         _widths_meet,
@@ -161,34 +161,34 @@ def find_conflicts(spec: ModelSpec) -> Iterator[Finding]:
     for check in checks:
         try:
             yield from check(spec)
-        except Fault as fault:
-            yield fault.finding
+        except ComponentFailure as failure:
+            yield failure.violation
 
 
-def _sizes_fit(spec: ModelSpec) -> Iterator[Finding]:
+def _sizes_fit(spec: ModelSpec) -> Iterator[RuleViolation]:
     if spec.pad_id >= spec.vocab_size:
         message = (
             f"{spec.pad_id} is not one of the {spec.vocab_size} phoneme indices 0 to "
             f"{spec.vocab_size - 1} that {{other}} allows"
         )
         causes: tuple[Path, ...] = (("pad_id",), ("vocab_size",))
-        yield Finding("out-of-range", ("pad_id",), message, ("vocab_size",), causes)
+        yield RuleViolation("out-of-range", ("pad_id",), message, ("vocab_size",), causes)
     if spec.audio is not None and spec.audio.n_mels != spec.mel_dim:
         message = f"{spec.audio.n_mels} mel channels do not meet the {spec.mel_dim} of {{other}}"
         causes = (("audio", "n_mels"), ("mel_dim",))
-        yield Finding("width-mismatch", ("audio", "n_mels"), message, ("mel_dim",), causes)
+        yield RuleViolation("width-mismatch", ("audio", "n_mels"), message, ("mel_dim",), causes)
 
 
-def _slots_fit(spec: ModelSpec) -> Iterator[Finding]:
+def _slots_fit(spec: ModelSpec) -> Iterator[RuleViolation]:
     if (spec.duration_predictor is None) != (spec.regulator is None):
         null, other = "regulator", "duration_predictor"
         if spec.duration_predictor is None:
             null, other = other, null
         message = "is null but {other} is not; fill both, or set both to null"
-        yield Finding("half-regulated", (null,), message, (other,), ((null,), (other,)))
+        yield RuleViolation("half-regulated", (null,), message, (other,), ((null,), (other,)))
 
 
-def _widths_meet(spec: ModelSpec) -> Iterator[Finding]:
+def _widths_meet(spec: ModelSpec) -> Iterator[RuleViolation]:
     for (giver, gives), (taker, takes) in connections(spec):
         given, taken = _width(spec, giver, "gives", gives), _width(spec, taker, "takes", takes)
         if given.value == taken.value:
@@ -203,10 +203,10 @@ def _widths_meet(spec: ModelSpec) -> Iterator[Finding]:
             *_causes_of_width(spec, giver, "gives", gives),
             *_causes_of_width(spec, taker, "takes", takes),
         )
-        yield Finding("width-mismatch", at.path, message, other.path, causes)
+        yield RuleViolation("width-mismatch", at.path, message, other.path, causes)
 
 
-def _mel_is_right(spec: ModelSpec) -> Iterator[Finding]:
+def _mel_is_right(spec: ModelSpec) -> Iterator[RuleViolation]:
     for slot, component in parts_of(spec).items():
         if "mel" not in component.gives:
             continue
@@ -217,10 +217,10 @@ def _mel_is_right(spec: ModelSpec) -> Iterator[Finding]:
                 f"{spec.mel_dim}, set by {{other}}; make the two equal"
             )
             causes = (*_causes_of_width(spec, slot, "gives", "mel"), ("mel_dim",))
-            yield Finding("width-mismatch", width.path, message, ("mel_dim",), causes)
+            yield RuleViolation("width-mismatch", width.path, message, ("mel_dim",), causes)
 
 
-def _components_agree(spec: ModelSpec) -> Iterator[Finding]:
+def _components_agree(spec: ModelSpec) -> Iterator[RuleViolation]:
     """Ask each component, nested ones too, for rules of its own."""
     filled = fill_widths(spec)
     for path, component in inner_components(filled):
@@ -230,18 +230,18 @@ def _components_agree(spec: ModelSpec) -> Iterator[Finding]:
             yield from _broken_rules(told)
 
 
-def _broken_rules(told: Told) -> Iterator[Finding]:
+def _broken_rules(told: Told) -> Iterator[RuleViolation]:
     """Yield the rules that a component says are broken at its sizes."""
     path, component, sizes = told.path, told.component, told.sizes
-    with asking(component, path, "cross_check"):
+    with attribute_errors_to(component, path, "cross_check"):
         found = [(field, message) for field, message in component.cross_check(sizes)]
     if not found:
         return
-    read = fields_read(component, methodcaller("cross_check", sizes))
+    read = accessed_fields(component, methodcaller("cross_check", sizes))
     causes = ((*path, "type"), *told.causes, *((*path, each) for each in sorted(read)))
     for field, message in found:
         where = (*path, *parse_path(field)) if field else path
-        yield Finding("inconsistent", where, message, None, causes)
+        yield RuleViolation("inconsistent", where, message, None, causes)
 
 
 def _causes_of_sizes(spec: ModelSpec, slot: str) -> Iterator[Path]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from kokoro_core.params.component import ComponentParams, owner_of
-from kokoro_core.params.component_failure import Fault, asking, returned
+from kokoro_core.params.component_failure import ComponentFailure, attribute_errors_to, returned
 from kokoro_core.params.sizes import FLOAT_BYTES, MAX_PARAMETERS, Size, Sizes
 from kokoro_core.slots import PartParams, PositionalEncodingParams
 from kokoro_core.spec.problems.problem import Path, SpecError, dotted
-from kokoro_core.spec.problems.violation import Finding, finding_problem
+from kokoro_core.spec.problems.violation import RuleViolation, violation_problem
 from kokoro_core.spec.rules.dimensions import component_sizes
 from kokoro_core.spec.rules.wiring import parts_of
 from kokoro_core.spec.tree.model_spec import ModelSpec
@@ -37,10 +37,12 @@ def parameters_of(spec: ModelSpec) -> int | None:
 
 
 def _size(part: PartParams, slot: str, sizes: Sizes) -> Size | None:
-    with asking(part, (slot,), "size"):
+    with attribute_errors_to(part, (slot,), "size"):
         size = part.size(sizes)
     if size is not None and not isinstance(size, Size):
-        raise Fault((slot,), owner_of(type(part)), returned(size, "a `Size`, from `size`"))
+        raise ComponentFailure(
+            (slot,), owner_of(type(part)), returned(size, "a `Size`, from `size`")
+        )
     return size
 
 
@@ -77,10 +79,10 @@ def refuse_excess(spec: ModelSpec, max_parameters: int = MAX_PARAMETERS) -> None
     """
     found = list(find_excess(spec, max_parameters))
     if found:
-        raise SpecError(finding_problem(each) for each in found)
+        raise SpecError(violation_problem(each) for each in found)
 
 
-def find_excess(spec: ModelSpec, max_parameters: int = MAX_PARAMETERS) -> Iterator[Finding]:
+def find_excess(spec: ModelSpec, max_parameters: int = MAX_PARAMETERS) -> Iterator[RuleViolation]:
     """Yield each limit that the parts that say their size go over, at the largest of them.
 
     A part that says the size of some of it counts with that: the model is at least so large.
@@ -91,15 +93,15 @@ def find_excess(spec: ModelSpec, max_parameters: int = MAX_PARAMETERS) -> Iterat
     """
     try:
         sizes = count_parts(spec)
-    except Fault as fault:
-        yield fault.finding
+    except ComponentFailure as failure:
+        yield failure.violation
         return
     yield from excess_of(sizes, max_parameters)
 
 
 def excess_of(
     sizes: Mapping[str, Size | None], max_parameters: int = MAX_PARAMETERS
-) -> Iterator[Finding]:
+) -> Iterator[RuleViolation]:
     """Yield each limit that parts go over together; None is a part that does not say its size."""
     sizes = {slot: size for slot, size in sizes.items() if size is not None}
     most_bytes = max(max_parameters, MAX_PARAMETERS) * FLOAT_BYTES
@@ -117,7 +119,7 @@ def excess_of(
                 f"{_written(counts[largest])} of the model's {_written(total)} {what} are here; "
                 f"at most {_written(limit)} are allowed{_remedy(code)}"
             )
-            yield Finding(code, (largest,), message)
+            yield RuleViolation(code, (largest,), message)
 
 
 def _written(count: int) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Mapping
 
-from kokoro_core.spec.problems.problem import Problem, shorten
+from kokoro_core.spec.problems.problem import Problem
 from kokoro_core.spec.text.document import Document
 from registry import PluginRecord, Plugins
+from registry.text import shorten
 
 
 def unmet_needs(

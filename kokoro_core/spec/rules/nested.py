@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from operator import methodcaller
 
 from kokoro_core.params.component import ComponentParams, owner_of
-from kokoro_core.params.component_failure import Fault, asking, returned
+from kokoro_core.params.component_failure import ComponentFailure, attribute_errors_to, returned
 from kokoro_core.params.sizes import Sizes
 from kokoro_core.spec.problems.problem import Path
-from kokoro_core.spec.rules.accessed_fields import fields_read
+from kokoro_core.spec.rules.accessed_fields import accessed_fields
 from kokoro_core.spec.tree.walk import inner_components
 
 
@@ -39,7 +39,7 @@ def with_inner(outer: Told) -> Iterator[Told]:
     """Yield a component and all inside it, outer ones first.
 
     Raises:
-        Fault: A component raised, or returned something else than sizes.
+        ComponentFailure: A component raised, or returned something else than sizes.
     """
     yield outer
     for path, component in inner_components(outer.component, outer.path):
@@ -48,16 +48,16 @@ def with_inner(outer: Told) -> Iterator[Told]:
 
 def _told_by(outer: Told, path: Path, component: ComponentParams) -> Told:
     field = str(path[len(outer.path)])
-    with asking(outer.component, outer.path, "sizes_of"):
+    with attribute_errors_to(outer.component, outer.path, "sizes_of"):
         sizes = outer.component.sizes_of(field, outer.sizes)
     if not isinstance(sizes, Sizes):
         what = returned(sizes, "`Sizes`, from `sizes_of`")
-        raise Fault(outer.path, owner_of(type(outer.component)), what)
+        raise ComponentFailure(outer.path, owner_of(type(outer.component)), what)
     own = own_width(component)
     if own is not None:
         sizes = replace(sizes, hidden_dim=getattr(component, own))
         return Told(path, component, sizes, ((*path, own),))
-    read = fields_read(outer.component, methodcaller("sizes_of", field, outer.sizes))
+    read = accessed_fields(outer.component, methodcaller("sizes_of", field, outer.sizes))
     decided_by = ((*outer.path, each) for each in sorted(read))
     return Told(path, component, sizes, (*outer.causes, (*outer.path, "type"), *decided_by))
 

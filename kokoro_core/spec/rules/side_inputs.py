@@ -10,11 +10,11 @@ from collections.abc import Collection, Iterator, Mapping
 from operator import attrgetter
 
 from kokoro_core.params.component import ComponentParams, owner_of
-from kokoro_core.params.component_failure import Fault, asking, returned
+from kokoro_core.params.component_failure import ComponentFailure, attribute_errors_to, returned
 from kokoro_core.slots import MODEL_SLOTS
 from kokoro_core.spec.problems.problem import Path
-from kokoro_core.spec.problems.violation import Finding
-from kokoro_core.spec.rules.accessed_fields import fields_read
+from kokoro_core.spec.problems.violation import RuleViolation
+from kokoro_core.spec.rules.accessed_fields import accessed_fields
 from kokoro_core.spec.rules.wiring import parts_of, reads_phonemes
 from kokoro_core.spec.tree.model_spec import ModelSpec
 from kokoro_core.spec.tree.walk import inner_components
@@ -53,7 +53,7 @@ def refusal_of_side_inputs(spec: ModelSpec) -> str | None:
     """Return why no command can train or speak with a spec; None if it needs no side input.
 
     Raises:
-        Fault: A part raised when it was asked for its needs.
+        ComponentFailure: A part raised when it was asked for its needs.
     """
     takers: dict[str, list[str]] = {}
     for slot, part in parts_of(spec).items():
@@ -73,18 +73,18 @@ def needs_of(component: ComponentParams, path: Path) -> frozenset[str]:
     """Return the names of the side inputs that a component takes.
 
     Raises:
-        Fault: It raised, or returned something else than names.
+        ComponentFailure: It raised, or returned something else than names.
     """
-    with asking(component, path, "needs"):
+    with attribute_errors_to(component, path, "needs"):
         needs = component.needs
         names = frozenset() if isinstance(needs, str) else frozenset(needs)
     if isinstance(needs, str) or not all(isinstance(each, str) for each in names):
         what = returned(needs, "a set of names, from `needs`")
-        raise Fault(path, owner_of(type(component)), what)
+        raise ComponentFailure(path, owner_of(type(component)), what)
     return names
 
 
-def find_unmet_needs(spec: ModelSpec) -> Iterator[Finding]:
+def find_unmet_needs(spec: ModelSpec) -> Iterator[RuleViolation]:
     """Yield every side input that a part, or a component inside one, cannot be given."""
     for slot, part in parts_of(spec).items():
         for name in sorted(needs_of(part, (slot,))):
@@ -95,15 +95,15 @@ def find_unmet_needs(spec: ModelSpec) -> Iterator[Finding]:
         yield from _handed_on(spec, part, (slot,))
 
 
-def _taken_name(slot: str, part: ComponentParams, name: str) -> Finding:
+def _taken_name(slot: str, part: ComponentParams, name: str) -> RuleViolation:
     message = (
         f"the {slot} needs a side input `{name}`, which can never be given: it is the name of an "
         f"argument that the model or the {slot} has already; its author must rename it"
     )
-    return Finding("unmet-need", (slot,), message, None, _causes(part, (slot,)))
+    return RuleViolation("unmet-need", (slot,), message, None, _causes(part, (slot,)))
 
 
-def _handed_on(spec: ModelSpec, owner: ComponentParams, path: Path) -> Iterator[Finding]:
+def _handed_on(spec: ModelSpec, owner: ComponentParams, path: Path) -> Iterator[RuleViolation]:
     """Find what an inner component needs and its owner neither takes nor makes itself."""
     given = needs_of(owner, path) | _fed_by(owner, path)
     for at, inner in inner_components(owner, path):
@@ -116,13 +116,13 @@ def _handed_on(spec: ModelSpec, owner: ComponentParams, path: Path) -> Iterator[
 
 
 def _fed_by(owner: ComponentParams, path: Path) -> frozenset[str]:
-    with asking(owner, path, "feeds"):
+    with attribute_errors_to(owner, path, "feeds"):
         return frozenset(owner.feeds)
 
 
 def _withheld(
     owner: ComponentParams, path: Path, inner: ComponentParams, at: Path, name: str
-) -> Finding:
+) -> RuleViolation:
     what = "the plan" if name == "plan" else f"the side input `{name}`"
     slot = str(path[0])
     message = (
@@ -130,28 +130,28 @@ def _withheld(
         f"take; choose another {inner.slot}, or a {owner.slot} that needs {what} itself"
     )
     other = (*path, "type")
-    return Finding("unmet-need", at, message, other, (*_causes(inner, at), other))
+    return RuleViolation("unmet-need", at, message, other, (*_causes(inner, at), other))
 
 
 def _plan_is_made(
     spec: ModelSpec, slot: str, path: Path, component: ComponentParams
-) -> Iterator[Finding]:
+) -> Iterator[RuleViolation]:
     """Find who needs a plan that is made later or never."""
     who = f"the {component.slot}" + (f" in the {slot}" if len(path) > 1 else "")
     causes = _causes(component, path)
     if slot not in _AFTER_THE_PLAN:
         message = f"{who} needs the plan, which is made after it, by the regulator"
-        yield Finding("unmet-need", path, message, None, causes)
+        yield RuleViolation("unmet-need", path, message, None, causes)
     elif reads_phonemes(spec):
         message = (
             f"{who} needs the plan, which no component gives, since {{other}} is null; "
             f"fill it, or leave out the settings that need the plan"
         )
-        yield Finding("unmet-need", path, message, ("regulator",), (*causes, *_NULL))
+        yield RuleViolation("unmet-need", path, message, ("regulator",), (*causes, *_NULL))
 
 
 def _causes(component: ComponentParams, path: Path) -> tuple[Path, ...]:
-    read: Collection[str] = fields_read(component, attrgetter("needs"))
+    read: Collection[str] = accessed_fields(component, attrgetter("needs"))
     return ((*path, "type"), *((*path, each) for each in sorted(read)))
 
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from kokoro_core.params.component import ComponentParams
-from kokoro_core.params.component_failure import asking
+from kokoro_core.params.component_failure import attribute_errors_to
 from kokoro_core.slots import MODEL_SLOTS, End, PositionalEncodingParams
 from kokoro_core.spec.problems.problem import Path
-from kokoro_core.spec.problems.violation import Finding
+from kokoro_core.spec.problems.violation import RuleViolation
 from kokoro_core.spec.tree.model_spec import LossWeights, ModelSpec
 from kokoro_core.spec.tree.walk import components_in
 
@@ -34,7 +34,7 @@ def parts_of(spec: ModelSpec) -> Mapping[str, ComponentParams]:
     return {slot: part for slot, part in parts.items() if part is not None}
 
 
-def find_unmet(spec: ModelSpec) -> Iterator[Finding]:
+def find_unmet(spec: ModelSpec) -> Iterator[RuleViolation]:
     """Yield every input of a part that no other part gives; `side_inputs` has those by name."""
     yield from _outputs_are_given(spec)
     yield from _inputs_are_fed(spec)
@@ -43,7 +43,7 @@ def find_unmet(spec: ModelSpec) -> Iterator[Finding]:
     yield from _positions_can_be_offset(spec)
 
 
-def _outputs_are_given(spec: ModelSpec) -> Iterator[Finding]:
+def _outputs_are_given(spec: ModelSpec) -> Iterator[RuleViolation]:
     parts = parts_of(spec)
     for (giver, port), (taker, _) in connections(spec):
         if port not in parts[giver].gives:
@@ -52,10 +52,10 @@ def _outputs_are_given(spec: ModelSpec) -> Iterator[Finding]:
                 f"{_named(parts[giver].gives)}; choose another {giver}"
             )
             causes = ((giver, "type"), (taker, "type"))
-            yield Finding("unmet-input", (giver, "type"), message, None, causes)
+            yield RuleViolation("unmet-input", (giver, "type"), message, None, causes)
 
 
-def _inputs_are_fed(spec: ModelSpec) -> Iterator[Finding]:
+def _inputs_are_fed(spec: ModelSpec) -> Iterator[RuleViolation]:
     for slot, part in parts_of(spec).items():
         fed = [port for _, (taker, port) in connections(spec) if taker == slot]
         for port in part.takes:
@@ -64,13 +64,13 @@ def _inputs_are_fed(spec: ModelSpec) -> Iterator[Finding]:
                     f"the {slot} takes `{port}`, which no component gives; a {slot} gets "
                     f"{_named(fed)}"
                 )
-                yield Finding("unmet-input", (slot, "type"), message, None, ((slot, "type"),))
+                yield RuleViolation("unmet-input", (slot, "type"), message, None, ((slot, "type"),))
 
 
-def _frames_have_memory(spec: ModelSpec) -> Iterator[Finding]:
+def _frames_have_memory(spec: ModelSpec) -> Iterator[RuleViolation]:
     if not reads_phonemes(spec):
         return
-    with asking(spec.decoder, ("decoder",), "frame_by_frame"):
+    with attribute_errors_to(spec.decoder, ("decoder",), "frame_by_frame"):
         fields = tuple(spec.decoder.frame_by_frame)
     for field in fields:
         message = (
@@ -78,7 +78,7 @@ def _frames_have_memory(spec: ModelSpec) -> Iterator[Finding]:
             "fill it, or change this setting"
         )
         causes: tuple[Path, ...] = (("decoder", "type"), ("decoder", field), *_NULL)
-        yield Finding("unmet-need", ("decoder", field), message, ("regulator",), causes)
+        yield RuleViolation("unmet-need", ("decoder", field), message, ("regulator",), causes)
 
 
 def reads_phonemes(spec: ModelSpec) -> bool:
@@ -89,7 +89,7 @@ def reads_phonemes(spec: ModelSpec) -> bool:
     return spec.regulator is None and spec.duration_predictor is None
 
 
-def _stop_is_predicted(spec: ModelSpec) -> Iterator[Finding]:
+def _stop_is_predicted(spec: ModelSpec) -> Iterator[RuleViolation]:
     """Find settings of the stop token for a decoder that has no stop head.
 
     A default that is written out, as a resolved spec has it, asks for nothing.
@@ -104,10 +104,10 @@ def _stop_is_predicted(spec: ModelSpec) -> Iterator[Finding]:
                 f"once and has no stop head; leave the setting out"
             )
             at, decoder = ("loss", field), ("decoder", "type")
-            yield Finding("no-stop-head", at, message, decoder, (at, decoder))
+            yield RuleViolation("no-stop-head", at, message, decoder, (at, decoder))
 
 
-def _positions_can_be_offset(spec: ModelSpec) -> Iterator[Finding]:
+def _positions_can_be_offset(spec: ModelSpec) -> Iterator[RuleViolation]:
     if spec.decoder.parallel:
         return
     for path, component in components_in(spec.decoder, ("decoder",)):
@@ -118,7 +118,7 @@ def _positions_can_be_offset(spec: ModelSpec) -> Iterator[Finding]:
                 f"positional encoding that can be offset, or a parallel decoder"
             )
             at, decoder = (*path, "type"), ("decoder", "type")
-            yield Finding("not-offsetable", at, message, decoder, (at, decoder))
+            yield RuleViolation("not-offsetable", at, message, decoder, (at, decoder))
 
 
 def _named(ports: Mapping[str, str] | list[str]) -> str:

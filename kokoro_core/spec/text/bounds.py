@@ -1,11 +1,14 @@
-"""What is refused in a text before time is spent on reading it."""
+"""How large a spec may be, and what is refused before time is spent on reading it."""
 
 from __future__ import annotations
 
 import re
 
 from kokoro_core.spec.problems.problem import Position, Problem, SpecError
-from kokoro_core.spec.text.document import MAX_VALUES
+
+MAX_BYTES = 2**20
+MAX_DEPTH = 32
+MAX_VALUES = 100_000
 
 _LONG_NAME = re.compile(r"(?:^|[\s\[{,:])[!&*%]\S{1024}", re.M)  # read in quadratic time
 

@@ -13,7 +13,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.events import ScalarEvent
 
 from kokoro_core.spec.problems.problem import Path
-from kokoro_core.spec.text.document import Document, parse
+from kokoro_core.spec.text.document import Document
+from kokoro_core.spec.text.parse import parse
 
 Span = tuple[tuple[int, int], tuple[int, int]]
 """Line and column of a scalar's first character and of what follows its last; lines from 1."""

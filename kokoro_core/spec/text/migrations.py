@@ -1,6 +1,6 @@
 """Bring the values of an old spec up to date: pure functions, one a step.
 
-Format 0 are the seed's keywords in a file. Components change too: their plugins return a
+Format 0 is a file of the original model's keywords. Components change too: their plugins return a
 `Migration` for each step from `kokoro_migrations`.
 """
 
@@ -11,7 +11,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
-from kokoro_core.params.component_failure import Fault, raised
+from kokoro_core.params.component_failure import ComponentFailure, raised
 from kokoro_core.spec.problems.problem import Path, Problem, dotted
 from kokoro_core.spec.text.document import Document
 from kokoro_core.spec.tree.walk import parse_path, slot_at, value_at
@@ -72,7 +72,7 @@ def migrate(value: Any, plugins: Plugins) -> Migrated:
             try:
                 new, inner = _apply(old, migration)
             except Exception as error:
-                raise Fault(path, _plugin(migration, plugins), _failed(error)) from error
+                raise ComponentFailure(path, _plugin(migration, plugins), _failed(error)) from error
             if new != old:
                 value = _replaced(value, path, new)
                 moves = _joined(moves, {path + a: path + b for a, b in inner.items()})
@@ -97,8 +97,12 @@ def old_spec_problems(document: Document, plugins: Plugins) -> list[Problem]:
     """Return a problem if a document is of an old format, or has old settings of a component."""
     try:
         steps = migrate(document.value, plugins).steps
-    except Fault as fault:
-        return [document.problem(fault.finding.code, fault.finding.path, fault.finding.message)]
+    except ComponentFailure as failure:
+        return [
+            document.problem(
+                failure.violation.code, failure.violation.path, failure.violation.message
+            )
+        ]
     path: Path = ("format",) if _has(document.value, ("format",)) else ()
     return [
         document.problem(
@@ -111,7 +115,7 @@ def old_spec_problems(document: Document, plugins: Plugins) -> list[Problem]:
 
 
 def is_format_0(value: Any) -> bool:
-    """Return whether values are a spec of format 0: it says so, or it has the seed's keywords."""
+    """Return whether values are a spec of format 0: it says so, or it has the original keywords."""
     if not isinstance(value, Mapping):
         return False
     if "format" in value:
@@ -122,7 +126,7 @@ def is_format_0(value: Any) -> bool:
 
 
 def _from_format_0(value: Mapping[str, Any]) -> tuple[dict[str, Any], dict[Path, Path]]:
-    """Return what the seed's keywords mean, with the seed's defaults for those left out.
+    """Return what the original keywords mean, with the original defaults for those left out.
 
     Keys that format 0 does not know stay where they are, so that the check reports them.
     """

@@ -9,12 +9,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from kokoro_core.params.component import ComponentParams
-from kokoro_core.spec.problems.problem import Path, Problem, SpecError, dotted, shorten
-from kokoro_core.spec.text.document import Document, parse
-from kokoro_core.spec.tree.dump import to_plain
+from kokoro_core.spec.problems.problem import Path, Problem, SpecError, dotted
+from kokoro_core.spec.text.document import Document
+from kokoro_core.spec.text.parse import parse
+from kokoro_core.spec.tree.dump import dump
 from kokoro_core.spec.tree.model_spec import ModelSpec
 from kokoro_core.spec.tree.walk import model_at, parse_path, value_at
 from registry import ComponentRegistry
+from registry.text import shorten
 
 
 @dataclass(frozen=True)
@@ -153,7 +155,7 @@ def _with_defaults(value: Any, path: Path, registry: ComponentRegistry) -> Any:
         field = model.model_fields.get(str(path[end - 1])) if model is not None else None
         default = field.default if field is not None else None
         if isinstance(default, ComponentParams) and value_at(value, path[:end]) is None:
-            value, _ = _set(value, path[:end], to_plain(default, registry, only_set=True))
+            value, _ = _set(value, path[:end], dump(default, registry, only_set=True))
     return value
 
 

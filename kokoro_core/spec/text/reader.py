@@ -32,11 +32,11 @@ from kokoro_core.spec.problems.problem import (
     Problem,
     SpecError,
     dotted,
-    shorten,
 )
-from kokoro_core.spec.text.bounds import position_of, refuse_before_reading
-from kokoro_core.spec.text.document import MAX_DEPTH, MAX_VALUES, Document
+from kokoro_core.spec.text.bounds import MAX_DEPTH, MAX_VALUES, position_of, refuse_before_reading
+from kokoro_core.spec.text.document import Document
 from kokoro_core.spec.text.scalars import MAX_DIGITS, NOT_FINITE, plain_value
+from registry.text import shorten
 
 _DIRECTIVE = re.compile(r"^%", re.M)
 

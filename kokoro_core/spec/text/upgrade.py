@@ -16,8 +16,9 @@ from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 
 from kokoro_core.spec.problems.problem import Path, SpecError
 from kokoro_core.spec.text.comments import comments_of, with_comments
-from kokoro_core.spec.text.document import Document, parse
+from kokoro_core.spec.text.document import Document
 from kokoro_core.spec.text.migrations import migrate
+from kokoro_core.spec.text.parse import parse
 from registry import Plugins
 
 

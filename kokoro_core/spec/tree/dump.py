@@ -11,7 +11,7 @@ from kokoro_core.params.component import ComponentParams
 from registry import ComponentRegistry
 
 
-def to_plain(value: Any, registry: ComponentRegistry, *, only_set: bool = False) -> Any:
+def dump(value: Any, registry: ComponentRegistry, *, only_set: bool = False) -> Any:
     """Return models as dicts, with the qualified name of each component as its ``type``.
 
     Args:
@@ -24,9 +24,9 @@ def to_plain(value: Any, registry: ComponentRegistry, *, only_set: bool = False)
     if isinstance(value, BaseModel):
         return _model(value, registry, only_set)
     if isinstance(value, Mapping):
-        return {key: to_plain(each, registry, only_set=only_set) for key, each in value.items()}
+        return {key: dump(each, registry, only_set=only_set) for key, each in value.items()}
     if isinstance(value, (list, tuple)):
-        return [to_plain(each, registry, only_set=only_set) for each in value]
+        return [dump(each, registry, only_set=only_set) for each in value]
     return value
 
 
@@ -37,5 +37,5 @@ def _model(model: BaseModel, registry: ComponentRegistry, only_set: bool) -> dic
         plain["type"] = registration.qualified_name
     for name in type(model).model_fields:
         if name not in plain and (not only_set or name in model.model_fields_set):
-            plain[name] = to_plain(getattr(model, name), registry, only_set=only_set)
+            plain[name] = dump(getattr(model, name), registry, only_set=only_set)
     return plain

@@ -83,7 +83,7 @@ def _resolve(
     model: type[BaseModel] | None, value: Any, registry: ComponentRegistry
 ) -> type[BaseModel] | None:
     """Return the component that a value's ``type`` names where the model is a slot's base."""
-    if model is None or not issubclass(model, ComponentParams) or not model.opens_slot:
+    if model is None or not issubclass(model, ComponentParams) or not model.defines_slot:
         return model
     try:
         return registry.get(Slot(model.slot, model), value_at(value, ("type",)))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from kokoro_core.params.component import ComponentParams
-from kokoro_core.params.component_failure import asking
+from kokoro_core.params.component_failure import attribute_errors_to
 from kokoro_core.slots import PORTS
 from kokoro_core.spec.problems.problem import dotted
 from kokoro_core.spec.rules.dimensions import component_sizes, solve_dimensions
@@ -123,7 +123,7 @@ def _own_losses(spec: ModelSpec, slot: str) -> tuple[str, ...]:
     part = getattr(spec, slot)
     if part is None:
         return ()
-    with asking(part, (slot,), "own_losses"):
+    with attribute_errors_to(part, (slot,), "own_losses"):
         return tuple(map(str, part.own_losses))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from kokoro_core.spec.problems.problem import dotted
 from kokoro_core.spec.rules.dimensions import solve_dimensions
-from kokoro_core.spec.tree.dump import to_plain
+from kokoro_core.spec.tree.dump import dump
 from kokoro_core.spec.tree.model_spec import ModelSpec
 from kokoro_core.spec.tree.walk import components_in
 from registry import Plugins, installed_plugins
@@ -35,7 +35,7 @@ def resolve(spec: ModelSpec, plugins: Plugins | None = None) -> dict[str, Any]:
     plugins = installed_plugins() if plugins is None else plugins
     solved = solve_dimensions(spec)
     components = component_sources(solved, plugins)
-    return {"spec": to_plain(solved, plugins.components), "components": components}
+    return {"spec": dump(solved, plugins.components), "components": components}
 
 
 def spec_hash(spec: ModelSpec, plugins: Plugins | None = None) -> str:

@@ -56,7 +56,7 @@ def _slots_in(models: Iterable[type[BaseModel]]) -> list[type[ComponentParams]]:
             found.append(model)
             for field in model.model_fields.values():
                 waiting += _models_in(field.annotation)
-    return [each for each in found if issubclass(each, ComponentParams) and each.opens_slot]
+    return [each for each in found if issubclass(each, ComponentParams) and each.defines_slot]
 
 
 def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:

@@ -144,7 +144,7 @@ def find_checks(ids: Iterable[str], known: Iterable[Check[Any]] = CHECKS) -> dic
     by_id = {each.id: each for each in known}
     for wanted in ids:
         if wanted not in by_id:
-            from registry.errors import suggestion
+            from registry.text import suggestion
 
             hint = suggestion(wanted, by_id) or ";"
             raise ValueError(f"`{wanted}` is no check{hint} the checks are {', '.join(by_id)}.")

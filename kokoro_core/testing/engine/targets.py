@@ -25,7 +25,7 @@ from kokoro_core.testing.subjects.importable import import_class
 from kokoro_core.testing.subjects.model_subject import small_model, without_width
 from kokoro_core.testing.subjects.subject import SIZES
 from registry import Plugins, Registration
-from registry.errors import suggestion
+from registry.text import suggestion
 
 _CLASS = re.compile(r".+:[A-Za-z_][\w.]*")
 

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from kokoro_core.api import KokoroModel
 from kokoro_core.params.capabilities import Capabilities
 from kokoro_core.slots import MODEL_SLOTS
-from kokoro_core.spec.problems.violation import Finding, finding_problem
+from kokoro_core.spec.problems.violation import RuleViolation, violation_problem
 from kokoro_core.spec.rules.dimensions import find_conflicts
 from kokoro_core.spec.tree.model_spec import ModelSpec
 from kokoro_core.testing.data.randomness import seed_torch
@@ -71,10 +71,10 @@ def _around(spec: ModelSpec, parts: dict[str, Any], width: int) -> ModelSpec:
     return spec.model_copy(update={**parts, **sizes, **_NOTHING_AROUND})
 
 
-def _note(spec: ModelSpec, finding: Finding | None) -> str:
-    if finding is None:
+def _note(spec: ModelSpec, violation: RuleViolation | None) -> str:
+    if violation is None:
         return ""
-    problem = finding_problem(finding)
+    problem = violation_problem(violation)
     return (
         f"`model/{spec.name}` is not made as small as others (hidden_dim {spec.hidden_dim}), "
         f"since {problem.path}: {problem.message}"

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from kokoro_core.cli.toolkit import check_device
-from kokoro_core.spec.text.document import parse
+from kokoro_core.spec.text.parse import parse
 from kokoro_plugins.training.loop.schedule import Budget, FrameBudget, StepBudget, TimeBudget
 from kokoro_plugins.training.settings import Precision, SavedOptimizer
 

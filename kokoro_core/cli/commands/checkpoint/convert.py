@@ -12,8 +12,8 @@ from kokoro_core.checkpoints.layout import is_floating
 from kokoro_core.checkpoints.locate import checkpointer_for, open_checkpoint, suffixes
 from kokoro_core.cli.output import print_json
 from kokoro_core.errors import CheckpointError
-from kokoro_core.spec.problems.problem import printable
 from registry import Plugins
+from registry.text import printable
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -10,8 +10,8 @@ from typing import Any
 from kokoro_core.checkpoints.locate import open_checkpoint
 from kokoro_core.cli.output import print_json, print_table
 from kokoro_core.contracts.checkpoints import OpenCheckpoint
-from kokoro_core.spec.problems.problem import printable
 from registry import Plugins
+from registry.text import printable
 
 
 def diff(a: Path, b: Path, plugins: Plugins, *, as_json: bool) -> None:

@@ -10,8 +10,8 @@ from typing import Any
 from kokoro_core.checkpoints.locate import open_checkpoint
 from kokoro_core.cli.output import print_json, print_table
 from kokoro_core.contracts.checkpoints import OpenCheckpoint, TensorInfo
-from kokoro_core.spec.problems.problem import printable
 from registry import Plugins
+from registry.text import printable
 
 _BYTES = {"float64": 8, "int64": 8, "uint64": 8, "complex64": 8, "bfloat16": 2, "float16": 2}
 _BYTES |= {"float32": 4, "int32": 4, "uint32": 4, "int16": 2, "uint16": 2}

@@ -11,8 +11,8 @@ from kokoro_core.cli.output import print_error, print_json
 from kokoro_core.durable import StepFolder
 from kokoro_core.durable.manifest import MANIFEST_NAME
 from kokoro_core.errors import CheckpointError
-from kokoro_core.spec.problems.problem import printable
 from registry import Plugins
+from registry.text import printable
 
 
 def verify(path: Path, plugins: Plugins, *, as_json: bool) -> None:
