@@ -15,7 +15,13 @@ from kokoro_core import generation
 from kokoro_core.checkpoints import store as checkpoint
 from kokoro_core.checkpoints.adapt import Adapt, Adaptation
 from kokoro_core.cost.info import model_info
-from kokoro_core.generation import DecoderCopies, Generation, GenerationOptions
+from kokoro_core.generation import (
+    DecoderCopies,
+    Generation,
+    GenerationOptions,
+    GenerationRequest,
+    with_arguments_of,
+)
 from kokoro_core.model.acoustic import AcousticModel
 from kokoro_core.model.assembly import assemble
 from kokoro_core.model.batch import TrainingBatch
@@ -23,7 +29,6 @@ from kokoro_core.model.inputs import (
     check_devices,
     check_dtypes,
     checked_batch,
-    phoneme_padding_mask,
     refuse_beside_batch,
     training_batch,
 )
@@ -35,7 +40,6 @@ from kokoro_core.spec.load import Source, load_spec
 from kokoro_core.spec.tree.model_spec import ModelSpec
 from kokoro_core.spec.views.resolve import resolve
 from kokoro_core.tensors.compiled import original
-from kokoro_core.tensors.noise import row_noise
 from registry import Plugins, installed_plugins
 
 if TYPE_CHECKING:
@@ -381,9 +385,9 @@ class KokoroModel(nn.Module):
             )
         return result.mel
 
-    @torch.no_grad()
-    def generate(
+    def _request(
         self,
+        /,
         phoneme_indices: Tensor,
         padding_mask: Tensor | None = None,
         *,
@@ -398,7 +402,28 @@ class KokoroModel(nn.Module):
         dtype: torch.dtype | None = None,
         seed: int | Sequence[int] | None = None,
         **extras: Any,
-    ) -> Generation:
+    ) -> GenerationRequest:
+        """Return what is asked for: the one list of what `generate` and `stream` take."""
+        if self.training:
+            warnings.warn(
+                "`generate` runs in training mode, so dropout is on; call `model.eval()` first.",
+                stacklevel=3,
+            )
+        options = GenerationOptions(
+            speed=speed,
+            min_frames=min_frames,
+            max_mel_len=max_mel_len,
+            stop_threshold=stop_threshold,
+            length_ratio=length_ratio,
+            chunk_frames=chunk_frames,
+            max_seconds=max_seconds,
+            dtype=dtype,
+        )
+        return GenerationRequest(phoneme_indices, padding_mask, durations, seed, options, extras)
+
+    @with_arguments_of(_request)
+    @torch.no_grad()
+    def generate(self, request: GenerationRequest) -> Generation:
         """Speak: make mels from phonemes alone.
 
         Dropout is on if the model is in training mode, which is warned of and not changed; nothing
@@ -408,21 +433,10 @@ class KokoroModel(nn.Module):
             phoneme_indices: (B, N) int64.
             padding_mask: (B, N) bool, True = padding; None: where the padding index stands.
             durations: (B, N) int64 frames instead of the predicted ones.
-            speed: Above 1 is faster; a number, (B, 1) or (B, N).
-            min_frames: The least that a predicted phoneme lasts.
-            max_mel_len: No row gets more frames.
-            stop_threshold: A frame whose stop probability is above it is the last.
-            length_ratio: No row gets more than this multiple of its planned length; None: 1, or 20
-                frames a phoneme where no length is planned.
-            chunk_frames: Frames between two looks at which rows have ended; None: 1 on the CPU, 16
-                elsewhere.
-            max_seconds: After so long every row ends with what is made; None: no limit.
-            dtype: What the decoder is in, for example ``torch.float16`` (on a CPU its weights
-                alone); a copy is made once and kept as long as the weights stay the same. None: as
-                the model.
             seed: For parts that sample, each with numbers of its own: of every row, or one a row;
                 None: drawn from torch's.
             **extras: The side inputs that the model's parts need.
+            request: All of these, and as keywords what `GenerationOptions` lists.
 
         Raises:
             ValueError: An argument is out of range, does not fit the phonemes, or asks for what the
@@ -430,96 +444,32 @@ class KokoroModel(nn.Module):
             TypeError: A side input is unknown or missing, an argument is of another type, or a part
                 returned something else than its contract says.
         """
-        options = GenerationOptions(
-            speed,
-            min_frames,
-            max_mel_len,
-            stop_threshold,
-            length_ratio,
-            chunk_frames,
-            max_seconds,
-            dtype,
-        )
-        decoder = self._copies.get(original(self.acoustic.decoder), dtype)
+        decoder = self._copies.get(original(self.acoustic.decoder), request.options.dtype)
         with generation.unchanged_buffers(self.acoustic, decoder):
-            utterances = self._read(phoneme_indices, padding_mask, durations, seed, options, extras)
-            mel_dim = self.spec.mel_dim
-            return generation.generate(self.acoustic, utterances, options, mel_dim, decoder)
+            utterances = generation.read_request(self.acoustic, request, self.spec.sizes)
+            return generation.generate(
+                self.acoustic, utterances, request.options, self.spec.mel_dim, decoder
+            )
 
+    @with_arguments_of(_request)
     @torch.no_grad()
-    def stream(
-        self,
-        phoneme_indices: Tensor,
-        padding_mask: Tensor | None = None,
-        *,
-        durations: Tensor | None = None,
-        speed: float | Tensor = 1.0,
-        min_frames: int = 1,
-        max_mel_len: int = 1000,
-        stop_threshold: float = 0.5,
-        length_ratio: float | None = None,
-        chunk_frames: int | None = None,
-        max_seconds: float | None = None,
-        dtype: torch.dtype | None = None,
-        seed: int | Sequence[int] | None = None,
-        **extras: Any,
-    ) -> Iterator[Tensor]:
+    def stream(self, request: GenerationRequest) -> Iterator[Tensor]:
         """Speak and yield the frames as they are made, in chunks (B, k, M).
 
         The arguments are those of `generate`, and the chunks joined are its mel. A parallel decoder
         makes one chunk.
         """
-        options = GenerationOptions(
-            speed,
-            min_frames,
-            max_mel_len,
-            stop_threshold,
-            length_ratio,
-            chunk_frames,
-            max_seconds,
-            dtype,
-        )
-        decoder = self._copies.get(original(self.acoustic.decoder), dtype)
+        decoder = self._copies.get(original(self.acoustic.decoder), request.options.dtype)
         with generation.unchanged_buffers(self.acoustic):
-            utterances = self._read(phoneme_indices, padding_mask, durations, seed, options, extras)
+            utterances = generation.read_request(self.acoustic, request, self.spec.sizes)
         mel_dim = self.spec.mel_dim
-        chunks = generation.stream(self.acoustic, utterances, options, mel_dim, decoder)
+        chunks = generation.stream(self.acoustic, utterances, request.options, mel_dim, decoder)
         while True:
             with generation.unchanged_buffers(self.acoustic, decoder):
                 chunk = next(chunks, None)
             if chunk is None:
                 return
             yield chunk
-
-    def _read(
-        self,
-        phoneme_indices: Tensor,
-        padding_mask: Tensor | None,
-        durations: Tensor | None,
-        seed: int | Sequence[int] | None,
-        options: GenerationOptions,
-        extras: Mapping[str, Any],
-    ) -> generation.Utterances:
-        if self.training:
-            warnings.warn(
-                "`generate` runs in training mode, so dropout is on; call `model.eval()` first.",
-                stacklevel=4,
-            )
-        given = {"phoneme_indices": phoneme_indices, "padding_mask": padding_mask}
-        pace = {"durations": durations, "speed": options.speed}
-        check_devices(self, {**given, **pace, **extras})
-        check_dtypes(self, extras)
-        mask = phoneme_padding_mask(phoneme_indices, padding_mask, self.spec.sizes)
-        rows = phoneme_indices.shape[0]
-        return generation.read(
-            self.acoustic,
-            phoneme_indices,
-            mask,
-            options,
-            durations=durations,
-            noise=row_noise(seed, rows),
-            extras=extras,
-        )
 
     def get_model_info(self) -> dict[str, Any]:
         """Return parameters and bytes, in total and for each slot, and the origin of each part."""

@@ -216,8 +216,8 @@ core.kernels                   core.tensors
 core.nn                        core.contracts core.kernels core.params core.tensors
 core.model                     core.contracts core.nn core.params core.slots core.spec.rules
                                core.spec.tree core.tensors
-core.generation                core.contracts core.kernels core.model core.spec.rules
-                               core.tensors
+core.generation                core.contracts core.kernels core.model core.params
+                               core.spec.rules core.tensors
 core.cost                      core.model core.nn core.spec.tree core.spec.views registry
 core.durable                   core.errors
 core.checkpoints               core.contracts core.durable core.errors core.model core.slots

@@ -2,7 +2,12 @@
 
 from kokoro_core.generation.options import Generation, GenerationOptions, StopReason
 from kokoro_core.generation.precision import DecoderCopies
-from kokoro_core.generation.request import Utterances, read
+from kokoro_core.generation.request import (
+    GenerationRequest,
+    Utterances,
+    read_request,
+    with_arguments_of,
+)
 from kokoro_core.generation.speak import generate, stream
 from kokoro_core.generation.statistics import unchanged_buffers
 
@@ -10,10 +15,12 @@ __all__ = [
     "DecoderCopies",
     "Generation",
     "GenerationOptions",
+    "GenerationRequest",
     "StopReason",
     "Utterances",
     "generate",
-    "read",
+    "read_request",
     "stream",
     "unchanged_buffers",
+    "with_arguments_of",
 ]

@@ -44,7 +44,8 @@ class GenerationOptions:
             waits for the device.
         max_seconds: After so long, looked at after each chunk, every row ends; None: no limit.
         dtype: What the decoder computes in; ``torch.int8``, and ``torch.float16`` on a CPU: float32
-            around weights rounded to that; None: what the model is in.
+            around weights rounded to that; None: what the model is in. A copy of the decoder is
+            made once and kept as long as the weights stay the same.
     """
 
     speed: float | Tensor = 1.0

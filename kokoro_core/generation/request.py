@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import wraps
+from inspect import signature
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import torch
 from torch import Tensor
@@ -13,10 +15,20 @@ from torch import Tensor
 from kokoro_core.generation.options import GenerationOptions
 from kokoro_core.generation.possible import refuse_impossible
 from kokoro_core.model.acoustic import AcousticModel, Memory
-from kokoro_core.model.inputs import valid_durations
+from kokoro_core.model.inputs import (
+    check_devices,
+    check_dtypes,
+    phoneme_padding_mask,
+    valid_durations,
+)
+from kokoro_core.params.sizes import Sizes
 from kokoro_core.tensors.durations import round_durations
 from kokoro_core.tensors.masks import lengths_from_padding_mask
-from kokoro_core.tensors.noise import RowNoise
+from kokoro_core.tensors.noise import row_noise
+
+Model = TypeVar("Model")
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
 
 FRAMES_PER_PHONEME = 20.0
 """Limit where a decoder reads phonemes and no length is planned (as SpeechT5's)."""
@@ -47,25 +59,74 @@ class Utterances:
         return self.deadline is not None and time.monotonic() >= self.deadline
 
 
-def read(
-    model: AcousticModel,
-    phoneme_indices: Tensor,
-    padding_mask: Tensor,
-    options: GenerationOptions,
-    *,
-    durations: Tensor | None = None,
-    noise: RowNoise | None = None,
-    extras: Mapping[str, Any] | None = None,
-) -> Utterances:
+@dataclass(frozen=True)
+class GenerationRequest:
+    """What a caller asks for.
+
+    Attributes:
+        phoneme_indices: (B, N) int64.
+        padding_mask: (B, N) bool, or None: where the padding index stands.
+        durations: (B, N) int64 frames instead of the predicted ones, or None.
+        seed: Of every row, or one a row; None: drawn from torch's.
+        options: How to speak.
+        extras: The side inputs that the model's parts need.
+    """
+
+    phoneme_indices: Tensor
+    padding_mask: Tensor | None
+    durations: Tensor | None
+    seed: int | Sequence[int] | None
+    options: GenerationOptions
+    extras: Mapping[str, Any]
+
+
+def with_arguments_of(
+    prepare: Callable[Concatenate[Model, Arguments], GenerationRequest],
+) -> Callable[
+    [Callable[[Model, GenerationRequest], Result]], Callable[Concatenate[Model, Arguments], Result]
+]:
+    """Let a method that takes a request be called with what the request is made of.
+
+    Type checkers, editors and `help` see those arguments, which so are listed once.
+
+    Args:
+        prepare: The method that makes the request.
+    """
+
+    def decorate(
+        method: Callable[[Model, GenerationRequest], Result],
+    ) -> Callable[Concatenate[Model, Arguments], Result]:
+        @wraps(method)
+        def call(self: Model, /, *args: Arguments.args, **keywords: Arguments.kwargs) -> Result:
+            return method(self, prepare(self, *args, **keywords))
+
+        returned = signature(method).return_annotation
+        call.__signature__ = signature(prepare).replace(  # type: ignore[attr-defined]
+            return_annotation=returned
+        )
+        return call
+
+    return decorate
+
+
+def read_request(model: AcousticModel, request: GenerationRequest, sizes: Sizes) -> Utterances:
     """Run everything before the decoder: encode, decide durations, expand, set each row's limit.
 
     Raises:
-        ValueError: Durations do not fit the phonemes, or the model cannot do what is asked for.
+        ValueError: The phonemes or the durations are not what they should be, or the model cannot
+            do what is asked for.
         TypeError: A side input is unknown or missing.
     """
     started = time.monotonic()
+    options, durations = request.options, request.durations
+    given = {**vars(request), "options": None, "extras": None, "speed": options.speed}
+    check_devices(model, {**given, **request.extras})
+    check_dtypes(model, request.extras)
+    phoneme_indices = request.phoneme_indices
+    padding_mask = phoneme_padding_mask(phoneme_indices, request.padding_mask, sizes)
+    noise = row_noise(request.seed, len(phoneme_indices))
     refuse_impossible(model, options, durations)
-    available = model.side_inputs(extras or {}, padding_mask, noise=noise)
+    available = model.side_inputs(request.extras, padding_mask, noise=noise)
     hidden = model.encode(phoneme_indices, padding_mask, available)
     durations = _plan_durations(model, hidden, padding_mask, durations, options, available)
     frames = None

@@ -43,7 +43,7 @@ def generate(
 
     Args:
         model: Whose parts speak.
-        utterances: What `read` returned.
+        utterances: What `read_request` returned.
         options: How to speak.
         mel_dim: Mel channels.
         decoder: One to speak with instead of the model's, a copy of it in another precision.
@@ -97,7 +97,7 @@ def _loop(
     options: GenerationOptions,
     mel_dim: int,
 ) -> FrameLoop:
-    assert isinstance(decoder, AutoregressiveDecoder)  # `read` has refused others
+    assert isinstance(decoder, AutoregressiveDecoder)  # `read_request` has refused others
     utterances, wanted = _given(model, decoder, utterances, options)
     return FrameLoop(decoder, wanted, utterances, options, mel_dim)
 
