@@ -19,9 +19,10 @@ from lightning.pytorch.utilities import rank_zero_only
 from kokoro_core import KokoroModel, ModelSpec, load_spec
 from kokoro_core.contracts.speech import Utterance
 from kokoro_plugins.training.data.data_module import AlignedSpeech
-from kokoro_plugins.training.fit import fit, quieten, seed_everything
+from kokoro_plugins.training.fit import fit, seed_everything
 from kokoro_plugins.training.loop.module import TrainingModule
 from kokoro_plugins.training.loop.schedule import StepBudget
+from kokoro_plugins.training.loop.trainer import quieten
 from kokoro_plugins.training.output import write_json
 from kokoro_plugins.training.resume import step_files
 from kokoro_plugins.training.resume.resuming import TrainingStopped, is_first_process

@@ -19,6 +19,7 @@ from kokoro_plugins.training.demo.promise import (
 )
 from kokoro_plugins.training.evaluation import Evaluation
 from kokoro_plugins.training.fit import fit, seed_everything
+from kokoro_plugins.training.loop.figures import StepFigures
 from kokoro_plugins.training.loop.module import TrainingModule
 from kokoro_plugins.training.loop.schedule import FrameBudget
 from kokoro_plugins.training.settings import Promise, TrainingSettings
@@ -63,7 +64,7 @@ def train_until(promise, data, spec, frames):
     until = UntilKept(promise=promise, data=data, budget=budget, console=console)
     seed_everything(0)
     settings = TrainingSettings(warmup_steps=1, precision="32", device="cpu")
-    history = fit(KokoroModel.from_spec(spec), data, budget, settings, callbacks=[until])
+    history = fit(KokoroModel.from_spec(spec), data, budget, settings, observers=[until])
     return history, said.getvalue()
 
 
@@ -80,6 +81,10 @@ def test_training_goes_on_where_it_is_not_kept_and_not_for_ever(data, small_spec
     assert longer <= history.frames < longer + 60 * (1 + TRIES)
 
 
+NONE = StepFigures(losses={}, gradient_norm=0.0, frames=0, stop=False)
+"""Figures that nobody looks at."""
+
+
 class Clock:
     now = 100.0
 
@@ -90,12 +95,12 @@ class Clock:
 def forecast(frames, *paces, extended_after=None):
     """Return what is said while steps of 1,000 frames take so many seconds, as often as told."""
     said, clock, budget = io.StringIO(), Clock(), FrameBudget(frames)
-    callback = Forecast(budget=budget, console=Console(file=said, width=200), clock=clock)
+    observer = Forecast(console=Console(file=said, width=200), clock=clock)
     module = TrainingModule(model=SimpleNamespace(), budget=budget)
     for seconds_a_step in (40.0,) * (FIRST_STEPS - 1) + sum(paces, ()):  # the first ones are slow
         clock.now += seconds_a_step
         module.step, module.frames = module.step + 1, module.frames + 1000
-        callback.on_train_batch_end(None, module, None, None, module.step)
+        observer.on_step(module, NONE)
         if module.step == extended_after:
             budget.extend(0.25, module.frames)
     return said.getvalue().splitlines()

@@ -13,8 +13,9 @@ from kokoro_core import KokoroModel, load_spec
 from kokoro_core.kernels import cpu
 from kokoro_core.kernels.cpu import Processor
 from kokoro_plugins.training.data.data_module import AlignedSpeech
-from kokoro_plugins.training.fit import fit, seed_everything, use_bf16
+from kokoro_plugins.training.fit import fit, seed_everything
 from kokoro_plugins.training.loop.schedule import StepBudget, TimeBudget
+from kokoro_plugins.training.loop.trainer import use_bf16
 from kokoro_plugins.training.settings import TrainingSettings
 
 CPU = TrainingSettings(device="cpu", precision="32", warmup_steps=2, validate_every=3)

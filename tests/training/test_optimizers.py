@@ -34,6 +34,10 @@ def test_every_optimizer_makes_the_loss_smaller(name, corpus, small_spec):
     assert math.isfinite(evaluate(model, data.val_dataloader()).free_running)
 
 
+def moved_by(optimizer, lr):
+    return TrainingSettings(optimizer=optimizer, lr=lr, warmup_steps=0)
+
+
 def polynomial(value, iterations):
     """Return what iterations of Newton and Schulz make of a singular value."""
     for _ in range(iterations):
@@ -80,7 +84,7 @@ def test_muon_moves_matrices_by_orthogonal_steps(shape):
     layer = nn.Linear(shape[1], shape[0], bias=False).double()
     before = layer.weight.detach().numpy().copy()
     gradients = [torch.randn(shape, dtype=torch.float64) for _ in range(3)]
-    optimizer = make_optimizer("muon", layer, lr=0.01, warmup_steps=0)
+    optimizer = make_optimizer(layer, moved_by("muon", 0.01))
     for gradient in gradients:
         layer.weight.grad = gradient.clone()
         optimizer.step()
@@ -94,7 +98,7 @@ def test_muon_moves_what_is_no_matrix_between_layers_as_adamw_does():
     mine = nn.Sequential(nn.Embedding(5, 4), nn.Linear(4, 8), nn.LayerNorm(8), nn.Linear(8, 1))
     theirs = copy.deepcopy(mine)
     optimizers = [
-        make_optimizer("muon", mine, lr=0.01, warmup_steps=0),
+        make_optimizer(mine, moved_by("muon", 0.01)),
         torch.optim.AdamW(theirs.parameters(), lr=0.01, betas=(0.9, 0.98), weight_decay=0.01),
     ]
     for _ in range(3):
@@ -113,7 +117,7 @@ def test_muon_moves_what_is_no_matrix_between_layers_as_adamw_does():
 def test_muon_leaves_alone_what_has_no_gradient():
     layer = nn.Linear(3, 4)
     before = copy.deepcopy(layer.state_dict())
-    make_optimizer("muon", layer, lr=0.1, warmup_steps=0).step()
+    make_optimizer(layer, moved_by("muon", 0.1)).step()
     assert all(value.equal(before[name]) for name, value in layer.state_dict().items())
 
 
@@ -121,7 +125,7 @@ def test_a_copy_of_the_state_goes_on_as_the_original():
     torch.manual_seed(0)
     layers = [nn.Linear(4, 6), nn.Linear(4, 6)]
     layers[1].load_state_dict(layers[0].state_dict())
-    first, second = (make_optimizer("muon", each, lr=0.01, warmup_steps=0) for each in layers)
+    first, second = (make_optimizer(each, moved_by("muon", 0.01)) for each in layers)
 
     def step(layer, optimizer, seed):
         generator = torch.Generator().manual_seed(seed)
@@ -154,7 +158,7 @@ def test_schedule_free_speaks_with_the_average_and_goes_on_with_the_weights(corp
 def test_an_optimizer_of_a_package_that_is_missing_says_what_brings_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "pytorch_optimizer", None)
     with pytest.raises(ValueError, match="`soap` is one of the package pytorch-optimizer"):
-        make_optimizer("soap", nn.Linear(2, 2), lr=0.1, warmup_steps=0)
+        make_optimizer(nn.Linear(2, 2), moved_by("soap", 0.1))
 
 
 def test_a_moving_average_is_that_of_the_weights_after_each_step():

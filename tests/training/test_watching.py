@@ -9,6 +9,7 @@ from rich.console import Console
 
 from kokoro_core import KokoroModel
 from kokoro_plugins.training.fit import fit, seed_everything
+from kokoro_plugins.training.loop.figures import StepFigures
 from kokoro_plugins.training.loop.history import Entry, History
 from kokoro_plugins.training.loop.module import TrainingModule
 from kokoro_plugins.training.loop.progress_bar import ProgressLine
@@ -17,6 +18,9 @@ from kokoro_plugins.training.loop.schedule import StepBudget
 from kokoro_plugins.training.pictures import draw_losses
 from kokoro_plugins.training.settings import Saving, TrainingSettings
 from tests.training.jobs import SPEC, tiny_data
+
+NONE = StepFigures(losses={}, gradient_norm=0.0, frames=0, stop=False)
+"""Figures that nobody looks at."""
 
 CPU = TrainingSettings(device="cpu", precision="32", warmup_steps=2, validate_every=3)
 
@@ -37,24 +41,23 @@ def watched(seconds_a_step, steps=40):
     now = [0.0]
     file = Lines()
     history, budget = History(), StepBudget(steps)
-    lines = ProgressLines(
-        budget=budget, history=history, console=Console(file=file), clock=lambda: now[0]
-    )
+    lines = ProgressLines(history=history, console=Console(file=file), clock=lambda: now[0])
     group = {"lr": 1e-3}
     trainer = types.SimpleNamespace(
         is_global_zero=True, optimizers=[types.SimpleNamespace(param_groups=[group])]
     )
     module = TrainingModule(model=KokoroModel.from_spec(SPEC), budget=budget)
-    lines.on_train_start(trainer, module)
+    module.trainer = trainer
+    lines.on_start(module)
     came = {}
     for step in range(1, steps + 1):
         now[0] += seconds_a_step
         history.training.append(Entry(step, now[0], {"loss": 1.5, "nll": -0.25}))
         before = len(file.flushed)
-        lines.on_train_batch_end(trainer, module, None, None, step)
+        lines.on_step(module, NONE)
         if len(file.flushed) > before:
             came[now[0]] = file.flushed[before:]
-    lines.on_train_end(trainer, module)
+    lines.on_end(module)
     return came, file.flushed.splitlines()
 
 
@@ -83,7 +86,7 @@ def test_times_are_in_hours_minutes_and_seconds(seconds, words):
 def test_a_components_own_loss_is_shown_on_a_terminal_too():
     history = History()
     history.training.append(Entry(1, 0.5, {"loss": 1.0, "mel_l1": 0.5, "nll": -0.25}))
-    line = ProgressLine(budget=StepBudget(1), history=history, console=Console(file=io.StringIO()))
+    line = ProgressLine(history=history, console=Console(file=io.StringIO()))
     assert "nll -0.250" in line.figures()
     assert "mel_l1" not in line.figures()
 

@@ -22,8 +22,9 @@ from kokoro_plugins.training.comparison.looks import Looks
 from kokoro_plugins.training.comparison.table import Comparison, Run
 from kokoro_plugins.training.data.data_module import AlignedSpeech
 from kokoro_plugins.training.evaluation import distortion
-from kokoro_plugins.training.fit import fit, seed_everything, trains_on_cpu
+from kokoro_plugins.training.fit import fit, seed_everything
 from kokoro_plugins.training.loop.schedule import Budget, Stopwatch
+from kokoro_plugins.training.loop.trainer import trains_on_cpu
 from kokoro_plugins.training.output import write_json
 from kokoro_plugins.training.resume.conditions import processor_name
 from kokoro_plugins.training.resume.starting import refuse_holdout, refuse_out, refuse_spec
@@ -130,13 +131,13 @@ def train_one(
     stopwatch = make_stopwatch(options.device)
     budget = make_budget(stopwatch)
     shares = [(number + 1) / options.looks for number in range(options.looks)]
-    looks = Looks(data=data, budget=budget, shares=shares, stopwatch=stopwatch)
+    looks = Looks(data=data, shares=shares, stopwatch=stopwatch)
     seed_everything(trial.seed)
     contender = trial.contender
     model = KokoroModel.from_spec(contender.spec, plugins=plugins)
     settings = replace(contender.settings, validate_every=NEVER)
     before = stopwatch()
-    fit(model, data, budget, settings, console=console, callbacks=[looks])
+    fit(model, data, budget, settings, console=console, observers=[looks])
     return Run(
         label=contender.label,
         seed=trial.seed,

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, final
+from typing import final
 
-from lightning import Callback, LightningModule, Trainer
-
-from kokoro_core.model import TrainingBatch
 from kokoro_plugins.training.comparison.table import Look
 from kokoro_plugins.training.data.data_module import AlignedSpeech
 from kokoro_plugins.training.evaluation import evaluate
+from kokoro_plugins.training.loop.figures import StepFigures
 from kokoro_plugins.training.loop.module import TrainingModule
-from kokoro_plugins.training.loop.schedule import Budget, Stopwatch
+from kokoro_plugins.training.loop.observer import Observer
+from kokoro_plugins.training.loop.schedule import Stopwatch
 
 
 @final
-class Looks(Callback):
+class Looks(Observer):
     """Lets the model speak freely when a share of the budget is used up, with the clock stopped.
 
     Args:
         data: What is held out.
-        budget: Says how far training has come.
         shares: Above 0, in rising order; the last is 1.
         stopwatch: Stands still meanwhile.
 
@@ -30,29 +28,20 @@ class Looks(Callback):
     """
 
     def __init__(
-        self, *, data: AlignedSpeech, budget: Budget, shares: Sequence[float], stopwatch: Stopwatch
+        self, *, data: AlignedSpeech, shares: Sequence[float], stopwatch: Stopwatch
     ) -> None:
         self.looks: list[Look] = []
         self._data = data
-        self._budget = budget
         self._shares = shares
         self._stopwatch = stopwatch
 
-    def on_train_batch_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        outputs: Any,
-        batch: TrainingBatch,
-        batch_idx: int,
-    ) -> None:
+    def on_step(self, module: TrainingModule, figures: StepFigures) -> None:
         """Look if it is time."""
-        assert isinstance(pl_module, TrainingModule)
-        used = self._budget.progress(pl_module.step, pl_module.frames)
-        due = 1.0 if pl_module.finished else self._shares[min(len(self.looks), self._last)]
-        if pl_module.figures is not None and used >= due and len(self.looks) <= self._last:
-            with self._stopwatch.paused(), pl_module.speaking():
-                self.looks.append(self._look(pl_module, due))
+        used = module.progress
+        due = 1.0 if module.finished else self._shares[min(len(self.looks), self._last)]
+        if used >= due and len(self.looks) <= self._last:
+            with self._stopwatch.paused(), module.speaking():
+                self.looks.append(self._look(module, due))
 
     @property
     def _last(self) -> int:

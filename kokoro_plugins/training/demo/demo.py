@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lightning import Callback
 from rich.console import Console
 
 from kokoro_core import KokoroModel, ModelSpec
@@ -20,6 +19,7 @@ from kokoro_plugins.training.demo.report import CorpusFigures, Report, TrainingF
 from kokoro_plugins.training.evaluation import evaluate
 from kokoro_plugins.training.fit import fit, seed_everything
 from kokoro_plugins.training.loop.history import History
+from kokoro_plugins.training.loop.observer import Observer
 from kokoro_plugins.training.loop.schedule import Budget, FrameBudget
 from kokoro_plugins.training.metrics import copy_error, mean_frame_error
 from kokoro_plugins.training.output import write_json
@@ -97,8 +97,8 @@ def _train_and_listen(
     console.print(f"corpus: {len(corpus)} sentences, {options.holdout} of them held out")
     seed_everything(options.seed)
     trained = KokoroModel.from_spec(spec, plugins=plugins)
-    callbacks = demo_callbacks(data, options.promise, budget, console)
-    history = fit(trained, data, budget, options.settings, console=console, callbacks=callbacks)
+    observers = demo_observers(data, options.promise, budget, console)
+    history = fit(trained, data, budget, options.settings, console=console, observers=observers)
     checkpoint = options.out / "model.safetensors"
     trained.save(checkpoint)
     write_json(options.out / "losses.json", history.as_dict())
@@ -109,11 +109,11 @@ def _train_and_listen(
     return _report(spec, options, data, history, model, listener)
 
 
-def demo_callbacks(
+def demo_observers(
     data: AlignedSpeech, promise: Promise | None, budget: Budget, console: Console
-) -> list[Callback]:
-    """Return what goes with the demo's training."""
-    forecast = Forecast(budget=budget, console=console)
+) -> list[Observer]:
+    """Return what follows the demo's training."""
+    forecast = Forecast(console=console)
     if promise is None or not isinstance(budget, FrameBudget):
         return [forecast]
     kept = UntilKept(promise=promise, data=data, budget=budget, console=console)

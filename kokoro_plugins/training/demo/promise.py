@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any, final
+from typing import final
 
-from lightning import Callback, LightningModule, Trainer
 from rich.console import Console
 
-from kokoro_core.model import TrainingBatch
 from kokoro_plugins.training.data.data_module import AlignedSpeech
 from kokoro_plugins.training.evaluation import distortion, evaluate
+from kokoro_plugins.training.loop.figures import StepFigures
 from kokoro_plugins.training.loop.module import TrainingModule
-from kokoro_plugins.training.loop.schedule import Budget, FrameBudget
+from kokoro_plugins.training.loop.observer import Observer
+from kokoro_plugins.training.loop.schedule import FrameBudget
 from kokoro_plugins.training.settings import Promise
 
 LONGER = 0.25
@@ -36,7 +36,7 @@ FIRST_STEPS = 5
 
 
 @final
-class UntilKept(Callback):
+class UntilKept(Observer):
     """Lets training go on while its budget of frames is used up and a promise is not kept.
 
     Args:
@@ -55,26 +55,18 @@ class UntilKept(Callback):
         self._console = console
         self._tries = 0
 
-    def on_train_batch_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        outputs: Any,
-        batch: TrainingBatch,
-        batch_idx: int,
-    ) -> None:
+    def on_step(self, module: TrainingModule, figures: StepFigures) -> None:
         """Look if the promise is kept when the budget is used up."""
-        assert isinstance(pl_module, TrainingModule)
-        if not pl_module.finished or self._tries == TRIES:
+        if not module.finished or self._tries == TRIES:
             return
-        with pl_module.speaking():
+        with module.speaking():
             batches = self._data.val_dataloader()
-            heard = distortion(pl_module.model, batches, self._data.audio)
-            missing = self._promise.missing(evaluate(pl_module.model, batches), heard)
+            heard = distortion(module.model, batches, self._data.audio)
+            missing = self._promise.missing(evaluate(module.model, batches), heard)
         if missing:
             self._tries += 1
-            self._budget.extend(LONGER, pl_module.frames)
-            pl_module.finished = False
+            self._budget.extend(LONGER, module.frames)
+            module.finished = False
             self._console.print(
                 f"not there yet: {', '.join(missing)}; training goes on for another {LONGER:.0%}",
                 soft_wrap=True,
@@ -82,41 +74,29 @@ class UntilKept(Callback):
 
 
 @final
-class Forecast(Callback):
+class Forecast(Observer):
     """Says after the first seconds how long training will take, and when that turns out wrong.
 
     What else the machine does may change at any time, so every look goes by the time since the one
     before it.
 
     Args:
-        budget: Says how far training has come.
         console: Where it is said.
         clock: Returns seconds.
     """
 
-    def __init__(
-        self, *, budget: Budget, console: Console, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._budget = budget
+    def __init__(self, *, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
         self._console = console
         self._clock = clock
         self._looked: tuple[float, float] | None = None
         self._done = 0.0
         self._said: tuple[float, float] | None = None
 
-    def on_train_batch_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        outputs: Any,
-        batch: TrainingBatch,
-        batch_idx: int,
-    ) -> None:
+    def on_step(self, module: TrainingModule, figures: StepFigures) -> None:
         """Look when there is enough to tell it by."""
-        assert isinstance(pl_module, TrainingModule)
-        if pl_module.step < FIRST_STEPS:
+        if module.step < FIRST_STEPS:
             return
-        now, done = self._clock(), self._budget.progress(pl_module.step, pl_module.frames)
+        now, done = self._clock(), module.progress
         if self._looked is None or done < self._done:  # it goes back where training is extended
             self._looked = now, done
         self._done = done

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any, final
 
 import torch
-from lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
-from kokoro_core.model import TrainingBatch
+from kokoro_plugins.training.loop.figures import StepFigures
 from kokoro_plugins.training.loop.module import TrainingModule
+from kokoro_plugins.training.loop.observer import Observer
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Entry:
 
 @final
 @dataclass
-class History(Callback):
+class History(Observer):
     """Records losses while Lightning trains, and goes on with those of a checkpoint.
 
     Attributes:
@@ -56,28 +56,18 @@ class History(Callback):
         """Frames trained on in a second."""
         return self.frames / self.seconds if self.seconds else 0.0
 
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_start(self, module: TrainingModule) -> None:
         """Start the clock."""
         self._started = time.monotonic() - self.seconds
 
-    def on_train_batch_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        outputs: Any,
-        batch: TrainingBatch,
-        batch_idx: int,
-    ) -> None:
+    def on_step(self, module: TrainingModule, figures: StepFigures) -> None:
         """Note the losses of a step at its end."""
-        assert isinstance(pl_module, TrainingModule)
-        if pl_module.figures is None:
-            return
         self.seconds = time.monotonic() - self._started
-        if pl_module.bad is not None:
-            self.skipped.append(pl_module.bad)
+        if module.bad is not None:
+            self.skipped.append(module.bad)
             return
-        self.frames += pl_module.figures.frames
-        self.training.append(Entry(pl_module.step, self.seconds, pl_module.figures.losses))
+        self.frames += figures.frames
+        self.training.append(Entry(module.step, self.seconds, figures.losses))
 
     def note_validation(self, step: int, losses: dict[str, float]) -> None:
         """Note what a validation came to."""

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, TextIO, final
+from typing import TextIO, final
 
-from lightning import Callback, LightningModule, Trainer
-
-from kokoro_core.model import TrainingBatch
+from kokoro_plugins.training.loop.figures import StepFigures
 from kokoro_plugins.training.loop.history import History
+from kokoro_plugins.training.loop.module import TrainingModule
+from kokoro_plugins.training.loop.observer import Observer
 
 
 @final
-class LossLog(Callback):
+class LossLog(Observer):
     """Writes a line for each step, validation and passed-over step when the step ends.
 
     The file appears at the end of the first step, so that a start which fails leaves none. A
@@ -22,7 +22,7 @@ class LossLog(Callback):
 
     Args:
         path: Of the file; its folder exists.
-        history: Has the losses; it and the validation must come before this callback.
+        history: Has the losses; it and the validation must come before this observer.
     """
 
     def __init__(self, path: Path, history: History) -> None:
@@ -31,36 +31,20 @@ class LossLog(Callback):
         self._file: TextIO | None = None
         self._written = {"training": 0, "validation": 0, "skipped": 0}
 
-    def on_train_batch_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        outputs: Any,
-        batch: TrainingBatch,
-        batch_idx: int,
-    ) -> None:
+    def on_step(self, module: TrainingModule, figures: StepFigures) -> None:
         """Write what has been noted since."""
-        if trainer.is_global_zero:
-            self._write()
-
-    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Close the file."""
-        self._close()
-
-    def on_exception(
-        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
-    ) -> None:
-        """Close the file."""
-        self._close()
-
-    def _write(self) -> None:
         lines = self._new_lines()
-        if not lines:
+        if not lines or not module.trainer.is_global_zero:
             return
         if self._file is None:
             self._file = self._path.open("w", encoding="utf-8")
         self._file.write("".join(lines))
         self._file.flush()
+
+    def on_end(self, module: TrainingModule) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
 
     def _new_lines(self) -> list[str]:
         lines = []
@@ -72,7 +56,3 @@ class LossLog(Callback):
                 line = json.dumps({"kind": kind, **values}, ensure_ascii=False, allow_nan=False)
                 lines.append(f"{line}\n")
         return lines
-
-    def _close(self) -> None:
-        if self._file is not None:
-            self._file.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Literal, final
 
@@ -21,7 +21,8 @@ from kokoro_plugins.training.loop.bad_steps import WEIGHT_ADVICE, BadStep, first
 from kokoro_plugins.training.loop.figures import StepFigures, StepFiguresCollector
 from kokoro_plugins.training.loop.optimizers import make_optimizer
 from kokoro_plugins.training.loop.schedule import Budget, rate_factor
-from kokoro_plugins.training.settings import OptimizerName
+from kokoro_plugins.training.settings import TrainingSettings
+from kokoro_plugins.training.signals import StopSignals
 
 STATE = "training_module"
 """Where the module's own progress stands in a checkpoint of Lightning."""
@@ -37,14 +38,13 @@ class TrainingModule(LightningModule):
     Args:
         model: What is trained; its spec weighs the losses.
         budget: Says how far the training has come.
-        lr: Peak of the learning rate.
-        warmup_steps: Steps until the peak.
-        optimizer: What moves the weights.
-        average: How much of the weights' moving average stays in a step; 0: there is none.
-        skip_bad_steps: How many bad steps in a row are passed over before one ends the training.
-        stop_asked: Tells whether this process was asked to stop.
+        settings: How to train.
+        signals: What asks this process to stop.
 
     Attributes:
+        budget: As above.
+        settings: As above.
+        signals: As above.
         step: Steps done; a checkpoint goes on counting.
         frames: Frames of those steps, padding not counted.
         figures: What the step came to that has just been done; None while a step goes on.
@@ -57,15 +57,14 @@ class TrainingModule(LightningModule):
         *,
         model: KokoroModel,
         budget: Budget,
-        lr: float = 1e-3,
-        warmup_steps: int = 100,
-        optimizer: OptimizerName = "adamw",
-        average: float = 0.0,
-        skip_bad_steps: int = 0,
-        stop_asked: Callable[[], bool] = lambda: False,
+        settings: TrainingSettings | None = None,
+        signals: StopSignals | None = None,
     ) -> None:
         super().__init__()
         self.model = model
+        self.budget = budget
+        self.settings = settings or TrainingSettings()
+        self.signals = signals or StopSignals()
         self.step = 0
         self.frames = 0
         self.figures: StepFigures | None = None
@@ -74,13 +73,37 @@ class TrainingModule(LightningModule):
         self._bad_in_a_row = 0
         self._seconds_before = 0.0
         self._collector = StepFiguresCollector()
-        self._budget = budget
-        self._lr = lr
-        self._warmup_steps = warmup_steps
-        self._optimizer = optimizer
+        average = self.settings.average
         self._average = WeightAverage(model, average) if average else None
-        self._skip_bad_steps = skip_bad_steps
-        self._stop_asked = stop_asked
+
+    @property
+    def batches_per_step(self) -> int:
+        """Batches whose gradients make up a step, over all processes."""
+        return int(self.trainer.accumulate_grad_batches * self.trainer.world_size)
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether one process trains; several may act on the step's figures alone."""
+        return bool(self.trainer.world_size == 1)
+
+    @property
+    def asked_to_stop(self) -> bool:
+        """Whether a signal asked this process to stop."""
+        return self.signals.received is not None
+
+    @property
+    def progress(self) -> float:
+        """The share of the budget that is used up."""
+        return self.budget.progress(self.step, self.frames)
+
+    @property
+    def rate(self) -> float:
+        """The learning rate of the next step."""
+        return float(self.trainer.optimizers[0].param_groups[0]["lr"])
+
+    def stop(self) -> None:
+        """End the training after this step."""
+        self.trainer.should_stop = True
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add how far the training has come; Lightning's own counts restart with each process."""
@@ -88,7 +111,7 @@ class TrainingModule(LightningModule):
             "step": self.step,
             "frames": self.frames,
             "bad_in_a_row": self._bad_in_a_row,
-            "seconds": self._budget.seconds,
+            "seconds": self.budget.seconds,
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -100,10 +123,10 @@ class TrainingModule(LightningModule):
 
     def on_train_start(self) -> None:
         """Start the clock of the budget; end a training that was finished already."""
-        self._budget.start(self._seconds_before)
-        self.finished = self._budget.progress(self.step, self.frames) >= 1
+        self.budget.start(self._seconds_before)
+        self.finished = self.progress >= 1
         if self.finished:
-            self.trainer.should_stop = True
+            self.stop()
 
     def on_train_batch_start(self, batch: TrainingBatch, batch_idx: int) -> None:
         """Begin with a step, or go on with one."""
@@ -112,7 +135,7 @@ class TrainingModule(LightningModule):
     def training_step(self, batch: TrainingBatch, batch_idx: int) -> Tensor:
         """Return the loss."""
         terms = _terms(self.model(batch))
-        if self.trainer.accumulate_grad_batches * self.trainer.world_size > 1:
+        if self.batches_per_step > 1:
             shares = by_share(terms, batch)
             shares["loss"] = weigh(without_sum(shares), self.model.spec.loss)
             terms = shares
@@ -129,12 +152,12 @@ class TrainingModule(LightningModule):
             self._average.update()
         self.step += 1
         self.frames += self.figures.frames if self.figures is not None else 0
-        self.finished = self._budget.progress(self.step, self.frames) >= 1
+        self.finished = self.progress >= 1
 
     def on_train_batch_end(self, outputs: Any, batch: TrainingBatch, batch_idx: int) -> None:
-        """Stop when the budget is used up."""
+        """Stop when the budget is used up; observers, which run before, may have extended it."""
         if self.finished:
-            self.trainer.should_stop = True
+            self.stop()
 
     def validation_step(self, batch: TrainingBatch, batch_idx: int) -> dict[str, Tensor]:
         """Return the loss and its terms."""
@@ -159,13 +182,13 @@ class TrainingModule(LightningModule):
         processes = self.trainer.world_size
         self.figures = self._collector.figures(
             norm,
-            stop=self._stop_asked(),
+            stop=self.asked_to_stop,
             processes=processes,
             add_up=self._add_up if processes > 1 else None,
         )
         self.bad = None if self.figures.finite else self._describe(self.figures)
         self._bad_in_a_row = self._bad_in_a_row + 1 if self.bad else 0
-        if self.bad and self._bad_in_a_row > self._skip_bad_steps:
+        if self.bad and self._bad_in_a_row > self.settings.skip_bad_steps:
             raise BadStep(f"{self.bad}; {self._policy()}")
         if self.bad:
             optimizer.zero_grad(set_to_none=True)  # without gradients nothing is moved
@@ -187,7 +210,7 @@ class TrainingModule(LightningModule):
         return f"The {what} at step {self.step + 1}; {where}"
 
     def _policy(self) -> str:
-        if self._skip_bad_steps:
+        if self.settings.skip_bad_steps:
             return (
                 f"it is bad step {self._bad_in_a_row} in a row, so training ends; {WEIGHT_ADVICE}."
             )
@@ -198,9 +221,7 @@ class TrainingModule(LightningModule):
 
     def configure_optimizers(self) -> Any:
         """Return the optimizer and its schedule, which moves each step."""
-        optimizer = make_optimizer(
-            self._optimizer, self, lr=self._lr, warmup_steps=self._warmup_steps
-        )
+        optimizer = make_optimizer(self, self.settings)
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, self._rate_factor)
         return {
             "optimizer": optimizer,
@@ -227,10 +248,10 @@ class TrainingModule(LightningModule):
             getattr(optimizer, mode, lambda: None)()
 
     def _rate_factor(self, step: int) -> float:
-        if self._optimizer == "schedule-free":
+        if self.settings.optimizer == "schedule-free":
             return 1.0
-        progress = self._budget.progress(step, self.frames)
-        return rate_factor(step, progress, warmup_steps=self._warmup_steps)
+        progress = self.budget.progress(step, self.frames)
+        return rate_factor(step, progress, warmup_steps=self.settings.warmup_steps)
 
 
 def without_sum(terms: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -9,21 +9,19 @@ from torch import nn
 from torch.optim import Optimizer
 
 from kokoro_plugins.training.loop.muon import Muon
-from kokoro_plugins.training.settings import OptimizerName
+from kokoro_plugins.training.settings import TrainingSettings
 
 BETAS = (0.9, 0.98)
 """Of AdamW and of what stands in its place (Vaswani et al., 2017)."""
 
 
-def make_optimizer(
-    name: OptimizerName, model: nn.Module, *, lr: float, warmup_steps: int
-) -> Optimizer:
+def make_optimizer(model: nn.Module, settings: TrainingSettings) -> Optimizer:
     """Return an optimizer over all parameters of a model.
 
     Raises:
         ValueError: The package that has it is not installed.
     """
-    parameters = list(model.parameters())
+    parameters, name, lr = list(model.parameters()), settings.optimizer, settings.lr
     if name == "adamw":
         return torch.optim.AdamW(parameters, lr=lr, betas=BETAS, fused=True)
     if name == "muon":
@@ -32,7 +30,9 @@ def make_optimizer(
     if name == "soap":
         made: Optimizer = package.SOAP(parameters, lr=lr)
     else:
-        made = package.ScheduleFreeAdamW(parameters, lr=lr, betas=BETAS, warmup_steps=warmup_steps)
+        made = package.ScheduleFreeAdamW(
+            parameters, lr=lr, betas=BETAS, warmup_steps=settings.warmup_steps
+        )
     return made
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, final
+from typing import final
 
-from lightning import Callback, LightningModule, Trainer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from kokoro_core.model import TrainingBatch
+from kokoro_plugins.training.loop.figures import StepFigures
 from kokoro_plugins.training.loop.history import History
 from kokoro_plugins.training.loop.module import TrainingModule
-from kokoro_plugins.training.loop.schedule import Budget
+from kokoro_plugins.training.loop.observer import Observer
 
 USUAL = frozenset(
     {"loss", "mel_l1", "mel_mse", "mel_l1_coarse", "mel_mse_coarse", "duration", "stop"}
@@ -20,17 +19,15 @@ USUAL = frozenset(
 
 
 @final
-class ProgressLine(Callback):
+class ProgressLine(Observer):
     """Shows the share of the budget, the losses and the speed with Rich.
 
     Args:
-        budget: Says how far training has come.
-        history: Has the losses; it must come before this callback.
+        history: Has the losses; it must come before this observer.
         console: Where the line is shown.
     """
 
-    def __init__(self, *, budget: Budget, history: History, console: Console) -> None:
-        self._budget = budget
+    def __init__(self, *, history: History, console: Console) -> None:
         self._history = history
         self._progress = Progress(
             BarColumn(bar_width=8),
@@ -41,24 +38,15 @@ class ProgressLine(Callback):
         )
         self._task: TaskID | None = None
 
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_start(self, module: TrainingModule) -> None:
         """Show the line."""
         self._task = self._progress.add_task("training", total=1.0, figures="")
         self._progress.start()
 
-    def on_train_batch_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        outputs: Any,
-        batch: TrainingBatch,
-        batch_idx: int,
-    ) -> None:
-        """Bring the line up to date when a step has been noted."""
-        assert isinstance(pl_module, TrainingModule)
+    def on_step(self, module: TrainingModule, figures: StepFigures) -> None:
+        """Bring the line up to date after a step."""
         if self._task is not None and self._history.training:
-            done = self._budget.progress(pl_module.step, pl_module.frames)
-            self._progress.update(self._task, completed=done, figures=self.figures())
+            self._progress.update(self._task, completed=module.progress, figures=self.figures())
 
     def figures(self) -> str:
         """Return the latest figures in words, few enough for a terminal of 80 columns."""
@@ -69,12 +57,6 @@ class ProgressLine(Callback):
             words.append(f"held out {self._history.validation[-1].losses['loss']:.3f}")
         return " · ".join([*words, f"{self._history.frames_per_second:,.0f} frames/s"])
 
-    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Leave the last state of the line standing."""
-        self._progress.stop()
-
-    def on_exception(
-        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
-    ) -> None:
-        """Give the terminal back."""
+    def on_end(self, module: TrainingModule) -> None:
+        """Leave the last state of the line standing, and give the terminal back."""
         self._progress.stop()

@@ -4,40 +4,32 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any, final
+from typing import final
 
-from lightning import Callback, LightningModule, Trainer
 from rich.console import Console
 
-from kokoro_core.model import TrainingBatch
+from kokoro_plugins.training.loop.figures import StepFigures
 from kokoro_plugins.training.loop.history import History
 from kokoro_plugins.training.loop.module import TrainingModule
-from kokoro_plugins.training.loop.schedule import Budget
+from kokoro_plugins.training.loop.observer import Observer
 
 FIRST, LAST = 10.0, 60.0
 """Seconds until the first line, and between two of them later; each pause is 10 longer."""
 
 
 @final
-class ProgressLines(Callback):
+class ProgressLines(Observer):
     """Prints a line after 10 seconds, then ever more rarely, once a minute at last, and at the end.
 
     Args:
-        budget: Says how far training has come.
-        history: Has the losses; it must come before this callback.
+        history: Has the losses; it must come before this observer.
         console: Where the lines go; each is written at once.
         clock: Returns seconds.
     """
 
     def __init__(
-        self,
-        *,
-        budget: Budget,
-        history: History,
-        console: Console,
-        clock: Callable[[], float] = time.monotonic,
+        self, *, history: History, console: Console, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._budget = budget
         self._history = history
         self._console = console
         self._clock = clock
@@ -46,49 +38,35 @@ class ProgressLines(Callback):
         self._done_at_start = 0.0
         self._printed = 0
 
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_start(self, module: TrainingModule) -> None:
         """Start the clock."""
-        assert isinstance(pl_module, TrainingModule)
         self._started = self._clock()
         self._due = self._started + self._pause
-        self._done_at_start = self._budget.progress(pl_module.step, pl_module.frames)
+        self._done_at_start = module.progress
 
-    def on_train_batch_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        outputs: Any,
-        batch: TrainingBatch,
-        batch_idx: int,
-    ) -> None:
-        """Print a line when a step has been noted, if it is time."""
+    def on_step(self, module: TrainingModule, figures: StepFigures) -> None:
+        """Print a line if it is time."""
         if self._clock() >= self._due:
-            self._print(trainer)
+            self._print(module)
             self._pause = min(LAST, self._pause + FIRST)
             self._due = self._clock() + self._pause
 
-    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Print the last figures."""
-        self._print(trainer)
-
-    def on_exception(
-        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
-    ) -> None:
+    def on_end(self, module: TrainingModule) -> None:
         """Print how far it came."""
-        self._print(trainer)
+        self._print(module)
 
-    def _print(self, trainer: Trainer) -> None:
-        if not self._history.training or not trainer.is_global_zero:
+    def _print(self, module: TrainingModule) -> None:
+        if not self._history.training or not module.trainer.is_global_zero:
             return
         last = self._history.training[-1].step
         if last > self._printed:
             self._printed = last
-            self._console.print(self.line(trainer), soft_wrap=True, markup=False, highlight=False)
+            self._console.print(self.line(module), soft_wrap=True, markup=False, highlight=False)
 
-    def line(self, trainer: Trainer) -> str:
+    def line(self, module: TrainingModule) -> str:
         """Return the latest figures in words."""
         last = self._history.training[-1]
-        done = self._budget.progress(last.step, self._history.frames)
+        done = module.budget.progress(last.step, self._history.frames)
         words = [
             f"{done:.0%}".replace("%", " %"),
             f"step {last.step}",
@@ -96,7 +74,7 @@ class ProgressLines(Callback):
         ]
         if self._history.validation:
             words.append(f"held out {losses_in_words(self._history.validation[-1].losses)}")
-        words.append(f"rate {trainer.optimizers[0].param_groups[0]['lr']:.2e}")
+        words.append(f"rate {module.rate:.2e}")
         words.append(f"{self._history.frames_per_second:,.0f} frames/s")
         gained = done - self._done_at_start
         if gained > 0 and done < 1:

@@ -9,15 +9,17 @@ from typing import Any, final
 
 import numpy as np
 import torch
-from lightning import Callback, LightningModule, Trainer
 from torch import Tensor
+
+from kokoro_plugins.training.loop.module import TrainingModule
+from kokoro_plugins.training.loop.observer import Observer
 
 Draws = dict[str, Tensor]
 """The states of one process, by source."""
 
 
 @final
-class RandomStates(Callback):
+class RandomStates(Observer):
     """Saves the random states of Python, NumPy, torch and its device, of every process.
 
     Where several processes train together, each but the first gets random numbers of its own.
@@ -28,34 +30,29 @@ class RandomStates(Callback):
 
     def __init__(self, *, seed: int) -> None:
         self._seed = seed
-        self._trainer: Trainer | None = None
+        self._device = torch.device("cpu")
         self._pending: Draws | None = None
-
-    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Note the trainer, which knows the processes."""
-        self._trainer = trainer
 
     def state_dict(self) -> dict[str, Any]:
         """Return the states, each as a tensor with a row for every process."""
-        assert self._trainer is not None
-        device = self._trainer.strategy.root_device
-        own = random_states(device)
-        if self._trainer.world_size == 1:
+        own = random_states(self._device)
+        if not torch.distributed.is_initialized():
             return {name: each[None] for name, each in own.items()}
-        return {name: _gathered(each.to(device)).cpu() for name, each in own.items()}
+        return {name: _gathered(each.to(self._device)).cpu() for name, each in own.items()}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Note the states to put back."""
         self._pending = dict(state_dict)
 
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_start(self, module: TrainingModule) -> None:
         """Put the states back, after everything that could draw from them."""
+        self._device = module.device
         pending, self._pending = self._pending or {}, None
-        rank = trainer.global_rank
+        rank = module.global_rank
         if pending and rank < len(pending["torch"]):
             # cloned, since torch 2.13 crashes on a state that is a view
             own = {name: each[rank].clone() for name, each in pending.items()}
-            set_random_states(own, trainer.strategy.root_device)
+            set_random_states(own, module.device)
         elif rank > 0:
             drawn = int(pending["python"][0].sum()) if pending else 0
             seed_process(self._seed, rank, drawn)

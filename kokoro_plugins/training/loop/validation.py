@@ -7,21 +7,20 @@ from collections.abc import Mapping
 from typing import Any, final
 
 import torch
-from lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
-from kokoro_core.model import TrainingBatch
 from kokoro_core.model.losses import weigh
 from kokoro_plugins.training.data.data_module import AlignedSpeech
 from kokoro_plugins.training.data.shares import valid_places
 from kokoro_plugins.training.loop.bad_steps import WEIGHT_ADVICE, BadStep, bad_weight
+from kokoro_plugins.training.loop.figures import StepFigures
 from kokoro_plugins.training.loop.history import History
 from kokoro_plugins.training.loop.module import TrainingModule, without_sum
-from kokoro_plugins.training.signals import StopSignals
+from kokoro_plugins.training.loop.observer import Observer
 
 
 @final
-class Validation(Callback):
+class Validation(Observer):
     """Looks at what is held out every so many steps and at the end.
 
     A loop of its own, where Lightning has one too, because a validation belongs to the step that it
@@ -30,26 +29,17 @@ class Validation(Callback):
     Args:
         data: What is held out.
         every: Steps between two looks.
-        history: Where the losses are noted; it must come before this callback.
-        signals: End a validation; None: nothing does.
+        history: Where the losses are noted; it must come before this observer.
 
     Attributes:
         due: Whether the last step's validation is still to be done.
     """
 
-    def __init__(
-        self,
-        *,
-        data: AlignedSpeech,
-        every: int,
-        history: History,
-        signals: StopSignals | None = None,
-    ) -> None:
+    def __init__(self, *, data: AlignedSpeech, every: int, history: History) -> None:
         self.due = False
         self._data = data
         self._every = every
         self._history = history
-        self._signals = signals
 
     def state_dict(self) -> dict[str, Any]:
         """Return whether a validation is due."""
@@ -59,33 +49,22 @@ class Validation(Callback):
         """Go on with a validation that is due."""
         self.due = state_dict["due"]
 
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_start(self, module: TrainingModule) -> None:
         """Do what is due since the process before this one; training waits for it."""
         if self.due:
-            self._validate(trainer, pl_module)
+            self._validate(module)
         if self.due:
-            trainer.should_stop = True
+            module.stop()
 
-    def on_train_batch_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        outputs: Any,
-        batch: TrainingBatch,
-        batch_idx: int,
-    ) -> None:
+    def on_step(self, module: TrainingModule, figures: StepFigures) -> None:
         """Validate if it is time."""
-        assert isinstance(pl_module, TrainingModule)
-        if pl_module.figures is None:
-            return
-        self.due = pl_module.finished or pl_module.step % self._every == 0
+        self.due = module.finished or module.step % self._every == 0
         if self.due:
-            self._validate(trainer, pl_module)
+            self._validate(module)
 
-    def _validate(self, trainer: Trainer, module: LightningModule) -> None:
-        assert isinstance(module, TrainingModule)
+    def _validate(self, module: TrainingModule) -> None:
         with module.speaking():
-            losses = self._losses(trainer, module)
+            losses = self._losses(module)
         if losses is None:
             return
         if not all(map(math.isfinite, losses.values())):
@@ -98,14 +77,17 @@ class Validation(Callback):
         self.due = False
 
     @torch.no_grad()
-    def _losses(self, trainer: Trainer, module: TrainingModule) -> dict[str, float] | None:
-        """Return the means over all frames or phonemes, or None if a signal came."""
+    def _losses(self, module: TrainingModule) -> dict[str, float] | None:
+        """Return the means over all frames or phonemes, or None if a signal came.
+
+        Several processes finish all the same, since they must do the same.
+        """
         sums: dict[str, Tensor] = {}
         totals: dict[str, Tensor] = {}
         for index, batch in enumerate(self._data.val_dataloader()):
-            if self._interrupted(trainer):
+            if module.is_alone and module.asked_to_stop:
                 return None
-            with trainer.precision_plugin.val_step_context():
+            with module.trainer.precision_plugin.val_step_context():
                 losses = module.validation_step(batch.to(module.device), index)
             for name, loss in without_sum(losses).items():
                 places = valid_places(name, batch)
@@ -114,11 +96,3 @@ class Validation(Callback):
         means = {name: each / totals[name] for name, each in sums.items()}
         weighed = {"loss": weigh(means, module.model.spec.loss), **means}
         return {name: float(each) for name, each in weighed.items()}
-
-    def _interrupted(self, trainer: Trainer) -> bool:
-        """Whether to break off; several processes finish, since they must do the same."""
-        return (
-            self._signals is not None
-            and self._signals.received is not None
-            and trainer.world_size == 1
-        )

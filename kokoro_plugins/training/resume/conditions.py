@@ -15,6 +15,7 @@ from kokoro_core.errors import CheckpointError
 from kokoro_core.kernels import cpu
 from kokoro_core.spec.views.resolve import resolve
 from kokoro_plugins.training.data.data_module import AlignedSpeech
+from kokoro_plugins.training.loop.module import TrainingModule
 from kokoro_plugins.training.loop.schedule import Budget
 from kokoro_plugins.training.settings import TrainingSettings
 
@@ -33,17 +34,12 @@ class ResumeRefused(CheckpointError):
     """A training would not go on as it began; the message lists what differs."""
 
 
-def conditions(
-    model: KokoroModel,
-    data: AlignedSpeech,
-    budget: Budget,
-    settings: TrainingSettings,
-    trainer: Trainer,
-) -> dict[str, Any]:
+def conditions(module: TrainingModule, data: AlignedSpeech, trainer: Trainer) -> dict[str, Any]:
     """Return everything that the course of a training depends on, as values that JSON has.
 
     What only decides how fast it is, such as the number of worker processes, is not in it.
     """
+    settings = module.settings
     return {
         "versions": {
             "python": platform.python_version(),
@@ -62,14 +58,14 @@ def conditions(
             "accumulate": settings.accumulate,
             "validate_every": settings.validate_every,
             "precision": str(trainer.precision),
-            **_of_end(budget, settings),
+            **_of_end(module.budget, settings),
             **data.settings,
         },
         "data": {
             "utterances": len(data.training) + len(data.held_out),
             "fingerprint": data.fingerprint,
         },
-        **_of_spec(model),
+        **_of_spec(module.model),
     }
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from lightning import Trainer
 from lightning.pytorch.utilities import rank_zero_only
 from rich.console import Console
 
@@ -16,13 +15,15 @@ from kokoro_plugins.training.data.data_module import AlignedSpeech
 from kokoro_plugins.training.loop.history import History
 from kokoro_plugins.training.loop.loss_log import LossLog
 from kokoro_plugins.training.loop.module import TrainingModule
+from kokoro_plugins.training.loop.observer import Observer
 from kokoro_plugins.training.loop.schedule import Budget
+from kokoro_plugins.training.loop.trainer import make_trainer
 from kokoro_plugins.training.resume.conditions import conditions
 from kokoro_plugins.training.resume.save_trial import check_saving
 from kokoro_plugins.training.resume.saver import Saver
 from kokoro_plugins.training.resume.step_files import StepFiles
 from kokoro_plugins.training.resume.traces import leaving_nothing
-from kokoro_plugins.training.settings import Saving, TrainingSettings
+from kokoro_plugins.training.settings import Saving
 from kokoro_plugins.training.signals import StopSignals
 
 
@@ -39,14 +40,11 @@ class TrainingStopped(Exception):
 
 
 def fit_and_save(
-    trainer: Trainer,
     module: TrainingModule,
     data: AlignedSpeech,
-    budget: Budget,
-    settings: TrainingSettings,
     saving: Saving,
+    observers: Sequence[Observer],
     history: History,
-    signals: StopSignals,
     console: Console | None,
 ) -> None:
     """Train from the newest saved step on, or from the start, and save.
@@ -57,27 +55,20 @@ def fit_and_save(
     """
     say = speaker(console)
     folder = StepFolder(saving.folder, keep_last=saving.keep_last, keep_best=saving.keep_best)
-    files = StepFiles(
-        folder=folder,
-        model=module.model,
-        conditions=conditions(module.model, data, budget, settings, trainer),
-        inexact=saving.inexact,
-        say=say,
-    )
-    saver = Saver(files=files, every=saving.every, data=data, history=history, signals=signals)
-    if saving.losses is not None:
-        trainer.callbacks.append(LossLog(saving.losses, history))  # type: ignore[attr-defined]
-    trainer.callbacks.append(saver)  # type: ignore[attr-defined]
-    trainer.strategy.checkpoint_io = files
-    with one_writer(folder, module.model):
+    files = StepFiles(folder=folder, model=module.model, inexact=saving.inexact, say=say)
+    saver = Saver(files=files, every=saving.every, data=data, history=history)
+    log = [] if saving.losses is None else [LossLog(saving.losses, history)]
+    trainer = make_trainer(module.settings, [*observers, *log, saver], files)
+    files.conditions = conditions(module, data, trainer)
+    with module.signals, one_writer(folder, module.model):
         newest = folder.newest(say) if saving.resume else None
         if saving.resume:
-            files.say_when_loaded = describe_start(saving, newest, budget)
+            files.say_when_loaded = describe_start(saving, newest, module.budget)
             if newest is None:
                 say(files.say_when_loaded)
         trainer.fit(module, datamodule=data, ckpt_path=newest.path if newest else None)
-    if saver.stopped or signals.received is not None:
-        raise stopped(signals, saver)
+        if saver.stopped or module.asked_to_stop:
+            raise stopped(module.signals, saver)
 
 
 def is_first_process() -> bool:

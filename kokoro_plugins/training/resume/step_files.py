@@ -61,11 +61,12 @@ class StepFiles(CheckpointIO):
     Args:
         folder: Where the directories are.
         model: What is trained; its spec is saved with it.
-        conditions: What the course of the training depends on.
         inexact: Load also what was saved under other conditions, and say what differs.
         say: Is given what the user should know.
 
     Attributes:
+        conditions: What the course of the training depends on; the trainer, which knows some of it,
+            is made with these files and sets it.
         score: How good the next step to be saved is, lower is better; None if that is not known.
         say_when_loaded: Said when a step is loaded that nothing speaks against; None: nothing.
     """
@@ -75,15 +76,14 @@ class StepFiles(CheckpointIO):
         *,
         folder: StepFolder,
         model: KokoroModel,
-        conditions: Mapping[str, Any],
         inexact: bool,
         say: Callable[[str], None],
     ) -> None:
+        self.conditions: Mapping[str, Any] = {}
         self.score: float | None = None
         self.say_when_loaded: str | None = None
         self._folder = folder
         self._model = model
-        self._conditions = conditions
         self._inexact = inexact
         self._say = say
 
@@ -103,7 +103,7 @@ class StepFiles(CheckpointIO):
         metadata = {
             "format_version": FORMAT_VERSION,
             "state": values,
-            "conditions": self._conditions,
+            "conditions": self.conditions,
         }
 
         def write(folder: Path) -> None:
@@ -127,7 +127,7 @@ class StepFiles(CheckpointIO):
         checkpointer = checkpointer_for(file, self._model.plugins)
         metadata = checkpointer.read_metadata(file)
         _check_metadata(file, metadata)
-        found = differences(with_defaults(metadata["conditions"]), self._conditions)
+        found = differences(with_defaults(metadata["conditions"]), self.conditions)
         if found and not self._inexact:
             raise ResumeRefused(refusal(path, found))
         refuse_other_optimizer(Path(path), found)
@@ -155,7 +155,7 @@ class StepFiles(CheckpointIO):
         return {
             "kind": "training",
             "progress": {"step": checkpoint[STATE]["step"], **position},
-            "versions": self._conditions["versions"],
+            "versions": self.conditions["versions"],
             **resolve(self._model.spec, self._model.plugins),
         }
 
@@ -163,7 +163,7 @@ class StepFiles(CheckpointIO):
         if self.say_when_loaded is not None:
             self._say(self.say_when_loaded)
         self._say(f"It goes on otherwise than it would have: {'; '.join(found)}.")
-        if before["machine"]["processes"] != self._conditions["machine"]["processes"]:
+        if before["machine"]["processes"] != self.conditions["machine"]["processes"]:
             self._say(OTHER_PROCESSES)
 
 
