@@ -261,18 +261,17 @@ training.data                  core.contracts core.errors core.model core.params
 training.metrics               core.nn core.params
 training.evaluation            core.generation core.model core.params training.metrics
 training.settings              training.evaluation
-training.loop                  core.contracts core.errors core.model training.data
+training.loop                  core.contracts core.errors core.kernels core.model training.data
                                training.settings training.signals
 training.resume                core.checkpoints core.contracts core.durable core.errors
                                core.kernels core.model core.spec.rules core.spec.views
                                training.data training.loop training.settings training.signals
 training.fit                   core.kernels training.data training.loop training.resume
-                               training.settings training.signals
+                               training.settings
 training.output                -
-training.comparison            core.contracts core.model core.params core.slots
-                               core.spec.views training.data training.evaluation training.fit
-                               training.loop training.output training.resume
-                               training.settings registry
+training.comparison            core.contracts core.params core.slots core.spec.views
+                               training.data training.evaluation training.fit training.loop
+                               training.output training.resume training.settings registry
 training.pictures              training.loop
 training.demo                  core.contracts core.generation core.model core.params
                                core.slots core.speech training.data training.evaluation
