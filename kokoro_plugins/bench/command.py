@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,7 +14,7 @@ from kokoro_core.cli.toolkit import check_device, print_error, print_json, print
 from kokoro_plugins.bench.catalogue import CASES, Case, cases_between_commits, cases_named
 
 if TYPE_CHECKING:
-    from kokoro_plugins.bench.against.compare import Comparison
+    from kokoro_plugins.bench.against.compare import Comparison, Request
     from kokoro_plugins.bench.sizes import Scale
 
 PEERS = "transformers"
@@ -57,6 +56,14 @@ def bench(
         str | None,
         typer.Option(help="Named spec or file.  [default: default]", rich_help_panel=COMPARING),
     ] = None,
+    processor_time: Annotated[
+        bool,
+        typer.Option(
+            "--processor-time",
+            help="Compare it instead of wall time: other work on the machine disturbs it less.",
+            rich_help_panel=COMPARING,
+        ),
+    ] = False,
     fail_above: Annotated[
         float | None,
         typer.Option(
@@ -78,7 +85,14 @@ def bench(
         _print_cases(as_json)
     elif against is None:
         chosen = cases_named(cases or [])
-        _refuse_alone({"--repository": repository, "--spec": spec, "--fail-above": fail_above})
+        _refuse_alone(
+            {
+                "--repository": repository,
+                "--spec": spec,
+                "--processor-time": processor_time or None,
+                "--fail-above": fail_above,
+            }
+        )
         check_device(device)
         counts = threads or ([1] if quick else [1, 2])
         _measure(chosen, _scale(quick, rounds, device), counts, out, as_json)
@@ -87,9 +101,18 @@ def bench(
         _check_comparison(out, fail_above)
         check_device(device)
         scale = _scale(quick, rounds or (QUICK_ROUNDS if quick else ROUNDS), device)
-        found = _compare(
-            chosen, against, repository, spec or "default", scale, threads or [1], as_json
+        from kokoro_plugins.bench.against.compare import Request
+
+        request = Request(
+            chosen,
+            against,
+            repository,
+            spec or "default",
+            threads or [1],
+            "process_time" if processor_time else "perf_counter",
+            scale,
         )
+        found = _compare(request, as_json)
         if fail_above is not None and _exceeds(found, fail_above):
             raise typer.Exit(1)
 
@@ -130,34 +153,25 @@ def _measure(
         print_report(found)
 
 
-def _compare(
-    cases: list[Case],
-    against: str,
-    repository: Path | None,
-    spec: str,
-    scale: Scale,
-    threads: list[int],
-    as_json: bool,
-) -> Sequence[Comparison]:
+def _compare(request: Request, as_json: bool) -> list[Comparison]:
     from kokoro_plugins.bench.against.compare import compare, report, table
 
-    found = compare(cases, against, repository, spec, scale, threads, print_error)
-    for each in found:
-        if each.new.parameters != each.old.parameters:
+    found = compare(request, print_error)
+    for new, old in {each.parameters for each in found}:
+        if new != old:
             print_note(
-                f"`{spec}` has {each.new.parameters:,} parameters now and "
-                f"{each.old.parameters:,} in `{against}`: the ratios are of different models."
+                f"`{request.spec}` has {new:,} parameters now and {old:,} in "
+                f"`{request.against}`: the ratios are of different models."
             )
-            break
     if as_json:
-        print_json(report(found, against, spec, scale))
+        print_json(report(request, found))
     else:
         print("Times of the working tree / times of the commit, over the rounds:")
         print_table(*table(found))
     return found
 
 
-def _exceeds(comparisons: Sequence[Comparison], bar: float) -> bool:
+def _exceeds(comparisons: list[Comparison], bar: float) -> bool:
     """Return whether a median is above the bar, and say which."""
     above = [each for each in comparisons if each.median > bar]
     for each in above:

@@ -6,10 +6,12 @@ import json
 import shutil
 import subprocess
 import tempfile
+import time
 import tomllib
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -19,7 +21,8 @@ from kokoro_core import KokoroModel
 from kokoro_core.cli.app import main
 from kokoro_plugins.bench.against import checkout, compare, worker
 from kokoro_plugins.bench.against.checkout import checked_out
-from kokoro_plugins.bench.against.compare import Comparison, Measured, table
+from kokoro_plugins.bench.against.compare import Comparison, table
+from kokoro_plugins.bench.against.side import started
 from kokoro_plugins.bench.catalogue import BETWEEN_COMMITS
 from kokoro_plugins.bench.timing import Timing
 
@@ -212,6 +215,7 @@ def test_a_machine_without_git_is_told_so(
         (["--fail-above", "1.03"], "`--fail-above` needs `--against COMMIT`"),
         (["--repository", "."], "`--repository` needs `--against COMMIT`"),
         (["--spec", "small"], "`--spec` needs `--against COMMIT`"),
+        (["--processor-time"], "`--processor-time` needs `--against COMMIT`"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -225,7 +229,7 @@ def test_options_that_do_not_go_together_are_refused(
 def a_comparison(case: str, *ratios: float) -> Comparison:
     old = Timing((0.5,) * len(ratios))
     new = Timing(tuple(0.5 * each for each in ratios))
-    return Comparison(case, 1, Measured(7, new), Measured(7, old))
+    return Comparison(case, 1, (7, 7), new, old)
 
 
 def test_the_statistics_are_those_of_the_rounds_ratios() -> None:
@@ -239,7 +243,7 @@ def test_the_statistics_are_those_of_the_rounds_ratios() -> None:
 
 def test_ratios_are_of_neighbours_in_time_and_not_of_medians() -> None:
     timings = Timing((1.0, 10.0, 3.0)), Timing((2.0, 10.0, 3.0))
-    comparison = Comparison("frame", 1, *(Measured(7, each) for each in timings))
+    comparison = Comparison("frame", 1, (7, 7), *timings)
     assert comparison.ratios() == [0.5, 0.75, 1.0, 1.0, 1.0]
 
 
@@ -259,10 +263,38 @@ def test_without_a_number_of_rounds_there_are_twenty(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(compare, "compare", lambda *given: asked.append(given) or [])
     for options in ((), ("--quick",), ("--rounds", 3)):
         assert run("loading", "--against", "v1", *options) == 0
-    assert [scale.rounds for *_, scale, _, _ in asked] == [20, 5, 3]
-    [cases, commit, repository, spec, *_] = asked[0]
-    assert ([each.name for each in cases], commit, repository) == (["loading"], "v1", None)
-    assert spec == "default"
+    assert [request.scale.rounds for request, _ in asked] == [20, 5, 3]
+    request, _ = asked[0]
+    assert ([each.name for each in request.cases], request.against) == (["loading"], "v1")
+    assert (request.repository, request.spec, request.threads) == (None, "default", [1])
+
+
+def test_processor_time_is_measured_where_it_is_asked_for(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(compare, "compare", lambda *given: asked.append(given) or [])
+    for options, clock in ((), "perf_counter"), (("--processor-time",), "process_time"):
+        assert run("frame", "--against", "v1", *options, "--json") == 0
+        assert json.loads(capfd.readouterr().out)["clock"] == asked[-1][0].clock == clock
+
+
+def test_a_side_says_how_long_it_took_on_its_own_clock(tiny: Path, tmp_path: Path) -> None:
+    own = checkout.Checkout("The working tree", ROOT, (ROOT,))
+    asked = {"case": "frame", "spec": str(tiny), "threads": 1, "clock": "process_time"}
+    with started(own, {**settings(tmp_path), **asked}) as side:
+        assert side.wait_until_ready() > 0
+        begin = time.perf_counter()
+        own_seconds = sum(side.run() for _ in range(3))
+        assert 0 < own_seconds < time.perf_counter() - begin
+
+
+def test_the_clock_moves_by_what_the_sides_report() -> None:
+    clock = compare._SummingClock()
+    sides = [Mock(run=Mock(return_value=seconds)) for seconds in (0.25, 0.5)]
+    for side in (*sides, sides[0]):
+        clock.running(side)()
+    assert clock() == 1.0
 
 
 def test_every_case_that_is_offered_can_be_run_by_the_worker() -> None:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from kokoro_plugins.bench.against.checkout import Checkout, checked_out
-from kokoro_plugins.bench.against.side import started
+from kokoro_plugins.bench.against.side import Side, started
 from kokoro_plugins.bench.catalogue import Case
 from kokoro_plugins.bench.machine import machine_facts
 from kokoro_plugins.bench.sizes import Scale
@@ -22,24 +22,26 @@ COLUMNS = ["case", "threads", "min", "quartile", "median", "quartile", "max", "n
 
 
 @dataclass(frozen=True)
-class Measured:
-    """A case on one side.
+class Request:
+    """What is to be compared.
 
     Attributes:
-        parameters: Of the model; the sides differ where the spec has changed.
-        timing: Seconds of a run, a sample a round.
+        cases: What is run.
+        against: The commit, as git takes it.
+        repository: Its folder; None: that of the source.
+        spec: A named spec, which each side reads in its own version, or a file.
+        threads: Counts of threads, equal on both sides.
+        clock: The function of `time` that each side measures itself with.
+        scale: How much is run, and for how many rounds.
     """
 
-    parameters: int
-    timing: Timing
-
-    def report(self) -> dict[str, Any]:
-        """Return the values as JSON has them."""
-        return {
-            "parameters": self.parameters,
-            "median_s": self.timing.median,
-            "samples_s": list(self.timing.samples),
-        }
+    cases: Sequence[Case]
+    against: str
+    repository: Path | None = None
+    spec: str = "default"
+    threads: Sequence[int] = (1,)
+    clock: Literal["perf_counter", "process_time"] = "perf_counter"
+    scale: Scale = field(default_factory=Scale)
 
 
 @dataclass(frozen=True)
@@ -49,18 +51,20 @@ class Comparison:
     Attributes:
         case: Its name.
         threads: Of each side.
-        new: The working tree.
-        old: The commit.
+        parameters: Of the working tree's model and of the commit's.
+        new: Times of the working tree, a sample a round.
+        old: Times of the commit.
     """
 
     case: str
     threads: int
-    new: Measured
-    old: Measured
+    parameters: tuple[int, int]
+    new: Timing
+    old: Timing
 
     def ratios(self) -> list[float]:
         """Return the min, quartile, median, quartile and max of new / old over the rounds."""
-        rounds = np.divide(self.new.timing.samples, self.old.timing.samples)
+        rounds = np.divide(self.new.samples, self.old.samples)
         return [float(each) for each in np.quantile(rounds, [0, 0.25, 0.5, 0.75, 1])]
 
     @property
@@ -74,76 +78,74 @@ class Comparison:
             "case": self.case,
             "threads": self.threads,
             "ratio": dict(zip(("min", "q1", "median", "q3", "max"), self.ratios(), strict=True)),
-            "new": self.new.report(),
-            "old": self.old.report(),
+            "new": {"parameters": self.parameters[0], "samples_s": self.new.samples},
+            "old": {"parameters": self.parameters[1], "samples_s": self.old.samples},
         }
 
 
-def compare(
-    cases: Sequence[Case],
-    commit: str,
-    repository: Path | None,
-    spec: str,
-    scale: Scale,
-    threads: Sequence[int],
-    note: Callable[[str], None],
-) -> list[Comparison]:
+def compare(request: Request, note: Callable[[str], None]) -> list[Comparison]:
     """Time cases in the working tree and in a commit by turns, one pair of processes a case.
 
     Args:
-        cases: What is run.
-        commit: Whatever git takes for one.
-        repository: The folder of the repository; None: that of the source.
-        spec: A named spec, which each side reads in its own version, or a file.
-        scale: How much is run, and for how many rounds.
-        threads: Counts of threads, equal on both sides.
+        request: What is compared.
         note: Says what is being done.
 
     Raises:
         ValueError: There is no such commit, or one of the sides cannot run a case.
     """
     found = []
-    with checked_out(commit, repository) as (new, old):
-        for case in cases:
-            for count in threads:
-                note(f"{case.name}, {count} thread{'' if count == 1 else 's'}, beside {commit} …")
-                settings = _settings(case, spec, scale, count)
-                found.append(_compare_case(case, new, old, settings, scale))
+    with checked_out(request.against, request.repository) as (new, old):
+        for case in request.cases:
+            for threads in request.threads:
+                plural = "" if threads == 1 else "s"
+                note(f"{case.name}, {threads} thread{plural}, beside {request.against} …")
+                found.append(_compare_case(case.name, threads, request, new, old))
     return found
 
 
-def _settings(case: Case, spec: str, scale: Scale, threads: int) -> dict[str, Any]:
-    return {
-        "case": case.name,
-        "spec": spec,
-        "threads": threads,
-        "device": scale.device,
-        "frames": scale.utterance,
-        "training": scale.training,
-    }
-
-
 def _compare_case(
-    case: Case, new: Checkout, old: Checkout, settings: dict[str, Any], scale: Scale
+    case: str, threads: int, request: Request, new: Checkout, old: Checkout
 ) -> Comparison:
-    with (
-        TemporaryDirectory() as new_folder,
-        TemporaryDirectory() as old_folder,
-        started(new, {**settings, "folder": new_folder}) as ours,
-        started(old, {**settings, "folder": old_folder}) as theirs,
-    ):
-        old_parameters, new_parameters = theirs.wait_until_ready(), ours.wait_until_ready()
-        timings = take_turns(
-            {"new": Contender(ours.run), "old": Contender(theirs.run)},
-            rounds=scale.rounds,
-            block_seconds=scale.block_seconds,
-        )
-    return Comparison(
-        case.name,
-        settings["threads"],
-        Measured(new_parameters, timings["new"]),
-        Measured(old_parameters, timings["old"]),
-    )
+    scale, clock = request.scale, _SummingClock()
+    with TemporaryDirectory() as folder:
+        settings = {
+            "case": case,
+            "spec": request.spec,
+            "threads": threads,
+            "clock": request.clock,
+            "device": scale.device,
+            "frames": scale.utterance,
+            "training": scale.training,
+            "folder": folder,
+        }
+        with started(new, settings) as ours, started(old, settings) as theirs:
+            old_parameters, new_parameters = theirs.wait_until_ready(), ours.wait_until_ready()
+            timings = take_turns(
+                {"new": Contender(clock.running(ours)), "old": Contender(clock.running(theirs))},
+                rounds=scale.rounds,
+                block_seconds=scale.block_seconds,
+                clock=clock,
+            )
+    parameters = new_parameters, old_parameters
+    return Comparison(case, threads, parameters, timings["new"], timings["old"])
+
+
+class _SummingClock:
+    """The seconds that both sides have reported: what the pipes take is not among them."""
+
+    def __init__(self) -> None:
+        self._seconds = 0.0
+
+    def __call__(self) -> float:
+        return self._seconds
+
+    def running(self, side: Side) -> Callable[[], None]:
+        """Return what runs a side and moves the clock."""
+
+        def run() -> None:
+            self._seconds += side.run()
+
+        return run
 
 
 def table(comparisons: Sequence[Comparison]) -> tuple[list[str], list[list[str]]]:
@@ -153,22 +155,21 @@ def table(comparisons: Sequence[Comparison]) -> tuple[list[str], list[list[str]]
             each.case,
             str(each.threads),
             *(f"{ratio:.3f}" for ratio in each.ratios()),
-            *(f"{side.timing.median * 1000:,.2f}" for side in (each.new, each.old)),
+            *(f"{timing.median * 1000:,.2f}" for timing in (each.new, each.old)),
         ]
         for each in comparisons
     ]
     return COLUMNS, rows
 
 
-def report(
-    comparisons: Sequence[Comparison], commit: str, spec: str, scale: Scale
-) -> dict[str, Any]:
+def report(request: Request, comparisons: Sequence[Comparison]) -> dict[str, Any]:
     """Return everything as JSON has it."""
     return {
         "format": FORMAT_VERSION,
-        "against": commit,
-        "spec": spec,
-        "scale": asdict(scale),
+        "against": request.against,
+        "spec": request.spec,
+        "clock": request.clock,
+        "scale": asdict(request.scale),
         "machine": machine_facts(),
         "comparisons": [each.report() for each in comparisons],
     }

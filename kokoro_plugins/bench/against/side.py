@@ -41,8 +41,8 @@ class Side:
         """
         return int(self._reply()["parameters"])
 
-    def run(self) -> None:
-        """Run the case once.
+    def run(self) -> float:
+        """Run the case once and return the seconds that it took on the side's own clock.
 
         Raises:
             ValueError: It failed.
@@ -51,7 +51,7 @@ class Side:
         with suppress(OSError):  # where it has ended, the reply says why
             self._process.stdin.write("\n")
             self._process.stdin.flush()
-        self._reply()
+        return float(self._reply()["seconds"])
 
     def _reply(self) -> dict[str, Any]:
         assert self._process.stdout is not None

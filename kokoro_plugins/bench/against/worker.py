@@ -5,9 +5,10 @@ commit in one of the two processes. So it uses what every commit has: `KokoroMod
 `forward`, `generate`, `save` and `load`.
 
 The only argument is JSON: ``case``, ``spec``, ``threads``, ``device``, ``frames``, ``training``
-(rows and frames), ``root`` (where `kokoro_core` must lie) and ``folder`` (for a checkpoint). Each
-line of standard input asks for one run; each line of standard output answers, the first one as soon
-as the case is ready: ``{"parameters": …}`` or ``{"error": …}``.
+(rows and frames), ``clock`` (a function of `time`), ``root`` (where `kokoro_core` must lie) and
+``folder`` (for a checkpoint). Each line of standard input asks for one run, and each line of
+standard output answers: ``{"parameters": …}`` when the case is ready, then ``{"seconds": …}`` for
+each run, or ``{"error": …}``.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO
@@ -25,13 +27,16 @@ FRAMES_PER_PHONEME = 6
 def main() -> None:
     """Prepare the case, then run it once for each line of standard input."""
     replies = _claim_standard_output()
+    settings = json.loads(sys.argv[1])
+    clock = getattr(time, settings["clock"])
     try:
-        run, parameters = _prepare(json.loads(sys.argv[1]))
+        run, parameters = _prepare(settings)
         run()  # what is only slow once is no matter here
         _reply(replies, parameters=parameters)
         for _ in sys.stdin:
+            begin = clock()
             run()
-            _reply(replies)
+            _reply(replies, seconds=clock() - begin)
     except Exception as error:
         _reply(replies, error=f"{type(error).__name__}: {error}")
 
@@ -112,7 +117,7 @@ def _training(model: Any, settings: dict[str, Any]) -> Callable[[], object]:
 
 
 def _loading(model: Any, settings: dict[str, Any]) -> Callable[[], object]:
-    path = Path(settings["folder"]) / "model.safetensors"
+    path = Path(settings["folder"]) / f"{os.getpid()}.safetensors"  # each side reads its own
     model.save(path)
     return lambda: type(model).load(path, device=settings["device"])
 
