@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib import import_module
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
 from registry.text import suggestion
@@ -30,9 +30,8 @@ class Case:
 
     def load(self) -> Callable[[Scale, int], CaseResult]:
         """Import the function, which takes the scale and the number of threads."""
-        module, _, function = self.target.partition(":")
-        found = getattr(import_module(f"kokoro_plugins.bench.cases.{module}"), function)
-        measure: Callable[[Scale, int], CaseResult] = found
+        measure: Callable[[Scale, int], CaseResult]
+        measure = resolve_name(f"kokoro_plugins.bench.cases.{self.target}")
         return measure
 
 

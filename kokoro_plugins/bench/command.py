@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from kokoro_plugins.bench.sizes import Scale
 
 PEERS = "transformers"
-TABLES, PICTURE = "results.md", "frames.svg"
+TABLES = "results.md"
 COMPARING = "Beside another commit"
 ROUNDS, QUICK_ROUNDS = 20, 5
 """Rounds beside another commit: a ratio near 1 needs more of them than one to a peer."""
@@ -40,7 +40,7 @@ def bench(
     rounds: Annotated[int | None, typer.Option(min=1, help="Turns that each takes.")] = None,
     device: Annotated[str, typer.Option(help="Where models speak: cpu, cuda or mps.")] = "cpu",
     out: Annotated[
-        Path | None, typer.Option(help="A folder: a file a case, all tables and a picture.")
+        Path | None, typer.Option(help="A folder: a file a case, and all tables.")
     ] = None,
     list_cases: Annotated[bool, typer.Option("--list", help="List the cases.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -142,11 +142,12 @@ def _measure(
     cases: list[Case], scale: Scale, threads: list[int], out: Path | None, as_json: bool
 ) -> None:
     check_installed()
+    from kokoro_plugins.bench.report import markdown
     from kokoro_plugins.bench.runner import run_cases
 
     found = run_cases(cases, scale, threads, out, print_error)
     if out is not None:
-        write_report(found, out)
+        (out / TABLES).write_text(markdown(found), encoding="utf-8")
     if as_json:
         print_json(found)
     else:
@@ -197,16 +198,6 @@ def _scale(quick: bool, rounds: int | None, device: str) -> Scale:
 
     scale = Scale.quick() if quick else Scale()
     return replace(scale, device=device, rounds=rounds or scale.rounds)
-
-
-def write_report(found: list[dict[str, Any]], out: Path) -> None:
-    """Write the tables, and the picture if the case for it is among the results."""
-    from kokoro_plugins.bench.plot import plot_frames
-    from kokoro_plugins.bench.report import markdown
-
-    (out / TABLES).write_text(markdown(found), encoding="utf-8")
-    if any(result["name"] == "frame" for result in found):
-        plot_frames(found, out / PICTURE)
 
 
 def print_report(found: list[dict[str, Any]]) -> None:

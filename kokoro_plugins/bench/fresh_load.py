@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-PROC = Path("/proc/self")
+from kokoro_core.cost.resident import resident_and_highest, restart_high_water_mark
 
 
 def growth_of_a_load(path: Path) -> int | None:
@@ -26,21 +26,11 @@ def main(path: str) -> None:
     from kokoro_core import KokoroModel
 
     KokoroModel.from_spec("small")
-    try:
-        (PROC / "clear_refs").write_text("5", encoding="ascii")  # proc_pid_clear_refs(5)
-    except OSError:
-        return  # the kernel does not restart the high-water mark for us
-    before = _status("VmHWM:")  # what is resident now may be less a moment later, this may not
-    model = KokoroModel.load(path)
-    print(_status("VmHWM:") - before)
-    del model
-
-
-def _status(name: str) -> int:
-    """Return a figure of the process in bytes (proc_pid_status(5))."""
-    lines = (PROC / "status").read_text(encoding="ascii").splitlines()
-    [found] = [line.split() for line in lines if line.startswith(name)]
-    return int(found[1]) * 1024
+    if restart_high_water_mark():
+        _, before = resident_and_highest()  # the resident memory may be less a moment later
+        model = KokoroModel.load(path)
+        print(resident_and_highest()[1] - before)
+        del model
 
 
 if __name__ == "__main__":

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from math import log
-from typing import Any
 
 
 @dataclass(frozen=True)
@@ -26,10 +25,6 @@ class Growth:
     fit: float
     exponent: float
     ratio: float
-
-    def report(self) -> dict[str, Any]:
-        """Return the values as JSON has them."""
-        return asdict(self)
 
 
 def fit_growth(costs: Mapping[int, float]) -> Growth:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from kokoro_plugins.bench.growth import Growth
 from kokoro_plugins.bench.timing import Timing
 
 Relation = Literal["at most", "at least"]
+Setting = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class Measurement:
     """
 
     contender: str
-    setting: dict[str, Any]
+    setting: Setting
     timing: Timing
     facts: dict[str, Any] = field(default_factory=dict)
 
@@ -55,7 +57,7 @@ class Verdict:
     value: float
     relation: Relation
     bar: float
-    setting: dict[str, Any] = field(default_factory=dict)
+    setting: Setting = field(default_factory=dict)
 
     @property
     def met(self) -> bool:
@@ -64,14 +66,12 @@ class Verdict:
 
     def report(self) -> dict[str, Any]:
         """Return the values as JSON has them."""
-        return {
-            "what": self.what,
-            "setting": self.setting,
-            "value": self.value,
-            "relation": self.relation,
-            "bar": self.bar,
-            "met": self.met,
-        }
+        return {**asdict(self), "met": self.met}
+
+
+def frames_per_second(frames: int) -> Callable[[str, Timing], dict[str, float]]:
+    """Return what tells the speed of calls that make so many frames, for `CaseResult.add`."""
+    return lambda _, timing: {"frames_per_s": frames / timing.median}
 
 
 @dataclass
@@ -94,11 +94,42 @@ class CaseResult:
     verdicts: list[Verdict] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-    def add(self, timings: dict[str, Timing], setting: dict[str, Any]) -> None:
-        """Add what turns of several contenders have given."""
+    def add(
+        self,
+        timings: Mapping[str, Timing],
+        setting: Setting,
+        facts: Callable[[str, Timing], dict[str, Any]] = lambda name, timing: {},
+    ) -> None:
+        """Add what turns of several contenders have given.
+
+        Args:
+            timings: By contender.
+            setting: What all of them were given.
+            facts: Returns what else is known of a contender's call.
+        """
         self.measurements += [
-            Measurement(name, dict(setting), timing) for name, timing in timings.items()
+            Measurement(name, dict(setting), timing, facts(name, timing))
+            for name, timing in timings.items()
         ]
+
+    def judge(
+        self, what: str, value: float, relation: Relation, bar: float, setting: Setting
+    ) -> None:
+        """Hold a ratio to a bar."""
+        self.verdicts.append(Verdict(what, value, relation, bar, setting))
+
+    def judge_medians(
+        self,
+        timings: Mapping[str, Timing],
+        one: str,
+        other: str,
+        relation: Relation,
+        bar: float,
+        setting: Setting,
+    ) -> None:
+        """Hold the ratio of two contenders' medians to a bar."""
+        ratio = timings[one].median / timings[other].median
+        self.judge(f"{one} / {other}", ratio, relation, bar, setting)
 
     def report(self) -> dict[str, Any]:
         """Return the values as JSON has them."""
@@ -107,7 +138,7 @@ class CaseResult:
             "title": self.title,
             "measurements": [each.report() for each in self.measurements],
             "growth": [
-                {"contender": name, "setting": setting, **found.report()}
+                {"contender": name, "setting": setting, **asdict(found)}
                 for name, setting, found in self.growth
             ],
             "verdicts": [each.report() for each in self.verdicts],

@@ -11,6 +11,8 @@ from typing import Any, ClassVar, NamedTuple, final
 import torch
 from torch import nn
 
+from kokoro_core.cost.resident import resident_and_highest, restart_high_water_mark
+
 
 class Sample(NamedTuple):
     """Memory of the device in bytes.
@@ -44,9 +46,12 @@ class Device(ABC):
     def mark(self) -> Any:
         """Mark the moment when the work asked for so far is done; never waits for it."""
 
-    @abstractmethod
     def seconds(self, begin: Any, end: Any) -> float:
-        """Return the time between two marks; the device must have been waited for."""
+        """Return the time between two marks, events if nothing else is said.
+
+        The device must have been waited for.
+        """
+        return float(begin.elapsed_time(end)) / 1000
 
     @abstractmethod
     def synchronize(self) -> None:
@@ -65,7 +70,7 @@ class CpuDevice(Device):
 
     def __init__(self, device: torch.device) -> None:
         super().__init__(device)
-        self._restarts_peak = sys.platform == "linux" and _restart_high_water_mark()
+        self._restarts_peak = sys.platform == "linux" and restart_high_water_mark()
         since = "exact" if self._restarts_peak else "since the process began"
         self.peak_is = f"resident memory of the process, {since}"
 
@@ -85,32 +90,10 @@ class CpuDevice(Device):
         if sys.platform != "linux":
             highest = _highest_resident()
             return Sample(highest, highest, highest)
-        resident, highest = _resident_and_highest()
+        resident, highest = resident_and_highest()
         if self._restarts_peak:
-            _restart_high_water_mark()
+            restart_high_water_mark()
         return Sample(resident, max(resident, highest), resident)
-
-
-def _resident_and_highest() -> tuple[int, int]:
-    """Return VmRSS and VmHWM in bytes (proc_pid_status(5))."""
-    with open("/proc/self/status", "rb", buffering=0) as file:  # a plain read: it is done often
-        status = file.read()
-    return _kibibytes(status, b"VmRSS:"), _kibibytes(status, b"VmHWM:")
-
-
-def _kibibytes(status: bytes, name: bytes) -> int:
-    _, _, rest = status.partition(name)
-    return int(rest[: rest.index(b"kB")]) * 1024
-
-
-def _restart_high_water_mark() -> bool:
-    """Set VmHWM to VmRSS (proc_pid_clear_refs(5)); False where the kernel does not let us."""
-    try:
-        with open("/proc/self/clear_refs", "wb", buffering=0) as file:
-            file.write(b"5")
-    except OSError:
-        return False
-    return True
 
 
 def _highest_resident() -> int:
@@ -136,10 +119,6 @@ class CudaDevice(Device):
         event = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
         event.record(torch.cuda.current_stream(self.device))
         return event
-
-    def seconds(self, begin: torch.cuda.Event, end: torch.cuda.Event) -> float:
-        """Return the time on the device between two events."""
-        return float(begin.elapsed_time(end)) / 1000
 
     def synchronize(self) -> None:
         """Wait for all streams."""
@@ -168,10 +147,6 @@ class MpsDevice(Device):
         event = torch.mps.Event(enable_timing=True)
         event.record()
         return event
-
-    def seconds(self, begin: Any, end: Any) -> float:
-        """Return the time on the device between two events."""
-        return float(begin.elapsed_time(end)) / 1000
 
     def synchronize(self) -> None:
         """Wait for all work on the device."""

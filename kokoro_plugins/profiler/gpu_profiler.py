@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, final
 
@@ -55,7 +56,8 @@ class GpuProfiler(Profiler):
         self._watch: Watch | None = None
         self._stages: list[dict[str, Any]] = []
 
-    def attach(self, model: nn.Module) -> AbstractContextManager[GpuProfiler]:
+    @contextmanager
+    def attach(self, model: nn.Module) -> Iterator[GpuProfiler]:
         """Watch a model within a ``with`` block and leave it as it was.
 
         What several blocks measure adds up. Another profiler may be attached inside the block.
@@ -64,10 +66,6 @@ class GpuProfiler(Profiler):
             RuntimeError: It is attached already, or was attached to a model on another device.
             TypeError: A component lists an entry point that it does not have.
         """
-        return self._attached(model)
-
-    @contextmanager
-    def _attached(self, model: nn.Module) -> Iterator[GpuProfiler]:
         if self._watch is not None:
             raise RuntimeError(
                 "`GpuProfiler` is attached already; end its `with` block first, "
@@ -196,18 +194,6 @@ class GpuProfiler(Profiler):
 
 
 def _row_report(key: RowKey, row: Row) -> dict[str, Any]:
-    return {
-        "slot": key.slot,
-        "entry_point": key.entry_point,
-        "recomputed": key.recomputed,
-        "calls": row.calls,
-        "total_s": row.total_s,
-        "mean_s": row.total_s / row.calls,
-        "self_s": row.self_s,
-        "host_s": row.host_s,
-        "left_bytes": row.left_bytes,
-        "growth_bytes": row.growth_bytes,
-        "peak_bytes": row.peak_bytes,
-        "reserved_bytes": row.reserved_bytes,
-        "saved_bytes": row.saved_bytes,
-    }
+    measured = {**asdict(row), "mean_s": row.total_s / row.calls, "self_s": row.self_s}
+    del measured["inner_s"]  # what is left of the total is reported
+    return {**key._asdict(), **measured}

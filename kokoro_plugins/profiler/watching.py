@@ -13,13 +13,15 @@ from torch.autograd.profiler import record_function
 from torch.utils.module_tracker import ModuleTracker
 
 from kokoro_core.contracts import Component
-from kokoro_plugins.profiler.layers import layers_of
 from kokoro_plugins.profiler.recorder import Recorder, RowKey
 from kokoro_plugins.profiler.wrapping import EntryPoint, wrapped
 
 MODEL = "model"
 METHODS = ("forward", "generate", "inference", "stream")
 """The methods of the model itself that are watched, where it has them."""
+
+LAYER_METHODS = ("forward", "step")
+"""The methods of a layer that are watched, where it has them."""
 
 
 def entry_points(model: nn.Module, *, nested: bool) -> Iterator[EntryPoint]:
@@ -44,11 +46,20 @@ def entry_points(model: nn.Module, *, nested: bool) -> Iterator[EntryPoint]:
             yield _entry_point(slot, component, name)
 
 
-def layers(model: nn.Module) -> list[EntryPoint]:
-    """Return the methods of the layers in the model's components."""
-    return [
-        layer for slot, component in _slots(model, False) for layer in layers_of(slot, component)
-    ]
+def layers(model: nn.Module) -> Iterator[EntryPoint]:
+    """Yield the methods of every member of an `nn.ModuleList` in the model's components.
+
+    Components among them have entry points of their own. A layer is named by its path, such as
+    ``decoder.layers.0``.
+    """
+    for slot, component in _slots(model, False):
+        for path, module in component.named_modules():
+            members = module.named_children() if isinstance(module, nn.ModuleList) else ()
+            for index, layer in members:
+                name = ".".join(filter(None, (slot, path, index)))
+                for method in LAYER_METHODS:
+                    if not isinstance(layer, Component) and callable(getattr(layer, method, None)):
+                        yield EntryPoint(name, layer, method)
 
 
 def _entry_point(slot: str, module: nn.Module, name: str) -> EntryPoint:

@@ -20,7 +20,6 @@ from kokoro_plugins.bench.catalogue import CASES, Case, cases_named
 from kokoro_plugins.bench.growth import fit_growth
 from kokoro_plugins.bench.machine import machine_facts
 from kokoro_plugins.bench.peers.ours import our_model
-from kokoro_plugins.bench.plot import curves, plot_frames
 from kokoro_plugins.bench.report import markdown, verdict_table
 from kokoro_plugins.bench.results import CaseResult, Measurement, Verdict
 from kokoro_plugins.bench.runner import read_results, run_case, run_cases, write_result
@@ -195,27 +194,6 @@ def test_a_page_has_the_machine_the_bars_the_times_and_the_growth() -> None:
     assert page.count("Python 3.") == 1  # one machine, told once
 
 
-def test_a_picture_has_a_curve_for_each_contender(tmp_path: Path) -> None:
-    result = a_result()
-    found = curves(result)
-    assert list(found) == ["ours", "floor, rows"]
-    assert found["ours"] == pytest.approx({100: 7.5, 400: 9.0})
-    assert found["floor, rows"] == pytest.approx({100: 8.0, 400: 8.0})
-    path = tmp_path / "frames.svg"
-    plot_frames([result, a_result(threads=2), a_result("other")], path)
-    text = path.read_text(encoding="utf-8")
-    assert text.count(">floor, rows<") == 2
-    assert "1 thread<" in text
-    assert "2 threads<" in text
-    plot_frames([result, a_result(threads=2)], tmp_path / "again.svg")
-    assert (tmp_path / "again.svg").read_text(encoding="utf-8") == text
-
-
-def test_no_picture_is_drawn_of_other_cases(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="needs a result of the case `frame`"):
-        plot_frames([a_result("training")], tmp_path / "frames.svg")
-
-
 def test_results_of_several_runs_come_together_in_a_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -264,7 +242,7 @@ def run(*arguments: str) -> int:
     return int(ended.value.code or 0)
 
 
-def test_the_command_writes_tables_and_a_picture(
+def test_the_command_writes_tables(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(runner, "run_case", lambda case, _, threads: a_result(case.name, threads))
@@ -274,7 +252,6 @@ def test_the_command_writes_tables_and_a_picture(
     assert "frame, 1 thread …" in printed.err
     assert sorted(each.name for each in tmp_path.iterdir()) == [
         "frame-1.json",
-        "frames.svg",
         "results.md",
         "training-1.json",
     ]

@@ -59,7 +59,7 @@ def test_the_peak_of_the_process_sees_what_was_freed_and_starts_again_at_each_sa
 
 @linux
 def test_where_the_kernel_does_not_restart_the_peak_it_is_said(monkeypatch):
-    monkeypatch.setattr(devices, "_restart_high_water_mark", lambda: False)
+    monkeypatch.setattr(devices, "restart_high_water_mark", lambda: False)
     device = CpuDevice(CPU)
     touched(64)
     assert device.sample().peak == device.sample().peak
@@ -72,7 +72,7 @@ def test_a_kernel_that_refuses_is_noticed(monkeypatch):
         raise PermissionError
 
     monkeypatch.setattr("builtins.open", refuse)
-    assert not devices._restart_high_water_mark()
+    assert not devices.restart_high_water_mark()
 
 
 @pytest.mark.parametrize(("platform", "unit"), [("darwin", 1), ("freebsd14", 1024)])

@@ -11,7 +11,7 @@ from kokoro_plugins.bench.peers.floor import Floor
 from kokoro_plugins.bench.peers.minimal import MinimalDecoder, MinimalFrames
 from kokoro_plugins.bench.peers.ours import OurFrames, our_model
 from kokoro_plugins.bench.peers.speecht5 import SpeechT5Frames, speecht5
-from kokoro_plugins.bench.results import CaseResult, Measurement, Verdict
+from kokoro_plugins.bench.results import CaseResult, frames_per_second
 from kokoro_plugins.bench.sizes import Scale
 from kokoro_plugins.bench.timing import Contender, clock_of, take_turns
 
@@ -35,9 +35,7 @@ def frames(scale: Scale, threads: int) -> CaseResult:
             ready, rounds=scale.rounds, block_seconds=scale.block_seconds, clock=clock
         )
         setting = {"threads": threads, "rows": rows, "frames": scale.frame}
-        for name, timing in timings.items():
-            facts = {"frames_per_s": rows / timing.median}
-            result.measurements.append(Measurement(name, setting, timing, facts))
+        result.add(timings, setting, frames_per_second(rows))
     return result
 
 
@@ -52,19 +50,17 @@ def utterances(scale: Scale, threads: int) -> CaseResult:
     )
     for rows, dtype in tried:
         setting = {"threads": threads, "rows": rows, "frames": scale.utterance}
-        timing = timings[_name(rows, dtype)]
-        facts = {"frames_per_s": rows * scale.utterance / timing.median}
         name = "generate" if dtype is None else "generate, bfloat16"
-        result.measurements.append(Measurement(name, setting, timing, facts))
+        facts = frames_per_second(rows * scale.utterance)
+        result.add({name: timings[_name(rows, dtype)]}, setting, facts)
     setting = {"threads": threads, "rows": 1, "frames": scale.utterance}
     one = timings[_name(1, None)].median
     ratio = one / timings[_name(1, torch.bfloat16)].median
-    what = "generate / generate, bfloat16"
-    result.verdicts.append(Verdict(what, ratio, "at least", 1.6, setting))
+    result.judge("generate / generate, bfloat16", ratio, "at least", 1.6, setting)
     if 8 in scale.batches:
         ratio = 8 * one / timings[_name(8, None)].median
-        what = "8 rows one by one / 8 rows at once"
-        result.verdicts.append(Verdict(what, ratio, "at least", 4.0, {**setting, "rows": 8}))
+        eight = {**setting, "rows": 8}
+        result.judge("8 rows one by one / 8 rows at once", ratio, "at least", 4.0, eight)
     return result
 
 

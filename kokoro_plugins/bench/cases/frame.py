@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 
 from kokoro_core.kernels import cpu
@@ -12,7 +14,7 @@ from kokoro_plugins.bench.peers.minimal import MinimalDecoder, MinimalFrames
 from kokoro_plugins.bench.peers.ours import OurFrames, our_model
 from kokoro_plugins.bench.peers.speecht5 import SpeechT5Frames, speecht5
 from kokoro_plugins.bench.peers.torch_transformer import TorchTransformer, TorchTransformerFrames
-from kokoro_plugins.bench.results import CaseResult, Measurement, Verdict
+from kokoro_plugins.bench.results import CaseResult, Setting
 from kokoro_plugins.bench.sizes import ModelSize, Scale
 from kokoro_plugins.bench.timing import Timing, clock_of, take_turns
 
@@ -28,16 +30,15 @@ def measure(scale: Scale, threads: int) -> CaseResult:
     timings = {length: turns(makers, scale, length) for length in scale.lengths}
     for length, found in timings.items():
         setting = {"threads": threads, "rows": 1, "frames": length}
-        for name, timing in found.items():
-            read = read_bytes(name, scale.model, length)
-            facts = {"GB_per_s": read / timing.median / 1e9} if read else {}
-            result.measurements.append(Measurement(name, setting, timing, facts))
+        result.add(found, setting, partial(_speed_of_reading, scale.model, length))
     for name in timings[min(timings)]:
         costs = {length: each[name].median for length, each in timings.items() if name in each}
         if len(costs) > 1:
             result.growth.append((name, {"threads": threads, "rows": 1}, fit_growth(costs)))
-    result.verdicts += _frame_verdicts(timings[scale.frame], scale, threads)
-    result.verdicts.append(_growth_verdict(timings, scale, threads))
+    _judge_frame(
+        result, timings[scale.frame], {"threads": threads, "rows": 1, "frames": scale.frame}
+    )
+    _judge_growth(result, timings, scale.model, threads)
     return result
 
 
@@ -101,33 +102,30 @@ def floor_of(timings: dict[str, Timing]) -> float:
     return min(timings[name].median for name in names if name in timings)
 
 
-def _frame_verdicts(timings: dict[str, Timing], scale: Scale, threads: int) -> list[Verdict]:
-    setting = {"threads": threads, "rows": 1, "frames": scale.frame}
+def _speed_of_reading(size: ModelSize, frames: int, name: str, timing: Timing) -> dict[str, float]:
+    read = read_bytes(name, size, frames)
+    return {"GB_per_s": read / timing.median / 1e9} if read else {}
+
+
+def _judge_frame(result: CaseResult, timings: dict[str, Timing], setting: Setting) -> None:
     ours = timings["ours"].median
-    verdicts = [Verdict("ours / floor", ours / floor_of(timings), "at most", 1.25, setting)]
+    result.judge("ours / floor", ours / floor_of(timings), "at most", 1.25, setting)
     by_rows = ours / timings["floor, rows"].median
-    verdicts.append(Verdict("ours / floor by rows", by_rows, "at most", 1.25, setting))
-    for name in ("SpeechT5", "SpeechT5, prenet once a frame"):
-        ratio = timings[name].median / ours
-        verdicts.append(Verdict(f"{name} / ours", ratio, "at least", 1.6, setting))
-    ratio = ours / timings["ours, bfloat16"].median
-    verdicts.append(Verdict("ours / ours, bfloat16", ratio, "at least", 1.6, setting))
-    return verdicts
+    result.judge("ours / floor by rows", by_rows, "at most", 1.25, setting)
+    for slower, faster in (
+        ("SpeechT5", "ours"),
+        ("SpeechT5, prenet once a frame", "ours"),
+        ("ours", "ours, bfloat16"),
+    ):
+        result.judge_medians(timings, slower, faster, "at least", 1.6, setting)
 
 
-def _growth_verdict(timings: dict[int, dict[str, Timing]], scale: Scale, threads: int) -> Verdict:
+def _judge_growth(
+    result: CaseResult, timings: dict[int, dict[str, Timing]], size: ModelSize, threads: int
+) -> None:
     """Compare how ours grows with how the bytes do that it reads."""
     short, long = min(timings), max(timings)
-    read = {
-        each: scale.model.weight_numbers() + scale.model.cache_numbers(each, each)
-        for each in (short, long)
-    }
     grown = timings[long]["ours"].median / timings[short]["ours"].median
+    ratio = grown / (read_bytes("ours", size, long) / read_bytes("ours", size, short))
     setting = {"threads": threads, "rows": 1, "frames": [short, long]}
-    return Verdict(
-        "growth of ours / growth of the bytes",
-        grown / (read[long] / read[short]),
-        "at most",
-        1.15,
-        setting,
-    )
+    result.judge("growth of ours / growth of the bytes", ratio, "at most", 1.15, setting)

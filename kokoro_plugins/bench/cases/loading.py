@@ -14,7 +14,7 @@ from kokoro_core import KokoroModel, ModelSpec, assemble
 from kokoro_plugins.bench.fresh_load import growth_of_a_load
 from kokoro_plugins.bench.peers import by_hand
 from kokoro_plugins.bench.peers.ours import our_model
-from kokoro_plugins.bench.results import CaseResult, Verdict
+from kokoro_plugins.bench.results import CaseResult
 from kokoro_plugins.bench.sizes import ModelSize, Scale
 from kokoro_plugins.bench.timing import Contender, take_turns
 
@@ -51,11 +51,10 @@ def measure(scale: Scale, threads: int) -> CaseResult:
     setting = {"threads": threads, "MiB": weights / 2**20}
     result.add(timings, setting)
     for one, other, bar in PAIRS:
-        ratio = timings[one].median / timings[other].median
-        result.verdicts.append(Verdict(f"{one} / {other}", ratio, "at most", bar, setting))
+        result.judge_medians(timings, one, other, "at most", bar, setting)
     if grown is not None:
-        what = "growth of a fresh process / weights"
-        result.verdicts.append(Verdict(what, grown / weights, "at most", 1.3, setting))
+        ratio = grown / weights
+        result.judge("growth of a fresh process / weights", ratio, "at most", 1.3, setting)
     result.notes.append(
         "`load_file` maps the file and reads a weight when it is first used; ours has read every "
         "byte when it returns, and compared it with the content hash unless unverified. A second "

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from kokoro_core.cost.live_bytes import peak_bytes
 from kokoro_core.model import TrainingBatch
 from kokoro_core.model.assembly import set_segments
 from kokoro_plugins.bench.peers.contract import random_batch
 from kokoro_plugins.bench.peers.ours import OurTraining, our_model
-from kokoro_plugins.bench.results import CaseResult, Measurement, Relation, Verdict
+from kokoro_plugins.bench.results import CaseResult, Measurement
 from kokoro_plugins.bench.sizes import Scale
-from kokoro_plugins.bench.timing import Contender, Timing, take_turns
+from kokoro_plugins.bench.timing import Contender, take_turns
 
 LEFT_AT: dict[int, float] = {4: 0.40, 6: 0.25}
 """The most that may be left of the activation peak: −60 % at 4 segments, −75 % at 6."""
@@ -30,13 +29,16 @@ def measure(scale: Scale, threads: int) -> CaseResult:
     contenders = {name_of(segments): Contender(step) for segments, step in steps.items()}
     timings = take_turns(contenders, rounds=scale.rounds, block_seconds=0.0)
     setting = {"threads": threads, "rows": rows, "frames": frames}
-    for segments in scale.segments:
-        left = peaks[segments] / peaks[None]
-        facts = {"peak_mib": peaks[segments] / 2**20, "left": left}
-        timing = timings[name_of(segments)]
-        result.measurements.append(Measurement(name_of(segments), setting, timing, facts))
+    for segments, peak in peaks.items():
+        name, left = name_of(segments), peak / peaks[None]
+        facts = {"peak_mib": peak / 2**20, "left": left}
+        result.measurements.append(Measurement(name, setting, timings[name], facts))
         if segments in LEFT_AT:
-            result.verdicts += _judge(segments, left, timings, setting)
+            what = f"{name} / {name_of(None)}"
+            bar = LEFT_AT[segments]
+            result.judge(f"activation peak, {what}", left, "at most", bar, setting)
+            slower = timings[name].median / timings[name_of(None)].median
+            result.judge(f"time, {what}", slower, "at most", 1.35, setting)
     result.notes.append(
         "The peak is of the tensors that live in a step beyond weights and gradients."
     )
@@ -59,15 +61,3 @@ def _step(trainer: OurTraining, batch: TrainingBatch, segments: int | None) -> C
         trainer.loss(batch).backward()  # type: ignore[no-untyped-call]
 
     return step
-
-
-def _judge(
-    segments: int, left: float, timings: dict[str, Timing], setting: dict[str, Any]
-) -> list[Verdict]:
-    name, whole = name_of(segments), name_of(None)
-    slower = timings[name].median / timings[whole].median
-    entries: list[tuple[str, float, Relation, float]] = [
-        (f"activation peak, {name} / {whole}", left, "at most", LEFT_AT[segments]),
-        (f"time, {name} / {whole}", slower, "at most", 1.35),
-    ]
-    return [Verdict(what, value, relation, bar, setting) for what, value, relation, bar in entries]

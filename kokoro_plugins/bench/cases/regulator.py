@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from kokoro_plugins.bench.peers.ours import our_model
-from kokoro_plugins.bench.results import CaseResult, Verdict
+from kokoro_plugins.bench.results import CaseResult
 from kokoro_plugins.bench.sizes import Scale
 from kokoro_plugins.bench.timing import Contender, take_turns
 
@@ -49,8 +49,7 @@ def measure(scale: Scale, threads: int) -> CaseResult:
     for name in ("loop over rows", "loop over phonemes"):
         for ways_there in ("", BOTH_WAYS):
             ratio = timings[f"{name}{ways_there}"].median / timings[f"ours{ways_there}"].median
-            what = f"{name} / ours{ways_there}"
-            result.verdicts.append(Verdict(what, ratio, "at least", 10.0, setting))
+            result.judge(f"{name} / ours{ways_there}", ratio, "at least", 10.0, setting)
     return result
 
 
