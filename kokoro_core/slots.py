@@ -228,6 +228,9 @@ PORTS: Mapping[str, Port] = {
     "mel": Port("mel_dim", "(B, T, {})"),
 }
 
+VECTORS = frozenset(name for name, port in PORTS.items() if port.width == "hidden_dim")
+"""The ports of hidden vectors, whose width a component is built with."""
+
 End = tuple[str, str]
 """One end of a connection: a slot and one of its ports."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from importlib.resources.abc import Traversable
@@ -166,19 +167,20 @@ class _Named(Protocol):
     @property
     def name(self) -> str: ...
 
+    @property
+    def plugin(self) -> str: ...
+
 
 Item = TypeVar("Item", bound=_Named)
 
 
-def by_name(owned: Iterable[tuple[str, Item]]) -> dict[str, Item]:
+def by_name(items: Iterable[Item]) -> dict[str, Item]:
     """Return items by name, those whose name two plugins have as ``plugin/name``."""
-    pairs = list(owned)
-    counts: dict[str, int] = {}
-    for _, item in pairs:
-        counts[item.name] = counts.get(item.name, 0) + 1
+    every = list(items)
+    counts = Counter(each.name for each in every)
     return {
-        item.name if counts[item.name] == 1 else f"{plugin}/{item.name}": item
-        for plugin, item in pairs
+        each.name if counts[each.name] == 1 else f"{each.plugin}/{each.name}": each
+        for each in every
     }
 
 

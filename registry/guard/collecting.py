@@ -151,12 +151,17 @@ def _specs(manager: pluggy.PluginManager, record: PluginRecord) -> tuple[NamedSp
     return tuple(named)
 
 
-def _commands(items: list[Any], record: PluginRecord) -> tuple[Command, ...]:
+def _check_kind(kind: type[Any], items: list[Any], record: PluginRecord) -> None:
     for item in items:
-        if not isinstance(item, Command):
+        if not isinstance(item, kind):
             raise InvalidPlugin(
-                f"`{record.name}` returned {_shown(item)}, which is not a `Command`"
+                f"`{record.name}` returned {_shown(item)}, which is not a `{kind.__name__}`"
             )
+
+
+def _commands(items: list[Any], record: PluginRecord) -> tuple[Command, ...]:
+    _check_kind(Command, items, record)
+    for item in items:
         _check_name("command", item.name, record)
         if not (isinstance(item.target, str) and ":" in item.target and is_target(item.target)):
             raise InvalidPlugin(
@@ -169,11 +174,7 @@ def _commands(items: list[Any], record: PluginRecord) -> tuple[Command, ...]:
 
 
 def _migrations(items: list[Any], record: PluginRecord) -> tuple[Migration, ...]:
-    for item in items:
-        if not isinstance(item, Migration):
-            raise InvalidPlugin(
-                f"`{record.name}` returned {_shown(item)}, which is not a `Migration`"
-            )
+    _check_kind(Migration, items, record)
     return tuple(replace(each, plugin=record.name) for each in items)
 
 

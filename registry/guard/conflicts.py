@@ -56,10 +56,10 @@ def _break_takers(one: Loaded, everyone: Sequence[Loaded]) -> Loaded:
         return one
     box = [each for each in everyone if each[0].built_in]
     taken = [
-        *((owner, f"spec `{name}`") for owner, name in _shared(record.specs, box, "specs")),
         *(
-            (owner, f"command `{name}`")
-            for owner, name in _shared(record.commands, box, "commands")
+            (owner, f"{kind} `{name}`")
+            for kind in ("spec", "command")
+            for owner, name in _shared(record, box, kind)
         ),
         *_foreign_migrations(contribution, record, everyone),
     ]
@@ -93,21 +93,17 @@ def _flag_shared(one: Loaded, everyone: Sequence[Loaded]) -> Loaded:
     flags = [
         f"its {kind} `{name}` shares the name with that of the plugin `{owner.name}` of "
         f"{owner.origin}; write `{record.name}/{name.rpartition('/')[2]}`"
-        for kind, names, field in (
-            ("component", record.components, "components"),
-            ("spec", record.specs, "specs"),
-            ("command", record.commands, "commands"),
-        )
-        for owner, name in _shared(names, others, field)
+        for kind in ("component", "spec", "command")
+        for owner, name in _shared(record, others, kind)
         if not record.built_in
     ]
     return replace(record, flags=(*record.flags, *sorted(flags))), contribution
 
 
 def _shared(
-    names: Iterable[str], others: Iterable[Loaded], field: str
+    record: PluginRecord, others: Iterable[Loaded], kind: str
 ) -> list[tuple[PluginRecord, str]]:
-    mine = set(names)
-    return [
-        (owner, name) for owner, _ in others for name in sorted(mine & set(getattr(owner, field)))
-    ]
+    """Return the names of a kind that others have too, each with who has it."""
+    mine = set(getattr(record, f"{kind}s"))
+    theirs = [(owner, getattr(owner, f"{kind}s")) for owner, _ in others]
+    return [(owner, name) for owner, names in theirs for name in sorted(mine & set(names))]

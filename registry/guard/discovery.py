@@ -11,14 +11,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from importlib import metadata
 
-from registry.components import ComponentRegistry, Registration
+from registry.components import ComponentRegistry
 from registry.guard.conflicts import contested_plugin_names, resolve_conflicts
 from registry.guard.loading import load
 from registry.guard.policy import Policy
 from registry.guard.slot_owners import Loaded
 from registry.hooks import ENTRY_POINT_GROUP
 from registry.names import canonical, is_name
-from registry.records import Contribution, PluginRecord, Plugins, by_name
+from registry.records import PluginRecord, Plugins, by_name
 from registry.text import one_line
 
 UNKNOWN = "unknown"
@@ -152,19 +152,14 @@ def _gather(
     loaded: Sequence[Loaded], others: Sequence[PluginRecord], unmatched: tuple[str, ...]
 ) -> Plugins:
     """Join the contributions."""
-    contributions = [(record.name, contribution) for record, contribution in loaded]
     records = [*(record for record, _ in loaded), *others]
     records.sort(key=lambda each: (each.name, each.distribution, each.version, each.target))
-    every = [contribution for _, contribution in contributions]
+    every = [contribution for _, contribution in loaded]
     return Plugins(
         records=tuple(records),
-        components=ComponentRegistry(_registrations(every)),
-        specs=by_name((name, spec) for name, each in contributions for spec in each.specs),
-        commands=by_name((name, new) for name, each in contributions for new in each.commands),
+        components=ComponentRegistry(new for each in every for new in each.components),
+        specs=by_name(spec for each in every for spec in each.specs),
+        commands=by_name(command for each in every for command in each.commands),
         migrations=tuple(step for each in every for step in each.migrations),
         unmatched=unmatched,
     )
-
-
-def _registrations(contributions: Iterable[Contribution]) -> list[Registration]:
-    return [new for each in contributions for new in each.components]

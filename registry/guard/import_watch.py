@@ -13,7 +13,7 @@ Around = Callable[[], contextlib.AbstractContextManager[None]]
 
 
 @contextlib.contextmanager
-def heavy_imports(packages: Sequence[str], around: Around) -> Iterator[None]:
+def watch_imports(packages: Sequence[str], around: Around) -> Iterator[None]:
     """Run each first import of a package or of a module in it inside a context.
 
     Args:

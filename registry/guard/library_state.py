@@ -73,15 +73,7 @@ OF_LIBRARIES = (
     _of_torch("recording of gradients", "is_grad_enabled", "set_grad_enabled"),
     _of_torch("float32 precision", "get_float32_matmul_precision", "set_float32_matmul_precision"),
     _of_torch("number of threads", "get_num_threads", "set_num_threads"),
-    _in(
-        "torch",
-        "torch's deterministic mode",
-        lambda torch: (
-            torch.are_deterministic_algorithms_enabled(),
-            torch.is_deterministic_algorithms_warn_only_enabled(),
-        ),
-        lambda torch, value: torch.use_deterministic_algorithms(value[0], warn_only=value[1]),
-    ),
+    _of_torch("deterministic mode", "get_deterministic_debug_mode", "set_deterministic_debug_mode"),
     _in(
         "torch",
         "the random state of torch",

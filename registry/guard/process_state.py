@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from registry.guard.import_watch import heavy_imports
+from registry.guard.import_watch import watch_imports
 from registry.guard.library_state import OF_LIBRARIES, Place
 from registry.text import one_line
 
@@ -62,7 +62,7 @@ def watched() -> Iterator[Effects]:
     heavy = {name for name in HEAVY if name in sys.modules}
     stdout = io.StringIO()
     try:
-        with contextlib.redirect_stdout(stdout), heavy_imports(HEAVY, _excusing(before)):
+        with contextlib.redirect_stdout(stdout), watch_imports(HEAVY, _excusing(before)):
             yield effects
     finally:
         effects.printed = stdout.getvalue()

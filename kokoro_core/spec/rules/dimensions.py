@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from kokoro_core.params.component import ComponentParams
 from kokoro_core.params.component_failure import ComponentFailure, attribute_errors_to
 from kokoro_core.params.sizes import Sizes
-from kokoro_core.slots import MODEL_SLOTS, PORTS
+from kokoro_core.slots import PORTS, VECTORS
 from kokoro_core.spec.problems.problem import Path, SpecError
 from kokoro_core.spec.problems.violation import RuleViolation, violation_problem
 from kokoro_core.spec.rules.accessed_fields import accessed_fields
@@ -33,10 +33,11 @@ _SPEC_WIDTH = {name: port.width for name, port in PORTS.items()}
 
 @dataclass(frozen=True)
 class Width:
-    """A width and the place that sets it."""
+    """A width, the place that sets it, and all places that decide it."""
 
     value: int
     path: Path
+    causes: tuple[Path, ...]
 
 
 def solve_dimensions(spec: ModelSpec) -> ModelSpec:
@@ -58,12 +59,18 @@ def component_sizes(spec: ModelSpec, slot: str) -> Sizes:
     Its `hidden_dim` is the width at which it takes hidden vectors or memory, for an encoder the one
     that it gives.
     """
-    component = getattr(spec, slot)
-    for side in ("takes", "gives"):
-        for port in getattr(component, side, {}):
-            if _SPEC_WIDTH.get(port) == "hidden_dim":
-                return replace(spec.sizes, hidden_dim=_width(spec, slot, side, port).value)
-    return spec.sizes
+    width = _width_of_vectors(spec, slot)
+    return spec.sizes if width is None else replace(spec.sizes, hidden_dim=width.value)
+
+
+def _width_of_vectors(spec: ModelSpec, slot: str) -> Width | None:
+    """Return the width at which a part meets its neighbours; None for what is no part."""
+    component = parts_of(spec).get(slot)
+    for side in ("takes", "gives") if component is not None else ():
+        for port in getattr(component, side):
+            if port in VECTORS:
+                return _width(spec, slot, side, port)
+    return None
 
 
 def fill_widths(spec: ModelSpec) -> ModelSpec:
@@ -103,17 +110,20 @@ def _copy(model: Model, changes: dict[str, Any]) -> Model:
 def _width(spec: ModelSpec, slot: str, side: str, port: str) -> Width:
     """Return the width of a component at a port."""
     component: ComponentParams = getattr(spec, slot)
-    ports = getattr(component, side)
-    field = ports.get(port, "")
+    field = getattr(component, side).get(port, "")
+    own: tuple[Path, ...] = ((slot, "type"),)
+    source = None
     if field in type(component).model_fields:
-        if _leaves_out(component, field):
-            spec_field = _SPEC_WIDTH[port]
-            return Width(getattr(spec, spec_field), (spec_field,))
-        return Width(getattr(component, field), (slot, field))
-    source = _source_of(spec, slot, port if side == "takes" else _passed_on(component, port))
-    if source is None:
-        return Width(getattr(spec, _SPEC_WIDTH[port]), (_SPEC_WIDTH[port],))
-    return _width(spec, *source)
+        own = (*own, (slot, field))
+        if not _leaves_out(component, field):
+            return Width(getattr(component, field), (slot, field), own)
+    else:
+        source = _source_of(spec, slot, port if side == "takes" else _passed_on(component, port))
+    if source is not None:
+        width = _width(spec, *source)
+        return replace(width, causes=(*own, *width.causes))
+    of_spec = _SPEC_WIDTH[port]
+    return Width(getattr(spec, of_spec), (of_spec,), (*own, (of_spec,)))
 
 
 def _passed_on(component: ComponentParams, port: str) -> str | None:
@@ -128,23 +138,6 @@ def _source_of(spec: ModelSpec, slot: str, port: str | None) -> tuple[str, str, 
         if taker == (slot, port):
             return giver[0], "gives", giver[1]
     return None
-
-
-def _causes_of_width(spec: ModelSpec, slot: str, side: str, port: str) -> Iterator[Path]:
-    """Yield the places that decide the width of a component at a port."""
-    component: ComponentParams = getattr(spec, slot)
-    field = getattr(component, side).get(port, "")
-    yield slot, "type"
-    if field in type(component).model_fields:
-        yield slot, field
-        if _leaves_out(component, field):
-            yield (_SPEC_WIDTH[port],)
-        return
-    source = _source_of(spec, slot, port if side == "takes" else _passed_on(component, port))
-    if source is None:
-        yield (_SPEC_WIDTH[port],)
-    else:
-        yield from _causes_of_width(spec, *source)
 
 
 def find_conflicts(spec: ModelSpec) -> Iterator[RuleViolation]:
@@ -199,10 +192,7 @@ def _widths_meet(spec: ModelSpec) -> Iterator[RuleViolation]:
             f"{taken.value}, set by {{other}}; make the two equal"
         )
         at, other = (taken, given) if len(taken.path) > 1 else (given, taken)
-        causes = (
-            *_causes_of_width(spec, giver, "gives", gives),
-            *_causes_of_width(spec, taker, "takes", takes),
-        )
+        causes = (*given.causes, *taken.causes)
         yield RuleViolation("width-mismatch", at.path, message, other.path, causes)
 
 
@@ -216,7 +206,7 @@ def _mel_is_right(spec: ModelSpec) -> Iterator[RuleViolation]:
                 f"the {slot} gives a mel of {width.value} channels and the model has "
                 f"{spec.mel_dim}, set by {{other}}; make the two equal"
             )
-            causes = (*_causes_of_width(spec, slot, "gives", "mel"), ("mel_dim",))
+            causes = (*width.causes, ("mel_dim",))
             yield RuleViolation("width-mismatch", width.path, message, ("mel_dim",), causes)
 
 
@@ -225,8 +215,8 @@ def _components_agree(spec: ModelSpec) -> Iterator[RuleViolation]:
     filled = fill_widths(spec)
     for path, component in inner_components(filled):
         slot = str(path[0])
-        sizes = component_sizes(spec, slot) if slot in MODEL_SLOTS else spec.sizes
-        for told in with_inner(Told(path, component, sizes, tuple(_causes_of_sizes(spec, slot)))):
+        sizes = component_sizes(spec, slot)
+        for told in with_inner(Told(path, component, sizes, _causes_of_sizes(spec, slot))):
             yield from _broken_rules(told)
 
 
@@ -244,13 +234,8 @@ def _broken_rules(told: Told) -> Iterator[RuleViolation]:
         yield RuleViolation("inconsistent", where, message, None, causes)
 
 
-def _causes_of_sizes(spec: ModelSpec, slot: str) -> Iterator[Path]:
-    """Yield the places that decide the sizes that the components in a slot are told."""
-    yield from (("vocab_size",), ("pad_id",), ("mel_dim",))
-    component = getattr(spec, slot)
-    for side in ("takes", "gives") if slot in MODEL_SLOTS else ():
-        for port in getattr(component, side):
-            if _SPEC_WIDTH.get(port) == "hidden_dim":
-                yield from _causes_of_width(spec, slot, side, port)
-                return
-    yield ("hidden_dim",)
+def _causes_of_sizes(spec: ModelSpec, slot: str) -> tuple[Path, ...]:
+    """Return the places that decide the sizes that the components in a slot are told."""
+    width = _width_of_vectors(spec, slot)
+    others: tuple[Path, ...] = (("vocab_size",), ("pad_id",), ("mel_dim",))
+    return (*others, *(width.causes if width else (("hidden_dim",),)))

@@ -13,6 +13,7 @@ from operator import methodcaller
 from kokoro_core.params.component import ComponentParams, owner_of
 from kokoro_core.params.component_failure import ComponentFailure, attribute_errors_to, returned
 from kokoro_core.params.sizes import Sizes
+from kokoro_core.slots import VECTORS
 from kokoro_core.spec.problems.problem import Path
 from kokoro_core.spec.rules.accessed_fields import accessed_fields
 from kokoro_core.spec.tree.walk import inner_components
@@ -66,7 +67,7 @@ def own_width(component: ComponentParams) -> str | None:
     """Return the field in which a component sets the width of its vectors itself, or None."""
     for ports in (component.takes, component.gives):
         for port, field in ports.items():
-            known = port in ("hidden", "memory") and field in type(component).model_fields
+            known = port in VECTORS and field in type(component).model_fields
             if known and getattr(component, field) is not None:
                 return field
     return None

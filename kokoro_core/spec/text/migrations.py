@@ -14,7 +14,7 @@ from typing import Any
 from kokoro_core.params.component_failure import ComponentFailure, raised
 from kokoro_core.spec.problems.problem import Path, Problem, dotted
 from kokoro_core.spec.text.document import Document
-from kokoro_core.spec.tree.walk import parse_path, slot_at, value_at
+from kokoro_core.spec.tree.walk import has_at, parse_path, slot_at, value_at
 from registry import ComponentRegistry, Migration, Plugins
 
 FORMAT = 1
@@ -98,12 +98,9 @@ def old_spec_problems(document: Document, plugins: Plugins) -> list[Problem]:
     try:
         steps = migrate(document.value, plugins).steps
     except ComponentFailure as failure:
-        return [
-            document.problem(
-                failure.violation.code, failure.violation.path, failure.violation.message
-            )
-        ]
-    path: Path = ("format",) if _has(document.value, ("format",)) else ()
+        violation = failure.violation
+        return [document.problem(violation.code, violation.path, violation.message)]
+    path: Path = ("format",) if has_at(document.value, ("format",)) else ()
     return [
         document.problem(
             "old-spec",
@@ -197,15 +194,10 @@ def _apply(
     moves: dict[Path, Path] = {}
     for old, path in migration.moves.items():
         source, target = parse_path(old), parse_path(path)
-        if _has(new, source) and not _has(new, target):
+        if has_at(new, source) and not has_at(new, target):
             new = _moved(new, source, target)
             moves[source] = target
     return dict(migration.function(new)), moves
-
-
-def _has(value: Any, path: Path) -> bool:
-    outer = value_at(value, path[:-1])
-    return isinstance(outer, Mapping) and path[-1] in outer
 
 
 def _moved(value: dict[str, Any], source: Path, target: Path) -> dict[str, Any]:

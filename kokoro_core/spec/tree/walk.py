@@ -40,11 +40,21 @@ def value_at(value: Any, path: Path) -> Any:
     for part in path:
         if isinstance(value, Mapping):
             value = value.get(part)
-        elif isinstance(value, list) and isinstance(part, int) and part < len(value):
+        elif isinstance(value, (list, tuple)) and isinstance(part, int) and part < len(value):
             value = value[part]
         else:
             return None
     return value
+
+
+def has_at(value: Any, path: Path) -> bool:
+    """Return whether plain values have something at a path, null included."""
+    if not path:
+        return True
+    outer, last = value_at(value, path[:-1]), path[-1]
+    if isinstance(outer, Mapping):
+        return last in outer
+    return isinstance(outer, (list, tuple)) and isinstance(last, int) and last < len(outer)
 
 
 def model_at(

@@ -7,10 +7,11 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from kokoro_core.params.component import ComponentParams
+from kokoro_core.slots import PORTS
 from kokoro_core.spec.problems.problem import Path, Position, dotted
 from kokoro_core.spec.text.document import Document
 from kokoro_core.spec.tree.model_spec import ModelSpec
-from kokoro_core.spec.tree.walk import value_at
+from kokoro_core.spec.tree.walk import has_at, value_at
 
 Kind = Literal["file", "override", "default", "inherited"]
 
@@ -70,7 +71,7 @@ def _origin(path: Path, document: Document, spec: ModelSpec) -> Origin:
     source = _inherited_from(path, document, spec)
     if source is not None:
         return Origin("inherited", source)
-    if not _stands_in(document.value, path):
+    if not has_at(document.value, path):
         return Origin("default", "")
     for end in range(len(path), -1, -1):
         if path[:end] in document.origins:
@@ -91,16 +92,4 @@ def _inherited_from(path: Path, document: Document, spec: ModelSpec) -> str | No
     ports = {each: port for port, each in {**component.gives, **component.takes}.items()}
     if field not in ports or type(component).model_fields[field].default is not None:
         return None
-    return "mel_dim" if ports[field] == "mel" else "hidden_dim"
-
-
-def _stands_in(value: Any, path: Path) -> bool:
-    """Return whether plain values have something at a path, null included."""
-    for part in path:
-        there = (isinstance(value, Mapping) and part in value) or (
-            isinstance(value, (list, tuple)) and isinstance(part, int) and part < len(value)
-        )
-        if not there:
-            return False
-        value = value[part]
-    return True
+    return PORTS[ports[field]].width

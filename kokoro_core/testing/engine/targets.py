@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from kokoro_core.params.component import ComponentParams
-from kokoro_core.slots import MODEL_SLOTS, PartParams
+from kokoro_core.slots import PartParams
 from kokoro_core.spec.load import load
 from kokoro_core.spec.naming import SPEC_PREFIX, is_named_spec, spec_source, specs_of_name
 from kokoro_core.spec.pydantic_errors import said_of_settings
@@ -136,7 +136,7 @@ def _parts_of(spec: ModelSpec) -> Iterator[Told]:
     """Yield every component of a spec, nested ones too, with the sizes that it is built with."""
     for path, params in inner_components(spec):
         slot = str(path[0])
-        sizes = component_sizes(spec, slot) if slot in MODEL_SLOTS else spec.sizes
+        sizes = component_sizes(spec, slot)
         yield from with_inner(Told(path, params, sizes, ()))
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from registry.guard.import_watch import heavy_imports
+from registry.guard.import_watch import watch_imports
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]
             noted.append("out")
 
     finders = list(sys.meta_path)
-    with heavy_imports(("heavy_one", "heavy_two", "heavy_bad"), around):
+    with watch_imports(("heavy_one", "heavy_two", "heavy_bad"), around):
         yield noted
     assert sys.meta_path == finders
     for name in [each for each in sys.modules if each.startswith(("heavy_", "light_one"))]:
