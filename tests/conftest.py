@@ -33,6 +33,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if unstable := [each for each in names if ADDRESS.search(each) or SET.search(each)]:
         raise pytest.UsageError(f"These names hold an address or a set, so give `ids`: {unstable}")
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    if os.environ.get("KOKORO_KERNELS") == "reference":
+        skip = pytest.mark.skip(reason="it says which kernel runs, and the formulas alone do")
+        for item in items:
+            if item.get_closest_marker("fast_kernels"):
+                item.add_marker(skip)
 
 
 @pytest.fixture(autouse=True)

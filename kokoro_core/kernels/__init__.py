@@ -1,1 +1,35 @@
-"""How the mathematics of `kokoro_core.nn` is computed fast on the processor at hand."""
+"""How the mathematics of `kokoro_core.nn` is computed: by the formulas or by something faster.
+
+The layers call what stands here and know nothing of processors. `reference` holds the formulas;
+each of the others computes the same, by the fastest way that there is for a device, a type and a
+shape. With ``KOKORO_KERNELS=reference`` the formulas compute everything.
+"""
+
+from kokoro_core.kernels.attention import attention
+from kokoro_core.kernels.decoding import (
+    can_copy,
+    move_to_huge_pages,
+    optimize_for_decoding,
+    single_row_single_thread,
+)
+from kokoro_core.kernels.derived import DerivedCache
+from kokoro_core.kernels.dropout import Dropout, ReluDropout
+from kokoro_core.kernels.feed_forward import feed_forward
+from kokoro_core.kernels.fused_linear import side_by_side
+from kokoro_core.kernels.linear import Linear
+from kokoro_core.kernels.quantize import quantize_weights
+
+__all__ = [
+    "DerivedCache",
+    "Dropout",
+    "Linear",
+    "ReluDropout",
+    "attention",
+    "can_copy",
+    "feed_forward",
+    "move_to_huge_pages",
+    "optimize_for_decoding",
+    "quantize_weights",
+    "side_by_side",
+    "single_row_single_thread",
+]

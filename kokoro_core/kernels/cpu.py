@@ -17,6 +17,8 @@ from typing import Any, Literal, cast
 
 import torch
 
+from kokoro_core.kernels.choice import by_reference
+
 Level = Literal["none", "avx2", "avx512", "neon", "sve"]
 """Vector instructions that torch's own kernels use."""
 Limit = Literal["avx2", "none"]
@@ -94,9 +96,10 @@ def processor() -> Processor:
     """Return what the processor can do, or pretends to; it is asked once.
 
     Raises:
-        ValueError: ``KOKORO_CPU`` has a value that means nothing.
+        ValueError: ``KOKORO_CPU`` or ``KOKORO_KERNELS`` has a value that means nothing.
     """
-    return conclude(ask(), limit_from(os.environ.get(LIMIT, "")))
+    limit = limit_from(os.environ.get(LIMIT, ""))
+    return conclude(ask(), "none" if by_reference() else limit)
 
 
 def limit_from(text: str) -> Limit | None:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from kokoro_core.kernels import cpu
-from kokoro_core.kernels.float16_linear import Float16Linear, fuse_float16
-from kokoro_core.kernels.fused_linear import FusedLinear, SeparateLinears
+from kokoro_core.kernels.choice import by_reference
+from kokoro_core.kernels.float16_linear import Float16Linear
+from kokoro_core.kernels.fused_linear import FusedLinear
 from kokoro_core.kernels.huge_pages import copy_to_huge_pages
-from kokoro_core.kernels.int8_linear import Int8Linear, fuse_int8
+from kokoro_core.kernels.int8_linear import Int8Linear
 from kokoro_core.kernels.introspection import is_unmodified_linear
 from kokoro_core.kernels.linear import is_plain
 from kokoro_core.kernels.packed_linear import PackedLinear
@@ -37,60 +38,101 @@ def can_copy(weight: Tensor) -> bool:
     )
 
 
-def prepare_for_decoding(*layers: nn.Module, rows: int) -> nn.Module:
-    """Return what computes these layers over one input, joined, in the way that is fastest.
-
-    Layers of another kind, with weights of a special kind or with hooks, are called as they are.
-
-    Args:
-        layers: One, or several.
-        rows: Rows of the input, or the most of them.
-    """
-    plain = [
-        layer for layer in layers if isinstance(layer, nn.Linear) and is_unmodified_linear(layer)
-    ]
-    if len(layers) > 1 and any(getattr(layer, "bias", None) is None for layer in layers):
-        return SeparateLinears(layers)
-    if len(plain) < len(layers):
-        return _narrow_for_steps(layers)
-    copied = all(can_copy(layer.weight) for layer in plain)
-    dtype = plain[0].weight.dtype
-    by_mkl = copied and single_row_single_thread(rows) and dtype is torch.float32
-    if copied and not by_mkl and cpu.packs(dtype):
-        return PackedLinear(plain)
-    outputs, inputs = sum(layer.out_features for layer in plain), plain[0].in_features
-    if by_mkl and outputs * inputs >= SMALL:
-        return FusedLinear(plain, by_columns=outputs >= inputs)
-    return plain[0] if len(plain) == 1 else FusedLinear(plain)
-
-
-def _narrow_for_steps(layers: Sequence[nn.Module]) -> nn.Module:
-    """Return layers of fewer bits as one if all are of one kind, else each as it is."""
-    if len(layers) == 1:
-        return layers[0]
-    eights = [layer for layer in layers if isinstance(layer, Int8Linear)]
-    halves = [layer for layer in layers if isinstance(layer, Float16Linear)]
-    if len(eights) == len(layers):
-        return fuse_int8(eights)
-    return fuse_float16(halves) if len(halves) == len(layers) else SeparateLinears(layers)
-
-
 def single_row_single_thread(rows: int) -> bool:
     """Return whether one thread reads weights for one row, which MKL does best, else oneDNN."""
     return rows == 1 and torch.get_num_threads() == 1
 
 
-def move_to_huge_pages(modules: Iterable[nn.Module]) -> None:
-    """Put the joined weights inside modules one after the other into huge pages.
+def optimize_for_decoding(
+    module: AnyModule, places: Mapping[str, Sequence[tuple[str, ...]]], *, rows: int
+) -> AnyModule:
+    """Return a view of a module whose linear layers are laid out for steps of so many rows.
+
+    All else is shared with the module. Layers of another kind, with weights of a special kind or
+    with hooks stay as they are.
 
     Args:
-        modules: As steps run them, made by `prepare_for_decoding` while `can_copy` said yes.
+        module: What decodes step by step.
+        places: Where layers stand that are called in a step, and of which nothing else is asked:
+            the path of a module (``layers.*.attention``; empty: of `module` itself) and the names
+            of its layers. Those in one group have the same input and are called by
+            `side_by_side`; they become one.
+        rows: Rows of the input, or the most of them.
     """
-    joined = [
+    if by_reference():
+        return module
+    view = with_children(module)
+    for path, groups in places.items():
+        for owner in _views_at(view, path.split(".") if path else []):
+            for names in groups:
+                layers = [owner.get_submodule(name) for name in names]
+                prepared = prepare_for_decoding(layers, rows=rows)
+                owner._modules.update(zip(names, prepared, strict=True))
+    return view
+
+
+def _views_at(view: nn.Module, path: Sequence[str]) -> Iterator[nn.Module]:
+    """Yield what stands at a path, putting views in the place of all modules on the way."""
+    if not path:
+        yield view
+        return
+    for name in list(view._modules) if path[0] == "*" else [path[0]]:
+        inner = view._modules[name] = with_children(view.get_submodule(name))
+        yield from _views_at(inner, path[1:])
+
+
+def prepare_for_decoding(layers: Sequence[nn.Module], *, rows: int) -> list[nn.Module | None]:
+    """Return what is called in the place of layers over one input.
+
+    That is one for all of them and None for the rest, or the layers themselves where they cannot be
+    one: they are of several kinds, without bias, have weights of a special kind or hooks.
+
+    Args:
+        layers: One, or several.
+        rows: Rows of the input, or the most of them.
+    """
+    fused = _fused(layers, rows)
+    return list(layers) if fused is None else [fused, *[None] * (len(layers) - 1)]
+
+
+def _fused(layers: Sequence[nn.Module], rows: int) -> nn.Module | None:
+    if len(layers) > 1 and any(getattr(layer, "bias", None) is None for layer in layers):
+        return None
+    linears = [layer for layer in layers if is_unmodified_linear(layer)]
+    if len(linears) == len(layers):
+        return _fused_linears(linears, rows)
+    if len(layers) == 1:
+        return None
+    eights = [layer for layer in layers if isinstance(layer, Int8Linear)]
+    halves = [layer for layer in layers if isinstance(layer, Float16Linear)]
+    if len(eights) == len(layers):
+        return Int8Linear.fuse(eights)
+    return Float16Linear.fuse(halves) if len(halves) == len(layers) else None
+
+
+def _fused_linears(layers: Sequence[nn.Linear], rows: int) -> nn.Module:
+    copied = all(can_copy(layer.weight) for layer in layers)
+    dtype = layers[0].weight.dtype
+    by_mkl = copied and single_row_single_thread(rows) and dtype is torch.float32
+    if copied and not by_mkl and cpu.packs(dtype):
+        return PackedLinear(layers)
+    outputs, inputs = sum(layer.out_features for layer in layers), layers[0].in_features
+    if by_mkl and outputs * inputs >= SMALL:
+        return FusedLinear(layers, by_columns=outputs >= inputs)
+    return layers[0] if len(layers) == 1 else FusedLinear(layers)
+
+
+def move_to_huge_pages(modules: Iterable[nn.Module]) -> None:
+    """Put the fused weights inside modules one after the other into huge pages.
+
+    Args:
+        modules: As steps run them, made by `optimize_for_decoding` while `can_copy` said yes.
+    """
+    fused = [
         each for module in modules for each in module.modules() if isinstance(each, FusedLinear)
     ]
-    places = copy_to_huge_pages([each.weight for each in joined])
-    for each, weight in zip(joined, places, strict=True):
+    places = copy_to_huge_pages([each.weight for each in fused])
+    for each, weight in zip(fused, places, strict=True):
         each.move_weight(weight)
 
 
@@ -99,13 +141,3 @@ def with_children(module: AnyModule, **children: nn.Module | None) -> AnyModule:
     view = copy.copy(module)
     vars(view)["_modules"] = {**module._modules, **children}
     return view
-
-
-def linears_for_steps(module: AnyModule, *, rows: int) -> AnyModule:
-    """Return a view of a module whose linear children are laid out for steps of so many rows."""
-    found = {
-        name: prepare_for_decoding(child, rows=rows)
-        for name, child in module.named_children()
-        if isinstance(child, nn.Linear)
-    }
-    return with_children(module, **found)

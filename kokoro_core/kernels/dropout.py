@@ -1,8 +1,8 @@
 """Dropout for the CPU: masks from a seed, drawn many at a time and never kept.
 
-torch draws a dropout mask on the CPU number by number and keeps it, as floats, for the way back:
-that was a fifth of a training step and a third of its memory. Here a mask is a seed. It comes from
-torch's generator, so `torch.manual_seed` and recomputed segments repeat it.
+torch draws a dropout mask on the CPU number by number and keeps it, as floats, for the backward
+pass: that was a fifth of a training step and a third of its memory. Here a mask is a seed. It comes
+from torch's generator, so `torch.manual_seed` and recomputed segments repeat it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
-from torch.nn import functional as F
+
+from kokoro_core.kernels import reference
+from kokoro_core.kernels.choice import by_reference
 
 PARTS = 1 << 16
 """A probability is a whole number of these."""
@@ -97,9 +99,10 @@ def draw_seed() -> int:
 def uses_seeded_masks(x: Tensor) -> bool:
     """Return whether masks of a tensor are ours to draw: on a CPU that compiles nothing.
 
-    On the meta device nothing is drawn, but as much is kept for the way back as on a CPU.
+    On the meta device nothing is drawn, but as much is kept for the backward pass as on a CPU.
     """
-    return x.device.type in ("cpu", "meta") and not torch.compiler.is_compiling()
+    here = x.device.type in ("cpu", "meta") and not torch.compiler.is_compiling()
+    return here and not by_reference()
 
 
 class _Dropout(torch.autograd.Function):
@@ -112,23 +115,6 @@ class _Dropout(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
         return _masked(grad, ctx.seed, ctx.p), None
-
-
-class _ReluDropout(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, p: float) -> Tensor:
-        result = _masked(x, draw_seed(), p).clamp_min_(0)
-        # What was dropped is 0 like what was below 0, so the result is all that the way back needs.
-        ctx.save_for_backward(result)
-        ctx.scale = scale_of_kept(p)
-        return result
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
-        (result,) = ctx.saved_tensors
-        passed = torch.ops.aten.threshold_backward(grad, result, 0)
-        return passed.mul_(ctx.scale), None
 
 
 def relu_and_drop_(x: Tensor, p: float) -> None:
@@ -148,12 +134,21 @@ def _masked(x: Tensor, seed: int, p: float) -> Tensor:
     return DropoutMasks(seed, p).next(tuple(x.shape), x.dtype).mul_(x)
 
 
+def dropout(x: Tensor, p: float, training: bool) -> Tensor:
+    """Return what `reference.dropout` returns; on the CPU the derivative has no derivative.
+
+    Shape:
+        x: any. Returns: as x.
+    """
+    if not training or p in (0, 1) or not uses_seeded_masks(x):
+        return reference.dropout(x, p, training)
+    dropped: Tensor = _Dropout.apply(x, p)  # type: ignore[no-untyped-call]
+    return dropped
+
+
 @final
 class Dropout(nn.Dropout):
-    """`torch.nn.Dropout`, on the CPU with masks that take a sixth of the time and no memory.
-
-    Its derivative has no derivative there.
-    """
+    """`torch.nn.Dropout`, on the CPU with masks that take a sixth of the time and no memory."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Drop each number with probability `p` in training, and scale what is left.
@@ -161,23 +156,18 @@ class Dropout(nn.Dropout):
         Shape:
             x: any. Returns: as x.
         """
-        if not self.training or self.p in (0, 1) or not uses_seeded_masks(x):
-            return F.dropout(x, self.p, self.training)
-        dropped: Tensor = _Dropout.apply(x, self.p)  # type: ignore[no-untyped-call]
-        return dropped
+        return dropout(x, self.p, self.training)
 
 
 @final
 class ReluDropout(nn.Dropout):
-    """ReLU and then dropout, which together keep one tensor for the way back, their result."""
+    """ReLU and dropout, which together keep one tensor for the backward pass, their result."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Cut what is below 0, then do as `Dropout` does.
+        """Cut what is below 0 and do as `Dropout` does.
 
         Shape:
             x: any. Returns: as x.
         """
-        if not self.training or self.p in (0, 1) or not uses_seeded_masks(x):
-            return F.dropout(x.relu(), self.p, self.training)
-        dropped: Tensor = _ReluDropout.apply(x, self.p)  # type: ignore[no-untyped-call]
-        return dropped
+        # In this order nothing between the two is kept; the result is the same.
+        return dropout(x, self.p, self.training).relu()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, final
+from typing import final
 
 import torch
 from torch import Tensor, nn
@@ -13,58 +13,6 @@ from kokoro_core.kernels import cpu
 
 LARGEST = 65504.0
 """The largest number of float16; torch's kernel would cut larger weights to it."""
-
-
-class Float16Weights(Protocol):
-    """Weights rounded to float16, in the form that a way of multiplying wants."""
-
-    def product(self, x: Tensor) -> Tensor:
-        """Return ``x @ weight.T + bias``.
-
-        Shape:
-            x: (rows, in) float32. Returns: (rows, out).
-        """
-
-    def both(self) -> tuple[Tensor, Tensor | None]:
-        """Return weights in float32 and bias.
-
-        Shape:
-            Returns: (out, in), and (out,) or None.
-        """
-
-
-@final
-class FbgemmWeights(Float16Weights):
-    """Weights as FBGEMM packs them, whose kernel widens them while it multiplies."""
-
-    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
-        self._packed = torch.ops.quantized.linear_prepack_fp16(weight.contiguous(), bias)
-
-    def product(self, x: Tensor) -> Tensor:
-        """Return ``x @ weight.T + bias``."""
-        result: Tensor = torch.ops.quantized.linear_dynamic_fp16.default(x, self._packed)
-        return result
-
-    def both(self) -> tuple[Tensor, Tensor | None]:
-        """Return weights in float32 and bias."""
-        found: tuple[Tensor, Tensor | None] = torch.ops.quantized.linear_unpack_fp16(self._packed)
-        return found
-
-
-@final
-class WidenedWeights(Float16Weights):
-    """Weights that are widened to float32 for each product, which any processor can."""
-
-    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
-        self._weight, self._bias = weight.half(), bias
-
-    def product(self, x: Tensor) -> Tensor:
-        """Return ``x @ weight.T + bias``."""
-        return F.linear(x, *self.both())
-
-    def both(self) -> tuple[Tensor, Tensor | None]:
-        """Return weights in float32 and bias."""
-        return self._weight.float(), self._bias
 
 
 @final
@@ -87,14 +35,32 @@ class Float16Linear(nn.Module):
                 f"{float(weight.abs().max())}; leave such a layer in float32."
             )
         self.out_features, self.in_features = weight.shape
-        kind = FbgemmWeights if cpu.has_float16_kernel() else WidenedWeights
-        self._weights: Float16Weights = kind(weight, bias)
+        # As FBGEMM packs them, whose kernel widens them while it multiplies, or as they are.
+        self._packed = self._plain = None
+        if cpu.has_float16_kernel():
+            self._packed = torch.ops.quantized.linear_prepack_fp16(weight.contiguous(), bias)
+        else:
+            self._plain = weight.half(), bias
 
     @classmethod
     def of(cls, layer: nn.Linear) -> Float16Linear:
         """Return a layer with rounded weights."""
         bias = None if layer.bias is None else layer.bias.detach().float()
         return cls(weight=layer.weight.detach().float(), bias=bias)
+
+    @classmethod
+    def fuse(cls, layers: Sequence[Float16Linear]) -> Float16Linear:
+        """Return several layers with biases over the same input as one, their results joined."""
+        return cls(
+            weight=torch.cat([layer.weight for layer in layers]),
+            bias=torch.cat([layer.bias for layer in layers if layer.bias is not None]),
+        )
+
+    def _widened(self) -> tuple[Tensor, Tensor | None]:
+        if self._plain is not None:
+            return self._plain[0].float(), self._plain[1]
+        widened: tuple[Tensor, Tensor | None] = torch.ops.quantized.linear_unpack_fp16(self._packed)
+        return widened
 
     @property
     def weight(self) -> Tensor:
@@ -103,7 +69,7 @@ class Float16Linear(nn.Module):
         Shape:
             Returns: (out, in).
         """
-        return self._weights.both()[0]
+        return self._widened()[0]
 
     @property
     def bias(self) -> Tensor | None:
@@ -112,7 +78,7 @@ class Float16Linear(nn.Module):
         Shape:
             Returns: (out,).
         """
-        return self._weights.both()[1]
+        return self._widened()[1]
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the layer's result, in the type of what it is given.
@@ -121,16 +87,11 @@ class Float16Linear(nn.Module):
             x: (..., in). Returns: (..., out).
         """
         rows = x.float() if x.dim() > 1 else x.float().unsqueeze(0)
-        result = self._weights.product(rows)
+        if self._packed is None:
+            result = F.linear(rows, *self._widened())
+        else:
+            result = torch.ops.quantized.linear_dynamic_fp16.default(rows, self._packed)
         return result.view(*x.shape[:-1], self.out_features).to(x.dtype)
-
-
-def fuse_float16(layers: Sequence[Float16Linear]) -> Float16Linear:
-    """Return several layers with biases over the same input as one, their results joined."""
-    return Float16Linear(
-        weight=torch.cat([layer.weight for layer in layers]),
-        bias=torch.cat([layer.bias for layer in layers if layer.bias is not None]),
-    )
 
 
 def can_be_half(weight: Tensor) -> bool:

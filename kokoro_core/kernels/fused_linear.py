@@ -52,25 +52,16 @@ class FusedLinear(nn.Module):
         return F.linear(x, weight, bias)
 
 
-@final
-class SeparateLinears(nn.Module):
-    """Several layers over the same input, each called by itself, for those that are not plain.
+def side_by_side(x: Tensor, *layers: nn.Module | None) -> Tensor:
+    """Return the results of layers over the same input, joined along the last dimension.
 
-    Args:
-        layers: Their results are joined along the last dimension.
+    Where `optimize_for_decoding` made one of them, it stands first and the others are None.
+
+    Shape:
+        x: (..., in). Returns: (..., out).
     """
-
-    def __init__(self, layers: Sequence[nn.Module]) -> None:
-        super().__init__()
-        self.layers = nn.ModuleList(layers)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the layers' results, joined.
-
-        Shape:
-            x: (..., in). Returns: (..., out).
-        """
-        return torch.cat([layer(x) for layer in self.layers], dim=-1)
+    results = [layer(x) for layer in layers if layer is not None]
+    return results[0] if len(results) == 1 else torch.cat(results, -1)
 
 
 def fused_weights(layers: Sequence[nn.Linear]) -> tuple[Tensor, Tensor | None]:

@@ -66,6 +66,15 @@ class Int8Linear(nn.Module):
             bias=None if layer.bias is None else layer.bias.detach().clone(),
         )
 
+    @classmethod
+    def fuse(cls, layers: Sequence[Int8Linear]) -> Int8Linear:
+        """Return several layers with biases over the same input as one, their results joined."""
+        return cls(
+            quantised=torch.cat([layer.quantised for layer in layers]),
+            scale=torch.cat([layer.scale for layer in layers]),
+            bias=torch.cat([layer.bias for layer in layers if layer.bias is not None]),
+        )
+
     @property
     def weight(self) -> Tensor:
         """Return the weights in float32, as what is around is, for whoever looks at them.
@@ -101,12 +110,3 @@ def _aligned(rows: Tensor) -> Tensor:
     if within != 1 or step % ALIGNED or rows.storage_offset() % ALIGNED:
         rows = rows.clone(memory_format=torch.contiguous_format)
     return rows
-
-
-def fuse_int8(layers: Sequence[Int8Linear]) -> Int8Linear:
-    """Return several layers with biases over the same input as one, their results joined."""
-    return Int8Linear(
-        quantised=torch.cat([layer.quantised for layer in layers]),
-        scale=torch.cat([layer.scale for layer in layers]),
-        bias=torch.cat([layer.bias for layer in layers if layer.bias is not None]),
-    )

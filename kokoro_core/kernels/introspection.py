@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TypeGuard
+
 from torch import nn
 
 from kokoro_core.kernels.linear import Linear, is_plain
 
 
-def is_unmodified_linear(layer: nn.Module) -> bool:
+def is_unmodified_linear(layer: nn.Module) -> TypeGuard[nn.Linear]:
     """Return whether a layer's weights may be used without calling it: nobody would miss the call.
 
     An adapter in its place, weights of a special kind and hooks need the call.

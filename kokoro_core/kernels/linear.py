@@ -7,9 +7,8 @@ from typing import Any, final
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
-from torch.nn import functional as F
 
-from kokoro_core.kernels import cpu
+from kokoro_core.kernels import cpu, reference
 
 
 class _LinearOfOneDnn(torch.autograd.Function):
@@ -38,7 +37,7 @@ def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     Rows with gaps between them would cost oneDNN a hundred times as much.
     """
     if x.device.type != "cpu" or x.dtype is not torch.float32 or not cpu.has_onednn():
-        return F.linear(x, weight, bias)
+        return reference.linear(x, weight, bias)
     rows = x.contiguous()
     result: Tensor = torch.ops.mkldnn._linear_pointwise(rows, weight, bias, "none", [], "")
     return result
@@ -78,7 +77,7 @@ class Linear(nn.Linear):
             x: (..., in). Returns: (..., out).
         """
         if not trains_with_onednn(x, self.weight):
-            return F.linear(x, self.weight, self.bias)
+            return reference.linear(x, self.weight, self.bias)
         result: Tensor = _LinearOfOneDnn.apply(  # type: ignore[no-untyped-call]
             x, self.weight, self.bias
         )

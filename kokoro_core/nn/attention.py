@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import final
 
-import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from kokoro_core.contracts import PositionalEncoding
-from kokoro_core.kernels.blockwise_attention import attend_in_blocks, prefer_blockwise
-from kokoro_core.kernels.decoding import prepare_for_decoding, with_children
-from kokoro_core.kernels.linear import Linear
-from kokoro_core.kernels.single_query import prefer_single_query, single_query
-from kokoro_core.tensors.masks import add_bias, attend_mask, can_look_inside, causal_mask
+from kokoro_core.kernels import Linear, attention, side_by_side
+from kokoro_core.tensors.masks import add_bias, attend_mask, causal_mask
 
 
 @dataclass(frozen=True)
@@ -82,8 +76,6 @@ class MultiheadAttention(nn.Module):
         ValueError: `num_heads` does not divide `hidden_dim`.
     """
 
-    joined: nn.Module | None
-
     def __init__(
         self,
         *,
@@ -101,12 +93,9 @@ class MultiheadAttention(nn.Module):
         self.num_heads = num_heads
         self.head_dim = hidden_dim // num_heads
         self.dropout = dropout
-        self.may_join = memory_dim in (None, hidden_dim)
         self.query = Linear(hidden_dim, hidden_dim)
         self.key_value = Linear(memory_dim or hidden_dim, 2 * hidden_dim)
         self.out = Linear(hidden_dim, hidden_dim)
-        # Queries, keys and values in one, for self-attention step by step; only views have it.
-        self.register_module("joined", None)
         self._initialise()
 
     def _initialise(self) -> None:
@@ -115,26 +104,6 @@ class MultiheadAttention(nn.Module):
             nn.init.xavier_uniform_(weight)
         for layer in (self.query, self.key_value, self.out):
             nn.init.zeros_(layer.bias)
-
-    def prepare_for_decoding(self, *, rows: int) -> MultiheadAttention:
-        """Return a view of this block for steps of so many rows, its weights laid out for that.
-
-        In the view `project` is one matrix product; `project_memory` is as it was.
-        """
-        out = prepare_for_decoding(self.out, rows=rows)
-        if not self.may_join:
-            return with_children(self, query=prepare_for_decoding(self.query, rows=rows), out=out)
-        return with_children(
-            self, joined=prepare_for_decoding(self.query, self.key_value, rows=rows), out=out
-        )
-
-    def for_cross_steps(self, *, rows: int) -> MultiheadAttention:
-        """Return a view of this block for attending step by step to a memory projected already."""
-        query, out = (
-            prepare_for_decoding(self.query, rows=rows),
-            prepare_for_decoding(self.out, rows=rows),
-        )
-        return with_children(self, query=query, out=out)
 
     def forward(self, x: Tensor, memory: Tensor, scope: AttentionScope) -> Tensor:
         """Attend from x to a memory; self-attention if they are the same.
@@ -153,13 +122,10 @@ class MultiheadAttention(nn.Module):
         Shape:
             x: (B, T, H). Returns: three tensors (B, heads, T, H/heads).
         """
-        if self.joined is None:
-            queries = self._split_heads(self.query(x))
-            keys, values = (self._split_heads(part) for part in self.key_value(x).chunk(2, -1))
-        else:
-            # (B, T, 3 H) -> (B, T, 3, heads, H/heads) -> (3, B, heads, T, H/heads)
-            three = self.joined(x).view(*x.shape[:2], 3, self.num_heads, self.head_dim)
-            queries, keys, values = three.permute(2, 0, 3, 1, 4).unbind(0)
+        qkv = side_by_side(x, self.query, self.key_value)
+        # (B, T, 3 H) -> (B, T, 3, heads, H/heads) -> (3, B, heads, T, H/heads)
+        three = qkv.view(*x.shape[:2], 3, self.num_heads, self.head_dim).permute(2, 0, 3, 1, 4)
+        queries, keys, values = three.unbind(0)
         queries, keys = positional_encoding.rotate(queries, keys, positions, positions)
         return queries, keys, values
 
@@ -197,71 +163,21 @@ class MultiheadAttention(nn.Module):
             Returns: (B, Tq, H).
         """
         encoding, at, of = scope.positional_encoding, scope.q_positions, scope.k_positions
-        content = encoding.content_bias(queries, at, of)
-        in_the_open = encoding.uses_weights or prefer_single_query(queries)
-        mask, is_causal = scope.mask, scope.is_causal
-        if is_causal and (content is not None or in_the_open):
-            mask, is_causal = causal_mask(at, of), False
-        mask = add_bias(mask, content)
-        dropout = self.dropout if self.training else 0.0
-        if not in_the_open and prefer_blockwise(queries, keys, mask, dropout):
-            result = attend_in_blocks(
-                queries, keys, values, mask, is_causal=is_causal, dropout=dropout
-            )
-        elif not in_the_open:
-            result = F.scaled_dot_product_attention(
-                queries, keys, values, attn_mask=mask, dropout_p=dropout, is_causal=is_causal
-            )
-        elif queries.shape[2] == 1 and not encoding.uses_weights and dropout == 0:
-            result = single_query(queries, keys, values, mask)
-        else:
-            result = self._weigh(queries, keys, values, mask, dropout, scope)
+        result, weights = attention(
+            queries,
+            keys,
+            values,
+            add_bias(scope.mask, encoding.content_bias(queries, at, of)),
+            is_causal=scope.is_causal,
+            dropout=self.dropout if self.training else 0.0,
+            needs_weights=encoding.uses_weights,
+        )
+        if weights is not None and (extra := encoding.values(weights, at, of)) is not None:
+            result = result + extra
         # (B, heads, Tq, H/heads) -> (B, Tq, H)
         merged: Tensor = self.out(result.transpose(1, 2).flatten(2))
         return merged
 
-    def _weigh(
-        self,
-        queries: Tensor,
-        keys: Tensor,
-        values: Tensor,
-        mask: Tensor | None,
-        dropout: float,
-        scope: AttentionScope,
-    ) -> Tensor:
-        """Attend with the weights in the open, where an encoding or the processor asks for it."""
-        scores = (queries / math.sqrt(self.head_dim)) @ keys.transpose(-2, -1)
-        if mask is not None and mask.dtype is torch.bool:
-            # As something to add, which costs nothing on the way back, the mask is still small.
-            mask = add_bias(mask, queries.new_zeros(()))
-        if mask is not None:
-            scores = scores + mask
-        weights = _softmax(scores, mask)
-        if dropout > 0:
-            weights = F.dropout(weights, dropout)
-        weights = weights.to(values.dtype)
-        result = weights @ values
-        if scope.positional_encoding.uses_weights:
-            extra = scope.positional_encoding.values(weights, scope.q_positions, scope.k_positions)
-            result = result if extra is None else result + extra
-        return result
-
     def _split_heads(self, x: Tensor) -> Tensor:
         # (B, T, H) -> (B, heads, T, H/heads)
         return x.view(*x.shape[:2], self.num_heads, self.head_dim).transpose(1, 2)
-
-
-def _softmax(scores: Tensor, mask: Tensor | None) -> Tensor:
-    """Return the weights of keys; a query that sees none has weights of 0, as in torch's kernels.
-
-    The softmax of such a query is NaN, and so are all gradients behind it.
-
-    Shape:
-        scores: (B, heads, Tq, Tk). mask: what was added to them, broadcastable to it, or None.
-    """
-    if mask is None:
-        return scores.softmax(-1)
-    blind = mask.amax(-1, keepdim=True) == -math.inf
-    if can_look_inside(blind) and not bool(blind.any()):
-        return scores.softmax(-1)
-    return scores.masked_fill(blind, 0).softmax(-1).masked_fill(blind, 0)

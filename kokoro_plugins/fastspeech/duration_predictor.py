@@ -7,7 +7,7 @@ from typing import final
 from torch import Tensor, nn
 
 from kokoro_core.contracts import DurationOutput, DurationPredictor
-from kokoro_core.kernels.dropout import Dropout
+from kokoro_core.kernels import Dropout
 from kokoro_core.nn.conv import MaskedConv1d
 from kokoro_core.tensors.masks import zero_padding
 

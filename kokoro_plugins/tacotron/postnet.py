@@ -8,7 +8,7 @@ from typing import ClassVar, final
 from torch import Tensor, nn
 
 from kokoro_core.contracts import Postnet
-from kokoro_core.kernels.dropout import Dropout
+from kokoro_core.kernels import Dropout
 from kokoro_core.nn.batch_norm import MaskedBatchNorm
 from kokoro_core.nn.conv import MaskedConv1d
 from kokoro_core.tensors.masks import zero_padding

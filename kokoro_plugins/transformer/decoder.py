@@ -14,14 +14,15 @@ from kokoro_core.contracts import (
     Plan,
     PositionalEncoding,
 )
-from kokoro_core.kernels.decoding import (
+from kokoro_core.kernels import (
+    DerivedCache,
+    Dropout,
     can_copy,
     move_to_huge_pages,
-    prepare_for_decoding,
+    optimize_for_decoding,
+    side_by_side,
     single_row_single_thread,
 )
-from kokoro_core.kernels.derived import DerivedCache
-from kokoro_core.kernels.dropout import Dropout
 from kokoro_core.nn.attention import AttentionScope, make_scope
 from kokoro_core.nn.cache import KeyValueCache
 from kokoro_core.nn.shift import shift_right
@@ -36,6 +37,14 @@ from kokoro_core.tensors.masks import (
 from kokoro_plugins.transformer.layers import DecoderLayer, LayerSettings
 from kokoro_plugins.transformer.place import PlaceEmbedding
 from kokoro_plugins.transformer.stepping import Shared, StepParts, TransformerDecoderState
+
+STEP_LAYERS: dict[str, list[tuple[str, ...]]] = {
+    "": [("frame_in",), ("mel_out", "stop_out")],
+    "layers.*.self_attention": [("query", "key_value"), ("out",)],
+    "layers.*.cross_attention": [("query",), ("out",)],
+    "layers.*.feed_forward": [("0",), ("3",)],
+}
+"""The linear layers that a step runs, those of one input in a group."""
 
 
 @final
@@ -205,7 +214,7 @@ class TransformerDecoder(AutoregressiveDecoder):
         for layer, own, crossed in zip(parts.layers, state.own, state.crossed, strict=True):
             x = layer.step(x, own, crossed, scope, cross_scope, start // r)
         state.position = end
-        both = parts.heads(self.norm(x))
+        both = side_by_side(self.norm(x), parts.mel_out, parts.stop_out)
         return self._ungroup(both[..., :-r], both[..., -r:])
 
     def _step_parts(self, rows: int) -> StepParts:
@@ -221,15 +230,13 @@ class TransformerDecoder(AutoregressiveDecoder):
         # They are kept, and must serve who steps outside of inference mode as well.
         with torch.inference_mode(False), torch.no_grad():
             parts = self._make_step_parts(rows)
-            move_to_huge_pages([parts.frame_in, *parts.layers, parts.heads])
+            move_to_huge_pages([parts.frame_in, *parts.layers, parts.mel_out])
         return parts
 
     def _make_step_parts(self, rows: int) -> StepParts:
-        return StepParts(
-            frame_in=prepare_for_decoding(self.frame_in, rows=rows),
-            layers=tuple(layer.prepare_for_decoding(rows=rows) for layer in self._decoder_layers()),
-            heads=prepare_for_decoding(self.mel_out, self.stop_out, rows=rows),
-        )
+        view = optimize_for_decoding(self, STEP_LAYERS, rows=rows)
+        layers = tuple(view._decoder_layers())
+        return StepParts(view.frame_in, layers, view.mel_out, view.stop_out)
 
     def _project_memory(self, memory: Tensor, positions: Tensor) -> tuple[KeyValueCache, ...]:
         encoding = self._memory_encoding().for_one_pass()

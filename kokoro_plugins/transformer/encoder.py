@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from kokoro_core.contracts import Encoder, PositionalEncoding
-from kokoro_core.kernels.dropout import Dropout
+from kokoro_core.kernels import Dropout
 from kokoro_core.nn.attention import make_scope
 from kokoro_core.nn.stack import CheckpointedStack
 from kokoro_core.tensors.masks import zero_padding

@@ -7,8 +7,7 @@ from typing import Literal, final
 
 from torch import Tensor, nn
 
-from kokoro_core.kernels.decoding import linears_for_steps, with_children
-from kokoro_core.kernels.dropout import Dropout
+from kokoro_core.kernels import Dropout
 from kokoro_core.nn.attention import AttentionScope, MultiheadAttention
 from kokoro_core.nn.cache import KeyValueCache
 from kokoro_core.nn.feed_forward import FeedForward
@@ -103,15 +102,6 @@ class DecoderLayer(nn.Module):
             memory, cross_scope.positional_encoding, cross_scope.k_positions
         )
         return self._finish(x, attended, keys, values, cross_scope)
-
-    def prepare_for_decoding(self, *, rows: int) -> DecoderLayer:
-        """Return a view of this layer for `step` of so many rows, its weights laid out for that."""
-        return with_children(
-            self,
-            self_attention=self.self_attention.prepare_for_decoding(rows=rows),
-            cross_attention=self.cross_attention.for_cross_steps(rows=rows),
-            feed_forward=linears_for_steps(self.feed_forward, rows=rows),
-        )
 
     def step(
         self,

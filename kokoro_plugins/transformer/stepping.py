@@ -19,12 +19,14 @@ class StepParts:
     Attributes:
         frame_in: The way in.
         layers: Views of the stack's layers.
-        heads: Mel and stop logits in one.
+        mel_out: The way out, of mel and stop logits where they are one.
+        stop_out: The way out of the stop logits, or None.
     """
 
     frame_in: nn.Module
     layers: tuple[DecoderLayer, ...]
-    heads: nn.Module
+    mel_out: nn.Module
+    stop_out: nn.Module | None
 
 
 @final

@@ -79,6 +79,7 @@ def test_a_step_runs_as_many_kernels_after_five_frames_as_after_five_hundred(
     assert counts[0] == counts[1] == counts[2]
 
 
+@pytest.mark.fast_kernels
 @torch.no_grad()
 def test_a_step_is_few_kernels_a_layer() -> None:
     made = decoder()

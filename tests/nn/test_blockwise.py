@@ -183,6 +183,7 @@ def test_the_gradients_under_dropout_are_those_of_finite_differences(name: str) 
     assert torch.autograd.gradcheck(attend, leaves, fast_mode=True)
 
 
+@pytest.mark.fast_kernels
 def test_it_serves_training_on_the_cpu_where_the_fused_kernel_is_slow() -> None:
     single = heads(4, 0).detach().float().requires_grad_()
     half = single.detach().bfloat16().requires_grad_()
@@ -250,6 +251,7 @@ class Largest(TorchDispatchMode):
         return result
 
 
+@pytest.mark.fast_kernels
 @pytest.mark.parametrize("dropout", [0.0, 0.1])
 @pytest.mark.parametrize("half", [False, True], ids=["float32", "bfloat16 autocast"])
 @pytest.mark.parametrize("name", ["small", "parallel"])

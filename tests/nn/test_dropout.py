@@ -31,6 +31,7 @@ def test_a_share_of_p_is_dropped_and_the_rest_keeps_the_mean(p: float) -> None:
     assert torch.allclose(kept, torch.full_like(kept, 1 / (1 - p)), rtol=1e-4)
 
 
+@pytest.mark.fast_kernels
 @pytest.mark.parametrize("make", [Dropout, ReluDropout])
 def test_a_probability_just_below_1_still_drops_and_keeps(make: type[nn.Dropout]) -> None:
     dropped = make(1 - 1e-7)(torch.ones(20 * PARTS))
@@ -123,6 +124,7 @@ def test_the_type_of_the_numbers_stays(dtype: torch.dtype) -> None:
     assert x.grad.dtype == dtype
 
 
+@pytest.mark.fast_kernels
 @pytest.mark.parametrize("device", ["cpu", "meta"])
 @pytest.mark.parametrize(("make", "expected"), [(Dropout, 0), (ReluDropout, 1)])
 def test_no_mask_is_kept_for_the_way_back(

@@ -64,6 +64,7 @@ def assert_same(
             )
 
 
+@pytest.mark.fast_kernels
 def test_dropout_lies_between_the_two_layers() -> None:
     block = FeedForward(hidden_dim=6, ff_dim=10, dropout=0.4)
     torch.manual_seed(1)
@@ -83,6 +84,7 @@ def test_dropout_lies_between_the_two_layers() -> None:
     torch.testing.assert_close(block[-1].weight.grad, last.weight.grad.float())
 
 
+@pytest.mark.fast_kernels
 @pytest.mark.parametrize("device", ["cpu", "meta"])
 def test_the_wide_layer_is_kept_once(device: str) -> None:
     block = FeedForward(hidden_dim=6, ff_dim=64, dropout=0.5).to(device)
@@ -97,6 +99,7 @@ def test_the_wide_layer_is_kept_once(device: str) -> None:
     assert sum(each.shape[-1] == 64 and each.shape[0] == 7 for each in kept.values()) == 1
 
 
+@pytest.mark.fast_kernels
 @pytest.mark.parametrize("device", ["cpu", "meta"])
 def test_the_gradients_of_its_weights_are_gone_before_that_of_the_wide_layer(device: str) -> None:
     rows, hidden, ff = 64, 32, 128

@@ -8,12 +8,19 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from torch import nn
 
-from kokoro_core.kernels.decoding import prepare_for_decoding
-from kokoro_core.kernels.float16_linear import Float16Linear, WidenedWeights
-from kokoro_core.kernels.fused_linear import SeparateLinears
+from kokoro_core.kernels.decoding import prepare_for_decoding as prepare
+from kokoro_core.kernels.float16_linear import Float16Linear
 from kokoro_core.kernels.int8_linear import Int8Linear
 from kokoro_core.kernels.linear import Linear
 from kokoro_core.kernels.quantize import quantize_weights
+
+
+def prepare_for_decoding(*layers: nn.Module, rows: int) -> nn.Module:
+    """Return what stands for layers that become one."""
+    fused, *others = prepare(layers, rows=rows)
+    assert fused is not None
+    assert others == [None] * (len(layers) - 1)
+    return fused
 
 
 @given(
@@ -48,7 +55,7 @@ def test_without_fbgemm_it_computes_the_same(engine: str, monkeypatch: pytest.Mo
     expected = Float16Linear.of(layer)(x)
     monkeypatch.setattr(torch.backends.quantized, "engine", engine)
     half = Float16Linear.of(layer)
-    assert isinstance(half._weights, WidenedWeights)
+    assert half._packed is None
     torch.testing.assert_close(half(x), expected, atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(half(x[0, 0]), expected[0, 0], atol=1e-5, rtol=1e-5)
     assert torch.equal(half.weight, layer.weight.half().float())
@@ -80,7 +87,7 @@ def test_for_steps_layers_over_one_input_become_one() -> None:
     torch.testing.assert_close(joined(x), torch.cat([one(x), two(x)], -1))
     assert prepare_for_decoding(one, rows=1) is one
     eight = Int8Linear.of(nn.Linear(64, 8))
-    assert isinstance(prepare_for_decoding(one, eight, rows=1), SeparateLinears)
+    assert prepare([one, eight], rows=1) == [one, eight]
 
 
 class Own(nn.Linear):

@@ -10,9 +10,18 @@ from torch import Tensor, nn
 
 from kokoro_core.kernels import cpu
 from kokoro_core.kernels.cpu import Processor
-from kokoro_core.kernels.decoding import linears_for_steps, prepare_for_decoding
-from kokoro_core.kernels.fused_linear import SeparateLinears
+from kokoro_core.kernels.decoding import optimize_for_decoding
+from kokoro_core.kernels.decoding import prepare_for_decoding as prepare
+from kokoro_core.kernels.fused_linear import side_by_side
 from kokoro_core.kernels.int8_linear import Int8Linear
+
+
+def prepare_for_decoding(*layers: nn.Module, rows: int) -> nn.Module:
+    """Return what stands for layers that become one."""
+    fused, *others = prepare(layers, rows=rows)
+    assert fused is not None
+    assert others == [None] * (len(layers) - 1)
+    return fused
 
 
 def exact(layer: Int8Linear, x: Tensor) -> Tensor:
@@ -116,11 +125,11 @@ def test_for_steps_layers_over_one_input_become_one() -> None:
     assert isinstance(joined, Int8Linear)
     assert torch.equal(joined(x), torch.cat([one(x), two(x)], -1))
     assert prepare_for_decoding(one, rows=1) is one
-    mixed = prepare_for_decoding(one, layers[1].bfloat16(), rows=1)
-    assert isinstance(mixed, SeparateLinears)
-    assert mixed(x).shape == (2, 1, 56)
+    other = layers[1].bfloat16()
+    assert prepare([one, other], rows=1) == [one, other]
+    assert side_by_side(x, one, other).shape == (2, 1, 56)
     block = nn.Sequential(one, nn.ReLU())
-    assert linears_for_steps(block, rows=1)[0] is one
+    assert optimize_for_decoding(block, {"": [("0",)]}, rows=1)[0] is one
 
 
 @torch.no_grad()

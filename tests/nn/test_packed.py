@@ -15,17 +15,25 @@ from kokoro_core.kernels import decoding as steps
 from kokoro_core.kernels.cpu import Processor
 from kokoro_core.kernels.decoding import (
     can_copy,
-    linears_for_steps,
     move_to_huge_pages,
-    prepare_for_decoding,
+    optimize_for_decoding,
     single_row_single_thread,
     with_children,
 )
+from kokoro_core.kernels.decoding import prepare_for_decoding as prepare
 from kokoro_core.kernels.derived import DerivedCache
-from kokoro_core.kernels.fused_linear import FusedLinear, SeparateLinears
+from kokoro_core.kernels.fused_linear import FusedLinear, side_by_side
 from kokoro_core.kernels.huge_pages import copy_to_huge_pages
 from kokoro_core.kernels.packed_linear import PackedLinear
 from kokoro_core.nn.cache import BLOCK, KeyValueCache
+
+
+def prepare_for_decoding(*layers: nn.Module, rows: int) -> nn.Module:
+    """Return what stands for layers that become one."""
+    fused, *others = prepare(layers, rows=rows)
+    assert fused is not None
+    assert others == [None] * (len(layers) - 1)
+    return fused
 
 
 @pytest.fixture
@@ -194,9 +202,8 @@ def test_weights_of_a_special_kind_are_used_as_they_are() -> None:
     for layer in (one, two):
         layer.weight = nn.Parameter(layer.weight.as_subclass(Special), requires_grad=False)
     x = torch.randn(1, 1, 24)
-    separate = prepare_for_decoding(one, two, rows=1)
-    assert isinstance(separate, SeparateLinears)
-    assert torch.equal(separate(x), torch.cat([one(x), two(x)], -1))
+    assert prepare([one, two], rows=1) == [one, two]
+    assert torch.equal(side_by_side(x, one, two), torch.cat([one(x), two(x)], -1))
     assert prepare_for_decoding(one, rows=1) is one
 
 
@@ -204,7 +211,7 @@ def test_weights_of_a_special_kind_are_used_as_they_are() -> None:
 def test_a_view_shares_all_but_what_is_replaced() -> None:
     block = nn.Sequential(nn.Linear(24, 16), nn.ReLU(), nn.Linear(16, 24))
     x = torch.randn(1, 1, 24)
-    view = linears_for_steps(block, rows=2)
+    view = optimize_for_decoding(block, {"": [("0",), ("2",)]}, rows=2)
     kind = PackedLinear if cpu.packs(torch.float32) else nn.Linear
     assert [type(each) for each in view] == [kind, nn.ReLU, kind]
     assert view[1] is block[1]

@@ -254,6 +254,7 @@ def test_ci_runs_the_numerics_as_less_of_a_processor_too() -> None:
     script = (ROOT / ".ci" / "run").read_text()
     assert "numerics KOKORO_CPU=avx2 ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2" in script
     assert "numerics KOKORO_CPU=none ONEDNN_MAX_CPU_ISA=SSE41 ATEN_CPU_CAPABILITY=default" in script
+    assert "numerics KOKORO_KERNELS=reference" in script
 
 
 def test_ci_is_executable() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from kokoro_core import KokoroModel
 
@@ -53,6 +54,15 @@ class Doubled(nn.Module):
         return doubled
 
 
+class DoubledWeights(Doubled):
+    """An adapter that reads the weights of what it stands for."""
+
+    layer: nn.Linear
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x, 2 * self.layer.weight, 2 * self.layer.bias)
+
+
 class DoubledLinear(nn.Linear):
     """A linear layer that does more than its weights say."""
 
@@ -85,6 +95,7 @@ def hook(layer: nn.Linear) -> nn.Linear:
 
 WAYS: dict[str, Callable[[nn.Linear], nn.Module]] = {
     "adapter": Doubled,
+    "adapter of weights": DoubledWeights,
     "subclass": doubled_linear,
     "hook": hook,
 }
