@@ -55,9 +55,10 @@ PUBLIC: dict[str, tuple[str, ...]] = {
     "kokoro_core.generation": ("Generation", "GenerationOptions", "StopReason"),
     "kokoro_core.speech": ("SynthesisResult", "speak", "write_wav"),
     "kokoro_core.kernels": (
-        *("DerivedCache", "Dropout", "Linear", "ReluDropout", "attention", "feed_forward"),
-        *("optimize_for_decoding", "quantize_weights", "side_by_side"),
+        *("DecodingViews", "DerivedCache", "Dropout", "Linear", "ReluDropout", "attention"),
+        *("feed_forward", "optimize_for_decoding", "quantize_weights", "side_by_side"),
     ),
+    "kokoro_core.kernels.reference": ("attention", "dropout", "feed_forward", "linear"),
     "kokoro_core.kernels.dropout": ("Dropout",),
     "kokoro_core.kernels.cpu": ("processor",),
     "kokoro_core.cost.estimate": ("Workload", "cost"),

@@ -11,9 +11,7 @@ from torch import Tensor
 
 from kokoro_core.contracts import Decoder, map_tensors
 from kokoro_core.generation.request import Utterances
-from kokoro_core.kernels import cpu
-from kokoro_core.kernels.derived import DerivedCache
-from kokoro_core.kernels.quantize import quantize_weights
+from kokoro_core.kernels import DerivedCache, cpu, quantize_weights
 
 
 @final

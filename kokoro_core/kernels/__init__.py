@@ -6,12 +6,7 @@ shape. With ``KOKORO_KERNELS=reference`` the formulas compute everything.
 """
 
 from kokoro_core.kernels.attention import attention
-from kokoro_core.kernels.decoding import (
-    can_copy,
-    move_to_huge_pages,
-    optimize_for_decoding,
-    single_row_single_thread,
-)
+from kokoro_core.kernels.decoding import DecodingViews, optimize_for_decoding
 from kokoro_core.kernels.derived import DerivedCache
 from kokoro_core.kernels.dropout import Dropout, ReluDropout
 from kokoro_core.kernels.feed_forward import feed_forward
@@ -20,16 +15,14 @@ from kokoro_core.kernels.linear import Linear
 from kokoro_core.kernels.quantize import quantize_weights
 
 __all__ = [
+    "DecodingViews",
     "DerivedCache",
     "Dropout",
     "Linear",
     "ReluDropout",
     "attention",
-    "can_copy",
     "feed_forward",
-    "move_to_huge_pages",
     "optimize_for_decoding",
     "quantize_weights",
     "side_by_side",
-    "single_row_single_thread",
 ]

@@ -22,7 +22,7 @@ from kokoro_core.kernels.choice import by_reference
 Level = Literal["none", "avx2", "avx512", "neon", "sve"]
 """Vector instructions that torch's own kernels use."""
 Limit = Literal["avx2", "none"]
-"""What ``KOKORO_CPU`` may say: no more than AVX2, or the reference formulas alone."""
+"""What ``KOKORO_CPU`` may say: no more than AVX2, or nothing that a processor may lack."""
 
 LIMIT = "KOKORO_CPU"
 ONEDNN_LIMITS = ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA")
@@ -110,7 +110,7 @@ def limit_from(text: str) -> Limit | None:
     """
     if text not in ("", "avx2", "none"):
         raise ValueError(
-            f"`{LIMIT}` must be `avx2` (no more than AVX2), `none` (the reference formulas alone) "
+            f"`{LIMIT}` must be `avx2` (no more than AVX2), `none` (nothing that one may lack) "
             f"or unset, not `{text}`."
         )
     return cast("Limit", text) if text else None

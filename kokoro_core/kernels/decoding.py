@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Generic, TypeVar, final
 
 import torch
 from torch import Tensor, nn
 
 from kokoro_core.kernels import cpu
 from kokoro_core.kernels.choice import by_reference
+from kokoro_core.kernels.derived import DerivedCache
 from kokoro_core.kernels.float16_linear import Float16Linear
 from kokoro_core.kernels.fused_linear import FusedLinear
 from kokoro_core.kernels.huge_pages import copy_to_huge_pages
@@ -24,6 +25,8 @@ SMALL = 1 << 16
 COPIED_TYPES = (torch.float32, torch.bfloat16)
 
 AnyModule = TypeVar("AnyModule", bound=nn.Module)
+Places = Mapping[str, Sequence[tuple[str, ...]]]
+"""Path of a module → groups of its linear layers, as `optimize_for_decoding` takes them."""
 
 
 def can_copy(weight: Tensor) -> bool:
@@ -43,13 +46,46 @@ def single_row_single_thread(rows: int) -> bool:
     return rows == 1 and torch.get_num_threads() == 1
 
 
-def optimize_for_decoding(
-    module: AnyModule, places: Mapping[str, Sequence[tuple[str, ...]]], *, rows: int
-) -> AnyModule:
+@final
+class DecodingViews(Generic[AnyModule]):
+    """Views of a module that decodes step by step, made once and kept while its weights stay.
+
+    They are kept on a CPU where no gradient is wanted; elsewhere a view copies nothing that lasts.
+
+    Args:
+        places: As `optimize_for_decoding` takes them.
+    """
+
+    def __init__(self, places: Places) -> None:
+        self._places = places
+        self._kept: dict[bool, DerivedCache[AnyModule]] = {
+            single: DerivedCache() for single in (True, False)
+        }
+
+    def get(self, module: AnyModule, *, rows: int) -> AnyModule:
+        """Return a view of a module for steps of so many rows."""
+        weight = next(module.parameters(), None)
+        if weight is None or not can_copy(weight) or by_reference():
+            return optimize_for_decoding(module, self._places, rows=rows)
+        kept = self._kept[single_row_single_thread(rows)]
+        return kept.get(module, lambda: self._made(module, rows))
+
+    def _made(self, module: AnyModule, rows: int) -> AnyModule:
+        # It must serve who steps outside of inference mode as well.
+        with torch.inference_mode(False), torch.no_grad():
+            view = optimize_for_decoding(module, self._places, rows=rows)
+            move_to_huge_pages(view)
+        # The module has these views; in a circle their memory would wait for the collector.
+        for name in [name for name, value in vars(view).items() if value is self]:
+            del vars(view)[name]
+        return view
+
+
+def optimize_for_decoding(module: AnyModule, places: Places, *, rows: int) -> AnyModule:
     """Return a view of a module whose linear layers are laid out for steps of so many rows.
 
     All else is shared with the module. Layers of another kind, with weights of a special kind or
-    with hooks stay as they are.
+    with hooks stay as they are, and so does what has other layers than those named.
 
     Args:
         module: What decodes step by step.
@@ -65,9 +101,11 @@ def optimize_for_decoding(
     for path, groups in places.items():
         for owner in _views_at(view, path.split(".") if path else []):
             for names in groups:
-                layers = [owner.get_submodule(name) for name in names]
-                prepared = prepare_for_decoding(layers, rows=rows)
-                owner._modules.update(zip(names, prepared, strict=True))
+                layers = [owner._modules.get(name) for name in names]
+                present = [layer for layer in layers if layer is not None]
+                if len(present) == len(names):
+                    prepared = prepare_for_decoding(present, rows=rows)
+                    owner._modules.update(zip(names, prepared, strict=True))
     return view
 
 
@@ -76,9 +114,10 @@ def _views_at(view: nn.Module, path: Sequence[str]) -> Iterator[nn.Module]:
     if not path:
         yield view
         return
-    for name in list(view._modules) if path[0] == "*" else [path[0]]:
-        inner = view._modules[name] = with_children(view.get_submodule(name))
-        yield from _views_at(inner, path[1:])
+    for name, child in list(view._modules.items()):
+        if child is not None and path[0] in ("*", name):
+            inner = view._modules[name] = with_children(child)
+            yield from _views_at(inner, path[1:])
 
 
 def prepare_for_decoding(layers: Sequence[nn.Module], *, rows: int) -> list[nn.Module | None]:
@@ -122,15 +161,9 @@ def _fused_linears(layers: Sequence[nn.Linear], rows: int) -> nn.Module:
     return layers[0] if len(layers) == 1 else FusedLinear(layers)
 
 
-def move_to_huge_pages(modules: Iterable[nn.Module]) -> None:
-    """Put the fused weights inside modules one after the other into huge pages.
-
-    Args:
-        modules: As steps run them, made by `optimize_for_decoding` while `can_copy` said yes.
-    """
-    fused = [
-        each for module in modules for each in module.modules() if isinstance(each, FusedLinear)
-    ]
+def move_to_huge_pages(module: nn.Module) -> None:
+    """Put the fused weights inside a module, all copies, one after the other into huge pages."""
+    fused = [each for each in module.modules() if isinstance(each, FusedLinear)]
     places = copy_to_huge_pages([each.weight for each in fused])
     for each, weight in zip(fused, places, strict=True):
         each.move_weight(weight)

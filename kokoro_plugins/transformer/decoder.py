@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import cast, final
 
 import torch
 from torch import Tensor, nn
@@ -14,15 +14,7 @@ from kokoro_core.contracts import (
     Plan,
     PositionalEncoding,
 )
-from kokoro_core.kernels import (
-    DerivedCache,
-    Dropout,
-    can_copy,
-    move_to_huge_pages,
-    optimize_for_decoding,
-    side_by_side,
-    single_row_single_thread,
-)
+from kokoro_core.kernels import DecodingViews, Dropout, side_by_side
 from kokoro_core.nn.attention import AttentionScope, make_scope
 from kokoro_core.nn.cache import KeyValueCache
 from kokoro_core.nn.shift import shift_right
@@ -36,7 +28,7 @@ from kokoro_core.tensors.masks import (
 )
 from kokoro_plugins.transformer.layers import DecoderLayer, LayerSettings
 from kokoro_plugins.transformer.place import PlaceEmbedding
-from kokoro_plugins.transformer.stepping import Shared, StepParts, TransformerDecoderState
+from kokoro_plugins.transformer.stepping import Shared, TransformerDecoderState
 
 STEP_LAYERS: dict[str, list[tuple[str, ...]]] = {
     "": [("frame_in",), ("mel_out", "stop_out")],
@@ -101,10 +93,7 @@ class TransformerDecoder(AutoregressiveDecoder):
         self.norm = layer.final_norm()
         self.mel_out = nn.Linear(width, mel_dim * reduction_factor)
         self.stop_out = nn.Linear(width, reduction_factor)
-        self._kept: dict[bool, DerivedCache[StepParts]] = {
-            True: DerivedCache(),
-            False: DerivedCache(),
-        }
+        self._views: DecodingViews[TransformerDecoder] = DecodingViews(STEP_LAYERS)
 
     def forward(
         self,
@@ -185,7 +174,7 @@ class TransformerDecoder(AutoregressiveDecoder):
                 for _ in self.layers
             ),
             crossed=self._project_memory(memory, positions[: memory.shape[1]]),
-            shared=Shared(parts=self._step_parts(len(memory)), positions=positions),
+            shared=Shared(decoder=self._views.get(self, rows=len(memory)), positions=positions),
         )
 
     def step(self, frames: Tensor, state: TransformerDecoderState) -> tuple[Tensor, Tensor]:
@@ -203,40 +192,21 @@ class TransformerDecoder(AutoregressiveDecoder):
                 f"`step` has room for {state.max_frames} frames but was asked for frame {end}; "
                 f"give `init_state` a larger `max_frames`."
             )
-        parts, positions = state.shared.parts, state.shared.positions
+        view = cast("TransformerDecoder", state.shared.decoder)
+        positions = state.shared.positions
         capacity, of = state.own[0].capacity_for(end // r), positions[: state.crossed[0].max_len]
         now, seen = positions[start:end:r], positions[: capacity * r : r]
         unseen = add_bias(causal_mask(now, seen), frames.new_zeros(()))
         scope = make_scope(self.positional_encoding, now, seen, bias=unseen)
         cross_scope = make_scope(self._memory_encoding(), now, of, bias=state.memory_mask)
         added = state.memory[:, start // r : end // r]
-        x = self._embed(parts.frame_in(frames[:, r - 1 :: r]), added, now)
-        for layer, own, crossed in zip(parts.layers, state.own, state.crossed, strict=True):
+        x = self._embed(view.frame_in(frames[:, r - 1 :: r]), added, now)
+        layers = view._decoder_layers()
+        for layer, own, crossed in zip(layers, state.own, state.crossed, strict=True):
             x = layer.step(x, own, crossed, scope, cross_scope, start // r)
         state.position = end
-        both = side_by_side(self.norm(x), parts.mel_out, parts.stop_out)
+        both = side_by_side(self.norm(x), view.mel_out, view.stop_out)
         return self._ungroup(both[..., :-r], both[..., -r:])
-
-    def _step_parts(self, rows: int) -> StepParts:
-        """Return what a step runs; what is laid out on a CPU is kept while the weights stay."""
-        weight = getattr(self.frame_in, "weight", None)  # an adapter in its place may have none
-        if isinstance(weight, Tensor) and can_copy(weight):
-            return self._kept[single_row_single_thread(rows)].get(
-                self, lambda: self._settled_parts(rows)
-            )
-        return self._make_step_parts(rows)
-
-    def _settled_parts(self, rows: int) -> StepParts:
-        # They are kept, and must serve who steps outside of inference mode as well.
-        with torch.inference_mode(False), torch.no_grad():
-            parts = self._make_step_parts(rows)
-            move_to_huge_pages([parts.frame_in, *parts.layers, parts.mel_out])
-        return parts
-
-    def _make_step_parts(self, rows: int) -> StepParts:
-        view = optimize_for_decoding(self, STEP_LAYERS, rows=rows)
-        layers = tuple(view._decoder_layers())
-        return StepParts(view.frame_in, layers, view.mel_out, view.stop_out)
 
     def _project_memory(self, memory: Tensor, positions: Tensor) -> tuple[KeyValueCache, ...]:
         encoding = self._memory_encoding().for_one_pass()

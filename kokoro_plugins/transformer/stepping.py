@@ -1,32 +1,14 @@
-"""What the autoregressive decoder remembers between steps, and the parts that it steps with."""
+"""What the autoregressive decoder remembers between steps."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import final
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from kokoro_core.contracts import State
+from kokoro_core.contracts import AutoregressiveDecoder, State
 from kokoro_core.nn.cache import KeyValueCache
-from kokoro_plugins.transformer.layers import DecoderLayer
-
-
-@dataclass(frozen=True)
-class StepParts:
-    """The decoder's layers, their weights laid out for decoding step by step.
-
-    Attributes:
-        frame_in: The way in.
-        layers: Views of the stack's layers.
-        mel_out: The way out, of mel and stop logits where they are one.
-        stop_out: The way out of the stop logits, or None.
-    """
-
-    frame_in: nn.Module
-    layers: tuple[DecoderLayer, ...]
-    mel_out: nn.Module
-    stop_out: nn.Module | None
 
 
 @final
@@ -34,12 +16,12 @@ class Shared:
     """What all rows of a state share; rows that are selected share it too.
 
     Attributes:
-        parts: What a step runs.
+        decoder: The decoder, its weights laid out for steps.
         positions: (T,) int64, 0, 1, 2, … as far as any frame or memory vector.
     """
 
-    def __init__(self, *, parts: StepParts, positions: Tensor) -> None:
-        self.parts = parts
+    def __init__(self, *, decoder: AutoregressiveDecoder, positions: Tensor) -> None:
+        self.decoder = decoder
         self.positions = positions
 
 

@@ -200,7 +200,7 @@ SETTINGS = {
         "ATEN_CPU_CAPABILITY": "avx2",
     },
     "torch has nothing": {"ONEDNN_MAX_CPU_ISA": "SSE41", "ATEN_CPU_CAPABILITY": "default"},
-    "reference formulas": {"KOKORO_CPU": "none"},
+    "nothing": {"KOKORO_CPU": "none"},
 }
 
 

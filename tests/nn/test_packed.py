@@ -158,7 +158,7 @@ def test_several_threads_read_for_one_row_as_for_many() -> None:
 def test_weights_that_have_settled_lie_in_one_piece_and_compute_what_they_did() -> None:
     layers = [nn.Linear(256, 512), nn.Linear(512, 256, bias=False), nn.Linear(16, 32)]
     laid = [prepare_for_decoding(each, rows=1) for each in layers]
-    move_to_huge_pages(laid)
+    move_to_huge_pages(nn.ModuleList(laid))
     first, second = (each.weight for each in laid[:2] if isinstance(each, FusedLinear))
     in_one_piece = second.data_ptr() - first.data_ptr() == 4 * first.numel()
     assert (in_one_piece and first.data_ptr() % (1 << 21) == 0) is cpu.processor().huge_pages
