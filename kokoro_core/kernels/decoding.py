@@ -164,9 +164,9 @@ def _fused_linears(layers: Sequence[nn.Linear], rows: int) -> nn.Module:
 def move_to_huge_pages(module: nn.Module) -> None:
     """Put the fused weights inside a module, all copies, one after the other into huge pages."""
     fused = [each for each in module.modules() if isinstance(each, FusedLinear)]
-    places = copy_to_huge_pages([each.weight for each in fused])
-    for each, weight in zip(fused, places, strict=True):
-        each.move_weight(weight)
+    copies = copy_to_huge_pages([each.weight for each in fused])
+    for each, weight in zip(fused, copies, strict=True):
+        each.weight = weight
 
 
 def with_children(module: AnyModule, **children: nn.Module | None) -> AnyModule:

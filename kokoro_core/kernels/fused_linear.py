@@ -21,26 +21,8 @@ class FusedLinear(nn.Module):
 
     def __init__(self, layers: Sequence[nn.Linear], *, by_columns: bool = False) -> None:
         super().__init__()
-        weight, bias = fused_weights(layers)
-        # No assignment of a tensor that has a gradient may be taken for a parameter.
-        self._both = (weight.t().contiguous().t() if by_columns else weight, bias)
-
-    @property
-    def weight(self) -> Tensor:
-        """Return the weights.
-
-        Shape:
-            Returns: (out, in).
-        """
-        return self._both[0]
-
-    def move_weight(self, weight: Tensor) -> None:
-        """Use a copy of the weights that lies elsewhere in memory.
-
-        Shape:
-            weight: (out, in).
-        """
-        self._both = (weight, self._both[1])
+        weight, self.bias = fused_weights(layers)
+        self.weight = weight.t().contiguous().t() if by_columns else weight
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the layers' results, joined.
@@ -48,8 +30,7 @@ class FusedLinear(nn.Module):
         Shape:
             x: (..., in). Returns: (..., out).
         """
-        weight, bias = self._both
-        return F.linear(x, weight, bias)
+        return F.linear(x, self.weight, self.bias)
 
 
 def side_by_side(x: Tensor, *layers: nn.Module | None) -> Tensor:
