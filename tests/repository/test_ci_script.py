@@ -28,7 +28,7 @@ if words[1:3] == ["-m", "venv"]:
         (folder / name).write_text(Path(sys.argv[0]).read_text())
         (folder / name).chmod(0o755)
 else:
-    names = ("KOKORO_CPU", "ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY")
+    names = ("KOKORO_CPU", "ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY", "KOKORO_KERNELS")
     words += [f"{{name}}={{os.environ[name]}}" for name in names if name in os.environ]
     with open({log!r}, "a") as log:
         print(*words, file=log)
@@ -51,6 +51,7 @@ CALLS = [
     "python -m pytest",
     f"{NUMERICS} KOKORO_CPU=avx2 ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2",
     f"{NUMERICS} KOKORO_CPU=none ONEDNN_MAX_CPU_ISA=SSE41 ATEN_CPU_CAPABILITY=default",
+    f"{NUMERICS} KOKORO_KERNELS=reference",
 ]
 
 
