@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from kokoro_core.contracts import AutoregressiveDecoder, State, answers
-from kokoro_core.contracts.answers import Asked
+from kokoro_core.contracts.answers import Callee
 from kokoro_core.generation.ends import TIME, RowEnds
 from kokoro_core.generation.options import GenerationOptions, StopReason
 from kokoro_core.generation.request import Utterances
-from kokoro_core.model.side_inputs import ask
+from kokoro_core.model.side_inputs import call_part
 from kokoro_core.tensors.masks import can_look_inside, padding_mask_from_lengths, zero_padding
 
 DROP_SHARE = 8
@@ -68,11 +68,10 @@ class FrameLoop:
         steps = -(-int(self.lengths.max()) // r)
         self._soonest = int(self.lengths.min())
         with torch.inference_mode():
-            asked = Asked("decoder", self._decoder, "init_state")
+            callee = Callee("decoder", self._decoder, "init_state")
             memories = memory.memory, memory.padding_mask
-            init_state = self._decoder.init_state
-            state = ask(asked, init_state, *memories, steps * r, **self._side_inputs)
-            state = answers.kind(state, State, asked)
+            state = call_part(callee, *memories, steps * r, **self._side_inputs)
+            state = answers.kind(state, State, callee)
         rows = torch.arange(len(self.lengths), device=memory.memory.device)
         frames = memory.memory.new_zeros(len(rows), r, self._mel_dim)
         chunk = max(1, self._options.chunk(frames.device) // r)
@@ -99,15 +98,15 @@ class FrameLoop:
                 state, frames, rows = state.select(going), frames[going], rows[going]
 
     def _checked(self, answer: Any, fed: Tensor) -> tuple[Tensor, Tensor]:
-        """Return what a step made of the frames that it was fed; only the first step is asked."""
-        asked = Asked("decoder", self._decoder, "step")
+        """Return what a step made of the frames that it was fed; only the first step is checked."""
+        callee = Callee("decoder", self._decoder, "step")
         if not (isinstance(answer, tuple) and len(answer) == 2):
             raise TypeError(
-                f"{asked} must return mel and stop logits, two tensors, from `step`, not a "
+                f"{callee} must return mel and stop logits, two tensors, from `step`, not a "
                 f"`{type(answer).__name__}`."
             )
-        mel = answers.tensor(answer[0], tuple(fed.shape), asked, "mel")
-        return mel, answers.tensor(answer[1], tuple(fed.shape[:2]), asked, "stop_logits")
+        mel = answers.tensor(answer[0], tuple(fed.shape), callee, "mel")
+        return mel, answers.tensor(answer[1], tuple(fed.shape[:2]), callee, "stop_logits")
 
     def _nothing_happens(self, mel: Tensor, stop_logits: Tensor, first: int) -> bool:
         """Return whether all rows are there and go on after these frames, if that is cheap to say.

@@ -15,14 +15,14 @@ from kokoro_core.contracts import (
     ParallelDecoder,
     answers,
 )
-from kokoro_core.contracts.answers import Asked
+from kokoro_core.contracts.answers import Callee
 from kokoro_core.generation.ends import RowEnds
 from kokoro_core.generation.loop import FrameLoop
 from kokoro_core.generation.options import Generation, GenerationOptions, StopReason
 from kokoro_core.generation.precision import arithmetic, converted_inputs
 from kokoro_core.generation.request import Utterances, planned_lengths
 from kokoro_core.model.acoustic import AcousticModel
-from kokoro_core.model.side_inputs import ask
+from kokoro_core.model.side_inputs import call_part
 from kokoro_core.spec.rules.side_inputs import FROM_THE_MODEL
 from kokoro_core.tensors.compiled import original
 from kokoro_core.tensors.masks import (
@@ -143,13 +143,13 @@ def infer(
     Raises:
         ValueError: It makes more or fewer, or predicts an end, which nobody looks at.
     """
-    asked = Asked("decoder", decoder, "infer")
-    output = ask(asked, decoder.infer, memory, padding_mask, **side_inputs)
+    callee = Callee("decoder", decoder, "infer")
+    output = call_part(callee, memory, padding_mask, **side_inputs)
     rows, frames = padding_mask.shape
-    output = answers.decoder_output(output, (rows, frames, mel_dim), asked)
+    output = answers.decoder_output(output, (rows, frames, mel_dim), callee)
     if output.stop_logits is not None:
         raise ValueError(
-            f"{asked} must return `stop_logits` None from `infer`: a parallel decoder makes the "
+            f"{callee} must return `stop_logits` None from `infer`: a parallel decoder makes the "
             f"frames that are planned, and nothing looks for an end."
         )
     return output

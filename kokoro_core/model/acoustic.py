@@ -18,9 +18,9 @@ from kokoro_core.contracts import (
     Regulator,
     answers,
 )
-from kokoro_core.contracts.answers import Asked
+from kokoro_core.contracts.answers import Callee
 from kokoro_core.model.batch import TrainingBatch
-from kokoro_core.model.side_inputs import ask, check_extras
+from kokoro_core.model.side_inputs import call_part, check_extras
 from kokoro_core.spec.rules.side_inputs import extras_of
 from kokoro_core.tensors.noise import RowNoise
 from kokoro_core.tensors.pytree import register_pytree
@@ -110,11 +110,10 @@ class AcousticModel(nn.Module):
         hidden = self.encode(batch.phoneme_indices, mask, available)
         memory = self.remember(hidden, batch.durations, mask, batch.mel_specs.shape[1], available)
         available["plan"] = memory.plan
-        asked, wanted = Asked("decoder", self.decoder), self.pick("decoder", available)
-        memories = memory.memory, memory.padding_mask
-        output = ask(asked, self.decoder, *memories, batch.mel_specs, mel_mask, **wanted)
+        fed = memory.memory, memory.padding_mask, batch.mel_specs, mel_mask
+        callee, output = self._call("decoder", available, *fed)
         rows, frames, channels = batch.mel_specs.shape
-        output = answers.decoder_output(output, (rows, frames, channels), asked)
+        output = answers.decoder_output(output, (rows, frames, channels), callee)
         # Runs after the decoder, so that its activations are freed before the decoder's backward
         # peak.
         predicted = self._predict_durations(hidden, mask, batch.durations, available)
@@ -151,9 +150,8 @@ class AcousticModel(nn.Module):
         self, phoneme_indices: Tensor, padding_mask: Tensor, available: Mapping[str, Any]
     ) -> Tensor:
         """Return hidden (B, N, H)."""
-        asked, wanted = Asked("encoder", self.encoder), self.pick("encoder", available)
-        hidden = ask(asked, self.encoder, phoneme_indices, padding_mask, **wanted)
-        return answers.tensor(hidden, (*padding_mask.shape, self.hidden_dim), asked)
+        callee, hidden = self._call("encoder", available, phoneme_indices, padding_mask)
+        return answers.tensor(hidden, (*padding_mask.shape, self.hidden_dim), callee)
 
     def predict_frames(
         self, hidden: Tensor, padding_mask: Tensor, available: Mapping[str, Any]
@@ -161,10 +159,9 @@ class AcousticModel(nn.Module):
         """Return the frames of each phoneme (B, N), not rounded; None without a predictor."""
         if self.duration_predictor is None:
             return None
-        asked = Asked("duration_predictor", self.duration_predictor, "frames")
-        wanted = self.pick("duration_predictor", available)
-        frames = ask(asked, self.duration_predictor.frames, hidden, padding_mask, **wanted)
-        return answers.tensor(frames, tuple(padding_mask.shape), asked)
+        given = hidden, padding_mask
+        callee, frames = self._call("duration_predictor", available, *given, method="frames")
+        return answers.tensor(frames, tuple(padding_mask.shape), callee)
 
     def _predict_durations(
         self,
@@ -175,11 +172,10 @@ class AcousticModel(nn.Module):
     ) -> DurationOutput:
         if self.duration_predictor is None:
             return DurationOutput(None)
-        asked = Asked("duration_predictor", self.duration_predictor)
-        wanted = self.pick("duration_predictor", available)
-        output = ask(asked, self.duration_predictor, hidden, padding_mask, durations, **wanted)
+        given = hidden, padding_mask, durations
+        callee, output = self._call("duration_predictor", available, *given)
         rows, phonemes = padding_mask.shape
-        return answers.duration_output(output, (rows, phonemes), asked)
+        return answers.duration_output(output, (rows, phonemes), callee)
 
     def remember(
         self,
@@ -192,19 +188,14 @@ class AcousticModel(nn.Module):
         """Return what the decoder reads: hidden expanded to frames, or as it is."""
         if self.regulator is None or durations is None:
             return Memory(hidden, padding_mask, None)
-        asked, wanted = (
-            Asked("regulator", self.regulator, "plan"),
-            self.pick("regulator", available),
-        )
-        plan = ask(
-            asked, self.regulator.plan, hidden, durations, padding_mask, num_frames, **wanted
-        )
+        given = hidden, durations, padding_mask, num_frames
+        callee, plan = self._call("regulator", available, *given, method="plan")
         rows, phonemes = padding_mask.shape
-        plan = answers.plan(plan, (rows, phonemes), num_frames, asked)
+        plan = answers.plan(plan, (rows, phonemes), num_frames, callee)
         expanded = answers.tensor(
             self.regulator.expand(plan, hidden),
             (*plan.padding_mask.shape, hidden.shape[2]),
-            asked._replace(method="expand"),
+            callee._replace(method="expand"),
         )
         return Memory(expanded, plan.padding_mask, plan)
 
@@ -212,9 +203,15 @@ class AcousticModel(nn.Module):
         """Return the mel after the postnet, or as it is without one or without a frame."""
         if self.postnet is None or mel.shape[1] == 0:
             return mel
-        asked, wanted = Asked("postnet", self.postnet), self.pick("postnet", available)
-        refined = ask(asked, self.postnet, mel, padding_mask, **wanted)
-        return answers.tensor(refined, tuple(mel.shape), asked)
+        callee, refined = self._call("postnet", available, mel, padding_mask)
+        return answers.tensor(refined, tuple(mel.shape), callee)
+
+    def _call(
+        self, slot: str, available: Mapping[str, Any], *args: Any, method: str = "forward"
+    ) -> tuple[Callee, Any]:
+        """Call an entry point of a part with the side inputs that it needs; return what it made."""
+        callee = Callee(slot, getattr(self, slot), method)
+        return callee, call_part(callee, *args, **self.pick(slot, available))
 
     def pick(self, slot: str, available: Mapping[str, Any]) -> dict[str, Any]:
         """Return exactly the side inputs that a part needs; its noise is a stream of its own."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from numbers import Integral, Number, Real
 from typing import Any
 
 from torch import Tensor
 
-from kokoro_core.contracts.answers import Asked
+from kokoro_core.contracts.answers import Callee
 from kokoro_core.spec.rules.side_inputs import FROM_THE_MODEL
 from kokoro_core.tensors.masks import can_look_inside
 from kokoro_core.tensors.pytree import children, named_tensors
@@ -89,7 +89,7 @@ def _may_be_indices(tensor: Tensor) -> bool:
     return not (tensor.is_floating_point() or tensor.is_complex())
 
 
-def ask(asked: Asked, entry_point: Callable[..., Any], *args: Any, **side_inputs: Any) -> Any:
+def call_part(callee: Callee, *args: Any, **side_inputs: Any) -> Any:
     """Call a part, and name it and its side inputs if an index among them is out of range.
 
     On a CPU that is found as the row of a table is looked up, and there only.
@@ -98,7 +98,7 @@ def ask(asked: Asked, entry_point: Callable[..., Any], *args: Any, **side_inputs
         IndexError: One is.
     """
     try:
-        return entry_point(*args, **side_inputs)
+        return callee.entry_point(*args, **side_inputs)
     except IndexError as error:
         ranges = [
             f"`{path}` has indices from {int(each.min())} to {int(each.max())}"
@@ -109,5 +109,5 @@ def ask(asked: Asked, entry_point: Callable[..., Any], *args: Any, **side_inputs
         if not ranges:
             raise
         raise IndexError(
-            f"{asked} was given an index that it does not know: {'; '.join(ranges)}."
+            f"{callee} was given an index that it does not know: {'; '.join(ranges)}."
         ) from error

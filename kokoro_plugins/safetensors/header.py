@@ -40,7 +40,7 @@ class HeaderFault(ValueError):
 
 
 @dataclass(frozen=True)
-class Entry:
+class StoredTensor:
     """A tensor in the header: what it is, and its bytes as a range of the body."""
 
     info: TensorInfo
@@ -57,7 +57,7 @@ class Header:
         metadata: Text by key.
     """
 
-    tensors: Mapping[str, Entry]
+    tensors: Mapping[str, StoredTensor]
     metadata: Mapping[str, str]
 
 
@@ -140,7 +140,7 @@ def _metadata(values: Any) -> dict[str, str]:
     return values
 
 
-def _entry(name: str, values: Any) -> Entry:
+def _entry(name: str, values: Any) -> StoredTensor:
     check_name(name)
     if not isinstance(values, dict) or set(values) != {"dtype", "shape", "data_offsets"}:
         raise HeaderFault(f"`{name}` must have `dtype`, `shape` and `data_offsets`, and no more")
@@ -161,7 +161,7 @@ def _entry(name: str, values: Any) -> Entry:
             f"`{name}` is {dtype} {_short(shape)}, {prod(shape) * size} bytes, "
             f"and its offsets have {end - start}"
         )
-    return Entry(TensorInfo(torch_name, tuple(shape)), start, end)
+    return StoredTensor(TensorInfo(torch_name, tuple(shape)), start, end)
 
 
 def _are_sizes(values: Any) -> TypeGuard[list[int]]:
@@ -169,7 +169,7 @@ def _are_sizes(values: Any) -> TypeGuard[list[int]]:
     return isinstance(values, list) and all(type(each) is int for each in values)
 
 
-def _in_order(entries: Mapping[str, Entry], body_size: int) -> dict[str, Entry]:
+def _in_order(entries: Mapping[str, StoredTensor], body_size: int) -> dict[str, StoredTensor]:
     """Return the tensors by their bytes, which must be all of the body, each of one tensor."""
     ordered = sorted(entries.items(), key=lambda each: (each[1].start, each[1].end))
     for name, start, expected in _starts(ordered):
@@ -182,7 +182,7 @@ def _in_order(entries: Mapping[str, Entry], body_size: int) -> dict[str, Entry]:
     return dict(ordered)
 
 
-def _starts(ordered: list[tuple[str, Entry]]) -> Iterator[tuple[str, int, int]]:
+def _starts(ordered: list[tuple[str, StoredTensor]]) -> Iterator[tuple[str, int, int]]:
     """Yield each tensor's name, its start, and the end of the one before it."""
     before = 0
     for name, entry in ordered:

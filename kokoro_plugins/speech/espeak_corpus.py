@@ -20,7 +20,7 @@ from kokoro_plugins.speech.durations_file import Alignment
 from kokoro_plugins.speech.espeak import Espeak
 from kokoro_plugins.speech.espeak_library import SAMPLE_RATE
 from kokoro_plugins.speech.sentences import make_sentences
-from kokoro_plugins.speech.synthesis import check_sample_rate, speak
+from kokoro_plugins.speech.synthesis import check_sample_rate, synthesize_aligned
 
 RECIPE_FILE = "recipe.json"
 _PARTS = ("wavs", metadata_file.FILE_NAME, durations_file.FILE_NAME)
@@ -104,7 +104,7 @@ def write_folder(folder: Path, texts: Sequence[str], espeak: Espeak, mel: MelSpe
     named = {f"espeak-{number:0{width}d}": text for number, text in enumerate(texts, start=1)}
     alignments: dict[str, Alignment] = {}
     for name, text in named.items():
-        speech = speak(espeak, text, mel)
+        speech = synthesize_aligned(espeak, text, mel)
         soundfile.write(folder / "wavs" / f"{name}.wav", speech.samples, SAMPLE_RATE, "PCM_16")
         alignments[name] = speech.alignment
     metadata_file.write_metadata(folder / metadata_file.FILE_NAME, named)

@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Entry:
+class FolderEntry:
     """An utterance but for its mel."""
 
     name: str
@@ -105,7 +105,7 @@ class FolderCorpus(Corpus):
 
 def _read(
     path: Path, frontend: Frontend, mel: MelSpectrogram
-) -> tuple[tuple[Entry, ...], Problems]:
+) -> tuple[tuple[FolderEntry, ...], Problems]:
     """Return the utterances of a folder and every problem of it."""
     problems = Problems()
     texts, bad_texts = _read_lines(
@@ -115,7 +115,7 @@ def _read(
         path / durations_file.FILE_NAME, durations_file.read_durations, problems
     )
     nearby = recordings_in(path / "wavs")
-    entries: list[Entry] = []
+    entries: list[FolderEntry] = []
     for name, text in (texts or {}).items():
         audio_path = path / "wavs" / f"{name}.wav"
         frames = frames_of_recording(audio_path, mel, nearby)
@@ -124,9 +124,9 @@ def _read(
         if alignments is None or name in bad_alignments:
             continue  # the cause has been told
         found = _entry(name, text, alignments, audio_path, frontend, frames)
-        if isinstance(found, Entry):
+        if isinstance(found, FolderEntry):
             entries.append(found)
-        for each in () if isinstance(found, Entry) else found:
+        for each in () if isinstance(found, FolderEntry) else found:
             problems.add(each.kind, f"`{name}` {each.message}")
     if texts is not None:
         near, told = NearMatches(texts), {*texts, *bad_texts}
@@ -172,7 +172,7 @@ def _entry(
     audio_path: Path,
     frontend: Frontend,
     frames: int | UtteranceProblem,
-) -> Entry | list[UtteranceProblem]:
+) -> FolderEntry | list[UtteranceProblem]:
     """Return an utterance, or everything that is wrong with it but for its recording."""
     alignment = alignments.get(name)
     if alignment is None:
@@ -196,4 +196,4 @@ def _entry(
         problems.append(UtteranceProblem("durations of another length", message))
     if problems or isinstance(frames, UtteranceProblem):
         return problems
-    return Entry(name, text, tuple(indices), alignment.frames, audio_path)
+    return FolderEntry(name, text, tuple(indices), alignment.frames, audio_path)

@@ -20,7 +20,7 @@ END_SILENCE = 1024
 
 
 @dataclass(frozen=True)
-class AlignedSpeech:
+class AlignedRecording:
     """A recording, (S,) int16, and its phonemes with the frames of each."""
 
     samples: NDArray[np.int16]
@@ -40,7 +40,7 @@ def check_sample_rate(audio: AudioSettings) -> None:
         )
 
 
-def speak(espeak: Espeak, text: str, mel: MelSpectrogram) -> AlignedSpeech:
+def synthesize_aligned(espeak: Espeak, text: str, mel: MelSpectrogram) -> AlignedRecording:
     """Speak a text and return the recording with durations that sum to the frames of its mel.
 
     Raises:
@@ -52,4 +52,4 @@ def speak(espeak: Espeak, text: str, mel: MelSpectrogram) -> AlignedSpeech:
     samples = np.pad(speech.samples, (0, END_SILENCE))
     num_samples = len(samples)
     frames = frames_of(parts, num_samples, mel.audio.hop_length, mel.num_frames(num_samples))
-    return AlignedSpeech(samples, Alignment(tuple(symbols_of(parts)), tuple(frames)))
+    return AlignedRecording(samples, Alignment(tuple(symbols_of(parts)), tuple(frames)))

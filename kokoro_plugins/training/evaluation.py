@@ -78,7 +78,7 @@ def evaluate(model: KokoroModel, batches: Iterable[TrainingBatch]) -> Evaluation
 
 def _evaluate(model: KokoroModel, batch: TrainingBatch) -> tuple[Evaluation, int]:
     started = time.perf_counter()
-    spoken = speak(model, batch, durations=batch.durations)
+    spoken = generate_batch(model, batch, durations=batch.durations)
     seconds = time.perf_counter() - started
     output = _output(model, batch)
     figures = Evaluation(
@@ -113,7 +113,7 @@ def _output(model: KokoroModel, batch: TrainingBatch) -> ModelOutput:
     return output
 
 
-def speak(
+def generate_batch(
     model: KokoroModel, batch: TrainingBatch, *, durations: Tensor | None = None
 ) -> Generation:
     """Let the model speak the phonemes of a batch, with its own durations if none are given."""
@@ -133,7 +133,7 @@ def distortion(model: KokoroModel, data: Iterable[TrainingBatch], audio: AudioSe
     """
     found: list[float] = []
     for batch in data:
-        made = speak(model, batch, durations=batch.durations)
+        made = generate_batch(model, batch, durations=batch.durations)
         mine = natural_mels(made.mel, made.lengths, audio)
         true = natural_mels(batch.mel_specs, batch.lengths, audio)
         found += map(mel_cepstral_distortion, mine, true)

@@ -8,7 +8,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from kokoro_plugins.training.loop.history import Entry, History
+from kokoro_plugins.training.loop.history import History, LossEntry
 
 SMOOTHING = 10
 """Steps whose mean makes a point of the loss curve."""
@@ -76,12 +76,12 @@ def draw_losses(path: Path, history: History) -> None:
     figure.savefig(path, dpi=110)
 
 
-def _of_term(entries: Sequence[Entry], name: str) -> list[Entry]:
+def _of_term(entries: Sequence[LossEntry], name: str) -> list[LossEntry]:
     """Return the entries that have a term of the loss."""
     return [entry for entry in entries if name in entry.losses]
 
 
-def _smooth(entries: Sequence[Entry], name: str) -> tuple[list[int], list[float]]:
+def _smooth(entries: Sequence[LossEntry], name: str) -> tuple[list[int], list[float]]:
     """Return the last step and the mean loss of each group of steps."""
     size = SMOOTHING if len(entries) >= 10 * SMOOTHING else 1
     groups = [entries[start : start + size] for start in range(0, len(entries), size)]

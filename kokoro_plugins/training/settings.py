@@ -79,7 +79,8 @@ class Saving:
         keep_last: How many of the newest stay.
         keep_best: How many of those with the lowest held-out loss stay besides.
         resume: Go on from the newest that is whole, if there is one.
-        inexact: Go on also if the result will not be that of an uninterrupted training to the bit.
+        allow_inexact: Go on also if the result will not be that of an uninterrupted training to
+            the bit.
         losses: The file that the losses are written to as they come, a line of JSON each; None:
             none is written.
     """
@@ -89,7 +90,7 @@ class Saving:
     keep_last: int = 2
     keep_best: int = 1
     resume: bool = False
-    inexact: bool = False
+    allow_inexact: bool = False
     losses: Path | None = None
 
     def __post_init__(self) -> None:
@@ -200,7 +201,7 @@ class TrainOptions:
         keep_last: How many of the newest stay.
         keep_best: How many of those with the lowest held-out loss stay besides.
         resume: Go on from the newest, if there is one.
-        inexact: Go on also if that cannot be exact.
+        allow_inexact: Go on also if that cannot be exact.
     """
 
     data: Path
@@ -215,7 +216,7 @@ class TrainOptions:
     keep_last: int = 2
     keep_best: int = 1
     resume: bool = False
-    inexact: bool = False
+    allow_inexact: bool = False
     corpus_settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -227,6 +228,6 @@ class TrainOptions:
             keep_last=self.keep_last,
             keep_best=self.keep_best,
             resume=self.resume,
-            inexact=self.inexact,
+            allow_inexact=self.allow_inexact,
             losses=self.out / "losses.jsonl",
         )

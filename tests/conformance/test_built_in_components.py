@@ -11,7 +11,7 @@ from kokoro_core.testing.check import PARTS
 from kokoro_core.testing.checks import checks_of
 from kokoro_core.testing.engine.component import check_component
 from kokoro_core.testing.engine.levels import level_named
-from kokoro_core.testing.engine.runner import Plan, run_check
+from kokoro_core.testing.engine.runner import CheckPlan, run_check
 from kokoro_core.testing.subjects.model_subject import ModelSubject, small_model, small_spec
 from kokoro_core.testing.subjects.subject import Subject
 from kokoro_core.testing.subjects.tiny import tiny_params
@@ -56,14 +56,14 @@ def test_a_built_in_component_keeps_its_promises(check):
 def test_the_model_of_a_named_spec_keeps_its_promises(name, check):
     subject = ModelSubject(small_spec(load_spec(name)), name)
     found = next(each for each in checks_of("model") if each.id == check)
-    result = run_check(subject, found, Plan(level_named("fast"), seed=0))
+    result = run_check(subject, found, CheckPlan(level_named("fast"), seed=0))
     assert result.status in ("passed", "skipped"), result.explain()
 
 
 def test_speaking_with_a_postnet_that_tracks_statistics_is_pure():
     model = small_model(load_spec("small", overrides={"postnet": {"type": "conv"}}), "small")
     [check] = [each for each in checks_of("model") if each.id == "speaking-is-pure"]
-    result = run_check(model, check, Plan(level_named("fast"), seed=0))
+    result = run_check(model, check, CheckPlan(level_named("fast"), seed=0))
     assert result.status == "passed", result.explain()
 
 

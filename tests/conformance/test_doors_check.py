@@ -20,7 +20,7 @@ from kokoro_core.testing.checks import find_checks
 from kokoro_core.testing.engine import component as door
 from kokoro_core.testing.engine.golden import write_golden
 from kokoro_core.testing.engine.levels import level_named
-from kokoro_core.testing.engine.runner import Plan, run_check
+from kokoro_core.testing.engine.runner import CheckPlan, run_check
 from kokoro_core.testing.subjects.importable import import_class, is_importable, name_of, roots_of
 from kokoro_core.testing.subjects.subject import Subject
 from kokoro_plugins.transformer.params import MlpParams, TransformerEncoderParams
@@ -137,7 +137,7 @@ def test_without_hypothesis_it_says_what_to_install(monkeypatch: pytest.MonkeyPa
 
 def test_a_check_that_is_newer_than_the_version_asked_for_warns() -> None:
     [check] = find_checks([LEAK]).values()
-    plan = Plan(level_named("fast"), 0, version=1)
+    plan = CheckPlan(level_named("fast"), 0, version=1)
     newer = run_check(Subject(LeakyParams()), replace(check, since=2), plan)
     assert newer.status == "warned"
     assert not newer.bad

@@ -14,7 +14,7 @@ from kokoro_core.testing.checks import checks_of, find_checks
 from kokoro_core.testing.engine.component import check_component
 from kokoro_core.testing.engine.levels import level_named
 from kokoro_core.testing.engine.report import Result
-from kokoro_core.testing.engine.runner import Plan, run_check
+from kokoro_core.testing.engine.runner import CheckPlan, run_check
 from kokoro_core.testing.subjects.model_subject import ModelSubject, small_model
 from kokoro_core.testing.subjects.subject import Subject
 from tests.mutants.params import FlowParams, LikelihoodParams
@@ -28,7 +28,7 @@ def sampling_model() -> ModelSubject:
 
 def result_of(subject: Any, check: str) -> Result:
     [found] = find_checks([check], checks_of(subject.slot)).values()
-    return run_check(subject, found, Plan(level_named("fast"), seed=0))
+    return run_check(subject, found, CheckPlan(level_named("fast"), seed=0))
 
 
 OF_MODELS = [each.id for each in checks_of("model") if each.id != "model-file"]

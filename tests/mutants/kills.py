@@ -13,7 +13,7 @@ from kokoro_core.testing.checks import checks_of
 from kokoro_core.testing.checks.storage import layout
 from kokoro_core.testing.engine.levels import LevelName, level_named
 from kokoro_core.testing.engine.report import Result
-from kokoro_core.testing.engine.runner import Plan, run_check
+from kokoro_core.testing.engine.runner import CheckPlan, run_check
 from tests.mutants.mutant import Mutant
 
 
@@ -57,4 +57,4 @@ def _run(subject: Subject, check: Check[Any], level: LevelName = "fast") -> Resu
     """Run a check; what a mutant warns of is no kill."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return run_check(subject, check, Plan(level_named(level), seed=0))
+        return run_check(subject, check, CheckPlan(level_named(level), seed=0))

@@ -25,7 +25,7 @@ from kokoro_plugins.speech.folder import FolderCorpus
 from kokoro_plugins.speech.frontend import EspeakFrontend
 from kokoro_plugins.speech.params import EspeakCorpusParams
 from kokoro_plugins.speech.sentences import make_sentences
-from kokoro_plugins.speech.synthesis import speak
+from kokoro_plugins.speech.synthesis import synthesize_aligned
 from kokoro_plugins.speech.vocabulary import PAUSES, STRESSES, SYMBOLS
 
 
@@ -116,7 +116,9 @@ def test_held_out_sentences_have_no_unheard_word(corpus: Corpus) -> None:
 
 def test_the_recording_is_what_was_spoken(made_folder: Path, audio: AudioSettings) -> None:
     """A fresh voice that speaks the same first text gives the same samples and alignment."""
-    spoken = speak(Espeak("en-us"), make_sentences(315)[0], MelSpectrogram(audio=audio))
+    spoken = synthesize_aligned(
+        Espeak("en-us"), make_sentences(315)[0], MelSpectrogram(audio=audio)
+    )
     samples, rate = soundfile.read(made_folder / "wavs" / "espeak-0001.wav", dtype="int16")
     assert rate == 22050
     np.testing.assert_array_equal(samples, spoken.samples)

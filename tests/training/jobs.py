@@ -84,7 +84,7 @@ def train(
     every: int = 2,
     keep: int = 100,
     resume: bool = False,
-    inexact: bool = False,
+    allow_inexact: bool = False,
     workers: int = 0,
     precision: str = "32",
     steps: int = STEPS,
@@ -97,7 +97,9 @@ def train(
         arrange(**event)
     seed_everything(seed)
     model = KokoroModel.from_spec(SPEC)
-    saving = Saving(Path(out), every=every, keep_last=keep, resume=resume, inexact=inexact)
+    saving = Saving(
+        Path(out), every=every, keep_last=keep, resume=resume, allow_inexact=allow_inexact
+    )
     how = {
         "warmup_steps": 2,
         "validate_every": VALIDATE_EVERY,

@@ -38,7 +38,7 @@ def test_a_checkpoint_of_before_loads_and_says_what_it_said() -> None:
 
 def test_a_training_of_before_goes_on_and_ends_where_it_did(tmp_path: Path) -> None:
     shutil.copytree(BEFORE / "steps", tmp_path / "steps")
-    train(str(tmp_path / "steps"), every=4, steps=STEPS, resume=True, inexact=True)
+    train(str(tmp_path / "steps"), every=4, steps=STEPS, resume=True, allow_inexact=True)
     ended, then = (load_file(folder / "model.safetensors") for folder in (tmp_path, BEFORE))
     assert ended.keys() == then.keys()
     for name, tensor in then.items():

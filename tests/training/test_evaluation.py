@@ -8,9 +8,9 @@ from kokoro_plugins.training.evaluation import (
     Evaluation,
     ended_in_time,
     evaluate,
+    generate_batch,
     mel_error,
     predict,
-    speak,
 )
 
 
@@ -57,7 +57,7 @@ def test_only_a_stop_token_near_the_true_length_ends_in_time(utterance, small_sp
 
 def test_prediction_and_speech_begin_alike_and_do_not_train(model, batch):
     predicted = predict(model, batch)
-    spoken = speak(model, batch, durations=batch.durations)
+    spoken = generate_batch(model, batch, durations=batch.durations)
     assert not predicted.requires_grad
     assert not spoken.mel.requires_grad
     torch.testing.assert_close(predicted[:, 0], spoken.mel[:, 0], atol=1e-5, rtol=1e-5)

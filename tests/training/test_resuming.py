@@ -111,7 +111,7 @@ def test_other_versions_and_threads_are_refused(copy, monkeypatch):
 
 
 def test_inexact_goes_on_under_other_conditions(copy):
-    _, history = train(copy, lr=0.002, saving={"resume": True, "inexact": True})
+    _, history = train(copy, lr=0.002, saving={"resume": True, "allow_inexact": True})
     assert [entry.step for entry in history.training] == [1, 2, 3]
 
 
@@ -129,26 +129,26 @@ OTHERS = {
 }
 
 
-@pytest.mark.parametrize("inexact", [False, True])
+@pytest.mark.parametrize("allow_inexact", [False, True])
 @pytest.mark.parametrize("change", OTHERS)
-def test_another_model_is_refused_with_a_list_of_what_differs(change, inexact, copy):
+def test_another_model_is_refused_with_a_list_of_what_differs(change, allow_inexact, copy):
     overrides, message = OTHERS[change]
     spec = load_spec(SPEC, overrides=overrides)
     before = {each: each.read_bytes() for each in copy.rglob("*") if each.is_file()}
-    with pytest.raises(ResumeRefused, match=message if inexact else "conditions") as refused:
-        train(copy, spec=spec, saving={"resume": True, "inexact": inexact})
-    if inexact:
+    with pytest.raises(ResumeRefused, match=message if allow_inexact else "conditions") as refused:
+        train(copy, spec=spec, saving={"resume": True, "allow_inexact": allow_inexact})
+    if allow_inexact:
         assert "is of another model" in str(refused.value)
         assert str(refused.value).endswith("or begin a new training with another `--out`.")
     assert {each: each.read_bytes() for each in before} == before
 
 
-@pytest.mark.parametrize("inexact", [False, True])
-def test_another_optimizer_is_refused(copy, inexact):
+@pytest.mark.parametrize("allow_inexact", [False, True])
+def test_another_optimizer_is_refused(copy, allow_inexact):
     said = r"`settings\.optimizer` was adamw and is muon"
     with pytest.raises(ResumeRefused, match=said) as refused:
-        train(copy, optimizer="muon", saving={"resume": True, "inexact": inexact})
-    assert ("averages of another optimizer" in str(refused.value)) is inexact
+        train(copy, optimizer="muon", saving={"resume": True, "allow_inexact": allow_inexact})
+    assert ("averages of another optimizer" in str(refused.value)) is allow_inexact
 
 
 def test_a_step_from_before_there_was_a_choice_of_optimizers_goes_on(copy):
@@ -170,7 +170,7 @@ def test_the_end_is_a_condition_where_the_learning_rate_falls_towards_it(optimiz
 def test_weights_in_another_type_are_refused(copy):
     rewrite(copy, "model.safetensors", tensor=lambda each: each.half())
     with pytest.raises(ResumeRefused, match="the weights are in float16, and the model is in fl"):
-        train(copy, saving={"resume": True, "inexact": True})
+        train(copy, saving={"resume": True, "allow_inexact": True})
 
 
 def without(metadata, key):
@@ -208,14 +208,14 @@ def test_a_state_that_this_trainer_did_not_write_is_refused_in_one_sentence(chan
     changed, message = STATES[change]
     rewrite(copy, "training.safetensors", metadata=changed)
     with pytest.raises(CheckpointError, match=message):
-        train(copy, saving={"resume": True, "inexact": True})
+        train(copy, saving={"resume": True, "allow_inexact": True})
 
 
 def test_a_folder_of_steps_of_another_tool_is_refused(tmp_path):
     folder = StepFolder(tmp_path / "steps")
     folder.save(3, lambda path: (path / "state.bin").write_bytes(b"mine"), facts={"kind": "other"})
     with pytest.raises(CheckpointError, match=r"training\.safetensors"):
-        train(tmp_path / "steps", saving={"resume": True, "inexact": True})
+        train(tmp_path / "steps", saving={"resume": True, "allow_inexact": True})
 
 
 def rewrite(steps, name, *, tensor=lambda each: each, metadata=lambda values: values):
@@ -447,7 +447,7 @@ def test_two_processes_save_once_and_go_on_to_the_bit(fork_server, tmp_path):
     assert [each.status for each in ended] == [0, 0], ended
     for step, folder in steps_in(broken).items():
         assert saved.differences(folder, steps_in(whole)[step]) == [], step
-    ended = fork_server.run("train", out=str(alone), resume=True, accumulate=1, inexact=True)
+    ended = fork_server.run("train", out=str(alone), resume=True, accumulate=1, allow_inexact=True)
     assert ended.status == 0, ended
     log = json.loads((tmp_path / "alone" / "losses.json").read_text("utf-8"))
     assert [entry["step"] for entry in log["training"]] == list(range(1, 9))

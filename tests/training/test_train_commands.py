@@ -16,7 +16,7 @@ from kokoro_core import KokoroModel
 from kokoro_core.cli.app import main
 from kokoro_core.slots import CORPUS
 from kokoro_plugins.training.data.collate import collate
-from kokoro_plugins.training.evaluation import predict, speak
+from kokoro_plugins.training.evaluation import generate_batch, predict
 from kokoro_plugins.training.loop.module import TrainingModule
 from registry import installed_plugins
 
@@ -110,7 +110,7 @@ def test_the_errors_can_be_computed_again(report, speech):
     figures = report["held_out"]
     for name, mel in (
         ("teacher_forced", predict(model, batch)),
-        ("free_running", speak(model, batch, durations=batch.durations).mel),
+        ("free_running", generate_batch(model, batch, durations=batch.durations).mel),
     ):
         padded = torch.zeros_like(batch.mel_specs)
         padded[:, : mel.shape[1]] = mel

@@ -10,7 +10,7 @@ from rich.console import Console
 from kokoro_core import KokoroModel
 from kokoro_plugins.training.fit import fit, seed_everything
 from kokoro_plugins.training.loop.figures import StepFigures
-from kokoro_plugins.training.loop.history import Entry, History
+from kokoro_plugins.training.loop.history import History, LossEntry
 from kokoro_plugins.training.loop.module import TrainingModule
 from kokoro_plugins.training.loop.progress_bar import ProgressLine
 from kokoro_plugins.training.loop.progress_lines import ProgressLines, in_words
@@ -52,7 +52,7 @@ def watched(seconds_a_step, steps=40):
     came = {}
     for step in range(1, steps + 1):
         now[0] += seconds_a_step
-        history.training.append(Entry(step, now[0], {"loss": 1.5, "nll": -0.25}))
+        history.training.append(LossEntry(step, now[0], {"loss": 1.5, "nll": -0.25}))
         before = len(file.flushed)
         lines.on_step(module, NONE)
         if len(file.flushed) > before:
@@ -85,7 +85,7 @@ def test_times_are_in_hours_minutes_and_seconds(seconds, words):
 
 def test_a_components_own_loss_is_shown_on_a_terminal_too():
     history = History()
-    history.training.append(Entry(1, 0.5, {"loss": 1.0, "mel_l1": 0.5, "nll": -0.25}))
+    history.training.append(LossEntry(1, 0.5, {"loss": 1.0, "mel_l1": 0.5, "nll": -0.25}))
     line = ProgressLine(history=history, console=Console(file=io.StringIO()))
     assert "nll -0.250" in line.figures()
     assert "mel_l1" not in line.figures()
@@ -93,8 +93,11 @@ def test_a_components_own_loss_is_shown_on_a_terminal_too():
 
 def test_losses_of_any_sign_and_from_any_step_on_are_drawn(tmp_path):
     history = History()
-    history.training = [Entry(1, 0.1, {"loss": 1.0}), Entry(2, 0.2, {"loss": 0.5, "nll": -3.0})]
-    history.validation = [Entry(2, 0.2, {"loss": 0.5, "nll": -2.0, "late": 0.5})]
+    history.training = [
+        LossEntry(1, 0.1, {"loss": 1.0}),
+        LossEntry(2, 0.2, {"loss": 0.5, "nll": -3.0}),
+    ]
+    history.validation = [LossEntry(2, 0.2, {"loss": 0.5, "nll": -2.0, "late": 0.5})]
     draw_losses(tmp_path / "losses.png", history)
     assert (tmp_path / "losses.png").stat().st_size > 1000
 

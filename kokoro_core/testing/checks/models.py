@@ -156,7 +156,7 @@ def _padded(data: TrainingBatch, phonemes: int, frames: int) -> TrainingBatch:
     )
 
 
-def speak(model: KokoroModel, data: TrainingBatch, **options: Any) -> Generation:
+def generate(model: KokoroModel, data: TrainingBatch, **options: Any) -> Generation:
     """Speak a few frames, each row from a seed of its own."""
     seeds = list(range(len(data.phoneme_indices)))
     if model.acoustic.regulator is None:
@@ -178,11 +178,11 @@ def speaking_rows(subject: ModelSubject, batch: RaggedBatch) -> None:
     model = subject.component
     data = spoken(subject, batch)
     for durations in (None, data.durations):
-        together = speak(model, data, durations=durations)
+        together = generate(model, data, durations=durations)
         for row in range(len(batch.lengths)):
             own = row_of(data, row)
             given = None if durations is None else own.durations
-            alone = speak(model, own, durations=given, seed=[row])
+            alone = generate(model, own, durations=given, seed=[row])
             frames = int(alone.lengths[0])
             assert int(together.lengths[row]) == frames, (
                 f"row {row} must have as many frames alone as in a batch: {frames}, "
@@ -208,7 +208,7 @@ def speaking_is_training(subject: ModelSubject, batch: RaggedBatch) -> None:
     """Fed with what it spoke, training gives the same frames: both start and shift alike."""
     model = subject.component
     data = spoken(subject, RaggedBatch((4, 3), 0, batch.seed))
-    result = speak(model, data, durations=data.durations, stop_threshold=1.0)
+    result = generate(model, data, durations=data.durations, stop_threshold=1.0)
     frames = result.mel.shape[1]
     assert data.stop_token_targets is not None
     if model.acoustic.postnet is not None:
@@ -238,7 +238,7 @@ def stream(subject: ModelSubject, batch: RaggedBatch) -> None:
     """Streamed frames, one after the other, are those that are made at once."""
     model = subject.component
     data = spoken(subject, RaggedBatch((5,), 0, batch.seed))
-    whole = speak(model, data, durations=data.durations, stop_threshold=1.0)
+    whole = generate(model, data, durations=data.durations, stop_threshold=1.0)
     pieces = list(
         model.stream(
             data.phoneme_indices,
@@ -271,7 +271,7 @@ def durations_of_speech(subject: ModelSubject, batch: RaggedBatch) -> None:
     frames = batch.floats(1, stream=6)[:, :, 0].abs() * 6
     model.acoustic.predict_frames = lambda *_: frames.masked_fill(data.padding_mask, 0)  # type: ignore[method-assign]
     for speed in (0.5, 1.0, 2.0):
-        durations = speak(model, data, speed=speed).durations
+        durations = generate(model, data, speed=speed).durations
         assert durations is not None, "a model that predicts durations must tell them"
         assert not durations.is_floating_point(), "durations must be whole numbers"
         expected = torch.floor(frames / speed + 0.5).clamp_min(1).long()
@@ -297,7 +297,7 @@ def speaking_is_pure(subject: ModelSubject, batch: RaggedBatch) -> None:
         before = torch.get_rng_state()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that it speaks in training mode is meant here
-            first, second = speak(model, data), speak(model, data)
+            first, second = generate(model, data), generate(model, data)
         assert torch.equal(before, torch.get_rng_state()), "speaking must draw nothing unasked"
         assert_identical(second.mel, first.mel, "speech must be the same each time")
         modes = {part.training for part in model.modules()}
@@ -323,5 +323,7 @@ def model_file(subject: ModelSubject, batch: RaggedBatch) -> None:
         model.save(path)
         loaded = KokoroModel.load(path)
     assert_identical(
-        speak(loaded.eval(), data).mel, speak(model, data).mel, "a loaded model must speak the same"
+        generate(loaded.eval(), data).mel,
+        generate(model, data).mel,
+        "a loaded model must speak the same",
     )

@@ -16,7 +16,7 @@ from kokoro_core.testing.checks import find_checks as find
 from kokoro_core.testing.engine.golden import Golden, golden_of, read_golden
 from kokoro_core.testing.engine.levels import LevelName, level_named
 from kokoro_core.testing.engine.report import ConformanceError, Report, Result
-from kokoro_core.testing.engine.runner import Plan, case_of, result_id, run_check
+from kokoro_core.testing.engine.runner import CheckPlan, case_of, result_id, run_check
 from kokoro_core.testing.subjects.fitting import fitted
 from kokoro_core.testing.subjects.model_subject import ModelSubject
 from kokoro_core.testing.subjects.subject import Subject
@@ -193,7 +193,7 @@ def plan_of(
     expected: Mapping[str, str] | None = None,
     version: int = SETTLED_VERSION,
     golden: Golden | str | Path | None = None,
-) -> Plan:
+) -> CheckPlan:
     """Return how checks are run.
 
     Raises:
@@ -211,7 +211,7 @@ def plan_of(
         )
     file = str(golden) if isinstance(golden, (str, Path)) else ""
     chosen = level_named(level)
-    return Plan(chosen, _seed(chosen.seed, seed), case, dict(expected or {}), version, file)
+    return CheckPlan(chosen, _seed(chosen.seed, seed), case, dict(expected or {}), version, file)
 
 
 def _seed(fixed: int | None, wanted: int | None) -> int:
@@ -221,13 +221,13 @@ def _seed(fixed: int | None, wanted: int | None) -> int:
 
 
 def tried(
-    pairs: Iterable[tuple[Subject, Check[Any]]], plan: Plan
+    pairs: Iterable[tuple[Subject, Check[Any]]], plan: CheckPlan
 ) -> list[tuple[Subject, Check[Any]]]:
     """Return what a level tries: every configuration of a component, or the first alone."""
     return [pair for pair in pairs if pair[0].first or plan.level.variants]
 
 
-def results_of(pairs: Iterable[tuple[Subject, Check[Any]]], plan: Plan) -> Iterator[Result]:
+def results_of(pairs: Iterable[tuple[Subject, Check[Any]]], plan: CheckPlan) -> Iterator[Result]:
     """Yield what comes of each check that the level tries, one after another."""
     return (run_check(subject, each, plan) for subject, each in tried(pairs, plan))
 

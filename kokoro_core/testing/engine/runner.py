@@ -29,7 +29,7 @@ class _Failure:
 
 
 @dataclass(frozen=True)
-class Plan:
+class CheckPlan:
     """How checks are run.
 
     Attributes:
@@ -60,7 +60,7 @@ def result_id(subject: Subject, check: Check[Any]) -> str:
     return f"{subject.name}-{check.id}"
 
 
-def run_check(subject: Subject, check: Check[Any], plan: Plan) -> Result:
+def run_check(subject: Subject, check: Check[Any], plan: CheckPlan) -> Result:
     """Try a check and say what came of it; nothing that a component does escapes.
 
     Raises:
@@ -86,7 +86,7 @@ FIRST = "registered"
 """The check without which others say nothing: layers that torch does not know of are not moved."""
 
 
-def _reason_not_to_run(subject: Subject, check: Check[Any], plan: Plan) -> str | None:
+def _reason_not_to_run(subject: Subject, check: Check[Any], plan: CheckPlan) -> str | None:
     """Return why a check would say nothing, or None; that failure may itself be announced."""
     if check.id == FIRST or subject.slot == "model" or FIRST in _announced(subject, plan):
         return None
@@ -97,12 +97,12 @@ def _reason_not_to_run(subject: Subject, check: Check[Any], plan: Plan) -> str |
     return None if found is None else f"because `{FIRST}` fails: {found}"
 
 
-def _announced(subject: Subject, plan: Plan) -> set[str]:
+def _announced(subject: Subject, plan: CheckPlan) -> set[str]:
     start = f"{subject.name}-"
     return {each.removeprefix(start) for each in plan.expected}
 
 
-def is_skipped(subject: Subject, check: Check[Any], plan: Plan) -> bool:
+def is_skipped(subject: Subject, check: Check[Any], plan: CheckPlan) -> bool:
     """Return whether a component does not have a property; one that cannot be built may have."""
     with settled():
         try:
@@ -128,11 +128,11 @@ def case_of(check: Check[Any], text: str) -> Any:
     return data
 
 
-def _reason_to_skip(subject: Subject, check: Check[Any], plan: Plan) -> str | None:
+def _reason_to_skip(subject: Subject, check: Check[Any], plan: CheckPlan) -> str | None:
     return _too_costly(subject, check, plan) or check.skip(subject)
 
 
-def _too_costly(subject: Subject, check: Check[Any], plan: Plan) -> str | None:
+def _too_costly(subject: Subject, check: Check[Any], plan: CheckPlan) -> str | None:
     if not plan.level.variants and not subject.first and plan.case is None:
         return f"at level {plan.level.name} the first configuration alone is tried"
     if check.costly and not subject.first and not plan.level.costly and plan.case is None:
@@ -141,7 +141,7 @@ def _too_costly(subject: Subject, check: Check[Any], plan: Plan) -> str | None:
 
 
 def _try_all(
-    subject: Subject, check: Check[Any], plan: Plan, only: list[Any], failure: _Failure
+    subject: Subject, check: Check[Any], plan: CheckPlan, only: list[Any], failure: _Failure
 ) -> None:
     def attempt(data: Any) -> None:
         seed_torch(0)
@@ -157,7 +157,7 @@ def _try_all(
         _draw(check, plan, attempt)
 
 
-def _draw(check: Check[Any], plan: Plan, attempt: Callable[[Any], None]) -> None:
+def _draw(check: Check[Any], plan: CheckPlan, attempt: Callable[[Any], None]) -> None:
     """Try what hypothesis draws; settings are given here, and no profile is touched.
 
     Raises:
@@ -183,7 +183,7 @@ def _draw(check: Check[Any], plan: Plan, attempt: Callable[[Any], None]) -> None
 def _result(
     subject: Subject,
     check: Check[Any],
-    plan: Plan,
+    plan: CheckPlan,
     failure: _Failure,
     skipped: str | None,
     seconds: float,
@@ -212,7 +212,7 @@ def _result(
 
 
 def _judged(
-    subject: Subject, check: Check[Any], plan: Plan, failure: _Failure, skipped: str | None
+    subject: Subject, check: Check[Any], plan: CheckPlan, failure: _Failure, skipped: str | None
 ) -> Status:
     announced = plan.expects(subject, check) is not None
     if skipped is not None:

@@ -27,7 +27,7 @@ from kokoro_core.testing.engine.component import (
 from kokoro_core.testing.engine.golden import write_golden
 from kokoro_core.testing.engine.levels import LevelName
 from kokoro_core.testing.engine.report import ConformanceWarning, Result
-from kokoro_core.testing.engine.runner import FIRST, Plan, is_skipped, result_id, run_check
+from kokoro_core.testing.engine.runner import FIRST, CheckPlan, is_skipped, result_id, run_check
 from kokoro_core.testing.engine.targets import targets_named
 from kokoro_core.testing.pytest_support.markers import MARKER, Request
 from kokoro_core.testing.subjects.model_subject import ModelSubject
@@ -49,7 +49,7 @@ class BoundCheck:
 
     subject: Subject
     check: Check[Any]
-    plan: Plan
+    plan: CheckPlan
     root: Path = Path()
 
     @property

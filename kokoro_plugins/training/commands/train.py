@@ -63,7 +63,7 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the newest save in the folder, if any.")
     ] = False,
-    inexact: Annotated[
+    allow_inexact: Annotated[
         bool, typer.Option("--inexact", help="Go on also where that cannot be exact.")
     ] = False,
     seed: SeedOption = 0,
@@ -112,7 +112,7 @@ def train(
         keep_last=keep,
         keep_best=keep_best,
         resume=resume,
-        inexact=inexact,
+        allow_inexact=allow_inexact,
         corpus_settings=read_corpus_settings(corpus_set or []),
     )
     from kokoro_plugins.training.resume.resuming import TrainingStopped

@@ -15,7 +15,7 @@ from kokoro_plugins.training.data.collate import collate, normalise
 from kokoro_plugins.training.data.data_module import AlignedSpeech
 from kokoro_plugins.training.demo.listening import Listener
 from kokoro_plugins.training.demo.promise import Forecast, UntilKept
-from kokoro_plugins.training.demo.report import CorpusFigures, Report, TrainingFigures
+from kokoro_plugins.training.demo.report import CorpusFigures, DemoReport, TrainingFigures
 from kokoro_plugins.training.evaluation import evaluate
 from kokoro_plugins.training.fit import fit, seed_everything
 from kokoro_plugins.training.loop.history import History
@@ -62,7 +62,7 @@ def surroundings(spec: ModelSpec) -> Surroundings:
 
 def run_demo(
     spec: ModelSpec, options: DemoOptions, budget: Budget, plugins: Plugins, console: Console
-) -> Report:
+) -> DemoReport:
     """Run the demo and write all its files.
 
     Raises:
@@ -83,7 +83,7 @@ def _train_and_listen(
     budget: Budget,
     plugins: Plugins,
     console: Console,
-) -> Report:
+) -> DemoReport:
     """Train on the demo's corpus, and measure the model that a checkpoint gives."""
     corpus = make_corpus(around, options, plugins)
     data = AlignedSpeech(
@@ -142,7 +142,7 @@ def _report(
     history: History,
     model: KokoroModel,
     listener: Listener,
-) -> Report:
+) -> DemoReport:
     """Let the model speak, measure it and write the report."""
     out = options.out
     said = [
@@ -152,7 +152,7 @@ def _report(
     sentences = list(data.held_out)
     batch = collate(sentences, data.audio, data.pad_id)
     mels = [normalise(each.mel, data.audio) for each in sentences]
-    report = Report(
+    report = DemoReport(
         spec=spec.name,
         parameters=sum(each.numel() for each in model.parameters()),
         seed=options.seed,

@@ -20,7 +20,7 @@ from kokoro_core.model import TrainingBatch
 from kokoro_core.params.audio import AudioSettings
 from kokoro_core.speech import write_wav
 from kokoro_plugins.training.data.collate import collate, denormalise
-from kokoro_plugins.training.evaluation import ended_in_time, speak
+from kokoro_plugins.training.evaluation import ended_in_time, generate_batch
 from kokoro_plugins.training.metrics import (
     Array,
     mel_cepstral_distortion,
@@ -31,7 +31,7 @@ from kokoro_plugins.training.pictures import draw_durations, draw_mels
 
 
 @dataclass(frozen=True)
-class Said:
+class SentenceResult:
     """One sentence, spoken from its text alone.
 
     Attributes:
@@ -101,7 +101,7 @@ class Listener:
         self._vocoder = vocoder
         self._audio = audio
 
-    def say(self, utterance: Utterance, folder: Path, *, held_out: bool) -> Said:
+    def say(self, utterance: Utterance, folder: Path, *, held_out: bool) -> SentenceResult:
         """Speak an utterance's text, and write wavs and pictures of it to a folder."""
         folder.mkdir(parents=True, exist_ok=True)
         started = time.perf_counter()
@@ -110,10 +110,10 @@ class Listener:
         wave = self.waves(spoken.mel, spoken.lengths)[0]
         vocoder_seconds = time.perf_counter() - started - model_seconds
         batch = collate([utterance], self._audio, self._model.spec.pad_id)
-        guided = speak(self._model, batch, durations=batch.durations)
+        guided = generate_batch(self._model, batch, durations=batch.durations)
         files = self._write_wavs(folder, utterance, wave, guided, batch)
         files |= self._draw(folder, utterance, spoken, guided, batch)
-        return Said(
+        return SentenceResult(
             text=utterance.text,
             held_out=held_out,
             stop_reason=spoken.stop_reasons[0],
@@ -183,7 +183,7 @@ class Listener:
         draw_mels(folder / "mel.png", mels, utterance.text)
         files = {f"{folder.name}/mel.png": "generated and true mel"}
         symbols = [self._frontend.symbols[index] for index in utterance.phoneme_indices.tolist()]
-        predicted = speak(self._model, batch).durations
+        predicted = generate_batch(self._model, batch).durations
         if predicted is not None:
             durations = {"recording": utterance.durations.tolist(), "model": predicted[0].tolist()}
             draw_durations(folder / "durations.png", symbols, durations, utterance.text)
@@ -193,8 +193,8 @@ class Listener:
     def distortions(self, batch: TrainingBatch) -> Distortions:
         """Measure the model's speech through the vocoder against the recordings."""
         references = natural_mels(batch.mel_specs, batch.lengths, self._audio)
-        guided = speak(self._model, batch, durations=batch.durations)
-        own = speak(self._model, batch)
+        guided = generate_batch(self._model, batch, durations=batch.durations)
+        own = generate_batch(self._model, batch)
         vocoded = self._mels(batch.mel_specs, batch.lengths)
         return Distortions(
             mel=_distortion(natural_mels(guided.mel, guided.lengths, self._audio), references),
@@ -206,7 +206,7 @@ class Listener:
 
     def ended_in_time(self, batch: TrainingBatch) -> int:
         """Return how many sentences end by the stop token in time with durations of their own."""
-        return sum(ended_in_time(speak(self._model, batch), batch))
+        return sum(ended_in_time(generate_batch(self._model, batch), batch))
 
     def _mels(self, mel: Tensor, lengths: Tensor) -> list[Array]:
         """Return the log mel of what is heard of each row."""

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from kokoro_plugins.training.data.data_module import AlignedSpeech
-from kokoro_plugins.training.demo.listening import Distortions, Said
+from kokoro_plugins.training.demo.listening import Distortions, SentenceResult
 from kokoro_plugins.training.evaluation import Evaluation
 from kokoro_plugins.training.loop.history import History
 from kokoro_plugins.training.output import write_json
@@ -91,7 +91,7 @@ class TrainingFigures:
 
 @final
 @dataclass(frozen=True)
-class Report:
+class DemoReport:
     """Everything that the demo says at its end.
 
     Attributes:
@@ -121,7 +121,7 @@ class Report:
     mean_frame: float
     distortions: Distortions
     promise: Promise | None
-    sentences: Sequence[Said]
+    sentences: Sequence[SentenceResult]
     files: dict[str, str]
 
     def as_dict(self) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from kokoro_plugins.training.loop.observer import Observer
 
 
 @dataclass(frozen=True)
-class Entry:
+class LossEntry:
     """What a step, or a validation after it, came to.
 
     Attributes:
@@ -44,8 +44,8 @@ class History(Observer):
         seconds: How long training took, validation included.
     """
 
-    training: list[Entry] = field(default_factory=list)
-    validation: list[Entry] = field(default_factory=list)
+    training: list[LossEntry] = field(default_factory=list)
+    validation: list[LossEntry] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     frames: int = 0
     seconds: float = 0.0
@@ -67,12 +67,12 @@ class History(Observer):
             self.skipped.append(module.bad)
             return
         self.frames += figures.frames
-        self.training.append(Entry(module.step, self.seconds, figures.losses))
+        self.training.append(LossEntry(module.step, self.seconds, figures.losses))
 
     def note_validation(self, step: int, losses: dict[str, float]) -> None:
         """Note what a validation came to."""
         self.seconds = time.monotonic() - self._started
-        self.validation.append(Entry(step, self.seconds, losses))
+        self.validation.append(LossEntry(step, self.seconds, losses))
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything as values that JSON has."""
@@ -102,7 +102,7 @@ class History(Observer):
         self.skipped = list(state_dict["skipped"])
 
 
-def _columns(entries: Sequence[Entry]) -> dict[str, Any]:
+def _columns(entries: Sequence[LossEntry]) -> dict[str, Any]:
     """Return entries as tensors: float64, so that every number stays as it is.
 
     A term that an entry lacks is NaN there, which no entry has.
@@ -121,7 +121,7 @@ def _column(values: Sequence[float]) -> Tensor:
     return torch.tensor(values, dtype=torch.float64)
 
 
-def _entries(columns: Mapping[str, Any]) -> list[Entry]:
+def _entries(columns: Mapping[str, Any]) -> list[LossEntry]:
     names = list(columns["losses"])
     rows = zip(*(columns["losses"][name].tolist() for name in names), strict=True)
     losses = [
@@ -129,4 +129,4 @@ def _entries(columns: Mapping[str, Any]) -> list[Entry]:
         for row in rows
     ]
     steps, seconds = columns["step"].tolist(), columns["seconds"].tolist()
-    return [Entry(*each) for each in zip(steps, seconds, losses, strict=True)]
+    return [LossEntry(*each) for each in zip(steps, seconds, losses, strict=True)]

@@ -55,7 +55,9 @@ def fit_and_save(
     """
     say = speaker(console)
     folder = StepFolder(saving.folder, keep_last=saving.keep_last, keep_best=saving.keep_best)
-    files = StepFiles(folder=folder, model=module.model, inexact=saving.inexact, say=say)
+    files = StepFiles(
+        folder=folder, model=module.model, allow_inexact=saving.allow_inexact, say=say
+    )
     saver = Saver(files=files, every=saving.every, data=data, history=history)
     log = [] if saving.losses is None else [LossLog(saving.losses, history)]
     trainer = make_trainer(module.settings, [*observers, *log, saver], files)

@@ -61,7 +61,7 @@ class StepFiles(CheckpointIO):
     Args:
         folder: Where the directories are.
         model: What is trained; its spec is saved with it.
-        inexact: Load also what was saved under other conditions, and say what differs.
+        allow_inexact: Load also what was saved under other conditions, and say what differs.
         say: Is given what the user should know.
 
     Attributes:
@@ -76,7 +76,7 @@ class StepFiles(CheckpointIO):
         *,
         folder: StepFolder,
         model: KokoroModel,
-        inexact: bool,
+        allow_inexact: bool,
         say: Callable[[str], None],
     ) -> None:
         self.conditions: Mapping[str, Any] = {}
@@ -84,7 +84,7 @@ class StepFiles(CheckpointIO):
         self.say_when_loaded: str | None = None
         self._folder = folder
         self._model = model
-        self._inexact = inexact
+        self._allow_inexact = allow_inexact
         self._say = say
 
     def save_checkpoint(
@@ -128,7 +128,7 @@ class StepFiles(CheckpointIO):
         metadata = checkpointer.read_metadata(file)
         _check_metadata(file, metadata)
         found = differences(with_defaults(metadata["conditions"]), self.conditions)
-        if found and not self._inexact:
+        if found and not self._allow_inexact:
             raise ResumeRefused(refusal(path, found))
         refuse_other_optimizer(Path(path), found)
         with checkpointer.open(model_file) as opened:
