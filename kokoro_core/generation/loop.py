@@ -69,11 +69,11 @@ class FrameLoop:
         self._soonest = int(self.lengths.min())
         with torch.inference_mode():
             callee = Callee("decoder", self._decoder, "init_state")
-            memories = memory.memory, memory.padding_mask
+            memories = memory.vectors, memory.padding_mask
             state = call_part(callee, *memories, steps * r, **self._side_inputs)
             state = answers.kind(state, State, callee)
-        rows = torch.arange(len(self.lengths), device=memory.memory.device)
-        frames = memory.memory.new_zeros(len(rows), r, self._mel_dim)
+        rows = torch.arange(len(self.lengths), device=memory.vectors.device)
+        frames = memory.vectors.new_zeros(len(rows), r, self._mel_dim)
         chunk = max(1, self._options.chunk(frames.device) // r)
         for start in range(0, steps, chunk):
             made: list[tuple[Tensor, Tensor]] = []
@@ -86,7 +86,7 @@ class FrameLoop:
                         frames, stop_logits = self._checked(answer, frames)
                     made.append((frames, stop_logits))
             mel, stop_logits = (torch.cat(parts, dim=1) for parts in zip(*made, strict=True))
-            if self._nothing_happens(mel, stop_logits, start * r):
+            if self._no_row_ends(mel, stop_logits, start * r):
                 yield mel
                 continue
             yield self._look(mel, stop_logits, rows, start * r)
@@ -108,7 +108,7 @@ class FrameLoop:
         mel = answers.tensor(answer[0], tuple(fed.shape), callee, "mel")
         return mel, answers.tensor(answer[1], tuple(fed.shape[:2]), callee, "stop_logits")
 
-    def _nothing_happens(self, mel: Tensor, stop_logits: Tensor, first: int) -> bool:
+    def _no_row_ends(self, mel: Tensor, stop_logits: Tensor, first: int) -> bool:
         """Return whether all rows are there and go on after these frames, if that is cheap to say.
 
         Nearly all frames are so; where looking waits for the device, a look says it all at once.

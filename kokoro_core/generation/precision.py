@@ -80,6 +80,6 @@ def converted_inputs(
     def convert(tensor: Tensor) -> Tensor:
         return tensor.to(dtype) if tensor.is_floating_point() else tensor
 
-    memory = replace(utterances.memory, memory=convert(utterances.memory.memory))
+    memory = replace(utterances.memory, vectors=convert(utterances.memory.vectors))
     converted = {name: map_tensors(convert, value) for name, value in side_inputs.items()}
     return replace(utterances, memory=memory), converted

@@ -133,7 +133,7 @@ def read_request(model: AcousticModel, request: GenerationRequest, sizes: Sizes)
     if durations is not None:
         # Nothing is made for frames that the caller does not want.
         frames = min(int(durations.sum(1).max()), options.max_mel_len)
-    memory = model.remember(hidden, durations, padding_mask, frames, available)
+    memory = model.build_memory(hidden, durations, padding_mask, frames, available)
     available["plan"] = memory.plan
     wanted = _own_limits(memory, options)
     limits = wanted.clamp_max(options.max_mel_len)

@@ -49,7 +49,7 @@ def generate(
         decoder: One to speak with instead of the model's, a copy of it in another precision.
     """
     decoder = original(model.decoder) if decoder is None else decoder
-    dtype = utterances.memory.memory.dtype
+    dtype = utterances.memory.vectors.dtype
     if not isinstance(decoder, ParallelDecoder):
         loop = _loop(model, decoder, utterances, options, mel_dim)
         mel = torch.cat(list(loop), dim=1)
@@ -75,7 +75,7 @@ def stream(
     if it needs the plan or noise.
     """
     decoder = original(model.decoder) if decoder is None else decoder
-    dtype = utterances.memory.memory.dtype
+    dtype = utterances.memory.vectors.dtype
     if isinstance(decoder, ParallelDecoder):
         yield generate(model, utterances, options, mel_dim, decoder).mel
         return
@@ -109,7 +109,7 @@ def _given(
     wanted = model.pick("decoder", utterances.available)
     if decoder is original(model.decoder) or options.dtype is None:
         return utterances, wanted
-    device = utterances.memory.memory.device
+    device = utterances.memory.vectors.device
     return converted_inputs(utterances, wanted, arithmetic(options.dtype, device))
 
 
@@ -123,7 +123,7 @@ def _decode_parallel(
     """Make all frames at once and keep each row's up to its limit, or to what is not finite."""
     utterances, wanted = _given(model, decoder, utterances, options)
     memory = utterances.memory
-    output = infer(decoder, memory.memory, memory.padding_mask, mel_dim, wanted)
+    output = infer(decoder, memory.vectors, memory.padding_mask, mel_dim, wanted)
     planned = lengths_from_padding_mask(memory.padding_mask)
     ends = RowEnds(torch.minimum(planned, utterances.limits))
     ends.note(output.mel, None, 0, 1.0)

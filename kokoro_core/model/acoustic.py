@@ -32,12 +32,12 @@ class Memory:
     """What a decoder reads.
 
     Attributes:
-        memory: (B, T, H), one vector a frame; without a regulator (B, N, H), one a phoneme.
+        vectors: (B, T, H), one vector a frame; without a regulator (B, N, H), one a phoneme.
         padding_mask: (B, T) or (B, N) bool, True = padding.
         plan: How phonemes became frames, or None without a regulator.
     """
 
-    memory: Tensor
+    vectors: Tensor
     padding_mask: Tensor
     plan: Plan | None
 
@@ -108,9 +108,11 @@ class AcousticModel(nn.Module):
         mask, mel_mask = batch.padding_mask, batch.mel_padding_mask
         available = self.side_inputs(batch.extras, mask, mel_mask)
         hidden = self.encode(batch.phoneme_indices, mask, available)
-        memory = self.remember(hidden, batch.durations, mask, batch.mel_specs.shape[1], available)
+        memory = self.build_memory(
+            hidden, batch.durations, mask, batch.mel_specs.shape[1], available
+        )
         available["plan"] = memory.plan
-        fed = memory.memory, memory.padding_mask, batch.mel_specs, mel_mask
+        fed = memory.vectors, memory.padding_mask, batch.mel_specs, mel_mask
         callee, output = self._call("decoder", available, *fed)
         rows, frames, channels = batch.mel_specs.shape
         output = answers.decoder_output(output, (rows, frames, channels), callee)
@@ -177,7 +179,7 @@ class AcousticModel(nn.Module):
         rows, phonemes = padding_mask.shape
         return answers.duration_output(output, (rows, phonemes), callee)
 
-    def remember(
+    def build_memory(
         self,
         hidden: Tensor,
         durations: Tensor | None,

@@ -46,7 +46,7 @@ def test_shapes_are_those_of_the_tensors() -> None:
     indices, durations = torch.ones(2, 3, dtype=torch.int64), torch.full((2, 3), 2)
     mask = torch.zeros(2, 3, dtype=torch.bool)
     hidden = model.encode(indices, mask, {})
-    memory = model.remember(hidden, durations, mask, 6, {})
+    memory = model.build_memory(hidden, durations, mask, 6, {})
     labels = {
         (each.source, each.target): each.label
         for each in model_graph(spec, installed_plugins().components).edges
@@ -56,7 +56,7 @@ def test_shapes_are_those_of_the_tensors() -> None:
         return f"(B, {steps}, {tensor.shape[2]})"
 
     assert labels["encoder", "regulator"] == f"hidden {shape(hidden, 'N')}"
-    assert labels["regulator", "decoder"] == f"memory {shape(memory.memory, 'T')}, plan"
+    assert labels["regulator", "decoder"] == f"memory {shape(memory.vectors, 'T')}, plan"
     assert labels["mel_specs", "decoder"] == "mel_specs (B, T, 20)"
     assert labels["duration_predictor", "losses"] == "duration_pred (B, N)"
 
