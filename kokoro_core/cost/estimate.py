@@ -8,7 +8,7 @@ fused kernel keeps less, and skips what a causal mask hides.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
@@ -16,6 +16,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 from torch.utils.module_tracker import ModuleTracker
 
+from kokoro_core.cost.info import parameter_bytes
 from kokoro_core.cost.live_bytes import activations
 from kokoro_core.cost.saved_tensors import SavedTensors
 from kokoro_core.model.acoustic import AcousticModel
@@ -42,8 +43,8 @@ class Workload:
 
     Attributes:
         rows: Utterances of a training batch.
-        phonemes: Phonemes of each.
-        frames: Mel frames of each; six a phoneme is read speech, about.
+        phonemes: Phonemes of an utterance.
+        frames: Mel frames of an utterance; read speech has about six a phoneme.
     """
 
     rows: int = 16
@@ -98,11 +99,7 @@ def cost(spec: ModelSpec, workload: Workload | None = None) -> dict[str, Any]:
         raise CannotMeasure(f"`{spec.name}` cannot be run on the meta device: {why}") from error
     per_frame = {slot: round(each / workload.frames) for slot, each in counted.items()}
     return {
-        "workload": {
-            "rows": workload.rows,
-            "phonemes": workload.phonemes,
-            "frames": workload.frames,
-        },
+        "workload": asdict(workload),
         "multiply_adds_per_frame": {"total": sum(per_frame.values()), "slots": per_frame},
         "training_memory": memory,
     }
@@ -138,7 +135,7 @@ def training_memory(model: AcousticModel, spec: ModelSpec, workload: Workload) -
         moment, such as a segment of a checkpointed stack that is computed again; ``total``.
     """
     batch = workload.batch(spec, _device(model))
-    weights = sum(each.numel() * each.element_size() for each in model.parameters())
+    weights = parameter_bytes(model)
     trained = sum(
         each.numel() * each.element_size() for each in model.parameters() if each.requires_grad
     )
@@ -159,8 +156,8 @@ def training_memory(model: AcousticModel, spec: ModelSpec, workload: Workload) -
 def saved_bytes(model: AcousticModel, batch: TrainingBatch, loss: LossWeights) -> dict[str, int]:
     """Return the bytes that autograd saves in a training step, for each slot and the losses.
 
-    Parameters are not counted: they are there anyway. A storage that two operations save counts
-    once, for the first; one whose result nobody used is not kept.
+    Parameters are not counted: they exist anyway. A storage that two operations save counts once,
+    for the first of them; what an unused result had saved is freed with it.
     """
     parts, running = filled_parts(model), ModuleTracker()
     outside = "regulator"  # whose methods are no module's forward

@@ -1,8 +1,8 @@
 """What a training step holds at its worst moment, counted operation by operation.
 
 The step runs on the meta device, so that the largest model takes no memory and no time, and the
-result is the same on every machine. Every storage that an operation makes counts from then until
-nothing refers to it any more, as an allocator without waste would see it.
+result is the same on every machine. A storage counts from the operation that allocates it
+until nothing refers to it any more, as an allocator without waste would see it.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ class Activations:
     """Bytes of a training step besides batch, parameters and their gradients.
 
     Attributes:
-        kept: What is there between the two ways: all that the way back needs.
-        peak: The most that is there at once: what is kept, a segment that is computed again, and
-            what a single operation needs.
+        kept: What is held between forward and backward: all that the backward pass needs.
+        peak: The most that is held at once: what is kept, a segment that is recomputed, and the
+            temporaries of a single operation.
     """
 
     kept: int
@@ -39,7 +39,7 @@ class Activations:
 
 
 def activations(model: AcousticModel, batch: TrainingBatch, loss: LossWeights) -> Activations:
-    """Run a training step forwards and backwards and count what it holds.
+    """Run the forward and backward pass of a training step and count what it holds.
 
     Args:
         model: On any device; on ``meta`` nothing is computed. Left in the mode that it is in, its

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kokoro_core.cli.toolkit import check_device, print_error, print_json, print_note, print_table
+from kokoro_core.cli.toolkit import (
+    JsonOption,
+    check_device,
+    print_error,
+    print_json,
+    print_note,
+    print_table,
+)
 from kokoro_plugins.bench.catalogue import CASES, Case, cases_between_commits, cases_named
 
 if TYPE_CHECKING:
@@ -43,7 +50,7 @@ def bench(
         Path | None, typer.Option(help="A folder: a file a case, and all tables.")
     ] = None,
     list_cases: Annotated[bool, typer.Option("--list", help="List the cases.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: JsonOption = False,
     against: Annotated[
         str | None,
         typer.Option(metavar="COMMIT", help="The other commit.", rich_help_panel=COMPARING),

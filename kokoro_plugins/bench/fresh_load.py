@@ -13,7 +13,7 @@ from kokoro_core.cost.resident import resident_and_highest, restart_high_water_m
 
 
 def growth_of_a_load(path: Path) -> int | None:
-    """Return by how many bytes a fresh process grows at most, or None where nobody can tell."""
+    """Return by how many bytes a fresh process grows at most, or None if that is not known."""
     if sys.platform != "linux":
         return None
     command = [sys.executable, "-m", "kokoro_plugins.bench.fresh_load", str(path)]

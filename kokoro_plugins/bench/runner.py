@@ -31,7 +31,7 @@ PARTS = frozenset(
 def run_case(case: Case, scale: Scale, threads: int) -> dict[str, Any]:
     """Measure a case with a number of threads and return it as JSON has it."""
     with _threads(threads), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # peers warn of settings that are no matter here
+        warnings.simplefilter("ignore")  # of settings of the peers, which are meant
         torch.manual_seed(0)
         found = case.load()(scale, threads)
     if slow_bfloat16(found, scale.device):
@@ -59,7 +59,7 @@ def run_cases(
     scale: Scale,
     threads: Sequence[int],
     out: Path | None,
-    say: Callable[[str], None],
+    note: Callable[[str], None],
 ) -> list[dict[str, Any]]:
     """Measure cases; with a folder each is written to it as soon as it is done.
 
@@ -71,7 +71,7 @@ def run_cases(
     done = []
     for case in cases:
         for count in threads:
-            say(f"{case.name}, {count} thread{'' if count == 1 else 's'} …")
+            note(f"{case.name}, {count} thread{'' if count == 1 else 's'} …")
             found = run_case(case, scale, count)
             done.append(found)
             if out is not None:
@@ -101,7 +101,7 @@ def check_folder(folder: Path) -> None:
     """Refuse a folder that results cannot be kept in, before anything is measured.
 
     Raises:
-        ValueError: It is a file, or holds one that is no result.
+        ValueError: It is a file, or holds one that is not a result.
         OSError: It cannot be made.
     """
     for each in (folder, *folder.parents):
@@ -111,28 +111,20 @@ def check_folder(folder: Path) -> None:
     read_results(folder)
 
 
-def _parsed(path: Path) -> Any:
-    """Return the values in a file; None if it is not JSON."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError):
-        return None
-
-
-def _is_result(result: dict[str, Any]) -> bool:
-    return result.get("format") == FORMAT_VERSION and result.keys() >= PARTS
-
-
 def read_results(folder: Path) -> list[dict[str, Any]]:
     """Return the results in a folder, by name and threads.
 
     Raises:
-        ValueError: A file is no result of this format.
+        ValueError: A file is not a result of this format.
     """
     found = []
     for path in sorted(folder.glob("*.json")):
-        result = _parsed(path)
-        if not isinstance(result, dict) or not _is_result(result):
+        try:
+            result = json.loads(path.read_text(encoding="utf-8"))
+        except (ValueError, RecursionError):
+            result = None
+        is_complete = isinstance(result, dict) and result.keys() >= PARTS
+        if not is_complete or result.get("format") != FORMAT_VERSION:
             raise ValueError(
                 f"`{path}` must be a result of `kokoro-core bench` in format {FORMAT_VERSION}; "
                 f"give `--out` a folder of its own."

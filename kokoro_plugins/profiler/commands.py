@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from kokoro_core.cli.toolkit import check_device, load_with, print_json, session_of
+from kokoro_core.cli.toolkit import (
+    JsonOption,
+    SetOption,
+    SpecArgument,
+    check_device,
+    load_with,
+    print_json,
+    session_of,
+)
 
 MAX_PHONEMES = 1_000_000
 """The most phonemes of a batch; their frames alone take gigabytes in every layer."""
@@ -15,11 +23,8 @@ MAX_PHONEMES = 1_000_000
 
 def profile(
     ctx: typer.Context,
-    spec: Annotated[str, typer.Argument(help="A named spec or the path of a spec file.")],
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="PATH=VALUE", help="Change the spec; can be repeated."),
-    ] = None,
+    spec: SpecArgument,
+    settings: SetOption = None,
     batch: Annotated[int, typer.Option(min=1, help="Rows of the batch.")] = 2,
     phonemes: Annotated[int, typer.Option(min=1, help="Phonemes of a row.")] = 40,
     device: Annotated[str, typer.Option(help="cpu, cuda or mps.")] = "cpu",
@@ -35,7 +40,7 @@ def profile(
     layers: Annotated[
         bool, typer.Option("--layers", help="Show the layers of stacks as well.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Show where a model's time and memory go.
 

@@ -89,7 +89,7 @@ class GpuProfiler(Profiler):
         return SavedTensors(there, recorder.credit_saved).counted()
 
     def measure(self, slot: str, entry_point: str) -> AbstractContextManager[None]:
-        """Count a block that is no entry point, such as a backward pass, as a row of its own.
+        """Count a block that is not an entry point, such as a backward pass, as a row of its own.
 
         Raises:
             RuntimeError: The profiler is not attached.
@@ -147,7 +147,7 @@ class GpuProfiler(Profiler):
             raise RuntimeError(
                 f"The trace was written to `{self._trace_path}`; copy it from there."
             )
-        with Path(path).open("wb"):  # torch tells nobody of a path that it cannot write to
+        with Path(path).open("wb"):  # torch is silent about a path that it cannot write to
             pass
         self._trace.export_chrome_trace(str(path))
         self._trace_path = Path(path)

@@ -17,7 +17,7 @@ from kokoro_plugins.profiler.gpu_profiler import GpuProfiler
 from registry import Plugins
 
 MAX_FRAMES_PER_PHONEME = 11
-"""Durations are drawn from 1 to this; the mean of 6 is that of read speech, about."""
+"""Durations are drawn from 1 to this; their mean of 6 is about that of read speech."""
 
 
 def random_batch(sizes: Sizes, *, rows: int, phonemes: int, with_durations: bool) -> TrainingBatch:
@@ -65,7 +65,7 @@ class Trial:
                 optimizer.zero_grad()
 
     def _speak(self) -> None:
-        """Speak as many frames as the batch has: random weights say nothing of when to stop."""
+        """Speak as many frames as the batch has: random weights do not know when to stop."""
         self.model.eval().generate(
             self.batch.phoneme_indices,
             durations=self.batch.durations,

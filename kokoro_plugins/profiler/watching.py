@@ -123,7 +123,7 @@ class Watch:
         return record_function(name) if self._trace else nullcontext()
 
     def _call(self, target: EntryPoint, method: Callable[[], Any]) -> Any:
-        if not self._on:  # whoever has kept a bound method still has the wrapper
+        if not self._on:  # a bound method that was kept still has the wrapper
             return method()
         with self.measure(target.slot, target.name):
             result = method()

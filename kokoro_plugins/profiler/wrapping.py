@@ -57,7 +57,7 @@ def _identity(module: nn.Module) -> int:
 
 
 def _definer(kind: type, name: str) -> type | None:
-    """Return the class whose function a method is, or None if it is no plain function."""
+    """Return the class whose function a method is, or None if it is not a plain function."""
     for each in kind.__mro__:
         if name in vars(each):
             return each if isinstance(vars(each)[name], FunctionType) else None

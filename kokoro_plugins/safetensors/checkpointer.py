@@ -101,7 +101,7 @@ def _shards(tensors: Mapping[str, Tensor], max_shard_bytes: int | None) -> list[
 
 
 def _check_form(path: Path, shards: int) -> None:
-    """Refuse to leave two checkpoints of one name, of which nobody could tell the newer.
+    """Refuse to leave two checkpoints of one name, since which is newer could not be told.
 
     Raises:
         CheckpointError: There is one in the other form.

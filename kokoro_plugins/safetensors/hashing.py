@@ -36,12 +36,12 @@ class PassingBuffers:
     """Two buffers for what is only hashed: one is read into while the other is hashed.
 
     Args:
-        size: Bytes of each.
+        size: Bytes of one buffer.
     """
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self._buffers: list[memoryview] = []  # none as long as nobody needs one
+        self._buffers: list[memoryview] = []  # allocated at the first use
         self._hashed: list[Future[None] | None] = [None, None]
         self._turn = 0
 
@@ -56,7 +56,7 @@ class PassingBuffers:
 
 @contextmanager
 def hash_beside(start: bytes) -> Iterator[HashBeside]:
-    """Give a hash; whoever leaves the block early waits for one piece and not for all."""
+    """Give a hash; leaving the block early waits for one piece and drops the rest."""
     worker = ThreadPoolExecutor(1, thread_name_prefix="content-hash")
     try:
         yield HashBeside(start, worker)

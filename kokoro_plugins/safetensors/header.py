@@ -13,7 +13,7 @@ import re
 import struct
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 from typing import Any, TypeGuard
@@ -91,8 +91,8 @@ def parse_header(text: bytes, body_size: int) -> Header:
     except (ValueError, RecursionError) as error:
         raise HeaderFault(f"its header is not JSON: {error}") from error
     metadata = _metadata(values.pop(METADATA, {}))
-    entries = {name: _entry(name, each) for name, each in values.items()}
-    return Header(_in_order(entries, body_size), metadata)
+    tensors = {name: _stored_tensor(name, each) for name, each in values.items()}
+    return Header(_in_order(tensors, body_size), metadata)
 
 
 def check_name(name: str) -> None:
@@ -140,7 +140,7 @@ def _metadata(values: Any) -> dict[str, str]:
     return values
 
 
-def _entry(name: str, values: Any) -> StoredTensor:
+def _stored_tensor(name: str, values: Any) -> StoredTensor:
     check_name(name)
     if not isinstance(values, dict) or set(values) != {"dtype", "shape", "data_offsets"}:
         raise HeaderFault(f"`{name}` must have `dtype`, `shape` and `data_offsets`, and no more")
@@ -169,25 +169,18 @@ def _are_sizes(values: Any) -> TypeGuard[list[int]]:
     return isinstance(values, list) and all(type(each) is int for each in values)
 
 
-def _in_order(entries: Mapping[str, StoredTensor], body_size: int) -> dict[str, StoredTensor]:
+def _in_order(tensors: Mapping[str, StoredTensor], body_size: int) -> dict[str, StoredTensor]:
     """Return the tensors by their bytes, which must be all of the body, each of one tensor."""
-    ordered = sorted(entries.items(), key=lambda each: (each[1].start, each[1].end))
-    for name, start, expected in _starts(ordered):
-        if start != expected:
-            what = "leaves a hole before it" if start > expected else "overlaps what is before it"
-            raise HeaderFault(f"`{name}` starts at byte {start}, not {expected}, so it {what}")
-    end = ordered[-1][1].end if ordered else 0
+    ordered = sorted(tensors.items(), key=lambda each: (each[1].start, each[1].end))
+    end = 0
+    for name, tensor in ordered:
+        if tensor.start != end:
+            what = "leaves a hole before it" if tensor.start > end else "overlaps what is before it"
+            raise HeaderFault(f"`{name}` starts at byte {tensor.start}, not {end}, so it {what}")
+        end = tensor.end
     if end != body_size:
         raise HeaderFault(f"its tensors have {end} bytes, and {body_size} follow the header")
     return dict(ordered)
-
-
-def _starts(ordered: list[tuple[str, StoredTensor]]) -> Iterator[tuple[str, int, int]]:
-    """Yield each tensor's name, its start, and the end of the one before it."""
-    before = 0
-    for name, entry in ordered:
-        yield name, entry.start, before
-        before = entry.end
 
 
 def _short(values: Any) -> str:

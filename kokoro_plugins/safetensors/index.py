@@ -70,7 +70,7 @@ class Index:
         """Read the file, strictly.
 
         Raises:
-            CheckpointError: It is damaged, or none of ours.
+            CheckpointError: It is damaged, or was not written by this checkpointer.
         """
         if len(content) > MAX_INDEX_BYTES:
             raise _damaged(path, f"it has more than {MAX_INDEX_BYTES} bytes")

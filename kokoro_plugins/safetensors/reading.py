@@ -43,8 +43,8 @@ class SafetensorsFile(OpenCheckpoint):
         except HeaderFault as fault:
             raise _no_safetensors(path, fault) from None
         self.content_hash, self.metadata = unwrap(path, self._start, header)
-        self.layout = {name: entry.info for name, entry in header.tensors.items()}
-        self._entries = header.tensors
+        self.layout = {name: stored.info for name, stored in header.tensors.items()}
+        self._stored = header.tensors
 
     def read(
         self, device: str = "cpu", *, names: Collection[str] | None = None, verify: bool = True
@@ -101,23 +101,23 @@ class SafetensorsFile(OpenCheckpoint):
 
         at, buffers = len(self._start), PassingBuffers(CHUNK)
         passed = at
-        for name, entry in self._entries.items():
+        for name, stored in self._stored.items():
             if names is not None and name not in names:
                 continue
-            self._pass_over(passed, at + entry.start, hashing, buffers)
-            passed = at + entry.end
-            tensor = empty(entry.info)
-            last = self._fill(bytes_of(tensor), at + entry.start, hashing)
+            self._pass_over(passed, at + stored.start, hashing, buffers)
+            passed = at + stored.end
+            tensor = empty(stored.info)
+            last = self._fill(bytes_of(tensor), at + stored.start, hashing)
             if device != "cpu" and last is not None:
                 last.result()  # so that the next tensor finds this one gone
             yield name, tensor.to(device)
-        end = max((each.end for each in self._entries.values()), default=0)
+        end = max((each.end for each in self._stored.values()), default=0)
         self._pass_over(passed, at + end, hashing, buffers)
 
     def _pass_over(
         self, start: int, end: int, hashing: HashBeside | None, buffers: PassingBuffers
     ) -> None:
-        """Hash what nobody wants of the file; where nothing is hashed, it is not read."""
+        """Hash bytes that were not asked for; without a hash they are not even read."""
         for at in range(start, end, CHUNK) if hashing is not None else ():
             buffers.fill(min(CHUNK, end - at), partial(self._fill, at=at, hashing=hashing))
 

@@ -26,10 +26,10 @@ def check_storable(tensors: Mapping[str, Tensor]) -> None:
     _check_sharing(tensors)
 
 
-def plain(tensor: Tensor) -> Tensor:
-    """Return the numbers that the tensor shows, contiguous on the CPU.
+def contiguous_on_cpu(tensor: Tensor) -> Tensor:
+    """Return a tensor's values; one that is contiguous and on the CPU already is not copied.
 
-    A lazy conjugate or negative is carried out; what is plain already is not copied.
+    A lazy conjugate or negation is materialized, since a file stores values alone.
     """
     return tensor.detach().resolve_conj().resolve_neg().cpu().contiguous()
 

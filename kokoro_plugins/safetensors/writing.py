@@ -23,7 +23,7 @@ from kokoro_plugins.safetensors.header import (
     parse_header,
 )
 from kokoro_plugins.safetensors.memory import bytes_of, info_of
-from kokoro_plugins.safetensors.storable import plain
+from kokoro_plugins.safetensors.storable import contiguous_on_cpu
 
 if TYPE_CHECKING:
     from hashlib import _Hash
@@ -39,7 +39,7 @@ def write(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]
     of its element's size, and among equals the name decides.
 
     Args:
-        path: There is nothing yet.
+        path: Must not exist yet.
         tensors: As `check_storable` lets them pass; one at a time is copied if it must be.
         metadata: Values that JSON has.
 
@@ -53,7 +53,7 @@ def write(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]
     with open(path, "xb", buffering=0) as file:
         _write_hashed(file, memoryview(start), digest)
         for name in order:
-            _write_hashed(file, bytes_of(plain(tensors[name])), digest)
+            _write_hashed(file, bytes_of(contiguous_on_cpu(tensors[name])), digest)
         os.pwrite(file.fileno(), digest.hexdigest().encode(), DIGITS.start)
     return digest.hexdigest()
 

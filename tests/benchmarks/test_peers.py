@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from kokoro_plugins.bench.cases.frame import contenders, packs
-from kokoro_plugins.bench.peers.contract import ROOM, FrameMaker, random_batch
+from kokoro_plugins.bench.peers.contract import SPARE_FRAMES, FrameMaker, random_batch
 from kokoro_plugins.bench.peers.floor import Floor
 from kokoro_plugins.bench.peers.minimal import MinimalDecoder, MinimalLayer
 from kokoro_plugins.bench.peers.ours import OurTraining, our_model
@@ -85,7 +85,7 @@ def test_speecht5_goes_on_from_the_frames_that_it_was_fed(makers: dict[str, Fram
 
 def test_our_room_is_enough_for_a_block_of_steps(makers: dict[str, FrameMaker]) -> None:
     contender = makers["ours"].contender(rows=1, frames=4)
-    for _ in range(ROOM):
+    for _ in range(SPARE_FRAMES):
         contender.run()
     with pytest.raises(ValueError, match="room"):
         contender.run()
@@ -106,7 +106,7 @@ def test_the_stacks_have_equal_numbers_of_parameters(size: ModelSize) -> None:
 def test_the_floor_reads_what_a_step_of_the_minimal_decoder_multiplies(size: ModelSize) -> None:
     seen: list[int] = []
     decoder = MinimalDecoder(size)
-    decoder.remember(torch.zeros(1, 7, size.hidden_dim), room=8)
+    decoder.build_memory(torch.zeros(1, 7, size.hidden_dim), capacity=8)
     for module in decoder.modules():
         if isinstance(module, nn.Linear):
             module.register_forward_hook(lambda each, *_: seen.append(each.weight.numel()))
@@ -147,7 +147,7 @@ def test_the_minimal_decoder_is_torchs_frame_by_frame(size: ModelSize) -> None:
     memory = torch.randn(2, 7, size.hidden_dim, dtype=torch.float64)
     frames = torch.randn(2, 7, size.mel_dim, dtype=torch.float64)
     with torch.no_grad():
-        ours.remember(memory, room=7)
+        ours.build_memory(memory, capacity=7)
         made = [ours(frames[:, at : at + 1]) for at in range(7)]
         positions = ours.positions[:7]
         hidden = theirs(

@@ -31,7 +31,7 @@ def main() -> None:
     clock = getattr(time, settings["clock"])
     try:
         run, parameters = _prepare(settings)
-        run()  # what is only slow once is no matter here
+        run()  # the first run allocates and compiles, which is not compared
         _reply(replies, parameters=parameters)
         for _ in sys.stdin:
             begin = clock()
@@ -91,7 +91,7 @@ def _speaking(model: Any, settings: dict[str, Any], *, rows: int) -> Callable[[]
         phonemes,
         durations=durations,
         max_mel_len=settings["frames"],
-        stop_threshold=1.0,  # random weights say nothing of when to stop
+        stop_threshold=1.0,  # random weights do not know when to stop
     )
 
 

@@ -79,7 +79,7 @@ def _speaking(model: KokoroModel, scale: Scale, rows: int, dtype: torch.dtype | 
             durations=batch.durations,
             max_mel_len=scale.utterance,
             dtype=dtype,
-            stop_threshold=1.0,  # random weights say nothing of when to stop
+            stop_threshold=1.0,  # random weights do not know when to stop
         )
 
     return Contender(speak)

@@ -43,7 +43,7 @@ def measure(scale: Scale, threads: int) -> CaseResult:
 
 
 def contenders(size: ModelSize, device: str = "cpu") -> list[FrameMaker]:
-    """Return everybody who can make a frame."""
+    """Return everything that can make a frame."""
     ours, theirs = our_model(size).to(device), speecht5(size).to(device)
     return [
         OurFrames(ours),

@@ -14,7 +14,7 @@ from kokoro_plugins.bench.results import CaseResult
 from kokoro_plugins.bench.sizes import Scale
 from kokoro_plugins.bench.timing import Contender, take_turns
 
-BOTH_WAYS = ", forwards and back"
+BACKWARD = ", forwards and back"
 
 
 def measure(scale: Scale, threads: int) -> CaseResult:
@@ -42,18 +42,18 @@ def measure(scale: Scale, threads: int) -> CaseResult:
     contenders = {name: Contender(torch.no_grad()(way)) for name, way in ways.items()}
     grad = torch.randn(rows, num_frames, scale.model.hidden_dim, generator=generator)
     for name, way in ways.items():
-        contenders[f"{name}{BOTH_WAYS}"] = Contender(partial(_both_ways, way, hidden, grad))
+        contenders[f"{name}{BACKWARD}"] = Contender(partial(_forward_backward, way, hidden, grad))
     timings = take_turns(contenders, rounds=scale.rounds, block_seconds=scale.block_seconds)
     setting = {"threads": threads, "rows": rows, "phonemes": phonemes, "frames": num_frames}
     result.add(timings, setting)
     for name in ("loop over rows", "loop over phonemes"):
-        for ways_there in ("", BOTH_WAYS):
-            ratio = timings[f"{name}{ways_there}"].median / timings[f"ours{ways_there}"].median
-            result.judge(f"{name} / ours{ways_there}", ratio, "at least", 10.0, setting)
+        for backward in ("", BACKWARD):
+            ratio = timings[f"{name}{backward}"].median / timings[f"ours{backward}"].median
+            result.judge(f"{name} / ours{backward}", ratio, "at least", 10.0, setting)
     return result
 
 
-def _both_ways(way: Callable[[], Tensor], hidden: Tensor, grad: Tensor) -> None:
+def _forward_backward(way: Callable[[], Tensor], hidden: Tensor, grad: Tensor) -> None:
     hidden.requires_grad_().grad = None
     way().backward(grad)  # type: ignore[no-untyped-call]
 

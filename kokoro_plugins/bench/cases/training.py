@@ -1,4 +1,4 @@
-"""A training step, forwards and backwards."""
+"""A training step, forward and backward."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def measure(scale: Scale, threads: int) -> CaseResult:
 
 
 def contenders(size: ModelSize, batch: TrainingBatch) -> dict[str, Contender]:
-    """Return everybody who can be trained; the three of ours share no weights."""
+    """Return everything that can be trained; ours with checkpointing has weights of its own."""
     checkpointed = our_model(size, gradient_checkpointing={"segments": 4})
     ours = our_model(size)
     trainers = (

@@ -11,8 +11,8 @@ from kokoro_core.model import TrainingBatch
 from kokoro_plugins.bench.sizes import FRAMES_PER_PHONEME, ModelSize
 from kokoro_plugins.bench.timing import Contender
 
-ROOM = 64
-"""Frames that a cache has room for beyond the length that is timed."""
+SPARE_FRAMES = 64
+"""Frames of a cache's capacity beyond the length that is timed."""
 
 
 class FrameMaker(ABC):
@@ -66,7 +66,7 @@ def random_batch(
 
 
 class Trainer(ABC):
-    """Passes a batch forwards and backwards.
+    """Computes the loss of a batch, for a forward and backward pass.
 
     Attributes:
         name: How tables call it.

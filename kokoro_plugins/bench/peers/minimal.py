@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from kokoro_plugins.bench.peers.contract import ROOM, FrameMaker
+from kokoro_plugins.bench.peers.contract import SPARE_FRAMES, FrameMaker
 from kokoro_plugins.bench.sizes import ModelSize
 
 
@@ -28,10 +28,10 @@ class MinimalLayer(nn.Module):
         self.ff_in = nn.Linear(width, size.ff_dim)
         self.ff_out = nn.Linear(size.ff_dim, width)
 
-    def remember(self, memory: Tensor, room: int) -> None:
-        """Project a memory (B, T, H) and make room for so many frames."""
+    def build_memory(self, memory: Tensor, capacity: int) -> None:
+        """Project a memory (B, T, H) and allocate caches for so many frames."""
         self.keys, self.values = map(self._heads, self.cross_in(memory).chunk(2, -1))
-        shape = (*self.keys.shape[:2], room, self.keys.shape[-1])
+        shape = (*self.keys.shape[:2], capacity, self.keys.shape[-1])
         self.own_keys, self.own_values = memory.new_zeros(shape), memory.new_zeros(shape)
 
     def forward(self, x: Tensor, at: int) -> Tensor:
@@ -73,12 +73,12 @@ class MinimalDecoder(nn.Module):
         self.stop_out = nn.Linear(width, 1)
         self.positions = nn.Buffer(torch.zeros(size.max_len, width), persistent=False)
 
-    def remember(self, memory: Tensor, room: int) -> None:
-        """Take a memory (B, T, H) in and start at its first frame."""
+    def build_memory(self, memory: Tensor, capacity: int) -> None:
+        """Project a memory (B, T, H) in every layer and start at its first frame."""
         length = memory.shape[1]
-        self.added = F.pad(memory, (0, 0, 0, room - length)) + self.positions[:room]
+        self.added = F.pad(memory, (0, 0, 0, capacity - length)) + self.positions[:capacity]
         for layer in self.layers:
-            cast("MinimalLayer", layer).remember(memory + self.positions[:length], room)
+            cast("MinimalLayer", layer).build_memory(memory + self.positions[:length], capacity)
         self.at = 0
 
     def forward(self, frame: Tensor) -> tuple[Tensor, Tensor]:
@@ -108,7 +108,7 @@ class MinimalFrames(FrameMaker):
         """Start behind `frames` frames; what the caches hold makes no difference to the time."""
         like = self._decoder.mel_out.weight
         memory = like.new_empty(rows, frames, like.shape[1]).normal_()
-        self._decoder.remember(memory, frames + ROOM)
+        self._decoder.build_memory(memory, frames + SPARE_FRAMES)
         self._first, self._frames = like.new_zeros(rows, 1, like.shape[0]), frames
         self.rewind()
 

@@ -11,7 +11,7 @@ from kokoro_core import KokoroModel
 from kokoro_core.contracts import AutoregressiveDecoder, State
 from kokoro_core.generation.precision import converted
 from kokoro_core.model import TrainingBatch
-from kokoro_plugins.bench.peers.contract import ROOM, FrameMaker, Trainer
+from kokoro_plugins.bench.peers.contract import SPARE_FRAMES, FrameMaker, Trainer
 from kokoro_plugins.bench.sizes import ModelSize
 
 
@@ -47,7 +47,7 @@ class OurFrames(FrameMaker):
         """
         memory = self._like.new_empty(rows, frames, self._sizes.hidden_dim).normal_()
         mask = torch.zeros(rows, frames, dtype=torch.bool, device=memory.device)
-        self._filled: State = self._decoder.init_state(memory, mask, frames + 1 + ROOM)
+        self._filled: State = self._decoder.init_state(memory, mask, frames + 1 + SPARE_FRAMES)
         fed = self._like.new_zeros(rows, frames, self._sizes.mel_dim)
         mel, _ = self._decoder.step(fed, self._filled)
         mel, _ = self._decoder.step(mel[:, -1:], self._filled)

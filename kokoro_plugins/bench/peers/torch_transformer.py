@@ -67,7 +67,7 @@ class TorchTransformer(nn.Module):
 
 @final
 class TorchTransformerFrames(FrameMaker):
-    """Its decoder over all frames so far, for it has no cache: as the seed makes a frame."""
+    """Its decoder over all frames so far, without a cache, as the original model made a frame."""
 
     name = "nn.Transformer, no cache"
 
@@ -81,7 +81,7 @@ class TorchTransformerFrames(FrameMaker):
         self._fed = like.new_zeros(rows, frames + 1, like.shape[1])
 
     def rewind(self) -> None:
-        """Do nothing: it remembers nothing."""
+        """Do nothing: it has no state."""
 
     def step(self) -> Tensor:
         """Make the frame after those fed."""
