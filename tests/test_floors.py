@@ -216,8 +216,8 @@ core.kernels                   core.tensors
 core.nn                        core.contracts core.kernels core.params core.tensors
 core.model                     core.contracts core.nn core.params core.slots core.spec.rules
                                core.spec.tree core.tensors
-core.generation                core.contracts core.kernels core.model core.params
-                               core.spec.rules core.tensors
+core.generation                core.contracts core.kernels core.model core.params core.spec.rules
+                               core.tensors
 core.cost                      core.model core.nn core.spec.tree core.spec.views registry
 core.durable                   core.errors
 core.checkpoints               core.contracts core.durable core.errors core.model core.slots
@@ -273,11 +273,10 @@ training.comparison            core.contracts core.params core.slots core.spec.v
                                training.data training.evaluation training.fit training.loop
                                training.output training.resume training.settings registry
 training.pictures              training.loop
-training.demo                  core.contracts core.generation core.model core.params
-                               core.slots core.speech training.data training.evaluation
-                               training.fit training.loop training.metrics training.output
-                               training.pictures training.resume
-                               training.settings registry
+training.demo                  core.contracts core.generation core.model core.params core.slots
+                               core.speech training.data training.evaluation training.fit
+                               training.loop training.metrics training.output training.pictures
+                               training.resume training.settings registry
 training.train                 core.cli core.params core.slots training.data training.evaluation
                                training.fit training.loop training.output training.resume
                                training.settings registry
