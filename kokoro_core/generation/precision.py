@@ -52,17 +52,17 @@ def converted(decoder: Decoder, dtype: torch.dtype) -> Decoder:
         parameter.grad = None
     device = next((each.device for each in twin.parameters()), torch.device("cpu"))
     twin.to(arithmetic(dtype, device))
-    if has_narrow_weights(dtype, device):
+    if has_quantized_weights(dtype, device):
         quantize_weights(twin, dtype)
     return twin
 
 
 def arithmetic(dtype: torch.dtype, device: torch.device) -> torch.dtype:
     """Return what a decoder of this precision computes in."""
-    return torch.float32 if has_narrow_weights(dtype, device) else dtype
+    return torch.float32 if has_quantized_weights(dtype, device) else dtype
 
 
-def has_narrow_weights(dtype: torch.dtype, device: torch.device) -> bool:
+def has_quantized_weights(dtype: torch.dtype, device: torch.device) -> bool:
     """Return whether only the weights are of this type, and float32 is around them.
 
     So it is in int8, and in float16 on a CPU that does not itself calculate in float16.

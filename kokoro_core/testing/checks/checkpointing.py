@@ -97,7 +97,7 @@ def _freeze_start(component: Any) -> None:
 def _train_once(
     probe: Probe, inputs: Inputs, segments: int | None
 ) -> tuple[Outputs, dict[str, Tensor]]:
-    """Return outputs and gradients in training; the random state differs on the way back."""
+    """Return outputs and gradients in training; the random state differs in the backward pass."""
     component = probe.component.train()
     component.zero_grad()
     for stack in _stacks(component):
