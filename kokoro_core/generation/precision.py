@@ -73,8 +73,8 @@ def has_quantized_weights(dtype: torch.dtype, device: torch.device) -> bool:
 
 
 def converted_inputs(
-    utterances: Utterances, side_inputs: dict[str, Any], dtype: torch.dtype
-) -> tuple[Utterances, dict[str, Any]]:
+    side_inputs: dict[str, Any], utterances: Utterances, dtype: torch.dtype
+) -> tuple[dict[str, Any], Utterances]:
     """Return what a decoder is given, numbers with a fraction in its precision."""
 
     def convert(tensor: Tensor) -> Tensor:
@@ -82,4 +82,4 @@ def converted_inputs(
 
     memory = replace(utterances.memory, vectors=convert(utterances.memory.vectors))
     converted = {name: map_tensors(convert, value) for name, value in side_inputs.items()}
-    return replace(utterances, memory=memory), converted
+    return converted, replace(utterances, memory=memory)
