@@ -447,9 +447,7 @@ class KokoroModel(nn.Module):
         decoder = self._copies.get(original(self.acoustic.decoder), request.options.dtype)
         with generation.unchanged_buffers(self.acoustic, decoder):
             utterances = generation.read_request(self.acoustic, request, self.spec.sizes)
-            return generation.generate(
-                self.acoustic, utterances, request.options, self.spec.mel_dim, decoder
-            )
+            return generation.generate(self.acoustic, utterances, decoder)
 
     @with_arguments_of(_request)
     @torch.no_grad()
@@ -462,8 +460,7 @@ class KokoroModel(nn.Module):
         decoder = self._copies.get(original(self.acoustic.decoder), request.options.dtype)
         with generation.unchanged_buffers(self.acoustic):
             utterances = generation.read_request(self.acoustic, request, self.spec.sizes)
-        mel_dim = self.spec.mel_dim
-        chunks = generation.stream(self.acoustic, utterances, request.options, mel_dim, decoder)
+        chunks = generation.stream(self.acoustic, utterances, decoder)
         while True:
             with generation.unchanged_buffers(self.acoustic, decoder):
                 chunk = next(chunks, None)

@@ -233,19 +233,19 @@ core.cli                       core._public core._shadowing core.params core.slo
                                core.spec.problems core.spec.text core.spec.tree registry
 core.__main__                  core._shadowing core.cli
 core.testing.data              core.api core.params core.slots core.tensors registry
-core.testing.probes            core.contracts core.params core.slots core.tensors
+core.testing.probes            core.contracts core.nn core.params core.slots core.tensors
                                core.testing.data
 core.testing                   core.testing.data core.testing.probes
 core.testing.subjects          core.api core.params core.slots core.spec.problems core.spec.rules
-                               core.spec.tree core.testing.data core.testing.probes registry
-core.testing.walks             core.nn core.slots core.tensors core.testing.data
-                               core.testing.probes core.testing.subjects
+                               core.spec.tree core.testing.probes registry
+core.testing.walks             core.slots core.testing.data core.testing.probes
+                               core.testing.subjects
 core.testing.checks            core.api core.contracts core.generation core.model core.nn
                                core.tensors core.testing core.testing.data core.testing.probes
                                core.testing.subjects core.testing.walks registry
 core.testing.engine            core.durable core.params core.slots core.spec core.spec.rules
-                               core.spec.tree core.testing core.testing.checks core.testing.data
-                               core.testing.subjects registry
+                               core.spec.tree core.testing core.testing.checks core.testing.subjects
+                               registry
 core.cli.commands              core.api core.checkpoints core.cli core.cost core.errors
                                core.model core.params core.scaffold core.slots core.spec
                                core.spec.problems core.spec.rules core.spec.text core.spec.tree

@@ -71,8 +71,8 @@ def _literal(text: str) -> str:
 
     It would be read as markup, and a bracket in it would end ``--help`` for everyone.
     """
-    if DEFAULT_MARKUP_MODE != "rich":
-        return text
+    if DEFAULT_MARKUP_MODE != "rich" or not {"[", "\\"} & {*text}:
+        return text  # without importing rich, which no command that only checks should wait for
     from rich.markup import escape
 
     return escape(text)

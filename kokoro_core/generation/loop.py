@@ -11,7 +11,7 @@ from torch import Tensor
 from kokoro_core.contracts import AutoregressiveDecoder, State, answers
 from kokoro_core.contracts.answers import Callee
 from kokoro_core.generation.ends import TIME, RowEnds
-from kokoro_core.generation.options import GenerationOptions, StopReason
+from kokoro_core.generation.options import StopReason
 from kokoro_core.generation.request import Utterances
 from kokoro_core.model.side_inputs import call_part
 from kokoro_core.tensors.masks import can_look_inside, padding_mask_from_lengths, zero_padding
@@ -30,9 +30,7 @@ class FrameLoop:
     Args:
         decoder: Whose steps these are.
         side_inputs: What it needs beside the memory.
-        utterances: What is to be spoken.
-        options: Limits and thresholds.
-        mel_dim: Mel channels (M).
+        utterances: What is to be spoken, and how.
 
     Attributes:
         ends: Where each row ends; final when the loop is over.
@@ -43,14 +41,11 @@ class FrameLoop:
         decoder: AutoregressiveDecoder,
         side_inputs: dict[str, Any],
         utterances: Utterances,
-        options: GenerationOptions,
-        mel_dim: int,
     ) -> None:
         self._decoder = decoder
         self._side_inputs = side_inputs
         self._utterances = utterances
-        self._options = options
-        self._mel_dim = mel_dim
+        self._options = utterances.options
         self.ends = RowEnds(utterances.limits)
         self._soonest = 0
 
@@ -73,7 +68,7 @@ class FrameLoop:
             state = call_part(callee, *memories, steps * r, **self._side_inputs)
             state = answers.kind(state, State, callee)
         rows = torch.arange(len(self.lengths), device=memory.vectors.device)
-        frames = memory.vectors.new_zeros(len(rows), r, self._mel_dim)
+        frames = memory.vectors.new_zeros(len(rows), r, self._utterances.mel_dim)
         chunk = max(1, self._options.chunk(frames.device) // r)
         for start in range(0, steps, chunk):
             made: list[tuple[Tensor, Tensor]] = []

@@ -52,17 +52,17 @@ def converted(decoder: Decoder, dtype: torch.dtype) -> Decoder:
         parameter.grad = None
     device = next((each.device for each in twin.parameters()), torch.device("cpu"))
     twin.to(arithmetic(dtype, device))
-    if has_narrow_weights(dtype, device):
+    if has_quantized_weights(dtype, device):
         quantize_weights(twin, dtype)
     return twin
 
 
 def arithmetic(dtype: torch.dtype, device: torch.device) -> torch.dtype:
     """Return what a decoder of this precision computes in."""
-    return torch.float32 if has_narrow_weights(dtype, device) else dtype
+    return torch.float32 if has_quantized_weights(dtype, device) else dtype
 
 
-def has_narrow_weights(dtype: torch.dtype, device: torch.device) -> bool:
+def has_quantized_weights(dtype: torch.dtype, device: torch.device) -> bool:
     """Return whether only the weights are of this type, and float32 is around them.
 
     So it is in int8, and in float16 on a CPU that does not itself calculate in float16.
@@ -73,8 +73,8 @@ def has_narrow_weights(dtype: torch.dtype, device: torch.device) -> bool:
 
 
 def converted_inputs(
-    utterances: Utterances, side_inputs: dict[str, Any], dtype: torch.dtype
-) -> tuple[Utterances, dict[str, Any]]:
+    side_inputs: dict[str, Any], utterances: Utterances, dtype: torch.dtype
+) -> tuple[dict[str, Any], Utterances]:
     """Return what a decoder is given, numbers with a fraction in its precision."""
 
     def convert(tensor: Tensor) -> Tensor:
@@ -82,4 +82,4 @@ def converted_inputs(
 
     memory = replace(utterances.memory, vectors=convert(utterances.memory.vectors))
     converted = {name: map_tensors(convert, value) for name, value in side_inputs.items()}
-    return replace(utterances, memory=memory), converted
+    return converted, replace(utterances, memory=memory)

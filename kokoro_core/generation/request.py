@@ -44,6 +44,8 @@ class Utterances:
         limits: (B,) int64, the most frames of each row.
         cut_short: (B,) bool, True where `limits` is less than the row's own limit.
         available: All side inputs.
+        options: How to speak.
+        mel_dim: Mel channels (M).
         deadline: When it must end, in seconds of ``time.monotonic``, or None.
     """
 
@@ -52,6 +54,8 @@ class Utterances:
     limits: Tensor
     cut_short: Tensor
     available: Mapping[str, Any]
+    options: GenerationOptions
+    mel_dim: int
     deadline: float | None = None
 
     def time_is_over(self) -> bool:
@@ -138,7 +142,16 @@ def read_request(model: AcousticModel, request: GenerationRequest, sizes: Sizes)
     wanted = _own_limits(memory, options)
     limits = wanted.clamp_max(options.max_mel_len)
     deadline = None if options.max_seconds is None else started + options.max_seconds
-    return Utterances(memory, durations, limits, wanted > limits, available, deadline)
+    return Utterances(
+        memory=memory,
+        durations=durations,
+        limits=limits,
+        cut_short=wanted > limits,
+        available=available,
+        options=options,
+        mel_dim=sizes.mel_dim,
+        deadline=deadline,
+    )
 
 
 def _plan_durations(

@@ -11,14 +11,13 @@ from torch import Tensor
 from kokoro_core.contracts import (
     AutoregressiveDecoder,
     Decoder,
-    DecoderOutput,
     ParallelDecoder,
     answers,
 )
 from kokoro_core.contracts.answers import Callee
 from kokoro_core.generation.ends import RowEnds
 from kokoro_core.generation.loop import FrameLoop
-from kokoro_core.generation.options import Generation, GenerationOptions, StopReason
+from kokoro_core.generation.options import Generation, StopReason
 from kokoro_core.generation.precision import arithmetic, converted_inputs
 from kokoro_core.generation.request import Utterances, planned_lengths
 from kokoro_core.model.acoustic import AcousticModel
@@ -32,54 +31,38 @@ from kokoro_core.tensors.masks import (
 )
 
 
-def generate(
-    model: AcousticModel,
-    utterances: Utterances,
-    options: GenerationOptions,
-    mel_dim: int,
-    decoder: Decoder | None = None,
-) -> Generation:
+def generate(model: AcousticModel, utterances: Utterances, decoder: Decoder) -> Generation:
     """Speak to the end.
 
     Args:
         model: Whose parts speak.
         utterances: What `read_request` returned.
-        options: How to speak.
-        mel_dim: Mel channels.
-        decoder: One to speak with instead of the model's, a copy of it in another precision.
+        decoder: The model's, or a copy of it in another precision.
     """
-    decoder = original(model.decoder) if decoder is None else decoder
     dtype = utterances.memory.vectors.dtype
     if not isinstance(decoder, ParallelDecoder):
-        loop = _loop(model, decoder, utterances, options, mel_dim)
+        loop = _loop(model, decoder, utterances)
         mel = torch.cat(list(loop), dim=1)
         lengths, reasons = loop.lengths, loop.stop_reasons()
     else:
-        mel, ends = _decode_parallel(model, decoder, utterances, options, mel_dim)
+        mel, ends = _decode_parallel(model, decoder, utterances)
         lengths, reasons = ends.lengths, _parallel_reasons(ends, utterances)
     mask = padding_mask_from_lengths(lengths, mel.shape[1])
     mel = model.refine(mel.to(dtype), mask, utterances.available)
     return Generation(mel, lengths, utterances.durations, reasons)
 
 
-def stream(
-    model: AcousticModel,
-    utterances: Utterances,
-    options: GenerationOptions,
-    mel_dim: int,
-    decoder: Decoder | None = None,
-) -> Iterator[Tensor]:
+def stream(model: AcousticModel, utterances: Utterances, decoder: Decoder) -> Iterator[Tensor]:
     """Speak in chunks (B, k, M) which joined are the mel of `generate`.
 
     With a postnet a frame comes when all frames that it depends on are made; all come at the end
     if it needs the plan or noise.
     """
-    decoder = original(model.decoder) if decoder is None else decoder
     dtype = utterances.memory.vectors.dtype
     if isinstance(decoder, ParallelDecoder):
-        yield generate(model, utterances, options, mel_dim, decoder).mel
+        yield generate(model, utterances, decoder).mel
         return
-    loop = _loop(model, decoder, utterances, options, mel_dim)
+    loop = _loop(model, decoder, utterances)
     chunks = (chunk.to(dtype) for chunk in loop)
     if model.postnet is None:
         yield from chunks
@@ -90,69 +73,46 @@ def stream(
         yield from _refine_chunks(model, loop, chunks, utterances.available, context)
 
 
-def _loop(
-    model: AcousticModel,
-    decoder: Decoder,
-    utterances: Utterances,
-    options: GenerationOptions,
-    mel_dim: int,
-) -> FrameLoop:
+def _loop(model: AcousticModel, decoder: Decoder, utterances: Utterances) -> FrameLoop:
     assert isinstance(decoder, AutoregressiveDecoder)  # `read_request` has refused others
-    utterances, wanted = _given(model, decoder, utterances, options)
-    return FrameLoop(decoder, wanted, utterances, options, mel_dim)
+    return FrameLoop(decoder, *_given(model, decoder, utterances))
 
 
 def _given(
-    model: AcousticModel, decoder: Decoder, utterances: Utterances, options: GenerationOptions
-) -> tuple[Utterances, dict[str, Any]]:
+    model: AcousticModel, decoder: Decoder, utterances: Utterances
+) -> tuple[dict[str, Any], Utterances]:
     """Return what a decoder is given, in the precision that it computes in."""
-    wanted = model.pick("decoder", utterances.available)
-    if decoder is original(model.decoder) or options.dtype is None:
-        return utterances, wanted
+    wanted, dtype = model.pick("decoder", utterances.available), utterances.options.dtype
+    if decoder is original(model.decoder) or dtype is None:
+        return wanted, utterances
     device = utterances.memory.vectors.device
-    return converted_inputs(utterances, wanted, arithmetic(options.dtype, device))
+    return converted_inputs(wanted, utterances, arithmetic(dtype, device))
 
 
 def _decode_parallel(
-    model: AcousticModel,
-    decoder: ParallelDecoder,
-    utterances: Utterances,
-    options: GenerationOptions,
-    mel_dim: int,
+    model: AcousticModel, decoder: ParallelDecoder, utterances: Utterances
 ) -> tuple[Tensor, RowEnds]:
-    """Make all frames at once and keep each row's up to its limit, or to what is not finite."""
-    utterances, wanted = _given(model, decoder, utterances, options)
-    memory = utterances.memory
-    output = infer(decoder, memory.vectors, memory.padding_mask, mel_dim, wanted)
-    planned = lengths_from_padding_mask(memory.padding_mask)
-    ends = RowEnds(torch.minimum(planned, utterances.limits))
-    ends.note(output.mel, None, 0, 1.0)
-    mel = output.mel[:, : int(ends.lengths.max())]
-    return zero_padding(mel, padding_mask_from_lengths(ends.lengths, mel.shape[1])), ends
-
-
-def infer(
-    decoder: ParallelDecoder,
-    memory: Tensor,
-    padding_mask: Tensor,
-    mel_dim: int,
-    side_inputs: Mapping[str, Any],
-) -> DecoderOutput:
-    """Return what a parallel decoder makes: one frame for each vector of the memory.
+    """Make all frames at once and keep each row's up to its limit, or to what is not finite.
 
     Raises:
-        ValueError: It makes more or fewer, or predicts an end, which nobody looks at.
+        ValueError: There is not one frame for each vector of the memory, or an end is predicted,
+            which nobody looks at.
     """
     callee = Callee("decoder", decoder, "infer")
-    output = call_part(callee, memory, padding_mask, **side_inputs)
+    wanted, utterances = _given(model, decoder, utterances)
+    memory, padding_mask = utterances.memory.vectors, utterances.memory.padding_mask
+    output = call_part(callee, memory, padding_mask, **wanted)
     rows, frames = padding_mask.shape
-    output = answers.decoder_output(output, (rows, frames, mel_dim), callee)
+    output = answers.decoder_output(output, (rows, frames, utterances.mel_dim), callee)
     if output.stop_logits is not None:
         raise ValueError(
             f"{callee} must return `stop_logits` None from `infer`: a parallel decoder makes the "
             f"frames that are planned, and nothing looks for an end."
         )
-    return output
+    ends = RowEnds(torch.minimum(lengths_from_padding_mask(padding_mask), utterances.limits))
+    ends.note(output.mel, None, 0, 1.0)
+    mel = output.mel[:, : int(ends.lengths.max())]
+    return zero_padding(mel, padding_mask_from_lengths(ends.lengths, mel.shape[1])), ends
 
 
 def _parallel_reasons(ends: RowEnds, utterances: Utterances) -> list[StopReason]:

@@ -29,7 +29,7 @@ class Float16Linear(nn.Module):
 
     def __init__(self, *, weight: Tensor, bias: Tensor | None) -> None:
         super().__init__()
-        if not can_be_half(weight):
+        if not fits_float16(weight):
             raise ValueError(
                 f"`Float16Linear` needs weights of at most {LARGEST:.0f}, not "
                 f"{float(weight.abs().max())}; leave such a layer in float32."
@@ -94,6 +94,6 @@ class Float16Linear(nn.Module):
         return result.view(*x.shape[:-1], self.out_features).to(x.dtype)
 
 
-def can_be_half(weight: Tensor) -> bool:
+def fits_float16(weight: Tensor) -> bool:
     """Return whether float16 can hold weights, rounded."""
     return bool(weight.abs().max() <= LARGEST)  # not of NaN

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from kokoro_core.kernels.float16_linear import Float16Linear, can_be_half
+from kokoro_core.kernels.float16_linear import Float16Linear, fits_float16
 from kokoro_core.kernels.int8_linear import MULTIPLE, Int8Linear
 from kokoro_core.kernels.introspection import is_unmodified_linear
 
@@ -30,7 +30,7 @@ def quantize_weights(module: nn.Module, dtype: torch.dtype) -> None:
                 continue
             if dtype is torch.int8 and child.in_features % MULTIPLE == 0:
                 parent.register_module(name, Int8Linear.of(child))
-            elif dtype is torch.float16 and can_be_half(child.weight):
+            elif dtype is torch.float16 and fits_float16(child.weight):
                 parent.register_module(name, Float16Linear.of(child))
 
 

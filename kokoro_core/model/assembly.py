@@ -93,7 +93,7 @@ def set_segments(model: nn.Module, segments: int | None) -> None:
 
 
 def _keep_what_comes_last(model: AcousticModel) -> None:
-    """Let the stack that the way back begins with keep its last segment, if there is such a one."""
+    """Let the stack that the backward pass begins with keep its last segment, if there is one."""
     if model.postnet is None:
         stacks = [each for each in model.decoder.modules() if isinstance(each, CheckpointedStack)]
         for stack in stacks if len(stacks) == 1 else ():

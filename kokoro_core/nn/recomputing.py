@@ -43,22 +43,16 @@ class Replay:
 
     @contextmanager
     def _first(self) -> Iterator[None]:
-        """Remember what the layers know as the block begins."""
-        # Copied whether they are written or not: batch_norm writes without a new version.
-        buffers = [(where, name, _copy(each)) for where, name, each in self._buffers()]
-        attributes = list(self._attributes())
-        known = [(where, set(where)) for where in self._dictionaries()]
+        """Remember what the layers know as the block begins, of what the block changes."""
+        known = [each for module in self._modules.values() for each in _known(module)]
         with noting_draws() as self._drawn:
             yield
-        written = [each for each in attributes if each[0].get(each[1]) is not each[2]]
-        # A class may give the first value, or nobody before a layer runs.
-        made = [
-            (where, name, _ABSENT)
-            for where, names in known
-            for name in where.keys() - names
-            if isinstance(where[name], _PLAIN)
+        self._before = [
+            (where, name, was.get(name, _ABSENT))
+            for where, was in known
+            for name in (was.keys() | where.keys()) - _OF_EVERY_MODULE
+            if _is_changed(was.get(name, _ABSENT), where.get(name, _ABSENT))
         ]
-        self._before = buffers + written + made
 
     @contextmanager
     def _again(self, before: Places) -> Iterator[None]:
@@ -72,22 +66,18 @@ class Replay:
         finally:
             _put(now)
 
-    def _dictionaries(self) -> Iterator[dict[str, Any]]:
-        for module in self._modules.values():
-            yield vars(module)
-            yield module._buffers
 
-    def _buffers(self) -> Iterator[tuple[dict[str, Any], str, Any]]:
-        for module in self._modules.values():
-            for name, buffer in module._buffers.items():
-                yield module._buffers, name, buffer
+def _known(module: nn.Module) -> tuple[tuple[dict[str, Any], dict[str, Any]], ...]:
+    """Return where a module keeps buffers and attributes, each with what it keeps there now."""
+    # Buffers are copied whether they are written or not: batch_norm writes without a new version.
+    buffers = {name: _copy(buffer) for name, buffer in module._buffers.items()}
+    return (module._buffers, buffers), (vars(module), dict(vars(module)))
 
-    def _attributes(self) -> Iterator[tuple[dict[str, Any], str, Any]]:
-        for module in self._modules.values():
-            values = vars(module)
-            for name in values.keys() - _OF_EVERY_MODULE:
-                if isinstance(values[name], _PLAIN):
-                    yield values, name, values[name]
+
+def _is_changed(before: Any, after: Any) -> bool:
+    # A class may give the first value, or nobody before a layer runs.
+    known = after if before is _ABSENT else before
+    return before is not after and isinstance(known, _PLAIN)
 
 
 def _copy(value: Any) -> Any:

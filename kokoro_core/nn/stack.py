@@ -17,15 +17,15 @@ class CheckpointedStack(nn.ModuleList):
     """Runs layers one after the other, each on the result of the one before.
 
     In training a stack with `segments` keeps only what enters each segment and computes the rest
-    again on the way back (Chen et al., 2016), dropout masks included. What a layer writes then,
-    such as running statistics, is written once; its buffers are copied for that. At most one
+    again in the backward pass (Chen et al., 2016), dropout masks included. What a layer writes
+    then, such as running statistics, is written once; its buffers are copied for that. At most one
     segment a layer is of use; more are taken as one a layer.
 
     Attributes:
         segments: Number of segments, or None to keep everything.
-        keeps_last: Whether the last segment is kept. The way back begins with it, so in the last
-            stack of a model recomputing it takes time and saves nothing; in a stack before that,
-            what is kept is there while all later stacks are passed.
+        keeps_last: Whether the last segment is kept. The backward pass begins with it, so in the
+            last stack of a model recomputing it takes time and saves nothing; in a stack before
+            that, what is kept is there while all later stacks are passed.
     """
 
     segments: int | None = None
@@ -47,7 +47,7 @@ class CheckpointedStack(nn.ModuleList):
         return self._run(*end, x, *args) if self.keeps_last else x
 
     def _recomputed(self, first: int, last: int, x: Tensor, *args: Any) -> Tensor:
-        """Run a segment of which the way back computes everything again."""
+        """Run a segment of which the backward pass computes everything again."""
         if torch.compiler.is_compiling():  # a graph writes a buffer once, whatever it recomputes
             result: Tensor = checkpoint(self._run, first, last, x, *args, use_reentrant=False)
             return result

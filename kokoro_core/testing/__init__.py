@@ -1,8 +1,8 @@
-"""The conformance kit: what every component of a slot must keep, for anybody's components.
+"""The conformance kit: checks of the promises that a slot makes for all of its components.
 
-One list of checks has three doors: `conformance` for pytest, `check_component` without it, and the
-command ``kokoro-core conformance``. The strategies draw what others' own tests can be tried on.
-Importing this package imports neither torch nor hypothesis; what is used of it does.
+The same checks run under pytest (`conformance`), from Python (`check_component`) and on the command
+line (``kokoro-core conformance``). The strategies draw inputs for a component author's own tests.
+Importing this package imports neither torch nor hypothesis; using its names does.
 """
 
 from __future__ import annotations

@@ -12,10 +12,10 @@ from kokoro_core.testing.checks import checks_of
 from kokoro_core.testing.engine.component import check_component
 from kokoro_core.testing.engine.levels import level_named
 from kokoro_core.testing.engine.runner import CheckPlan, run_check
-from kokoro_core.testing.subjects.model_subject import ModelSubject, small_model, small_spec
+from kokoro_core.testing.subjects.model_subject import ModelSubject, small_model
 from kokoro_core.testing.subjects.subject import Subject
-from kokoro_core.testing.subjects.tiny import tiny_params
 from registry import installed_plugins
+from tests.conformance.small import tiny_params
 
 REGISTRY = installed_plugins().components
 COMPONENTS = [f"{slot}/{name}" for slot in PARTS for name in REGISTRY.names(slot)]
@@ -54,7 +54,7 @@ def test_a_built_in_component_keeps_its_promises(check):
 @pytest.mark.parametrize("check", MODEL_CHECKS)
 @pytest.mark.parametrize("name", SPECS)
 def test_the_model_of_a_named_spec_keeps_its_promises(name, check):
-    subject = ModelSubject(small_spec(load_spec(name)), name)
+    subject = ModelSubject(small_model(load_spec(name)).spec, name)
     found = next(each for each in checks_of("model") if each.id == check)
     result = run_check(subject, found, CheckPlan(level_named("fast"), seed=0))
     assert result.status in ("passed", "skipped"), result.explain()

@@ -17,10 +17,10 @@ from kokoro_core.spec.load import load_spec
 from kokoro_core.tensors.masks import zero_padding
 from kokoro_core.testing.engine.component import check_component, subjects_of
 from kokoro_core.testing.engine.targets import spec_targets
-from kokoro_core.testing.subjects.model_subject import small_model, small_spec
+from kokoro_core.testing.subjects.model_subject import small_model
 from kokoro_core.testing.subjects.subject import Subject
-from kokoro_core.testing.subjects.tiny import tiny_params
 from kokoro_plugins.transformer.params import TransformerEncoderParams
+from tests.conformance.small import tiny_params
 
 
 class InnerParams(StrictModel):
@@ -213,4 +213,4 @@ def test_what_has_no_rules_against_it_is_as_small_as_ever() -> None:
     assert {pre.sizes.hidden_dim, post.sizes.hidden_dim} == {8}
     assert (pre.note, post.note) == ("", "")
     assert small_model(load_spec("default")).note == ""
-    assert small_spec(load_spec("default")).hidden_dim == 8
+    assert small_model(load_spec("default")).spec.hidden_dim == 8

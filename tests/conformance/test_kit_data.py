@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
+import pkgutil
 import subprocess
 import sys
 
@@ -12,15 +15,25 @@ from hypothesis import strategies as st
 
 from kokoro_core.contracts import AutoregressiveDecoder
 from kokoro_core.params.capabilities import Capabilities
-from kokoro_core.testing import RaggedBatch, Subject, chunkings, durations, padding, ragged_batches
+from kokoro_core.testing import (
+    RaggedBatch,
+    Subject,
+    checks,
+    chunkings,
+    durations,
+    padding,
+    ragged_batches,
+)
+from kokoro_core.testing.check import Check
 from kokoro_core.testing.checks import CHECKS
 from kokoro_core.testing.data.batches import CORNERS, Padding
 from kokoro_core.testing.data.cases import BATCHES, DURATIONS, POSITIONS
-from kokoro_core.testing.subjects.tiny import has_dropout, shrunk, tiny_params, with_dropout
+from kokoro_core.testing.subjects.tiny import has_dropout, shrunk, with_dropout
 from kokoro_core.testing.walks.scripts import DECODINGS
 from kokoro_core.testing.walks.walk import Move, Walk
 from kokoro_plugins.fastspeech.params import ConvDurationPredictorParams
 from kokoro_plugins.transformer.params import TransformerDecoderParams, TransformerEncoderParams
+from tests.conformance.small import tiny_params
 
 DRAWN = settings(max_examples=50, deadline=None, derandomize=True, database=None)
 KINDS = {"batches": BATCHES, "durations": DURATIONS, "positions": POSITIONS, "scripts": DECODINGS}
@@ -140,6 +153,16 @@ def test_a_walk_refuses_frames_that_are_not_those_of_one_pass(monkeypatch):
     monkeypatch.setattr(decoder, "step", late)
     with pytest.raises(AssertionError, match="`mel` of frame 2 and on must be the same step by"):
         walk.move(Move("step", 1))
+
+
+def test_every_check_of_a_file_is_listed_and_its_id_stands_above_its_function():
+    found = {}
+    for module in pkgutil.iter_modules(checks.__path__):
+        file = importlib.import_module(f"{checks.__name__}.{module.name}")
+        found |= {each.id: each for each in vars(file).values() if isinstance(each, Check)}
+    assert found == {each.id: each for each in CHECKS}
+    for each in CHECKS:
+        assert f'"{each.id}",' in inspect.getsource(each.holds), each.id
 
 
 def test_the_ids_and_meanings_of_the_checks_are_each_one_of_a_kind():

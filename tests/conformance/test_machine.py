@@ -7,9 +7,9 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from kokoro_core.testing import RaggedBatch, Subject, decoding_machine
-from kokoro_core.testing.subjects.tiny import tiny_params
 from kokoro_core.testing.walks.walk import Walk
 from kokoro_plugins.transformer.params import TransformerDecoderParams
+from tests.conformance.small import tiny_params
 
 SETTINGS = settings(
     max_examples=15,

@@ -11,7 +11,7 @@ from kokoro_core.spec.load import load_spec
 from kokoro_core.testing.checks import checks_of
 from kokoro_core.testing.engine.levels import level_named
 from kokoro_core.testing.engine.runner import CheckPlan, run_check
-from kokoro_core.testing.subjects.model_subject import ModelSubject, small_spec
+from kokoro_core.testing.subjects.model_subject import ModelSubject, small_model
 
 
 def hidden_with_a_mean_of_the_batch(patch):
@@ -121,7 +121,7 @@ CHECKS = {each.id: each for each in checks_of("model")}
 @pytest.mark.parametrize(("check", "mutant"), MUTANTS, ids=[each.__name__ for _, each in MUTANTS])
 def test_a_broken_model_is_found_by_the_check_that_is_meant_for_it(check, mutant, monkeypatch):
     mutant(monkeypatch)
-    subject = ModelSubject(small_spec(load_spec("default")), "default")
+    subject = ModelSubject(small_model(load_spec("default")).spec, "default")
     result = run_check(subject, CHECKS[check], CheckPlan(level_named("fast"), seed=0))
     assert result.status == "failed"
     assert "it raised" not in result.reason

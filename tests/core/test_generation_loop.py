@@ -66,11 +66,11 @@ def loop_over(
         limits=torch.tensor(limits),
         cut_short=torch.tensor([row % 2 == 1 for row in range(len(limits))]),
         available={},
+        options=GenerationOptions(**options),
+        mel_dim=2,
     )
     script = ScriptState(0, mel, stop_logits)
-    return FrameLoop(
-        ScriptedDecoder(r), {"script": script}, utterances, GenerationOptions(**options), 2
-    )
+    return FrameLoop(ScriptedDecoder(r), {"script": script}, utterances)
 
 
 def expected_end(mel: Tensor, stop_logits: Tensor, limit: int, row: int) -> tuple[int, str]:

@@ -10,7 +10,7 @@ import torch
 
 from kokoro_core.api import KokoroModel
 from kokoro_core.spec.load import load_spec
-from kokoro_core.testing.subjects.model_subject import small_spec
+from kokoro_core.testing.subjects.model_subject import small_model
 
 PHONEMES = torch.tensor([[3, 4, 5, 6]])
 DURATIONS = torch.tensor([[2, 3, 2, 2]])
@@ -34,7 +34,7 @@ def test_a_postnet_with_batch_normalisation_tracks_nothing_that_is_spoken(
     speak: Callable[[KokoroModel], torch.Tensor],
 ) -> None:
     torch.manual_seed(0)
-    spec = small_spec(load_spec("small", overrides={"postnet": {"type": "conv"}}))
+    spec = small_model(load_spec("small", overrides={"postnet": {"type": "conv"}})).spec
     model = KokoroModel.from_spec(spec).train()
     before = {name: each.clone() for name, each in model.state_dict().items()}
     assert any(name.endswith("running_mean") for name in before)

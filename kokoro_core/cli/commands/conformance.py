@@ -1,4 +1,4 @@
-"""The command ``conformance``: whether components keep what their slots promise."""
+"""The command ``conformance``: check what components promise."""
 
 from __future__ import annotations
 
@@ -17,15 +17,12 @@ from kokoro_core.cli.commands.conformance_output import (
     advancing,
     print_checks,
     print_report,
-    print_report_json,
 )
-from kokoro_core.cli.output import print_note
+from kokoro_core.cli.output import print_json, print_note
 from kokoro_core.cli.session import Session, session_of
 from kokoro_core.cli.toolkit import JsonOption
 
 if TYPE_CHECKING:
-    from kokoro_core.testing.engine.levels import LevelName
-    from kokoro_core.testing.engine.report import Report
     from kokoro_core.testing.subjects.subject import Subject
 
 
@@ -101,9 +98,16 @@ def conformance(
             _write_golden(subjects, write_golden)
         return
     with _as_usage(), _no_traces():
-        report = _run(subjects, level.value, check, case, seed, expect or [], golden, version)
+        from kokoro_core.testing.checks import SETTLED_VERSION
+        from kokoro_core.testing.engine.component import plan_of, prepare
+
+        expected = dict(map(_expected, expect or []))
+        wanted = SETTLED_VERSION if version is None else version
+        plan = plan_of(level.value, seed, case, expected, wanted, golden)
+        run = prepare(subjects, plan, check)
+        report = run.report(advancing(run.results(), len(run.pairs)))
     if as_json:
-        print_report_json(report)
+        print_json(report.as_dict())
     else:
         print_report(report, verbose)
     if not report.ok:
@@ -159,33 +163,6 @@ def _write_golden(subjects: list[Subject], file: Path) -> None:
     print(f"{file}: {', '.join(each.name for each in subjects)}")
 
 
-def _run(
-    subjects: list[Subject],
-    level: LevelName,
-    only: list[str] | None,
-    case: str | None,
-    seed: int | None,
-    expect: list[str],
-    golden: Path | None,
-    version: int | None,
-) -> Report:
-    """Run the checks, showing on a terminal how far it is."""
-    from kokoro_core.testing.checks import CONFORMANCE_VERSION, SETTLED_VERSION
-    from kokoro_core.testing.engine import component
-    from kokoro_core.testing.engine.report import Report
-
-    expected = dict(map(_expected, expect))
-    pairs = component.pairs_of(subjects, only)
-    component.check_case(case, pairs)
-    component.check_expected(expected, pairs)
-    wanted = SETTLED_VERSION if version is None else version
-    plan = component.plan_of(level, seed, case, expected, wanted, golden)
-    total = len(component.tried(pairs, plan))
-    results = advancing(component.results_of(pairs, plan), total)
-    notes = component.notes_of(pairs)
-    return Report(tuple(results), level, CONFORMANCE_VERSION, plan.seed, notes)
-
-
 def _expected(text: str) -> tuple[str, str]:
     name, equals, reason = text.partition("=")
     if not equals:
@@ -195,7 +172,7 @@ def _expected(text: str) -> tuple[str, str]:
 
 @contextmanager
 def _no_traces() -> Iterator[None]:
-    """Keep hypothesis from leaving a folder of its own where the command is run."""
+    """Keep hypothesis from creating its folder in the current one."""
     if find_spec("hypothesis") is None:
         yield
         return
@@ -211,7 +188,7 @@ def _no_traces() -> Iterator[None]:
 
 @contextmanager
 def _as_usage() -> Iterator[None]:
-    """Report what the user got wrong as wrong usage; a failed check raises nothing."""
+    """Report wrong arguments as wrong usage; a failed check raises nothing."""
     from kokoro_core.spec.problems.problem import SpecError
     from registry.errors import RegistryError
 

@@ -12,32 +12,20 @@ if TYPE_CHECKING:
     from kokoro_core.testing.engine.report import Report, Result
 
 _ALWAYS = ("passed", "failed", "skipped")
-_SOMETIMES = {
-    "expected": "expected",
-    "unexpected": "not as expected",
-    "warned": "warned",
-    "blocked": "not run",
-}
+_SOMETIMES = ("expected", "unexpected", "warned", "blocked")
+_TITLES = {"unexpected": "not as expected", "blocked": "not run"}
 
 
 def print_checks(as_json: bool) -> None:
     """Print the list of checks."""
     from kokoro_core.testing.checks import CHECKS, CONFORMANCE_VERSION
 
+    fields = ("id", "since", "slots", "meaning", "bug")
+    checks = [{name: getattr(each, name) for name in fields} for each in CHECKS]
     if as_json:
-        listed = [
-            {
-                "id": each.id,
-                "since": each.since,
-                "slots": list(each.slots),
-                "meaning": each.meaning,
-                "bug": each.bug,
-            }
-            for each in CHECKS
-        ]
-        print_json({"conformance_version": CONFORMANCE_VERSION, "checks": listed})
+        print_json({"conformance_version": CONFORMANCE_VERSION, "checks": checks})
         return
-    rows = [(each.id, each.since, ", ".join(each.slots), each.meaning, each.bug) for each in CHECKS]
+    rows = [tuple({**each, "slots": ", ".join(each["slots"])}.values()) for each in checks]
     print_table(("check", "since", "slots", "what it says", "a real bug"), rows)
 
 
@@ -57,16 +45,11 @@ def advancing(results: Iterable[Result], total: int) -> Iterator[Result]:
             yield each
 
 
-def print_report_json(report: Report) -> None:
-    """Print all results as JSON."""
-    print_json(report.as_dict())
-
-
 def print_report(report: Report, verbose: bool) -> None:
     """Print a line for each component, then what failed, then a line for all."""
     counts = report.counts()
     statuses = [*_ALWAYS, *(each for each in _SOMETIMES if counts.get(each))]
-    columns = ("component", *(_SOMETIMES.get(each, each) for each in statuses), "seconds")
+    columns = ("component", *(_TITLES.get(each, each) for each in statuses), "seconds")
     print_table(columns, [_row(name, found, statuses) for name, found in _by_component(report)])
     if verbose:
         print()
@@ -94,12 +77,9 @@ def _row(name: str, results: list[Result], statuses: list[str]) -> tuple[Any, ..
     return (name, *counts, f"{sum(each.seconds for each in results):.1f}")
 
 
-_SUMMARISED = {"blocked": "not run"}
-
-
 def _summary(report: Report, counts: dict[str, int]) -> str:
-    named = [(_SUMMARISED.get(status, status), count) for status, count in sorted(counts.items())]
-    said = ", ".join(f"{count} {status}" for status, count in named)
+    counted = sorted(counts.items())
+    said = ", ".join(f"{num} {'not run' if each == 'blocked' else each}" for each, num in counted)
     verdict = "conforms" if report.ok else "does not conform"
     return (
         f"{verdict}: {said} (level {report.level}, seed {report.seed}, version {report.version} "

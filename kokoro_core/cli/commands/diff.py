@@ -57,21 +57,16 @@ def load_any(source: str, settings: list[str] | None, session: Session, option: 
         CheckpointError: The file has a checkpoint's suffix and is none.
         FileNotFoundError: The path leads to no file.
     """
+    from kokoro_core.checkpoints.locate import checkpointer_for, suffixes
     from kokoro_core.checkpoints.recorded import with_recorded
-    from kokoro_core.slots import CHECKPOINTER
+    from kokoro_core.errors import CheckpointError
     from kokoro_core.spec.load import load
     from kokoro_core.spec.problems.problem import SpecError
     from kokoro_core.spec.text.migrations import migrate
     from kokoro_core.spec.text.overrides import overrides_from_text
 
-    components = session.plugins.components
-    names = components.names(CHECKPOINTER.name)
-    handled = {each for name in names for each in components.get(CHECKPOINTER, name).suffixes}
-    if not source.endswith(tuple(handled)):
+    if not source.endswith(tuple(suffixes(session.plugins))):
         return load_with(source, settings, session, option=option)
-    from kokoro_core.checkpoints.locate import checkpointer_for
-    from kokoro_core.errors import CheckpointError
-
     metadata = checkpointer_for(Path(source), session.plugins).read_metadata(Path(source))
     if "spec" not in metadata:
         raise CheckpointError(f"`{source}` has no spec in it.")

@@ -8,13 +8,13 @@ from typing import Any
 from torch import Tensor
 
 from kokoro_core.nn.stack import CheckpointedStack
-from kokoro_core.testing.check import check
+from kokoro_core.testing.check import Check
 from kokoro_core.testing.data.batches import RaggedBatch
 from kokoro_core.testing.data.cases import Cases
-from kokoro_core.testing.data.compare import assert_same, projection
+from kokoro_core.testing.data.compare import assert_same, assert_same_outputs, projection
 from kokoro_core.testing.data.inputs import Inputs, Outputs
-from kokoro_core.testing.data.randomness import seed_torch
 from kokoro_core.testing.probes import Probe
+from kokoro_core.testing.subjects.process_state import seed_torch
 from kokoro_core.testing.subjects.subject import Subject
 
 
@@ -23,8 +23,8 @@ class Recomputing:
     """How a stack is recomputed.
 
     Attributes:
-        segments: Of each stack.
-        frozen: Whether what comes before the stack, and its first layer, are frozen.
+        segments: Number of segments of each stack.
+        frozen: Whether the stack's first layer and everything before the stack are frozen.
         seed: Of the numbers.
     """
 
@@ -48,7 +48,7 @@ def _stacks(component: Any) -> list[CheckpointedStack]:
     return [each for each in component.modules() if isinstance(each, CheckpointedStack)]
 
 
-@check(
+@Check(
     "checkpointing",
     cases=RECOMPUTING,
     skip=_no_stack,
@@ -70,8 +70,7 @@ def checkpointing(subject: Subject, data: Recomputing) -> None:
     again, gradients = _train_once(probe, inputs, data.segments)
     for name, buffer in _buffers(component).items():
         assert_same(buffer, moved[name], f"`{name}` must move once a step when recomputed")
-    for name, tensor in plain.tensors.items():
-        assert_same(again.tensors[name], tensor, f"`{name}` must be the same when recomputed")
+    assert_same_outputs(again, plain, "must be the same when recomputed")
     missing = plain_gradients.keys() - gradients.keys()
     assert not missing, f"{sorted(missing)} must get a gradient when recomputed"
     for name, gradient in plain_gradients.items():
@@ -97,7 +96,7 @@ def _freeze_start(component: Any) -> None:
 def _train_once(
     probe: Probe, inputs: Inputs, segments: int | None
 ) -> tuple[Outputs, dict[str, Tensor]]:
-    """Return outputs and gradients in training; the random state differs on the way back."""
+    """Return outputs and gradients in training; the random state differs in the backward pass."""
     component = probe.component.train()
     component.zero_grad()
     for stack in _stacks(component):

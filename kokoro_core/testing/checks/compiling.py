@@ -1,4 +1,4 @@
-"""One graph for every length."""
+"""A component compiles and exports to one graph that serves every length."""
 
 from __future__ import annotations
 
@@ -8,31 +8,27 @@ from typing import Any
 
 import torch
 
-from kokoro_core.testing.check import check
+from kokoro_core.testing.check import Check, only_if, only_if_not
 from kokoro_core.testing.data.batches import RaggedBatch
 from kokoro_core.testing.data.cases import Cases
-from kokoro_core.testing.data.compare import assert_same_outputs
-from kokoro_core.testing.data.draws import Draws
+from kokoro_core.testing.data.compare import assert_same_outputs, must_raise
 from kokoro_core.testing.data.inputs import Inputs, Outputs
+from kokoro_core.testing.data.noise_tape import NoiseTape
 from kokoro_core.testing.probes import Probe
 from kokoro_core.testing.probes.parts import RegulatorProbe
 from kokoro_core.testing.subjects.subject import Subject
 
 TWO_LENGTHS = Cases(RaggedBatch, (RaggedBatch((5, 9, 4), 2, 3),))
-"""Its widths are no other sizes of the model: the compiler would take them for the same."""
+"""Its lengths differ from all sizes of the model, which the compiler would unify with them."""
 
 OTHER = RaggedBatch((7, 3, 12), 2, 4)
 
 
-def _no_compile(subject: Subject) -> str | None:
-    return None if subject.capabilities.compilable else "declares `compilable=False`"
-
-
-@check(
+@Check(
     "compile",
     costly=True,
     cases=TWO_LENGTHS,
-    skip=_no_compile,
+    skip=only_if("compilable"),
     bug="pytorch#178677, pytorch#39067: code that no graph can hold",
 )
 def compiled(subject: Subject, batch: RaggedBatch) -> None:
@@ -54,7 +50,7 @@ def _assert_compiles(subject: Subject, batch: RaggedBatch) -> None:
     probe = _with_room(subject.probe)
     component = _compiled(probe, count)
     for each in (batch, OTHER):
-        inputs, draws = probe.inputs(each), Draws()
+        inputs, draws = probe.inputs(each), NoiseTape()
         expected = replace(probe, noise=draws.recording).run(inputs)
         with torch.no_grad():
             got = replace(probe.on(component), noise=draws.replaying()).run(inputs)
@@ -66,7 +62,7 @@ def _assert_compiles(subject: Subject, batch: RaggedBatch) -> None:
 
 
 def _with_room(probe: Probe) -> Probe:
-    """Return a probe that asks nothing of the device: a plan's width is given."""
+    """Return a probe without synchronisation: the width of a plan is given."""
     return replace(probe, num_frames=50) if isinstance(probe, RegulatorProbe) else probe
 
 
@@ -80,20 +76,17 @@ def _compiled(probe: Probe, backend: Any) -> Any:
     return component
 
 
-@check(
+@Check(
     "compile-is-refused",
     costly=True,
     cases=TWO_LENGTHS,
-    skip=lambda subject: None if _no_compile(subject) else "it compiles",
+    skip=only_if_not("compilable", "it compiles"),
     bug="pytorch#178677",
 )
 def compile_is_refused(subject: Subject, batch: RaggedBatch) -> None:
     """A component that declares `compilable=False` does not compile to one graph."""
-    try:
+    with must_raise(Exception, otherwise="it compiles, so it must not declare `compilable=False`"):
         compiled.holds(subject, batch)
-    except Exception:
-        return
-    raise AssertionError("it compiles, so it must not declare `compilable=False`")
 
 
 class _Exported(torch.nn.Module):
@@ -107,7 +100,7 @@ class _Exported(torch.nn.Module):
     def forward(
         self, tensors: dict[str, Any], padding: dict[str, Any], drawn: list[list[Any]]
     ) -> dict[str, Any]:
-        draws = Draws()
+        draws = NoiseTape()
         draws.drawn = drawn
         probe = replace(self.call.on(self.component), noise=draws.replaying())
         outputs: Outputs = probe.run(Inputs(tensors, padding))
@@ -121,7 +114,7 @@ def _says(subject: Subject, said: bool) -> str | None:
     return "says nothing of `exportable`" if exportable is None else f"`exportable={exportable}`"
 
 
-@check(
+@Check(
     "export",
     costly=True,
     cases=TWO_LENGTHS,
@@ -131,10 +124,10 @@ def _says(subject: Subject, said: bool) -> str | None:
 def exported(subject: Subject, batch: RaggedBatch) -> None:
     """`torch.export` takes it, and the program gives the same."""
     probe = _with_room(subject.probe)
-    arguments, _ = _told(probe, batch)
+    arguments, _ = _arguments(probe, batch)
     program = torch.export.export(_Exported(probe), arguments, strict=False)
-    # Other numbers of the same structure: those that it was exported with may be written into it.
-    arguments, expected = _told(probe, replace(batch, seed=batch.seed + 1))
+    # other numbers of the same structure: the program may contain those it was exported with
+    arguments, expected = _arguments(probe, replace(batch, seed=batch.seed + 1))
     got = program.module()(*arguments)
     result = Outputs({name: got[name] for name in expected.tensors}, expected.padding_mask)
     assert_same_outputs(
@@ -142,15 +135,15 @@ def exported(subject: Subject, batch: RaggedBatch) -> None:
     )
 
 
-def _told(probe: Probe, batch: RaggedBatch) -> tuple[tuple[Any, ...], Outputs]:
-    """Return what an exported program is called with, and what it must give."""
-    inputs, draws = probe.inputs(batch), Draws()
+def _arguments(probe: Probe, batch: RaggedBatch) -> tuple[tuple[Any, ...], Outputs]:
+    """Return the arguments of an exported program, and its expected outputs."""
+    inputs, draws = probe.inputs(batch), NoiseTape()
     expected = replace(probe, noise=draws.recording).run(inputs)
     drawn = [[each.detach() for each in some] for some in draws.drawn]
     return (dict(inputs.tensors), dict(inputs.padding), drawn), expected
 
 
-@check(
+@Check(
     "export-is-refused",
     costly=True,
     cases=TWO_LENGTHS,
@@ -159,8 +152,6 @@ def _told(probe: Probe, batch: RaggedBatch) -> tuple[tuple[Any, ...], Outputs]:
 )
 def export_is_refused(subject: Subject, batch: RaggedBatch) -> None:
     """A component that declares `exportable=False` cannot be exported."""
-    try:
+    otherwise = "it can be exported, so it must not declare `exportable=False`"
+    with must_raise(Exception, otherwise=otherwise):
         exported.holds(subject, batch)
-    except Exception:
-        return
-    raise AssertionError("it can be exported, so it must not declare `exportable=False`")

@@ -1,26 +1,26 @@
-"""What an autoregressive decoder promises: causality, and that a step equals one parallel pass."""
+"""Promises of decoders: causality, and that steps equal one parallel pass."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from kokoro_core.contracts import AutoregressiveDecoder, ParallelDecoder
-from kokoro_core.nn.shift import shift_right
-from kokoro_core.tensors.masks import zero_padding
-from kokoro_core.testing.check import check
+from kokoro_core.testing.check import Check, first_reason, only_if
 from kokoro_core.testing.data.batches import RaggedBatch
 from kokoro_core.testing.data.cases import BATCHES, ONCE, Nothing
-from kokoro_core.testing.data.compare import assert_same, tolerance_of
+from kokoro_core.testing.data.compare import assert_same, must_raise, tolerance_of
 from kokoro_core.testing.data.inputs import Inputs, Outputs
 from kokoro_core.testing.probes import Probe
+from kokoro_core.testing.probes.decoders import begin_decoding, teacher_frames
 from kokoro_core.testing.subjects.subject import Subject
 from kokoro_core.testing.walks.scripts import DECODINGS, STEPS
-from kokoro_core.testing.walks.walk import Decoding, walk
+from kokoro_core.testing.walks.walk import Decoding, Move, Walk, walk
 
-SLOT = ("decoder",)
+decoder_check = partial(Check, slots=("decoder",))
 
 
 def _parallel(subject: Subject) -> str | None:
@@ -28,10 +28,9 @@ def _parallel(subject: Subject) -> str | None:
     return None if made_in_steps else "it makes all frames at once"
 
 
-@check(
+@decoder_check(
     "causality",
     cases=BATCHES,
-    slots=SLOT,
     skip=_parallel,
     bug="magvit2-pytorch PR#27, nanochat#844: a frame that knows itself",
 )
@@ -47,7 +46,7 @@ def causality(subject: Subject, batch: RaggedBatch) -> None:
 
 
 def _each_frame_changed(probe: Probe, inputs: Inputs) -> dict[str, torch.Tensor]:
-    """Return the outputs of a batch with one frame changed, for each frame one after the other."""
+    """Return the outputs for copies of a batch, in each of which one frame is changed."""
     width = inputs.tensors["mel_specs"].shape[1]
     copies = inputs.select([row for _ in range(width) for row in range(inputs.rows)])
     # (T, T) -> (T · B, T, 1)
@@ -67,10 +66,9 @@ def _assert_told_in_time(before: Outputs, after: Outputs, frame: int, group: int
         assert bool((heard > limit).all()), f"step {first} must know frame {frame}"
 
 
-@check(
+@decoder_check(
     "infer-equals-forward",
     cases=BATCHES,
-    slots=SLOT,
     skip=lambda subject: (
         None
         if isinstance(subject.component, ParallelDecoder)
@@ -86,10 +84,9 @@ def infer_equals_forward(subject: Subject, batch: RaggedBatch) -> None:
         assert_same(outputs.tensors["mel"], outputs.tensors["inferred"], promise)
 
 
-@check(
+@decoder_check(
     "step-equals-forward",
     cases=STEPS,
-    slots=SLOT,
     skip=_parallel,
     bug="transformers#18104, fla#766, onnxruntime-genai PR#2354: positions or caches one off",
 )
@@ -98,11 +95,10 @@ def step_equals_forward(subject: Subject, data: Decoding) -> None:
     walk(subject.probe, data)
 
 
-@check(
+@decoder_check(
     "chunks-and-forks",
     cases=DECODINGS,
-    slots=SLOT,
-    skip=lambda subject: _parallel(subject) or _limited(subject),
+    skip=first_reason(_parallel, only_if("chunked_steps"), only_if("forkable")),
     bug="fairseq#3908, unsloth#3699, transformers#37574: right for one step, wrong for a chunk",
 )
 def chunks_and_forks(subject: Subject, data: Decoding) -> None:
@@ -110,40 +106,31 @@ def chunks_and_forks(subject: Subject, data: Decoding) -> None:
     walk(subject.probe, data)
 
 
-def _limited(subject: Subject) -> str | None:
+def _no_limits(subject: Subject) -> str | None:
     declared = subject.capabilities
-    for name in ("chunked_steps", "forkable"):
-        if not getattr(declared, name):
-            return f"declares `{name}=False`"
-    return None
+    return "it has no limits" if declared.chunked_steps and declared.forkable else None
 
 
-@check(
+@decoder_check(
     "limits-are-said",
     cases=ONCE,
-    slots=SLOT,
-    skip=lambda subject: _parallel(subject) or (None if _limited(subject) else "it has no limits"),
+    skip=first_reason(_parallel, _no_limits),
     bug="fairseq#1686: incremental state that is not used, and nobody is told",
 )
 def limits_are_said(subject: Subject, data: Nothing) -> None:
     """A decoder that declares `chunked_steps=False` or `forkable=False` raises when asked."""
-    from kokoro_core.testing.walks.walk import Move, Walk
-
     asked = {"chunked_steps": Move("step", 2), "forkable": Move("fork", rows=(0,))}
     for name, move in asked.items():
         if getattr(subject.capabilities, name):
             continue
-        try:
+        otherwise = f"it must raise, or not declare `{name}=False`"
+        with must_raise(ValueError, NotImplementedError, otherwise=otherwise):
             Walk(subject.probe, RaggedBatch((6, 4))).move(move)
-        except (ValueError, NotImplementedError):
-            continue
-        raise AssertionError(f"it must raise, or not declare `{name}=False`")
 
 
-@check(
+@decoder_check(
     "step-cost",
     cases=ONCE,
-    slots=SLOT,
     skip=_parallel,
     bug="the whole past computed again for every frame: 40 ms a frame at 100 frames, 184 at 400",
 )
@@ -167,18 +154,14 @@ def step_cost(subject: Subject, data: Nothing) -> None:
 
 
 def _begun(subject: Subject, batch: RaggedBatch) -> tuple[Any, list[torch.Tensor]]:
-    probe = subject.probe
-    inputs = probe.inputs(batch)
-    side = probe.side_inputs(inputs, inputs.padding["mel_specs"])
-    group = probe.component.reduction_factor
-    fed = shift_right(zero_padding(inputs.tensors["mel_specs"], inputs.padding["mel_specs"]), group)
-    memory = inputs.tensors["memory"], inputs.padding["memory"]
-    state = probe.component.init_state(*memory, fed.shape[1], **side)
-    return state, list(torch.split(fed, group, 1))
+    inputs = subject.probe.inputs(batch)
+    fed = teacher_frames(subject.probe, inputs)
+    state = begin_decoding(subject.probe, inputs, fed.shape[1])
+    return state, list(torch.split(fed, subject.component.reduction_factor, 1))
 
 
 class _Counting(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Counts rows that enter products with weights, and numbers that are made."""
+    """Counts rows that are multiplied with weights, and numbers that are computed."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -201,10 +184,9 @@ def _is_view(result: torch.Tensor, args: Any) -> bool:
     return any(each.untyped_storage().data_ptr() == place for each in tensors)
 
 
-@check(
+@decoder_check(
     "room",
     cases=ONCE,
-    slots=SLOT,
     skip=_parallel,
     bug="transformers#37574, ming024/FastSpeech2#147: a full cache that wraps, or frames cut off",
 )
@@ -213,13 +195,10 @@ def room(subject: Subject, data: Nothing) -> None:
     probe = subject.probe
     inputs = probe.inputs(RaggedBatch((8,)))
     group = probe.component.reduction_factor
-    side = probe.side_inputs(inputs, inputs.padding["mel_specs"])
-    fed = shift_right(inputs.tensors["mel_specs"], group)
-    memory = inputs.tensors["memory"], inputs.padding["memory"]
-    # room for a group that is not full is room for the group
-    state = probe.component.init_state(*memory, group + 1, **side)
+    # capacity for part of a group is capacity for the whole group
+    state = begin_decoding(probe, inputs, group + 1)
     expected = probe.run(inputs).tensors["mel"]
-    for number, piece in enumerate(torch.split(fed, group, 1)[:4]):
+    for number, piece in enumerate(torch.split(teacher_frames(probe, inputs), group, 1)[:4]):
         try:
             mel, _ = probe.component.step(piece, state)
         except (ValueError, IndexError, RuntimeError):

@@ -1,22 +1,23 @@
-"""What a duration predictor promises."""
+"""Promises of duration predictors."""
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 
-from kokoro_core.testing.check import check
+from kokoro_core.testing.check import Check
 from kokoro_core.testing.data.batches import RaggedBatch
 from kokoro_core.testing.data.cases import BATCHES, ONE_BATCH
 from kokoro_core.testing.data.compare import assert_same, tolerance_of
 from kokoro_core.testing.subjects.subject import Subject
 
-SLOT = ("duration_predictor",)
+duration_check = partial(Check, slots=("duration_predictor",))
 
 
-@check(
+@duration_check(
     "frames-not-negative",
     cases=BATCHES,
-    slots=SLOT,
     bug="EveryVoice#30: repeats can not be negative; coqui glow_tts: padding that lasts a frame",
 )
 def frames_not_negative(subject: Subject, batch: RaggedBatch) -> None:
@@ -30,10 +31,9 @@ def frames_not_negative(subject: Subject, batch: RaggedBatch) -> None:
         assert bool((padding == 0).all()), "`frames` must be 0 at padding"
 
 
-@check(
+@duration_check(
     "frames-from-log",
     cases=BATCHES,
-    slots=SLOT,
     bug="ming024/FastSpeech2: rounded, then scaled, then cut; Matcha-TTS 108906c",
 )
 def frames_from_log(subject: Subject, batch: RaggedBatch) -> None:
@@ -46,10 +46,9 @@ def frames_from_log(subject: Subject, batch: RaggedBatch) -> None:
     assert_same(outputs.tensors["frames"], expected, "`frames` must be exp(duration_pred) - 1")
 
 
-@check(
+@duration_check(
     "frames-vary",
     cases=ONE_BATCH,
-    slots=SLOT,
     bug="ming024/FastSpeech2#185: a predictor that always says the same, or whole numbers",
 )
 def frames_vary(subject: Subject, batch: RaggedBatch) -> None:

@@ -1,4 +1,4 @@
-"""The gradient is the derivative of what is computed, and every input that is asked for matters."""
+"""Gradients equal finite differences, and every declared input influences the output."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
-from kokoro_core.testing.check import check
+from kokoro_core.testing.check import Check, first_reason, only_if, only_if_not
 from kokoro_core.testing.data.batches import RaggedBatch
 from kokoro_core.testing.data.cases import ONE_BATCH
-from kokoro_core.testing.data.compare import assert_same, projection, tolerance_of
+from kokoro_core.testing.data.compare import (
+    assert_same,
+    largest_difference,
+    must_raise,
+    projection,
+    tolerance_of,
+)
 from kokoro_core.testing.data.inputs import Outputs
 from kokoro_core.testing.subjects.subject import Subject
 
 STEPS = (1e-6, 1e-7, 1e-8)
-"""How far the numbers are moved, until the slopes agree: a long step can cross a kink of a ReLU."""
+"""Step sizes, tried until the slopes agree: a long step can cross the kink of a ReLU."""
 
 
-def _no_slope(subject: Subject) -> str | None:
-    if not subject.capabilities.exact_gradient:
-        return "declares `exact_gradient=False`"
-    return None if subject.capabilities.float64 else "declares `float64=False`"
-
-
-@check(
+@Check(
     "gradient",
     cases=ONE_BATCH,
-    skip=_no_slope,
+    skip=first_reason(only_if("exact_gradient"), only_if("float64")),
     bug="PaddleSpeech#3032, transformers#21381: a part that is cut off, and trains wrongly",
 )
 def gradient(subject: Subject, batch: RaggedBatch) -> None:
@@ -45,7 +45,7 @@ def gradient(subject: Subject, batch: RaggedBatch) -> None:
 
 
 def assert_slope(tensors: Mapping[str, Tensor], total: Callable[[], Tensor], what: str) -> None:
-    """Compare the gradient of a number with the slope along a random direction."""
+    """Compare the gradient of a scalar with central differences along a random direction."""
     for tensor in tensors.values():
         tensor.requires_grad_()
     value = total()
@@ -92,33 +92,25 @@ def _seen(
     return (values[0] - values[1]) / (2 * step)
 
 
-@check(
+@Check(
     "gradient-is-not-exact",
     cases=ONE_BATCH,
-    skip=lambda subject: (
-        "its gradient is the slope" if subject.capabilities.exact_gradient else None
-    ),
+    skip=only_if_not("exact_gradient", "its gradient is the slope"),
     bug="a declaration that is no longer true",
 )
 def gradient_is_not_exact(subject: Subject, batch: RaggedBatch) -> None:
     """The gradient of a component that declares `exact_gradient=False` is not the slope."""
-    try:
-        gradient.holds(subject, batch)
-    except AssertionError:
-        return
-    raise AssertionError(
+    otherwise = (
         "the gradient is the slope, so the component must not declare `exact_gradient=False`"
     )
+    with must_raise(AssertionError, otherwise=otherwise):
+        gradient.holds(subject, batch)
 
 
-def _nothing_detached(subject: Subject) -> str | None:
-    return None if subject.capabilities.detached_inputs else "it declares no `detached_inputs`"
-
-
-@check(
+@Check(
     "detached-inputs",
     cases=ONE_BATCH,
-    skip=_nothing_detached,
+    skip=only_if("detached_inputs", "it declares no `detached_inputs`"),
     bug="FastSpeech2, VITS: a gradient into the encoder that is to be stopped, or one that is lost",
 )
 def detached_inputs(subject: Subject, batch: RaggedBatch) -> None:
@@ -140,28 +132,23 @@ def detached_inputs(subject: Subject, batch: RaggedBatch) -> None:
 
 
 def _numbers_like(tensor: Tensor) -> Tensor:
-    """Return numbers that are not the same everywhere: a norm would take such a change off."""
+    """Return numbers that differ from place to place: a norm would remove a constant change."""
     generator = torch.Generator().manual_seed(6)
     drawn = torch.randn(tensor.shape, generator=generator, dtype=torch.float64)
     return 1 + drawn.to(tensor.dtype)
 
 
 def _differs(after: Outputs, before: Outputs) -> bool:
-    """Return whether any output or loss is another."""
-    pairs = [(each, before.tensors[name]) for name, each in after.tensors.items()]
-    pairs += [(each, before.losses[name]) for name, each in after.losses.items()]
+    """Return whether any output or loss has another value."""
     limit = tolerance_of(next(iter(after.tensors.values())))
-    return any(float((new - old).detach().abs().max()) > limit for new, old in pairs)
+    change = largest_difference(after.tensors, before.tensors)
+    return max(change, largest_difference(after.losses, before.losses)) > limit
 
 
-def _no_side_inputs(subject: Subject) -> str | None:
-    return None if subject.capabilities.side_inputs else "it declares no side inputs"
-
-
-@check(
+@Check(
     "side-inputs-matter",
     cases=ONE_BATCH,
-    skip=_no_side_inputs,
+    skip=only_if("side_inputs", "it declares no side inputs"),
     bug="speechbrain#2986: an input that is passed on under a name that nobody reads",
 )
 def side_inputs_matter(subject: Subject, batch: RaggedBatch) -> None:

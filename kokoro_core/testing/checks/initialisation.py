@@ -1,4 +1,4 @@
-"""How a component begins: from the seed alone, no two parts the same, all of it able to learn."""
+"""Initialisation: determined by the seed, different for each part, and all of it learns."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from kokoro_core.testing.check import PARTS, check
+from kokoro_core.testing.check import PARTS, Check, only_if, only_if_not
 from kokoro_core.testing.data.batches import RaggedBatch
 from kokoro_core.testing.data.cases import ONCE, ONE_BATCH, Nothing
 from kokoro_core.testing.data.compare import assert_identical, projection
@@ -17,7 +17,7 @@ from kokoro_core.testing.data.inputs import Outputs
 from kokoro_core.testing.subjects.subject import Subject
 
 
-@check(
+@Check(
     "seeded",
     cases=ONCE,
     slots=PARTS,
@@ -38,7 +38,7 @@ def seeded(subject: Subject, data: Nothing) -> None:
     assert not same, f"{same} must be others with another seed"
 
 
-@check(
+@Check(
     "twins-differ",
     cases=ONCE,
     slots=PARTS,
@@ -58,11 +58,11 @@ def twins_differ(subject: Subject, data: Nothing) -> None:
 
 
 def _is_drawn(parameter: Tensor) -> bool:
-    """Return whether the numbers of a parameter come from a generator: no two are the same."""
+    """Return whether a parameter is drawn at random, and not filled with one value."""
     return parameter.numel() > 1 and len(torch.unique(parameter.detach())) > 1
 
 
-@check(
+@Check(
     "parameters-learn",
     cases=ONE_BATCH,
     bug="transformers#23170: parameters that never get a gradient",
@@ -73,7 +73,7 @@ def parameters_learn(subject: Subject, batch: RaggedBatch) -> None:
     probe = subject.probe_of(component)
     for seed in range(3):
         inputs = probe.inputs(RaggedBatch((9, 5, 7), 1, batch.seed + seed))
-        # A loss may teach what came before alone, through what it is given.
+        # a loss may train only the parts before it, through its input
         outputs = probe.run(inputs.mapped(lambda each: each.requires_grad_()))
         total = projection(outputs)
         _assert_losses_teach(component, outputs)
@@ -92,37 +92,28 @@ def _assert_losses_teach(component: Any, outputs: Outputs) -> None:
         assert teaches, f"the loss `{name}` must have a gradient"
 
 
-@check(
+@Check(
     "untied",
     cases=ONCE,
     slots=PARTS,
-    skip=lambda subject: (
-        "declares `shared_tensors`" if subject.capabilities.shared_tensors else None
-    ),
+    skip=only_if_not("shared_tensors"),
     bug="safetensors#98, accelerate PR#2875: tied tensors that are not saved, or not tied again",
 )
 def untied(subject: Subject, data: Nothing) -> None:
     """No two names of the state share memory, and no module stands at two places."""
-    owners: dict[int, str] = {}
-    # As it is built: a move to another dtype parts what shares memory.
-    for name, tensor in subject.built().state_dict().items():
-        place = tensor.untyped_storage().data_ptr()
-        if tensor.numel() == 0:
-            continue
-        assert place not in owners, (
-            f"`{name}` and `{owners[place]}` must not share memory, or the component must declare "
-            f"`shared_tensors`"
-        )
-        owners[place] = name
+    # `built`, not `build`: a conversion to another dtype separates tensors that share memory.
+    pairs = sorted(_shared(subject.built()))
+    assert not pairs, (
+        f"`{pairs[0][1]}` and `{pairs[0][0]}` must not share memory, or the component must declare "
+        f"`shared_tensors`"
+    )
 
 
-@check(
+@Check(
     "tied",
     cases=ONCE,
     slots=PARTS,
-    skip=lambda subject: (
-        None if subject.capabilities.shared_tensors else "does not declare `shared_tensors`"
-    ),
+    skip=only_if("shared_tensors", "does not declare `shared_tensors`"),
     bug="safetensors#98",
 )
 def tied(subject: Subject, data: Nothing) -> None:
@@ -136,7 +127,7 @@ def tied(subject: Subject, data: Nothing) -> None:
 
 
 def _shared(component: Any) -> set[tuple[str, str]]:
-    """Return each two names of the state that follow one another and share memory."""
+    """Return pairs of names in the state that share memory."""
     by_place: dict[int, list[str]] = defaultdict(list)
     for name, tensor in component.state_dict().items():
         if tensor.numel():

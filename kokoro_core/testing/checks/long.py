@@ -1,9 +1,9 @@
-"""What holds for a few steps must hold for many."""
+"""Properties that hold for a few steps hold for many."""
 
 from __future__ import annotations
 
-from kokoro_core.testing.check import check
-from kokoro_core.testing.checks.reach import DRAWS, assert_reach, exchanges_that_do_not_matter
+from kokoro_core.testing.check import Check
+from kokoro_core.testing.checks.reach import DRAWS, assert_order_matters, assert_reach
 from kokoro_core.testing.checks.rows import assert_rows_alone
 from kokoro_core.testing.data.batches import RaggedBatch
 from kokoro_core.testing.data.cases import Cases
@@ -13,7 +13,7 @@ from kokoro_core.testing.subjects.subject import Subject
 LONG = Cases(RaggedBatch, (RaggedBatch((40, 17), 2), RaggedBatch((70, 33), 3)))
 
 
-@check(
+@Check(
     "long-rows",
     cases=LONG,
     bug="transformers#37574, TensorFlowTTS#142: windows, wraps, ends of tables",
@@ -27,12 +27,11 @@ def long_rows(subject: Subject, batch: RaggedBatch) -> None:
         draws = 2 if subject.slot == "encoder" else DRAWS
         assert_reach(subject, max(batch.lengths), batch.seed, draws=draws)
     if subject.slot == "encoder" and not subject.capabilities.position_free:
-        same = exchanges_that_do_not_matter(subject, batch)
-        assert not same, f"steps {same[0][0]} and {same[0][1]} must not be free to change places"
+        assert_order_matters(subject, batch)
 
 
 def _run_or_refusal(subject: Subject, batch: RaggedBatch) -> Outputs | None:
-    """Return the outputs, or None if the batch is refused for being longer than `max_len`."""
+    """Return the outputs, or None if the batch is refused as longer than `max_len`."""
     try:
         return subject.probe.run(subject.probe.inputs(batch))
     except ValueError:
@@ -41,4 +40,4 @@ def _run_or_refusal(subject: Subject, batch: RaggedBatch) -> Outputs | None:
 
 
 SHORT = 64
-"""Steps that every small configuration takes: the kit makes no `max_len` smaller."""
+"""Steps that every small configuration accepts: the kit never sets a smaller `max_len`."""

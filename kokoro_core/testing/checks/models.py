@@ -1,9 +1,10 @@
-"""What a whole model promises: in training, in speaking, and in a file."""
+"""Promises of a whole model: in training, in generation, and in a file."""
 
 from __future__ import annotations
 
 import warnings
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -16,19 +17,23 @@ from kokoro_core.contracts import AutoregressiveDecoder
 from kokoro_core.model.batch import TrainingBatch
 from kokoro_core.model.output import ModelOutput
 from kokoro_core.tensors.masks import padding_mask_from_lengths
-from kokoro_core.testing.check import check
+from kokoro_core.testing.check import Check, first_reason
 from kokoro_core.testing.data.batches import RaggedBatch
 from kokoro_core.testing.data.cases import BATCHES, ONE_BATCH
-from kokoro_core.testing.data.compare import assert_identical, assert_same
-from kokoro_core.testing.data.draws import rows_drawing_from
+from kokoro_core.testing.data.compare import (
+    assert_all_identical,
+    assert_finite_gradients,
+    assert_identical,
+    assert_same,
+)
+from kokoro_core.testing.data.noise_tape import rows_drawing_from
 from kokoro_core.testing.subjects.model_subject import ModelSubject
 
 if TYPE_CHECKING:
     from kokoro_core.generation import Generation
 
-SLOT = ("model",)
 FRAMES = 12
-"""Frames that a model may speak here."""
+"""Limit of generated frames."""
 
 PHONEME_FIELDS = ("phoneme_indices", "padding_mask", "durations")
 FRAME_FIELDS = ("mel_specs", "mel_padding_mask", "stop_token_targets")
@@ -42,21 +47,20 @@ def _extras(subject: ModelSubject) -> str | None:
 
 
 def _parallel(subject: ModelSubject) -> str | None:
-    decoder = subject.component.acoustic.decoder
-    made_in_steps = isinstance(decoder, AutoregressiveDecoder)
-    return _extras(subject) or (None if made_in_steps else "it makes all frames at once")
+    made_in_steps = isinstance(subject.component.acoustic.decoder, AutoregressiveDecoder)
+    return None if made_in_steps else "it makes all frames at once"
 
 
 def _no_durations(subject: ModelSubject) -> str | None:
-    none = "it has no duration predictor" if subject.spec.duration_predictor is None else None
-    return _extras(subject) or none
+    return "it has no duration predictor" if subject.spec.duration_predictor is None else None
+
+
+model_check = partial(Check, slots=("model",), skip=_extras)
 
 
 def spoken(subject: ModelSubject, batch: RaggedBatch, *, extra_frames: int = 0) -> TrainingBatch:
-    """Return a training batch of the batch's structure; phonemes last 1 to 3 frames."""
+    """Return a training batch with this structure; phonemes last 1 to 3 frames."""
     sizes, mask = subject.spec.sizes, batch.padding_mask
-    drawn = batch.integers(0, sizes.vocab_size - 1)
-    indices = (drawn + (drawn >= sizes.pad_id)).masked_fill(mask, sizes.pad_id)
     durations = batch.integers(1, 4, stream=1).masked_fill(mask, 0)
     lengths = durations.sum(1)
     width = int(lengths.max()) + extra_frames
@@ -65,7 +69,7 @@ def spoken(subject: ModelSubject, batch: RaggedBatch, *, extra_frames: int = 0) 
     mel_specs = mels.floats(sizes.mel_dim, stream=2).masked_fill(mel_padding.unsqueeze(2), 0)
     stop_targets = (torch.arange(width) == lengths.unsqueeze(1) - 1).double()
     return TrainingBatch(
-        phoneme_indices=indices,
+        phoneme_indices=batch.indices(sizes),
         padding_mask=mask,
         durations=durations,
         mel_specs=mel_specs,
@@ -75,7 +79,7 @@ def spoken(subject: ModelSubject, batch: RaggedBatch, *, extra_frames: int = 0) 
 
 
 def train(model: KokoroModel, data: TrainingBatch, first_seed: int = 0) -> ModelOutput:
-    """Call a model as training does; row after row draws from a seed of its own."""
+    """Call a model as training does, with a seed for the noise of each row."""
     if model.acoustic.regulator is None:
         data = replace(data, durations=None)
     with rows_drawing_from(model, range(first_seed, first_seed + len(data))):
@@ -91,11 +95,9 @@ def row_of(data: TrainingBatch, row: int) -> TrainingBatch:
     return replace(data, **{name: getattr(data, name)[one, :num] for name, num in widths.items()})
 
 
-@check(
+@model_check(
     "model-rows",
     cases=BATCHES,
-    slots=SLOT,
-    skip=_extras,
     bug="espnet#6333, PaddleSpeech#3032: parts that are right alone and leak together",
 )
 def model_rows(subject: ModelSubject, batch: RaggedBatch) -> None:
@@ -113,51 +115,45 @@ def model_rows(subject: ModelSubject, batch: RaggedBatch) -> None:
                 assert_same(got[row, : expected.shape[1]], expected[0], promise)
 
 
-@check(
+@model_check(
     "model-losses",
     cases=BATCHES,
-    slots=SLOT,
-    skip=_extras,
     bug="EveryVoice PR#887, NVIDIA/tacotron2#244: a loss that counts padded frames",
 )
 def model_losses(subject: ModelSubject, batch: RaggedBatch) -> None:
     """More padding changes no loss, and every loss is finite with finite gradients."""
     model = subject.build()
     data = spoken(subject, batch)
-    wider = RaggedBatch(batch.lengths, batch.extra + 2, batch.seed)
-    padded = _padded(data, wider.width - batch.width, frames=3)
-    before, after = train(model, data), train(model, padded)
+    before, after = train(model, data), train(model, _padded(data, phonemes=2, frames=3))
     for name, loss in before.losses.items():
         assert bool(loss.isfinite().all()), f"the loss `{name}` must be finite"
         assert_same(after.losses[name], loss, f"the loss `{name}` must not count padding")
     assert before.loss is not None, "training must give a loss"
     before.loss.backward()  # type: ignore[no-untyped-call]
-    for name, parameter in model.named_parameters():
-        assert parameter.grad is None or bool(parameter.grad.isfinite().all()), (
-            f"the gradient of `{name}` must be finite"
-        )
+    assert_finite_gradients(dict(model.named_parameters()))
 
 
 def _padded(data: TrainingBatch, phonemes: int, frames: int) -> TrainingBatch:
-    def wider(name: str, steps: int, value: Any) -> Tensor:
+    """Return the batch with more padding: another phoneme and frames that are not silent."""
+    padding = {
+        "phoneme_indices": int(data.phoneme_indices[0, 0]),
+        "padding_mask": True,
+        "durations": 0,
+        "mel_specs": 7.0,
+        "mel_padding_mask": True,
+        "stop_token_targets": 0.0,
+    }
+    wider: dict[str, Any] = {}
+    for name, value in padding.items():
         tensor: Tensor = getattr(data, name)
-        return torch.cat(
-            [tensor, tensor.new_full((len(tensor), steps, *tensor.shape[2:]), value)], 1
-        )
-
-    return replace(
-        data,
-        phoneme_indices=wider("phoneme_indices", phonemes, int(data.phoneme_indices[0, 0])),
-        padding_mask=wider("padding_mask", phonemes, True),
-        durations=wider("durations", phonemes, 0),
-        mel_specs=wider("mel_specs", frames, 7.0),
-        mel_padding_mask=wider("mel_padding_mask", frames, True),
-        stop_token_targets=wider("stop_token_targets", frames, 0.0),
-    )
+        steps = phonemes if name in PHONEME_FIELDS else frames
+        more = tensor.new_full((len(tensor), steps, *tensor.shape[2:]), value)
+        wider[name] = torch.cat([tensor, more], 1)
+    return replace(data, **wider)
 
 
 def generate(model: KokoroModel, data: TrainingBatch, **options: Any) -> Generation:
-    """Speak a few frames, each row from a seed of its own."""
+    """Generate a few frames, with a seed for each row."""
     seeds = list(range(len(data.phoneme_indices)))
     if model.acoustic.regulator is None:
         options["durations"] = None
@@ -166,11 +162,9 @@ def generate(model: KokoroModel, data: TrainingBatch, **options: Any) -> Generat
     )
 
 
-@check(
+@model_check(
     "speaking-rows",
     cases=BATCHES,
-    slots=SLOT,
-    skip=_extras,
     bug="NeMo#3229, SWivid/F5-TTS#1179, transformers#25908: speech that changes with the batch",
 )
 def speaking_rows(subject: ModelSubject, batch: RaggedBatch) -> None:
@@ -197,11 +191,10 @@ def speaking_rows(subject: ModelSubject, batch: RaggedBatch) -> None:
             assert bool((rest == 0).all()), f"row {row} must be 0 after its end"
 
 
-@check(
+@model_check(
     "speaking-is-training",
     cases=ONE_BATCH,
-    slots=SLOT,
-    skip=_parallel,
+    skip=first_reason(_extras, _parallel),
     bug="a loop that starts or shifts otherwise than training: the loss is low, the speech noise",
 )
 def speaking_is_training(subject: ModelSubject, batch: RaggedBatch) -> None:
@@ -227,11 +220,9 @@ def speaking_is_training(subject: ModelSubject, batch: RaggedBatch) -> None:
         assert_same(again.mel[row, :length], result.mel[row, :length], promise)
 
 
-@check(
+@model_check(
     "stream",
     cases=ONE_BATCH,
-    slots=SLOT,
-    skip=_extras,
     bug="streams that begin or end elsewhere than the whole",
 )
 def stream(subject: ModelSubject, batch: RaggedBatch) -> None:
@@ -257,17 +248,16 @@ def stream(subject: ModelSubject, batch: RaggedBatch) -> None:
     assert streamed.shape[1] >= frames, "a stream must have every frame"
 
 
-@check(
+@model_check(
     "durations-of-speech",
     cases=BATCHES,
-    slots=SLOT,
-    skip=_no_durations,
+    skip=first_reason(_extras, _no_durations),
     bug="espnet PR#6680, ming024/FastSpeech2, TensorFlowTTS#107: rounded, scaled, cut",
 )
 def durations_of_speech(subject: ModelSubject, batch: RaggedBatch) -> None:
     """Durations are frames / speed rounded once, at least 1 for a phoneme, and 0 at padding."""
     model, data = subject.build(), spoken(subject, batch)
-    # of a model that knows nothing all would be less than a frame, and rounded up to one
+    # an untrained model would predict less than a frame for all, rounded up to one
     frames = batch.floats(1, stream=6)[:, :, 0].abs() * 6
     model.acoustic.predict_frames = lambda *_: frames.masked_fill(data.padding_mask, 0)  # type: ignore[method-assign]
     for speed in (0.5, 1.0, 2.0):
@@ -279,11 +269,9 @@ def durations_of_speech(subject: ModelSubject, batch: RaggedBatch) -> None:
         assert_identical(durations, expected.masked_fill(data.padding_mask, 0), promise)
 
 
-@check(
+@model_check(
     "speaking-is-pure",
     cases=ONE_BATCH,
-    slots=SLOT,
-    skip=_extras,
     bug="Megatron-LM PR#411: a mode that is changed behind the caller's back",
 )
 def speaking_is_pure(subject: ModelSubject, batch: RaggedBatch) -> None:
@@ -303,15 +291,12 @@ def speaking_is_pure(subject: ModelSubject, batch: RaggedBatch) -> None:
         modes = {part.training for part in model.modules()}
         assert modes == {training}, "speaking must keep the mode of every part"
     assert torch.equal(data.phoneme_indices, indices), "the phonemes must not be written to"
-    for name, tensor in model.state_dict().items():
-        assert_identical(tensor, kept[name], f"speaking must not change `{name}`")
+    assert_all_identical(model.state_dict(), kept, "speaking must not change `{}`")
 
 
-@check(
+@model_check(
     "model-file",
     cases=ONE_BATCH,
-    slots=SLOT,
-    skip=_extras,
     bug="transformers#43159, safetensors#98: a model that is another one after loading",
 )
 def model_file(subject: ModelSubject, batch: RaggedBatch) -> None:

@@ -1,4 +1,4 @@
-"""A component can be moved, copied and given inputs of any layout in memory."""
+"""A component can be converted, copied and called with inputs of any memory layout."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from kokoro_core.testing.check import PARTS, check
+from kokoro_core.testing.check import PARTS, Check
 from kokoro_core.testing.data.batches import RaggedBatch
 from kokoro_core.testing.data.cases import ONCE, ONE_BATCH, Nothing
 from kokoro_core.testing.data.compare import assert_identical, assert_same_outputs
-from kokoro_core.testing.subjects.registration import OF_TORCH
+from kokoro_core.testing.subjects.registration import OF_TORCH, held_in
 from kokoro_core.testing.subjects.subject import Subject
 
 
-@check(
+@Check(
     "buffers",
     cases=ONCE,
     slots=PARTS,
@@ -26,7 +26,7 @@ from kokoro_core.testing.subjects.subject import Subject
 def buffers(subject: Subject, data: Nothing) -> None:
     """Every tensor that a component keeps is a parameter or a buffer, so that `to` moves it."""
     component = subject.build()
-    _assert_no_plain_tensors(component)  # before a call, which may fail because of them
+    _assert_no_plain_tensors(component)  # before the call, which may fail because of them
     _use(subject, component)
     _assert_no_plain_tensors(component)
 
@@ -50,20 +50,14 @@ def _instead(tensor: Tensor) -> str:
 
 
 def _tensors_in(value: Any) -> Iterator[Tensor]:
-    """Yield the tensors of a container, or those that an object of one's own holds itself."""
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, dict):
-        yield from _tensors_in(list(value.values()))
-    elif isinstance(value, (list, tuple, set)):
-        for each in value:
-            yield from _tensors_in(each)
-    elif hasattr(value, "__dict__") and not isinstance(value, (nn.Module, type)):
+    """Yield the tensors in containers, and those that an object of the author's class holds."""
+    yield from (each for _, each, _ in held_in(value) if isinstance(each, Tensor))
+    if hasattr(value, "__dict__") and not isinstance(value, nn.Module | Tensor | type):
         yield from (each for each in vars(value).values() if isinstance(each, Tensor))
 
 
 def _use(subject: Subject, component: Any) -> None:
-    """Call a component once, since some make their tables then."""
+    """Call a component once, since some compute their tables then."""
     if subject.slot == "positional_encoding":
         component.add(torch.zeros(1, 3, subject.sizes.hidden_dim, dtype=subject.dtype), POSITIONS)
         return
@@ -74,7 +68,7 @@ def _use(subject: Subject, component: Any) -> None:
 POSITIONS = torch.arange(3)
 
 
-@check(
+@Check(
     "meta-device",
     cases=ONCE,
     slots=PARTS,
@@ -90,14 +84,11 @@ def meta_device(subject: Subject, data: Nothing) -> None:
         got = {name: (each.shape, each.dtype) for name, each in getattr(built, kind)()}
         assert got == expected, "what is built on the meta device must have the same tensors"
     on_meta = real.to("meta")
-    for name, tensor in {
-        **dict(on_meta.named_parameters()),
-        **dict(on_meta.named_buffers()),
-    }.items():
+    for name, tensor in (*on_meta.named_parameters(), *on_meta.named_buffers()):
         assert tensor.is_meta, f"`to` must move `{name}`"
 
 
-@check(
+@Check(
     "copies",
     cases=ONE_BATCH,
     bug="torchtune#2270, openai/guided-diffusion: copies that are not of their own",
@@ -110,12 +101,12 @@ def copies(subject: Subject, batch: RaggedBatch) -> None:
     expected = subject.probe.run(inputs)
     with torch.no_grad():
         for parameter in original.parameters():
-            # Not the same everywhere: a norm would take that off.
+            # different from place to place: a norm would remove a constant
             parameter.add_(torch.randn_like(parameter))
     assert_same_outputs(subject.probe_of(twin).run(inputs), expected, "must be the same of a copy")
 
 
-@check(
+@Check(
     "strided-inputs",
     cases=ONE_BATCH,
     bug="pytorch#12230, pytorch#39639: in-place writing to expanded or transposed tensors",
@@ -126,9 +117,7 @@ def strided_inputs(subject: Subject, batch: RaggedBatch) -> None:
     inputs = probe.inputs(batch)
     expected = probe.run(inputs)
     for promise, strided in (("transposed", _transposed), ("sliced", _sliced)):
-        changed = {name: strided(each) for name, each in inputs.tensors.items()}
-        masks = {name: strided(each) for name, each in inputs.padding.items()}
-        got = probe.run(type(inputs)(changed, masks))
+        got = probe.run(inputs.applied(strided))
         assert_same_outputs(got, expected, f"must be the same with {promise} inputs")
 
 
@@ -142,7 +131,7 @@ def _sliced(tensor: Tensor) -> Tensor:
     return wide[..., ::2]
 
 
-@check(
+@Check(
     "dtype-and-back",
     cases=ONE_BATCH,
     slots=PARTS,
@@ -162,8 +151,9 @@ def dtype_and_back(subject: Subject, batch: RaggedBatch) -> None:
         assert close, f"the table `{name}` must be as exact after bfloat16 and back as before"
     if subject.slot != "positional_encoding":
         inputs = subject.probe.inputs(batch).mapped(lambda each: each.float())
-        probes = [subject.probe_of(each).on(each, torch.float32) for each in (moved, fresh)]
-        got, expected = (each.run(inputs) for each in probes)
+        got, expected = (
+            subject.probe.on(each, torch.float32).run(inputs) for each in (moved, fresh)
+        )
         for name, tensor in expected.tensors.items():
             assert_identical(got.tensors[name].isfinite(), tensor.isfinite(), f"`{name}` is finite")
             off = float((got.tensors[name] - tensor).detach().abs().max())

@@ -1,14 +1,21 @@
-"""What padding holds must not matter, and a row may be padding alone."""
+"""Values at padding have no influence, and a row may consist of padding."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-from kokoro_core.testing.check import check
+from kokoro_core.testing.check import Check, first_reason, only_if, only_if_not
 from kokoro_core.testing.data.batches import RaggedBatch
 from kokoro_core.testing.data.cases import BATCHES
-from kokoro_core.testing.data.compare import assert_same_outputs, projection
+from kokoro_core.testing.data.compare import (
+    assert_finite,
+    assert_finite_gradients,
+    assert_same_outputs,
+    backward,
+    must_raise,
+    projection,
+)
 from kokoro_core.testing.data.inputs import Inputs
 from kokoro_core.testing.probes import Probe
 from kokoro_core.testing.subjects.subject import Subject
@@ -17,7 +24,7 @@ NAN = float("nan")
 
 
 def poisoned(probe: Probe, inputs: Inputs, value: float, index: int) -> Inputs:
-    """Return the inputs with another number, or another index, at padding."""
+    """Return the inputs with this number, or this index, at padding."""
     changed: dict[str, Tensor] = {}
     looks = probe.capabilities.side_inputs.items()
     of_steps = {name for name, said in looks if said.per == "step"}
@@ -29,7 +36,7 @@ def poisoned(probe: Probe, inputs: Inputs, value: float, index: int) -> Inputs:
     return inputs.changed(**changed)
 
 
-@check(
+@Check(
     "padding-poison",
     cases=BATCHES,
     bug="pytorch/audio#4205, SWivid/F5-TTS#1179, DI-engine#333: padding that is heard",
@@ -45,22 +52,16 @@ def padding_poison(subject: Subject, batch: RaggedBatch) -> None:
         assert_same_outputs(got, clean, promise)
 
 
-def _nan_unsafe(subject: Subject) -> str | None:
-    return None if subject.capabilities.nan_safe_padding else "declares `nan_safe_padding=False`"
+def _no_floats(subject: Subject) -> str | None:
+    inputs = subject.probe.inputs(RaggedBatch((2, 1)))
+    floating = subject.probe.free_at_padding & inputs.floating.keys()
+    return None if floating else "it takes no floating input"
 
 
-def _has_no_floats(subject: Subject) -> bool:
-    probe = subject.probe
-    inputs = probe.inputs(RaggedBatch((2, 1)))
-    return not (probe.free_at_padding & inputs.floating.keys())
-
-
-@check(
+@Check(
     "padding-nan",
     cases=BATCHES,
-    skip=lambda subject: (
-        "it takes no floating input" if _has_no_floats(subject) else _nan_unsafe(subject)
-    ),
+    skip=first_reason(_no_floats, only_if("nan_safe_padding")),
     bug="pytorch#101967: a NaN in a masked value poisons the row",
 )
 def padding_nan(subject: Subject, batch: RaggedBatch) -> None:
@@ -72,20 +73,14 @@ def padding_nan(subject: Subject, batch: RaggedBatch) -> None:
         dirty = poisoned(probe, inputs, value, 0).mapped(lambda each: each.requires_grad_())
         got = probe.run(dirty)
         assert_same_outputs(got, clean, f"must not depend on what padding holds, here {value}")
-        total = projection(got)
-        if total.requires_grad:
-            total.backward()  # type: ignore[no-untyped-call]
-        for name, tensor in dirty.floating.items():
-            gradient = tensor.grad
-            assert gradient is None or bool(gradient.isfinite().all()), (
-                f"the gradient of `{name}` must be finite with {value} at padding"
-            )
+        backward(projection(got))
+        assert_finite_gradients(dirty.floating, f" with {value} at padding")
 
 
-@check(
+@Check(
     "nan-is-loud",
     cases=BATCHES,
-    skip=lambda subject: None if _nan_unsafe(subject) else "padding may hold NaN",
+    skip=only_if_not("nan_safe_padding", "padding may hold NaN"),
     bug="pytorch#101967",
     explicit=True,
 )
@@ -105,7 +100,7 @@ def nan_is_loud(subject: Subject, batch: RaggedBatch) -> None:
 
 
 def with_empty_row(inputs: Inputs) -> Inputs:
-    """Return the inputs with one more row that is padding alone."""
+    """Return the inputs with one more row that consists of padding."""
     more = inputs.select([*range(inputs.rows), 0])
     padding = {name: mask.clone() for name, mask in more.padding.items()}
     for mask in padding.values():
@@ -116,14 +111,10 @@ def with_empty_row(inputs: Inputs) -> Inputs:
     return Inputs(tensors, padding)
 
 
-def _refuses_empty_rows(subject: Subject) -> str | None:
-    return None if subject.capabilities.empty_rows else "declares `empty_rows=False`"
-
-
-@check(
+@Check(
     "empty-row",
     cases=BATCHES,
-    skip=_refuses_empty_rows,
+    skip=only_if("empty_rows"),
     bug="pytorch#41508, pytorch#81077, NeMo#15562: a fully masked row is NaN",
 )
 def empty_row(subject: Subject, batch: RaggedBatch) -> None:
@@ -132,8 +123,7 @@ def empty_row(subject: Subject, batch: RaggedBatch) -> None:
     inputs = probe.inputs(batch)
     more = with_empty_row(inputs).mapped(lambda each: each.clone().requires_grad_())
     clean, got = probe.run(inputs), probe.run(more)
-    for name, tensor in got.tensors.items():
-        assert bool(tensor.isfinite().all()), f"`{name}` must be finite with an empty row"
+    assert_finite(got.tensors, " with an empty row")
     for name, loss in got.losses.items():
         assert bool(loss.isfinite()), f"the loss `{name}` must be finite with an empty row"
     others = probe.run(with_empty_row(inputs).select([*range(inputs.rows)]))
@@ -143,34 +133,24 @@ def empty_row(subject: Subject, batch: RaggedBatch) -> None:
         assert (
             torch.allclose(kept, tensor, rtol=1e-9, atol=1e-9) or subject.dtype is torch.float32
         ), f"`{name}` must not change when an empty row joins"
-    total = projection(got)
-    if total.requires_grad:
-        total.backward()  # type: ignore[no-untyped-call]
-    for name, tensor in more.floating.items():
-        assert tensor.grad is None or bool(tensor.grad.isfinite().all()), (
-            f"the gradient of `{name}` must be finite with an empty row"
-        )
-    _assert_finite_gradients(subject)
+    backward(projection(got))
+    assert_finite_gradients(more.floating, " with an empty row")
+    parameters = dict(subject.component.named_parameters())
+    try:
+        assert_finite_gradients(parameters, " with an empty row")
+    finally:
+        subject.component.zero_grad()  # the component is shared by all checks
 
 
-def _assert_finite_gradients(subject: Subject) -> None:
-    for name, parameter in subject.component.named_parameters():
-        finite = parameter.grad is None or bool(parameter.grad.isfinite().all())
-        parameter.grad = None
-        assert finite, f"the gradient of the parameter `{name}` must be finite with an empty row"
-
-
-@check(
+@Check(
     "empty-row-is-refused",
     cases=BATCHES,
-    skip=lambda subject: None if _refuses_empty_rows(subject) else "a row may be empty",
+    skip=only_if_not("empty_rows", "a row may be empty"),
     bug="pytorch#11514, tacotron2#169: a zero length breaks packing",
     explicit=True,
 )
 def empty_row_is_refused(subject: Subject, batch: RaggedBatch) -> None:
     """A component that declares `empty_rows=False` raises a ValueError for such a row."""
-    try:
+    otherwise = "a row of padding alone must raise a ValueError, or be declared"
+    with must_raise(ValueError, otherwise=otherwise):
         subject.probe.run(with_empty_row(subject.probe.inputs(batch)))
-    except ValueError:
-        return
-    raise AssertionError("a row of padding alone must raise a ValueError, or be declared")

@@ -1,16 +1,19 @@
-"""What a positional encoding is asked by its checks, and what it answers."""
+"""Inputs and outputs of a positional encoding's methods."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from kokoro_core.testing.check import Check
 from kokoro_core.testing.data.cases import PositionCase
+from kokoro_core.testing.data.compare import assert_same
 from kokoro_core.testing.subjects.subject import NUM_HEADS, Subject
 
-SLOT = ("positional_encoding",)
+position_check = partial(Check, slots=("positional_encoding",))
 
 
 def vectors(subject: Subject, data: PositionCase, rows: int = 2) -> tuple[Tensor, Tensor, Tensor]:
@@ -30,19 +33,35 @@ def questions(subject: Subject, data: PositionCase) -> tuple[Tensor, Tensor, Ten
 
 
 def answers(
-    encoding: Any, given: tuple[Tensor, ...], positions: Tensor
+    encoding: Any, given: tuple[Tensor, ...], positions: Tensor, of_keys: Tensor | None = None
 ) -> dict[str, Tensor | None]:
-    """Return by name what an encoding answers for x, queries, keys and weights.
+    """Return the results of an encoding's methods for x, queries, keys and weights.
 
     A bias has a batch axis only if the positions have.
+
+    Args:
+        encoding: The positional encoding.
+        given: What `questions` returns.
+        positions: Of x and the queries.
+        of_keys: Positions of the keys; None: those of the queries.
     """
     x, q, k, weights = given
-    turned_q, turned_k = encoding.rotate(q, k, positions, positions)
+    of_keys = positions if of_keys is None else of_keys
+    turned_q, turned_k = encoding.rotate(q, k, positions, of_keys)
     return {
         "add": encoding.add(x, positions),
         "rotate": turned_q,
         "rotate of keys": turned_k,
-        "bias": encoding.bias(positions, positions),
-        "content_bias": encoding.content_bias(q, positions, positions),
-        "values": encoding.values(weights, positions, positions),
+        "bias": encoding.bias(positions, of_keys),
+        "content_bias": encoding.content_bias(q, positions, of_keys),
+        "values": encoding.values(weights, positions, of_keys),
     }
+
+
+def assert_same_answer(
+    name: str, got: Tensor | None, expected: Tensor | None, promise: str
+) -> None:
+    """Compare two answers of a method, each None where the encoding leaves it out."""
+    assert (got is None) == (expected is None), f"`{name}` must not come and go"
+    if got is not None and expected is not None:
+        assert_same(got, expected, f"`{name}` {promise}")

@@ -1,22 +1,27 @@
-"""What each call of a positional encoding promises, wherever its positions are."""
+"""Promises of each method of a positional encoding, at any position."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-from kokoro_core.testing.check import check
+from kokoro_core.testing.check import only_if
 from kokoro_core.testing.checks.gradients import assert_slope
-from kokoro_core.testing.checks.position_answers import SLOT, answers, questions, vectors
+from kokoro_core.testing.checks.position_answers import (
+    answers,
+    assert_same_answer,
+    position_check,
+    questions,
+    vectors,
+)
 from kokoro_core.testing.data.cases import POSITIONS, PositionCase
 from kokoro_core.testing.data.compare import assert_same
 from kokoro_core.testing.subjects.subject import Subject
 
 
-@check(
+@position_check(
     "position-neutral",
     cases=POSITIONS,
-    slots=SLOT,
     bug="transformers#47741: writing into the caller's tensors",
 )
 def position_neutral(subject: Subject, data: PositionCase) -> None:
@@ -56,10 +61,9 @@ def _turns_nothing(subject: Subject) -> str | None:
     return "it turns neither queries nor keys" if neither else None
 
 
-@check(
+@position_check(
     "distance-alone",
     cases=POSITIONS,
-    slots=SLOT,
     skip=_turns_nothing,
     bug="keys that are turned the other way: every score depends on where in the text it stands",
 )
@@ -76,39 +80,30 @@ def distance_alone(subject: Subject, data: PositionCase) -> None:
     assert_same(scores[1], scores[0], "scores must not change when both positions move alike")
 
 
-@check(
+@position_check(
     "one-pass",
     cases=POSITIONS,
-    slots=SLOT,
     bug="angles that are remembered from one call to another with other positions",
 )
 def one_pass(subject: Subject, data: PositionCase) -> None:
     """What one pass through a stack uses gives the same, layer for layer and pass for pass."""
     encoding = subject.component
-    x, q, k = vectors(subject, data)
+    x, q, k, weights = questions(subject, data)
     every = torch.arange(data.length)
     for positions in (every, every[data.start :], every):
+        count = len(positions)
+        given = x[:, :count], q[:, :, :count], k, weights[:, :, :count]
+        expected = answers(encoding, given, positions, every)
         view = encoding.for_one_pass()
-        x_part, q_part = x[:, : len(positions)], q[:, :, : len(positions)]
         for _ in range(2):
-            got = (view.add(x_part, positions), *view.rotate(q_part, k, positions, every))
-            expected = (
-                encoding.add(x_part, positions),
-                *encoding.rotate(q_part, k, positions, every),
-            )
-            for name, one, other in zip(("add", "q", "k"), got, expected, strict=True):
-                assert_same(one, other, f"`{name}` must be the same within one pass")
-            biases = view.bias(positions, every), encoding.bias(positions, every)
-            assert (biases[0] is None) == (biases[1] is None), "`bias` must not come and go"
-            if biases[0] is not None and biases[1] is not None:
-                assert_same(biases[0], biases[1], "`bias` must be the same within one pass")
+            for name, got in answers(view, given, positions, every).items():
+                assert_same_answer(name, got, expected[name], "must be the same within one pass")
 
 
-@check(
+@position_check(
     "position-gradient",
     cases=POSITIONS.of(PositionCase(5, 2, 3)),
-    slots=SLOT,
-    skip=lambda subject: None if subject.capabilities.float64 else "declares `float64=False`",
+    skip=only_if("float64"),
     bug="a learned table that is looked up without a gradient, and stays as it began",
 )
 def position_gradient(subject: Subject, data: PositionCase) -> None:

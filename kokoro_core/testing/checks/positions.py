@@ -1,4 +1,4 @@
-"""What a positional encoding promises."""
+"""Promises of positional encodings about positions."""
 
 from __future__ import annotations
 
@@ -8,70 +8,52 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from kokoro_core.testing.check import check
-from kokoro_core.testing.checks.position_answers import SLOT, answers, questions, vectors
+from kokoro_core.testing.checks.position_answers import (
+    answers,
+    assert_same_answer,
+    position_check,
+    questions,
+)
 from kokoro_core.testing.data.cases import ONCE, POSITIONS, Nothing, PositionCase
 from kokoro_core.testing.data.compare import assert_same
 from kokoro_core.testing.subjects.subject import NUM_HEADS, Subject
 
 
-@check(
+@position_check(
     "position-offset",
     cases=POSITIONS,
-    slots=SLOT,
     bug="transformers#18104, espnet#4940: positions that begin at 0 again in each step",
 )
 def position_offset(subject: Subject, data: PositionCase) -> None:
     """What stands at later positions is encoded as it is in the whole sequence."""
     encoding, start = subject.component, data.start
-    x, q, k = vectors(subject, data)
-    weights = (q @ k.transpose(2, 3)).softmax(3)
-    every = torch.arange(data.length)
-    late = every[start:]
-    assert_same(
-        encoding.add(x[:, start:], late),
-        encoding.add(x, every)[:, start:],
-        "`add` must know positions",
+    every, late = torch.arange(data.length), torch.arange(start, data.length)
+    x, q, k, weights = questions(subject, data)
+    whole = answers(encoding, (x, q, k, weights), every)
+    asked = answers(
+        encoding, (x[:, start:], q[:, :, start:], k, weights[:, :, start:]), late, every
     )
-    turned_q, turned_k = encoding.rotate(q, k, every, every)
-    late_q, late_k = encoding.rotate(q[:, :, start:], k, late, every)
-    assert_same(late_q, turned_q[:, :, start:], "`rotate` must know the queries' positions")
-    assert_same(late_k, turned_k, "`rotate` must know the keys' positions")
-    _, few_k = encoding.rotate(q[:, :, start:], k[:, :, start:], late, late)
-    assert_same(few_k, turned_k[:, :, start:], "`rotate` must know the keys' positions")
-    late_bias, bias = encoding.bias(late, every), encoding.bias(every, every)
-    _assert_slice("bias", late_bias, bias, start)
-    _assert_slice(
-        "content_bias",
-        encoding.content_bias(q[:, :, start:], late, every),
-        encoding.content_bias(q, every, every),
-        start,
-    )
-    _assert_slice(
-        "values",
-        encoding.values(weights[:, :, start:], late, every),
-        encoding.values(weights, every, every),
-        start,
-    )
+    for name, answer in whole.items():
+        late_part = answer
+        if answer is not None and name != "rotate of keys":
+            late_part = answer[..., start:, :]
+        assert_same_answer(name, asked[name], late_part, "must know the queries' positions")
+    _, late_k = encoding.rotate(q[:, :, start:], k[:, :, start:], late, late)
+    every_k = whole["rotate of keys"]
+    assert every_k is not None
+    assert_same(late_k, every_k[:, :, start:], "`rotate` must know the keys' positions")
 
 
-def _assert_slice(name: str, got: Tensor | None, whole: Tensor | None, start: int) -> None:
-    assert (got is None) == (whole is None), f"`{name}` must not come and go with positions"
-    if got is not None and whole is not None:
-        assert_same(got, whole[..., start:, :], f"`{name}` must know the queries' positions")
-
-
-@check(
+@position_check(
     "positions-of-rows",
     cases=POSITIONS,
-    slots=SLOT,
     bug="unsloth#3699, nnsight PR#673: positions that are not of the row",
 )
 def positions_of_rows(subject: Subject, data: PositionCase) -> None:
     """Positions (B, T) give each row what its own positions (T,) give it."""
     encoding = subject.component
     every = torch.arange(data.length)
-    # A row in reverse order would have the distances of the other: those of this one are its own.
+    # rolled, not reversed: a reversed row would have the same distances
     positions = torch.stack([every, every.roll(1)])
     given = questions(subject, data)
     kept = positions.clone()
@@ -82,16 +64,14 @@ def positions_of_rows(subject: Subject, data: PositionCase) -> None:
         alone = answers(encoding, tuple(each[one] for each in given), own)
         for name, expected in alone.items():
             got = together[name]
-            assert (got is None) == (expected is None), f"`{name}` must not come and go"
-            if got is not None and expected is not None:
-                own_row = expected if name == "bias" else expected[0]
-                assert_same(got[row], own_row, f"`{name}` must follow the row")
+            own_row = expected if expected is None or name == "bias" else expected[0]
+            own_got = None if got is None else got[row]
+            assert_same_answer(name, own_got, own_row, "must follow the row")
 
 
-@check(
+@position_check(
     "position-limit",
     cases=ONCE,
-    slots=SLOT,
     bug="ming024/FastSpeech2#147, TensorFlowTTS#142: cut off, or read beside the table",
 )
 def position_limit(subject: Subject, data: Nothing) -> None:
@@ -119,7 +99,7 @@ def _refusal(encoding: Any, length: int) -> str:
 
 
 def fingerprints(encoding: Any, width: int, positions: Tensor, dtype: torch.dtype) -> Tensor:
-    """Return for each position what it adds to a vector and how it turns one (T, ·)."""
+    """Return for each position what it adds to a vector and how it rotates one, (T, ·)."""
     count = len(positions)
     added = encoding.add(torch.zeros(1, count, width, dtype=dtype), positions)[0]
     ones = torch.ones(1, NUM_HEADS, count, width // NUM_HEADS, dtype=dtype)
@@ -141,10 +121,9 @@ def _known_by_bias(encoding: Any, width: int, count: int, dtype: torch.dtype) ->
     return any(len(row.unique()) > 2 for row in rows)
 
 
-@check(
+@position_check(
     "positions-distinct",
     cases=ONCE,
-    slots=SLOT,
     bug="speedyspeech#23, coqui pos_encoding: a formula in which many positions are the same",
 )
 def positions_distinct(subject: Subject, data: Nothing) -> None:
@@ -162,10 +141,9 @@ def positions_distinct(subject: Subject, data: Nothing) -> None:
         assert float(apart.min()) > 1e-6, f"positions {first} and {second} must not be the same"
 
 
-@check(
+@position_check(
     "positions-smooth",
     cases=ONCE,
-    slots=SLOT,
     skip=lambda subject: (
         "its positions are learned" if list(subject.component.parameters()) else None
     ),
@@ -186,10 +164,9 @@ def positions_smooth(subject: Subject, data: Nothing) -> None:
     )
 
 
-@check(
+@position_check(
     "position-accuracy",
     cases=ONCE,
-    slots=SLOT,
     bug="gpt-neox#1003, transformers#25681, transformers#29496: angles computed in half precision",
 )
 def position_accuracy(subject: Subject, data: Nothing) -> None:

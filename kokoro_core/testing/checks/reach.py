@@ -1,4 +1,4 @@
-"""Every input that may matter does, and nothing else: which equivalence alone cannot see."""
+"""Outputs depend on exactly the inputs that they should, which comparisons of results miss."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from kokoro_core.contracts import Encoder, ParallelDecoder
-from kokoro_core.testing.check import check
+from kokoro_core.testing.check import Check, only_if, only_if_not
 from kokoro_core.testing.data.batches import RaggedBatch
 from kokoro_core.testing.data.cases import BATCHES, ONE_BATCH
 from kokoro_core.testing.data.compare import projection, tolerance_of
@@ -17,10 +17,10 @@ from kokoro_core.testing.probes import Probe
 from kokoro_core.testing.subjects.subject import Subject
 
 DRAWS = 6
-"""Numbers that are tried at each place: a unit that is off for one of them is on for another."""
+"""Numbers tried at each place: a unit that is inactive for one is active for another."""
 
 
-@check(
+@Check(
     "sensitivity",
     cases=BATCHES,
     bug="NeMo#2648, ForwardTacotron#21, speechbrain#2986: a mask that hides too much",
@@ -36,7 +36,7 @@ def sensitivity(subject: Subject, batch: RaggedBatch) -> None:
     if not total.requires_grad or not inputs.floating:
         return
     total.backward()  # type: ignore[no-untyped-call]
-    _forget_gradients(subject)
+    subject.component.zero_grad()  # the component is shared by all checks
     learning = inputs.floating.keys() - subject.capabilities.detached_inputs
     for name, expected in probe.matters(inputs).items():
         if name in learning:
@@ -58,11 +58,6 @@ def _assert_reached(
     )
 
 
-def _forget_gradients(subject: Subject) -> None:
-    for parameter in subject.component.parameters():
-        parameter.grad = None
-
-
 def _seeds(batch: RaggedBatch) -> range:
     return range(batch.seed, batch.seed + DRAWS)
 
@@ -76,7 +71,7 @@ def _stacked(drawn: list[Inputs]) -> Inputs:
     )
 
 
-@check(
+@Check(
     "reach",
     cases=BATCHES,
     slots=("encoder", "duration_predictor", "decoder", "postnet"),
@@ -88,9 +83,9 @@ def reach(subject: Subject, batch: RaggedBatch) -> None:
 
 
 def assert_reach(subject: Subject, length: int, seed: int, *, draws: int = DRAWS) -> None:
-    """Compare which step of a row depends on which with what is declared."""
+    """Compare which steps of a row depend on which with the declared receptive field."""
     probe = subject.probe
-    name = {"decoder": "memory"}.get(subject.slot, probe.first)
+    name = _source_of(probe)
     drawn = [probe.inputs(RaggedBatch((length,), 0, seed + each)).row(0) for each in range(draws)]
     told = _told(probe, drawn, name)
     steps, sources = told.shape
@@ -113,23 +108,18 @@ def _assert_told(name: str, told: Tensor, inside: Tensor, subject: Subject) -> N
 
 
 def _told(probe: Probe, draws: list[Inputs], name: str) -> Tensor:
-    """Return which output step (first axis) any row is told of which of its input steps."""
+    """Return on which input steps (second axis) each output step (first axis) depends."""
     inputs = _stacked(draws)
     steps = len(inputs.padding[name][0])
-    by_gradient = _by_gradient(probe, inputs, name)
+    by_gradient = name in inputs.floating and name not in probe.capabilities.detached_inputs
     if by_gradient:
         steps = probe.run(draws[0]).padding_mask.shape[1]
         told = _told_by_gradient(probe, inputs.select(_each(inputs.rows, steps)), name, steps)
     else:
         told = _told_by_change(probe, inputs.select(_each(inputs.rows, steps)), name)
-    # (draws · S, T) -> (draws, S, T): for each draw a row a step
+    # (draws · S, T) -> (draws, S, T)
     told = told.view(inputs.rows, steps, -1).any(0)
     return told if by_gradient else told.T
-
-
-def _by_gradient(probe: Probe, inputs: Inputs, name: str) -> bool:
-    detached = name in probe.capabilities.detached_inputs
-    return inputs.tensors[name].is_floating_point() and not detached
 
 
 def _each(rows: int, times: int) -> list[int]:
@@ -137,22 +127,18 @@ def _each(rows: int, times: int) -> list[int]:
 
 
 def _told_by_gradient(probe: Probe, copies: Inputs, name: str, steps: int) -> Tensor:
-    """Return of which input steps the output step of each row is told: a row for each."""
+    """Return the input steps on which one output step per row depends, from gradients."""
     copies = copies.mapped(lambda each: each.requires_grad_())
     own_step = torch.eye(steps, dtype=torch.bool).repeat(copies.rows // steps, 1)
-    total = projection(_only(probe.run(copies), own_step))
+    total = projection(Outputs(probe.run(copies).tensors, ~own_step))
     (gradient,) = torch.autograd.grad(total, copies.tensors[name], allow_unused=True)
     if gradient is None:
         return torch.zeros(copies.tensors[name].shape[:2], dtype=torch.bool)
     return (gradient != 0).view(*gradient.shape[:2], -1).any(-1)
 
 
-def _only(outputs: Outputs, kept: Tensor) -> Outputs:
-    return Outputs(outputs.tensors, ~kept)
-
-
 def _told_by_change(probe: Probe, copies: Inputs, name: str) -> Tensor:
-    """Return which output steps hear of a change of one input step: a row for each."""
+    """Return the output steps that depend on one input step per row, from changing it."""
     old = copies.tensors[name]
     sources = old.shape[1]
     one = torch.eye(sources, dtype=torch.bool).repeat(copies.rows // sources, 1)
@@ -167,8 +153,8 @@ def _told_by_change(probe: Probe, copies: Inputs, name: str) -> Tensor:
 
 
 def _others(probe: Probe, old: Tensor) -> Tensor:
-    """Return another value for each, and for a phoneme another phoneme."""
-    if old.is_floating_point():  # not 1 everywhere: a norm would take that off
+    """Return different values, and for phonemes different phonemes."""
+    if old.is_floating_point():  # not 1 everywhere: a norm would remove that
         drawn = torch.randn(old.shape, generator=torch.Generator().manual_seed(9))
         return old + drawn.to(old.dtype)
     high = probe.sizes.vocab_size
@@ -176,7 +162,7 @@ def _others(probe: Probe, old: Tensor) -> Tensor:
     return torch.where(new == probe.sizes.pad_id, (new + 1) % high, new)
 
 
-@check(
+@Check(
     "context",
     cases=ONE_BATCH,
     slots=("postnet",),
@@ -198,48 +184,53 @@ def context(subject: Subject, batch: RaggedBatch) -> None:
     )
 
 
-def _free(subject: Subject) -> str | None:
-    return "declares `position_free`" if subject.capabilities.position_free else None
-
-
-@check(
+@Check(
     "order-matters",
     cases=ONE_BATCH,
     slots=("encoder", "decoder"),
-    skip=_free,
+    skip=only_if_not("position_free"),
     bug="speechbrain#2276: an inverted mask made all positions 0, and nobody heard it",
 )
 def order_matters(subject: Subject, batch: RaggedBatch) -> None:
     """Any two different steps of a row that change places give other results, not the same ones."""
-    same = exchanges_that_do_not_matter(subject, batch)
-    assert not same, (
-        f"steps {same[0][0]} and {same[0][1]} must not be free to change places, or the component "
-        f"must declare `position_free`"
-    )
+    assert_order_matters(subject, batch, ", or the component must declare `position_free`")
 
 
-@check(
+@Check(
     "order-does-not-matter",
     cases=ONE_BATCH,
     slots=("encoder", "decoder"),
-    skip=lambda subject: None if _free(subject) else "the order of its steps matters",
+    skip=only_if("position_free", "the order of its steps matters"),
     bug="speechbrain#2276",
 )
 def order_does_not_matter(subject: Subject, batch: RaggedBatch) -> None:
     """A component that declares `position_free` does not know the order of its steps."""
-    free = exchanges_that_do_not_matter(subject, batch)
-    assert len(free) == len(_pairs(subject, batch)), (
+    assert all(_free_to_exchange(subject, batch).values()), (
         "the order of the steps must not matter to a component that declares `position_free`"
     )
 
 
-def exchanges_that_do_not_matter(subject: Subject, batch: RaggedBatch) -> list[tuple[int, int]]:
-    """Return which two steps may change places, if all that follows is that results do as well."""
+def assert_order_matters(subject: Subject, batch: RaggedBatch, otherwise: str = "") -> None:
+    """Refuse two different steps of a row whose exchange only exchanges their results."""
+    for (first, second), free in _free_to_exchange(subject, batch).items():
+        assert not free, f"steps {first} and {second} must not be free to change places{otherwise}"
+
+
+def _free_to_exchange(subject: Subject, batch: RaggedBatch) -> dict[tuple[int, int], bool]:
+    """Return for each two different steps whether their exchange only exchanges their results."""
     probe = subject.probe
-    inputs, name = _one_row(subject, batch)
-    source, pairs = inputs.tensors[name], _pairs(subject, batch)
+    inputs = probe.inputs(RaggedBatch((max(batch.lengths),), 0, batch.seed)).row(0)
+    if "mel_specs" in inputs.tensors:  # a target that is 0 everywhere has no order of its own
+        inputs = inputs.changed(mel_specs=torch.zeros_like(inputs.tensors["mel_specs"]))
+    name = _source_of(probe)
+    source = inputs.tensors[name]
+    pairs = [
+        (first, second)
+        for first, second in combinations(range(source.shape[1]), 2)
+        if not torch.equal(source[:, first], source[:, second])
+    ]
     orders = torch.stack([_exchanged(source.shape[1], pair) for pair in pairs])
-    # (1, T, ...) -> (pairs, T, ...): a row for each two steps that change places
+    # (1, T, ...) -> (pairs, T, ...): a row for each exchange
     rows = inputs.select([0] * len(pairs))
     after = probe.run(rows.changed(**_moved(probe, inputs, name, orders)))
     parallel = isinstance(probe.component, (Encoder, ParallelDecoder))
@@ -248,29 +239,16 @@ def exchanges_that_do_not_matter(subject: Subject, batch: RaggedBatch) -> list[t
         followed = before[0][orders] if parallel else before.expand_as(after.tensors[output])
         off = (after.tensors[output] - followed).detach().abs().flatten(1).amax(1)
         same = same & (off <= 1e-6)
-    return [pair for pair, free in zip(pairs, same.tolist(), strict=True) if free]
+    return dict(zip(pairs, same.tolist(), strict=True))
 
 
-def _one_row(subject: Subject, batch: RaggedBatch) -> tuple[Inputs, str]:
-    """Return one row without padding, and the name of the input whose order is asked about."""
-    probe = subject.probe
-    alone = probe.inputs(RaggedBatch((max(batch.lengths),), 0, batch.seed)).row(0)
-    return _same_target(alone, probe), {"decoder": "memory"}.get(subject.slot, probe.first)
-
-
-def _pairs(subject: Subject, batch: RaggedBatch) -> list[tuple[int, int]]:
-    """Return each two steps that differ."""
-    inputs, name = _one_row(subject, batch)
-    source = inputs.tensors[name]
-    return [
-        (first, second)
-        for first, second in combinations(range(source.shape[1]), 2)
-        if not torch.equal(source[:, first], source[:, second])
-    ]
+def _source_of(probe: Probe) -> str:
+    """Return the input whose steps the output's steps are compared with."""
+    return "memory" if probe.params.slot == "decoder" else probe.first
 
 
 def _moved(probe: Probe, inputs: Inputs, name: str, orders: Tensor) -> dict[str, Tensor]:
-    """Return an input, and the side inputs of each step of it, in each order."""
+    """Return an input, and its side inputs per step, in each order."""
     looks = probe.capabilities.side_inputs.items()
     of_steps = [each for each, said in looks if said.per == "step" and each in inputs.tensors]
     beside = of_steps if name == probe.first else []
@@ -282,10 +260,3 @@ def _exchanged(steps: int, pair: tuple[int, int]) -> Tensor:
     order = torch.arange(steps)
     order[list(pair)] = order[list(reversed(pair))]
     return order
-
-
-def _same_target(inputs: Inputs, probe: Probe) -> Inputs:
-    """Return the inputs with a target that is 0 everywhere, which has no order of its own."""
-    if "mel_specs" not in inputs.tensors:
-        return inputs
-    return inputs.changed(mel_specs=torch.zeros_like(inputs.tensors["mel_specs"]))

@@ -1,14 +1,14 @@
-"""What a component has, torch knows: the question before all others."""
+"""Everything that a component has is registered with torch, which all other checks need."""
 
 from __future__ import annotations
 
-from kokoro_core.testing.check import PARTS, check
+from kokoro_core.testing.check import PARTS, Check
 from kokoro_core.testing.data.cases import ONCE, Nothing
 from kokoro_core.testing.subjects.registration import find_unregistered
 from kokoro_core.testing.subjects.subject import Subject
 
 
-@check(
+@Check(
     "registered",
     cases=ONCE,
     slots=PARTS,

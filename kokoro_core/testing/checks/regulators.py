@@ -1,12 +1,14 @@
-"""What a regulator promises, against an oracle that repeats each vector."""
+"""Promises of regulators, compared with a reference that repeats each vector."""
 
 from __future__ import annotations
+
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from kokoro_core.contracts import Plan
-from kokoro_core.testing.check import check
+from kokoro_core.testing.check import Check, first_reason, only_if, only_if_not
 from kokoro_core.testing.data.batches import RaggedBatch
 from kokoro_core.testing.data.cases import DURATIONS, DurationRows
 from kokoro_core.testing.data.compare import assert_identical, assert_same, tolerance_of
@@ -14,7 +16,7 @@ from kokoro_core.testing.data.inputs import Inputs
 from kokoro_core.testing.probes import Probe
 from kokoro_core.testing.subjects.subject import Subject
 
-SLOT = ("regulator",)
+regulator_check = partial(Check, slots=("regulator",))
 
 
 def planned(
@@ -40,10 +42,22 @@ def planned(
     return probe.floats(batch, channels, stream=5), durations, plan
 
 
-@check(
+def _shares(
+    subject: Subject, data: DurationRows, probe: Probe | None = None, stream: int = 0
+) -> tuple[Tensor, Tensor, Plan]:
+    """Return each phoneme's share in each frame (B, T, N), the durations (B, N), and the plan.
+
+    The shares are what `expand` makes of the identity matrix.
+    """
+    probe = probe or subject.probe
+    _, durations, made = planned(subject, data, 1, probe, stream)
+    identity = torch.eye(durations.shape[1], dtype=probe.dtype)
+    return probe.component.expand(made, identity.expand(len(durations), -1, -1)), durations, made
+
+
+@regulator_check(
     "plan",
     cases=DURATIONS,
-    slots=SLOT,
     bug="TensorFlowTTS#107, espnet#3318, Muskits#126: a sum of durations that is not the length",
 )
 def plan(subject: Subject, data: DurationRows) -> None:
@@ -58,11 +72,10 @@ def plan(subject: Subject, data: DurationRows) -> None:
     assert_identical(made.padding_mask, expected, "the padding mask must cover what is beyond")
 
 
-@check(
+@regulator_check(
     "repeats",
     cases=DURATIONS,
-    slots=SLOT,
-    skip=lambda subject: "declares `blends`" if subject.capabilities.blends else None,
+    skip=only_if_not("blends"),
     bug="ming024/FastSpeech2#55, TensorFlowTTS#256: frames of the wrong phoneme, zeros that last",
 )
 def repeats(subject: Subject, data: DurationRows) -> None:
@@ -78,17 +91,14 @@ def repeats(subject: Subject, data: DurationRows) -> None:
             assert bool((memory[row, len(oracle) :] == 0).all()), f"row {row} must be 0 at padding"
 
 
-@check(
+@regulator_check(
     "weights",
     cases=DURATIONS,
-    slots=SLOT,
     bug="a blend whose weights do not sum to 1, or that is a frame late",
 )
 def weights(subject: Subject, data: DurationRows) -> None:
     """A frame is a mean of its row's phonemes: weights from 0 to 1 that sum to 1, in order."""
-    _, durations, made = planned(subject, data, 1)
-    identity = torch.eye(durations.shape[1], dtype=subject.dtype)
-    blend = subject.component.expand(made, identity.expand(len(durations), -1, -1))
+    blend, durations, made = _shares(subject, data)
     valid = ~made.padding_mask
     assert bool((blend >= 0).all()), "weights must not be negative"
     assert_same(blend.sum(2), valid.to(blend.dtype), "weights must sum to 1, and to 0 at padding")
@@ -106,29 +116,18 @@ def weights(subject: Subject, data: DurationRows) -> None:
     assert not bool(back.any()), "frames must not go back to earlier phonemes"
 
 
-def _learned_ranges(subject: Subject) -> str | None:
-    return "declares `learned_ranges`" if subject.capabilities.learned_ranges else None
-
-
-def _no_half(subject: Subject) -> str | None:
-    return None if subject.capabilities.low_precision else "declares `low_precision=False`"
-
-
 LONG = (DurationRows(((12, 12, 12), (9, 9, 9))), DurationRows(((40,), (20, 20))))
 
 
-@check(
+@regulator_check(
     "in-time",
     cases=DURATIONS.of(*LONG),
-    slots=SLOT,
-    skip=_learned_ranges,
+    skip=only_if_not("learned_ranges"),
     bug="PaddleSpeech: memory that is frames late against the mel",
 )
 def in_time(subject: Subject, data: DurationRows) -> None:
     """Of phonemes that last alike, each leads from its first frame to its last, within a frame."""
-    _, durations, made = planned(subject, data, 1)
-    identity = torch.eye(durations.shape[1], dtype=subject.dtype)
-    blend = subject.component.expand(made, identity.expand(len(durations), -1, -1))
+    blend, _, _ = _shares(subject, data)
     for row, frames in enumerate(data.rows):
         for place, count in enumerate(frames):
             own = blend[row, :, place]
@@ -139,10 +138,9 @@ def in_time(subject: Subject, data: DurationRows) -> None:
             assert 0 <= last - int(leads.max()) <= 1, f"phoneme {place} must end in time"
 
 
-@check(
+@regulator_check(
     "plan-gradient",
     cases=DURATIONS,
-    slots=SLOT,
     bug="PaddleSpeech#3032: a regulator that is cut off from the encoder",
 )
 def plan_gradient(subject: Subject, data: DurationRows) -> None:
@@ -160,60 +158,44 @@ def plan_gradient(subject: Subject, data: DurationRows) -> None:
         assert_same(x.grad, expected, "the gradient of a phoneme must be its duration")
 
 
-@check(
+@regulator_check(
     "plan-in-half",
     cases=DURATIONS.of(DurationRows(((300, 1, 2, 400), (1, 700)))),
-    slots=SLOT,
-    skip=lambda subject: _no_half(subject) or _learned_ranges(subject),
+    skip=first_reason(only_if("low_precision"), only_if_not("learned_ranges")),
     bug="frames counted in bfloat16, which knows whole numbers up to 256",
 )
 def plan_in_half(subject: Subject, data: DurationRows) -> None:
     """In bfloat16 a long row has the frames of the same phonemes as in float64."""
     half = subject.probe.on(subject.build().to(torch.bfloat16), torch.bfloat16)
-    blends = []
-    for probe in (subject.probe, half):
-        _, durations, made = planned(subject, data, 1, probe)
-        identity = torch.eye(durations.shape[1], dtype=probe.dtype)
-        blend = probe.component.expand(made, identity.expand(len(durations), -1, -1))
-        blends.append(blend.double())
-    off = float((blends[0] - blends[1]).detach().abs().max())
+    exact, rounded = (_shares(subject, data, probe)[0] for probe in (subject.probe, half))
+    off = float((exact - rounded.double()).detach().abs().max())
     assert off < 0.02, f"shares of phonemes must be the same in bfloat16, not off {off:.3g}"
 
 
-@check(
+@regulator_check(
     "blends",
     cases=DURATIONS.of(DurationRows(((3, 2, 4),))),
-    slots=SLOT,
-    skip=lambda subject: None if subject.capabilities.blends else "does not declare `blends`",
+    skip=only_if("blends", "does not declare `blends`"),
     bug="a declaration that is no longer true",
 )
 def blends(subject: Subject, data: DurationRows) -> None:
     """A regulator that declares `blends` makes some frame of more than one phoneme."""
-    _, durations, made = planned(subject, data, 1)
-    identity = torch.eye(durations.shape[1], dtype=subject.dtype)
-    blend = subject.component.expand(made, identity.expand(len(durations), -1, -1))
+    blend, _, _ = _shares(subject, data)
     assert bool(((blend > 1e-9) & (blend < 1 - 1e-9)).any()), (
         "each frame is of one phoneme, so the regulator must not declare `blends`"
     )
 
 
-@check(
+@regulator_check(
     "ranges-are-learned",
     cases=DURATIONS.of(DurationRows(((3, 2, 4),))),
-    slots=SLOT,
-    skip=lambda subject: (
-        None if subject.capabilities.learned_ranges else "does not declare `learned_ranges`"
-    ),
+    skip=only_if("learned_ranges", "does not declare `learned_ranges`"),
     bug="a declaration that is no longer true",
 )
 def ranges_are_learned(subject: Subject, data: DurationRows) -> None:
     """With a regulator that declares `learned_ranges` other vectors reach otherwise."""
-    blends = []
-    for stream in (0, 6):
-        _, durations, made = planned(subject, data, 1, stream=stream)
-        identity = torch.eye(durations.shape[1], dtype=subject.dtype)
-        blends.append(subject.component.expand(made, identity.expand(len(durations), -1, -1)))
-    off = float((blends[1] - blends[0]).detach().abs().max())
-    assert off > tolerance_of(blends[0]), (
+    first, other = (_shares(subject, data, stream=stream)[0] for stream in (0, 6))
+    off = float((other - first).detach().abs().max())
+    assert off > tolerance_of(first), (
         "other vectors give the same shares, so the regulator must not declare `learned_ranges`"
     )

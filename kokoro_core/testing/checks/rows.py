@@ -1,16 +1,22 @@
-"""A batch is the sum of its rows: shapes, zeros at padding, each row as if alone."""
+"""Each row of a batch is computed as if alone: shapes, zeros at padding, independence."""
 
 from __future__ import annotations
 
-from kokoro_core.testing.check import check
+from kokoro_core.testing.check import Check
 from kokoro_core.testing.data.batches import RaggedBatch
 from kokoro_core.testing.data.cases import BATCHES
-from kokoro_core.testing.data.compare import assert_same, tolerance_of
+from kokoro_core.testing.data.compare import (
+    assert_same,
+    assert_same_outputs,
+    largest_difference,
+    tolerance_of,
+)
+from kokoro_core.testing.data.inputs import Outputs
 from kokoro_core.testing.probes import Probe
 from kokoro_core.testing.subjects.subject import Subject
 
 
-@check("shapes", cases=BATCHES, bug="tacotron2 PR#303, espnet#3318: a squeeze, a step too many")
+@Check("shapes", cases=BATCHES, bug="tacotron2 PR#303, espnet#3318: a squeeze, a step too many")
 def shapes(subject: Subject, batch: RaggedBatch) -> None:
     """Every output has the shape that its slot says, the inputs' dtype, and finite numbers."""
     probe = subject.probe
@@ -30,7 +36,7 @@ def shapes(subject: Subject, batch: RaggedBatch) -> None:
         assert bool(tensor.isfinite().all()), f"`{name}` must be finite"
 
 
-@check(
+@Check(
     "padding-is-zero",
     cases=BATCHES,
     bug="jaywalnut310/vits#190, PaddleSpeech#3032: noise in the padded part",
@@ -43,7 +49,7 @@ def padding_is_zero(subject: Subject, batch: RaggedBatch) -> None:
         assert bool((rest == 0).all()), f"`{name}` must be 0 at padding, not {rest.abs().max()}"
 
 
-@check(
+@Check(
     "row-alone",
     cases=BATCHES,
     bug="pytorch/audio#4205, espnet#6660, NeMo#3229: results change with the batch",
@@ -53,18 +59,12 @@ def row_alone(subject: Subject, batch: RaggedBatch) -> None:
     assert_rows_alone(subject.probe, batch, "the same alone and in a batch")
 
 
-def _couples(subject: Subject) -> str | None:
-    return "its rows depend on each other in training" if _couples_rows(subject) else None
-
-
-def _couples_rows(subject: Subject) -> bool:
-    return bool(subject.component.couples_rows)
-
-
-@check(
+@Check(
     "row-alone-in-training",
     cases=BATCHES,
-    skip=_couples,
+    skip=lambda subject: (
+        "its rows depend on each other in training" if subject.component.couples_rows else None
+    ),
     bug="pytorch#81985, mozilla/TTS#163: statistics of a batch with its padding",
 )
 def row_alone_in_training(subject: Subject, batch: RaggedBatch) -> None:
@@ -74,16 +74,16 @@ def row_alone_in_training(subject: Subject, batch: RaggedBatch) -> None:
     assert_rows_alone(probe, batch, promise)
     inputs = probe.inputs(batch)
     trained, evaluated = probe.run(inputs), subject.probe.run(inputs)
-    for name, tensor in evaluated.tensors.items():
-        assert_same(
-            trained.tensors[name], tensor, f"`{name}` must be the same in training without dropout"
-        )
+    expected = Outputs(evaluated.tensors, evaluated.padding_mask)  # losses may differ
+    assert_same_outputs(trained, expected, "must be the same in training without dropout")
 
 
-@check(
+@Check(
     "rows-are-coupled",
     cases=BATCHES,
-    skip=lambda subject: None if _couples_rows(subject) else "its rows do not depend on each other",
+    skip=lambda subject: (
+        None if subject.component.couples_rows else "its rows do not depend on each other"
+    ),
     bug="pytorch#70529: a batch norm nobody knew of",
     explicit=True,
 )
@@ -93,16 +93,13 @@ def rows_are_coupled(subject: Subject, batch: RaggedBatch) -> None:
         return
     probe = subject.probe_of(subject.build().train())
     inputs = probe.inputs(batch)
-    together, alone = (
-        probe.run(inputs),
-        subject.probe_of(subject.build().train()).run(inputs.row(0)),
-    )
-    steps = alone.lengths[0]
-    differences = [
-        float((together.tensors[name][0, :steps] - tensor[0, :steps]).detach().abs().max())
-        for name, tensor in alone.tensors.items()
-    ]
-    assert max(differences) > tolerance_of(next(iter(alone.tensors.values()))), (
+    together = probe.run(inputs)
+    alone = subject.probe_of(subject.build().train()).run(inputs.row(0))
+    first = {
+        name: together.tensors[name][:1, : each.shape[1]] for name, each in alone.tensors.items()
+    }
+    change = largest_difference(first, alone.tensors)
+    assert change > tolerance_of(next(iter(alone.tensors.values()))), (
         "a component whose rows are the same alone must not declare `couples_rows`"
     )
 
@@ -124,7 +121,7 @@ def assert_rows_alone(probe: Probe, batch: RaggedBatch, promise: str) -> None:
             )
 
 
-@check(
+@Check(
     "more-padding",
     cases=BATCHES,
     bug="EveryVoice PR#887, NVIDIA/tacotron2#244: losses, and statistics, that count padding",
@@ -137,15 +134,16 @@ def more_padding(subject: Subject, batch: RaggedBatch) -> None:
         plain, wide = probe.run(inputs), probe.run(inputs.wider(3))
         valid = ~plain.padding_mask
         steps = valid.shape[1]
-        for name, tensor in plain.tensors.items():
-            got = wide.tensors[name][:, :steps]
-            assert_same(got[valid], tensor[valid], f"`{name}` must not change with more padding")
-        for name, loss in plain.losses.items():
-            promise = f"the loss `{name}` must not change with more padding"
-            assert_same(wide.losses[name], loss, promise)
+        got = {name: each[:, :steps][valid] for name, each in wide.tensors.items()}
+        expected = {name: each[valid] for name, each in plain.tensors.items()}
+        assert_same_outputs(
+            Outputs(got, plain.padding_mask, wide.losses),
+            Outputs(expected, plain.padding_mask, plain.losses),
+            "must not change with more padding",
+        )
 
 
-@check(
+@Check(
     "permutation",
     cases=BATCHES,
     bug="ming024/FastSpeech2#55: a reshape that mixes rows of different lengths",

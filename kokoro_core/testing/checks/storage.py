@@ -1,4 +1,4 @@
-"""What is saved comes back: every weight, under names that stay."""
+"""Saved weights come back, under names that stay."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import Any
 import torch
 from safetensors.torch import load, save
 
-from kokoro_core.testing.check import PARTS, check
+from kokoro_core.testing.check import PARTS, Check
 from kokoro_core.testing.data.batches import RaggedBatch
 from kokoro_core.testing.data.cases import ONCE, ONE_BATCH, Nothing
-from kokoro_core.testing.data.compare import assert_identical
+from kokoro_core.testing.data.compare import assert_all_identical
 from kokoro_core.testing.subjects.counting import check_size
-from kokoro_core.testing.subjects.subject import NUM_HEADS, Subject
+from kokoro_core.testing.subjects.subject import Subject, build_arguments
 
 
-@check(
+@Check(
     "round-trip",
     cases=ONE_BATCH,
     slots=PARTS,
@@ -28,27 +28,25 @@ def round_trip(subject: Subject, batch: RaggedBatch) -> None:
     if not subject.capabilities.shared_tensors:
         state = load(save(dict(state)))
     other.load_state_dict(state, strict=True)
-    now = other.state_dict()
-    for name, tensor in original.state_dict().items():
-        assert_identical(now[name], tensor, f"`{name}` must come back as it was saved")
+    promise = "`{}` must come back as it was saved"
+    assert_all_identical(other.state_dict(), original.state_dict(), promise)
     if subject.slot == "positional_encoding":
         return
     inputs = subject.probe.inputs(batch)
     expected, got = (subject.probe_of(each).run(inputs) for each in (original, other))
-    for name, tensor in expected.tensors.items():
-        promise = f"`{name}` must be the same after saving and loading"
-        assert_identical(got.tensors[name], tensor, promise)
+    promise = "`{}` must be the same after saving and loading"
+    assert_all_identical(got.tensors, expected.tensors, promise)
 
 
 def layout(component: Any) -> dict[str, list[Any]]:
-    """Return name, shape and dtype of everything in a component's state, as JSON has it."""
+    """Return the shape and dtype of each tensor in a component's state, as JSON values."""
     return {
         name: [list(tensor.shape), str(tensor.dtype).removeprefix("torch.")]
         for name, tensor in component.state_dict().items()
     }
 
 
-@check(
+@Check(
     "golden-keys",
     cases=ONCE,
     slots=PARTS,
@@ -68,14 +66,12 @@ def golden_keys(subject: Subject, data: Nothing) -> None:
 
 
 def _no_size(subject: Subject) -> str | None:
-    arguments: dict[str, Any] = {"sizes": subject.sizes}
-    if subject.slot == "positional_encoding":
-        arguments = {"hidden_dim": subject.sizes.hidden_dim, "num_heads": NUM_HEADS}
-    said = subject.params.size(**arguments)  # type: ignore[attr-defined]
+    params: Any = subject.params
+    said = params.size(**build_arguments(params, subject.sizes))
     return "its `size` says nothing, so no limit holds it" if said is None else None
 
 
-@check(
+@Check(
     "size",
     cases=ONCE,
     slots=PARTS,
@@ -84,4 +80,4 @@ def _no_size(subject: Subject) -> str | None:
 )
 def size(subject: Subject, data: Nothing) -> None:
     """The size that the settings say is the size that is built, so that limits hold."""
-    check_size(subject.params, subject.sizes, num_heads=NUM_HEADS)  # type: ignore[arg-type]
+    check_size(subject.params, subject.sizes)

@@ -1,4 +1,4 @@
-"""Wrong inputs raise; nothing is broadcast, cut or read beside the tensor in silence."""
+"""Wrong inputs raise; they are not silently broadcast, truncated or read out of bounds."""
 
 from __future__ import annotations
 
@@ -8,47 +8,54 @@ from typing import Any
 
 import torch
 
-from kokoro_core.testing.check import check
+from kokoro_core.testing.check import Check
 from kokoro_core.testing.data.batches import RaggedBatch
 from kokoro_core.testing.data.cases import Cases
+from kokoro_core.testing.data.compare import must_raise
 from kokoro_core.testing.data.inputs import Inputs
 from kokoro_core.testing.probes import Probe
 from kokoro_core.testing.subjects.subject import Subject
 
 BATCH = RaggedBatch((5, 3, 4), 1, 2)
+INDICES = "phoneme_indices"
 
 
 @dataclass(frozen=True)
 class Mistake:
-    """A mistake of a caller, by its name."""
+    """A mistake of the caller, by name."""
 
     name: str
 
 
-def _tensor(change: Callable[[Any], Any]) -> Callable[[Probe, Inputs], Inputs | None]:
-    def changed(probe: Probe, inputs: Inputs) -> Inputs | None:
-        return inputs.changed(**{probe.first: change(inputs.tensors[probe.first])})
-
-    return changed
+Wrong = Callable[[Probe, Inputs], Inputs | None]
+"""Returns the inputs with a mistake, or None where a component cannot be given it."""
 
 
-def _mask(change: Callable[[Any], Any]) -> Callable[[Probe, Inputs], Inputs | None]:
-    def changed(probe: Probe, inputs: Inputs) -> Inputs | None:
+def _with(name: str | None, change: Callable[[Probe, Any], Any]) -> Wrong:
+    """Change the input of this name, where a component has it; None: its first input."""
+
+    def wrong(probe: Probe, inputs: Inputs) -> Inputs | None:
+        changed = name or probe.first
+        if name == "durations" and probe.params.slot != "regulator":  # others take them as targets
+            return None
+        if changed not in inputs.tensors:
+            return None
+        return inputs.changed(**{changed: change(probe, inputs.tensors[changed].clone())})
+
+    return wrong
+
+
+def _mask(change: Callable[[Any], Any]) -> Wrong:
+    def wrong(probe: Probe, inputs: Inputs) -> Inputs | None:
         mask = change(inputs.padding[probe.first])
         return replace(inputs, padding=dict.fromkeys(inputs.padding, mask))
 
-    return changed
+    return wrong
 
 
-def _index(value: int) -> Callable[[Probe, Inputs], Inputs | None]:
-    def changed(probe: Probe, inputs: Inputs) -> Inputs | None:
-        if probe.first != "phoneme_indices":
-            return None
-        indices = inputs.tensors["phoneme_indices"].clone()
-        indices[0, 0] = value if value < 0 else probe.sizes.vocab_size
-        return inputs.changed(phoneme_indices=indices)
-
-    return changed
+def _first_index(indices: Any, value: int) -> Any:
+    indices[0, 0] = value
+    return indices
 
 
 def _wider(probe: Probe, inputs: Inputs) -> Inputs | None:
@@ -60,38 +67,26 @@ def _wider(probe: Probe, inputs: Inputs) -> Inputs | None:
     return inputs.changed(**{probe.first: torch.cat([tensor, tensor], -1)})
 
 
-def _floats(probe: Probe, inputs: Inputs) -> Inputs | None:
-    tensor = inputs.tensors[probe.first]
-    return None if tensor.is_floating_point() else inputs.changed(**{probe.first: tensor.double()})
-
-
-def _durations(change: Callable[[Any], Any]) -> Callable[[Probe, Inputs], Inputs | None]:
-    def changed(probe: Probe, inputs: Inputs) -> Inputs | None:
-        if probe.params.slot != "regulator":
-            return None
-        return inputs.changed(durations=change(inputs.tensors["durations"]))
-
-    return changed
-
-
-MISTAKES: dict[str, Callable[[Probe, Inputs], Inputs | None]] = {
-    "a missing axis": _tensor(lambda tensor: tensor[0]),
-    "an axis too many": _tensor(lambda tensor: tensor.unsqueeze(0)),
-    "indices that are floats": _floats,
-    "an index beyond the vocabulary": _index(1),
-    "a negative index": _index(-1),
+MISTAKES: dict[str, Wrong] = {
+    "a missing axis": _with(None, lambda _, tensor: tensor[0]),
+    "an axis too many": _with(None, lambda _, tensor: tensor.unsqueeze(0)),
+    "indices that are floats": _with(INDICES, lambda _, indices: indices.double()),
+    "an index beyond the vocabulary": _with(
+        INDICES, lambda probe, indices: _first_index(indices, probe.sizes.vocab_size)
+    ),
+    "a negative index": _with(INDICES, lambda _, indices: _first_index(indices, -1)),
     "another width": _wider,
     "a mask that is longer than the tensor": _mask(lambda mask: torch.cat([mask, mask], 1)),
     "a mask that is shorter than the tensor": _mask(lambda mask: mask[:, :-1]),
     "a mask of more rows": _mask(lambda mask: torch.cat([mask, mask])),
     "a mask of numbers": _mask(lambda mask: mask.long()),
-    "durations that are floats": _durations(lambda durations: durations + 0.5),
-    "durations of other phonemes": _durations(lambda durations: durations[:, :-1]),
+    "durations that are floats": _with("durations", lambda _, durations: durations + 0.5),
+    "durations of other phonemes": _with("durations", lambda _, durations: durations[:, :-1]),
 }
 CASES = Cases(Mistake, tuple(Mistake(name) for name in MISTAKES))
 
 
-@check(
+@Check(
     "wrong-inputs",
     cases=CASES,
     bug="pytorch#97605, NeMo#2648, Speech-Backbones#28: a mask of the wrong size that is taken",
@@ -102,8 +97,6 @@ def wrong_inputs(subject: Subject, data: Mistake) -> None:
     wrong = MISTAKES[data.name](probe, probe.inputs(BATCH))
     if wrong is None:
         return
-    try:
+    otherwise = f"{data.name} of `{probe.first}` must raise an error"
+    with must_raise(ValueError, TypeError, IndexError, RuntimeError, otherwise=otherwise):
         probe.run(wrong)
-    except (ValueError, TypeError, IndexError, RuntimeError):
-        return
-    raise AssertionError(f"{data.name} of `{probe.first}` must raise an error")

@@ -1,1 +1,1 @@
-"""What checks are tried on, and how results are compared."""
+"""The data that checks are tried on, and comparisons of results."""

@@ -8,17 +8,18 @@ import torch
 from torch import Tensor
 
 from kokoro_core.params.capabilities import SideInput
+from kokoro_core.params.sizes import Sizes
 from kokoro_core.tensors.masks import padding_mask_from_lengths
 
 
 @dataclass(frozen=True)
 class RaggedBatch:
-    """The structure of a batch; the numbers in it follow from the seed.
+    """The structure of a batch; its numbers follow from the seed.
 
-    Padding is filled like everything else: a component must not care.
+    Padding is filled with numbers as well: a component must not depend on them.
 
     Attributes:
-        lengths: Valid steps of each row, at least 1 each.
+        lengths: Number of valid steps of each row, at least 1.
         extra: Steps of padding after the longest row.
         seed: Of the numbers.
     """
@@ -45,7 +46,7 @@ class RaggedBatch:
         return padding_mask_from_lengths(torch.tensor(self.lengths), self.width)
 
     def floats(self, channels: int, *, stream: int = 0) -> Tensor:
-        """Return normal numbers (B, T, channels) in float64; another stream gives others."""
+        """Return normal numbers (B, T, channels) in float64, different ones for each stream."""
         shape = (len(self.lengths), self.width, channels)
         return torch.randn(shape, generator=self._generator(stream), dtype=torch.float64)
 
@@ -54,8 +55,13 @@ class RaggedBatch:
         shape = (len(self.lengths), self.width)
         return torch.randint(low, high, shape, generator=self._generator(stream))
 
+    def indices(self, sizes: Sizes) -> Tensor:
+        """Return phoneme indices (B, N), equal to the padding index at padding only."""
+        drawn = self.integers(0, sizes.vocab_size - 1)
+        return (drawn + (drawn >= sizes.pad_id)).masked_fill(self.padding_mask, sizes.pad_id)
+
     def side_input(self, looks: SideInput, steps: int, *, stream: int) -> Tensor:
-        """Return a side input that looks as declared: (B, …) or (B, steps, …)."""
+        """Return a side input of the declared kind: (B, …) or (B, steps, …)."""
         shape = (len(self.lengths),) if looks.per == "row" else (len(self.lengths), steps)
         generator = self._generator(stream)
         if looks.kind == "index":
@@ -64,7 +70,7 @@ class RaggedBatch:
         return torch.randn((*shape, *channels), generator=generator, dtype=torch.float64)
 
     def of_other_lengths(self) -> RaggedBatch:
-        """Return a batch of as many rows whose lengths are others, and so is which is longest."""
+        """Return a batch of as many rows with different lengths, and another longest row."""
         lengths = tuple((3 * length + row) % 7 + 2 for row, length in enumerate(self.lengths))
         return RaggedBatch(lengths, 1, self.seed)
 
@@ -74,18 +80,18 @@ class RaggedBatch:
 
 @dataclass(frozen=True)
 class Padding:
-    """What stands after a row's end.
+    """Padding after the end of each row.
 
     Attributes:
         extra: Steps after the longest row.
-        value: What is written there.
+        value: Written there.
     """
 
     extra: int = 0
     value: float = 0.0
 
     def fill(self, x: Tensor, padding_mask: Tensor) -> Tensor:
-        """Return x with the value at padding, which is made wider by the extra steps.
+        """Return x with the value at padding, widened by the extra steps.
 
         Shape:
             x: (B, T) or (B, T, C). padding_mask: (B, T) bool. Returns: as x, with T + extra.
@@ -104,4 +110,4 @@ CORNERS = (
     RaggedBatch((2, 5, 1), extra=2),
     RaggedBatch((3, 1, 4, 1, 5, 2), extra=1),
 )
-"""Batches that drawing may miss: one row, one step, equal lengths, the longest row not first."""
+"""Corner cases that drawing may miss: one row, one step, equal lengths, longest row not first."""

@@ -1,7 +1,7 @@
-"""Kinds of data that checks are tried on: corners written down, and a strategy that draws more.
+"""The data that checks are tried on: corner cases, and a strategy that draws more.
 
-All of it is structure, small and written as JSON; numbers follow from seeds. So a failure can be
-shown and tried again.
+All data is structure that fits on a line of JSON, and numbers follow from seeds, so that a failure
+can be printed and reproduced.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ class Nothing:
 
 @dataclass(frozen=True)
 class DurationRows:
-    """Durations of each row, and how many frames more than needed the plan has room for.
+    """Durations of each row, and how many frames wider than needed the plan is.
 
     Attributes:
-        rows: Frames of each phoneme, a row each.
-        extra: Frames of room beyond the longest row, or None to let the regulator count.
+        rows: For each row the frames of its phonemes.
+        extra: Frames beyond the longest row, or None to let the regulator determine the width.
         seed: Of the vectors.
     """
 
@@ -43,11 +43,11 @@ class DurationRows:
 
 @dataclass(frozen=True)
 class PositionCase:
-    """A sequence, and from where on it is asked for.
+    """A sequence of positions, and the position from which its second part starts.
 
     Attributes:
         length: Positions.
-        start: The first of the later ones.
+        start: First position of the second part.
         seed: Of the vectors.
     """
 
@@ -58,12 +58,12 @@ class PositionCase:
 
 @dataclass(frozen=True)
 class Cases(Generic[Data]):
-    """A kind of data.
+    """Data of one kind.
 
     Attributes:
-        kind: Its class.
-        corners: What drawing may miss, tried first and always.
-        drawn: Returns the strategy that draws more, or None where the corners are all there is.
+        kind: The class of the data.
+        corners: Corner cases that drawing may miss, always tried first.
+        drawn: Returns the strategy that draws more, or None if the corner cases are exhaustive.
     """
 
     kind: type[Data]
@@ -71,7 +71,7 @@ class Cases(Generic[Data]):
     drawn: Callable[[], SearchStrategy[Data]] | None = None
 
     def of(self, *corners: Data) -> Cases[Data]:
-        """Return these cases alone."""
+        """Return cases of the same kind with only these corner cases."""
         return Cases(self.kind, corners)
 
     def to_json(self, data: Data) -> str:
@@ -110,7 +110,7 @@ ONCE = Cases(Nothing, (Nothing(),))
 BATCHES = Cases(RaggedBatch, CORNERS, strategies.ragged_batches)
 
 ONE_BATCH = Cases(RaggedBatch, (RaggedBatch((5, 9, 1, 4), extra=2, seed=3),))
-"""For what does not depend on the structure: rows of different lengths and a little padding."""
+"""For properties that do not depend on the structure: rows of different lengths, some padding."""
 
 DURATIONS = Cases(
     DurationRows,

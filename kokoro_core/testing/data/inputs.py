@@ -1,4 +1,4 @@
-"""`Inputs` and `Outputs`: what goes into a component under test and what comes out of it."""
+"""`Inputs` and `Outputs` of a component under test."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Inputs:
 
     Attributes:
         tensors: By name, each (B, …), (B, T) or (B, T, C).
-        padding: For each tensor that has steps its padding mask (B, T), True = padding.
+        padding: The padding mask (B, T) of each tensor that has steps, True = padding.
     """
 
     tensors: Tensors
@@ -32,7 +32,7 @@ class Inputs:
 
     @property
     def floating(self) -> dict[str, Tensor]:
-        """The tensors that may have a gradient."""
+        """The floating-point tensors, which may require gradients."""
         return {name: each for name, each in self.tensors.items() if each.is_floating_point()}
 
     def lengths(self, name: str) -> list[int]:
@@ -40,20 +40,24 @@ class Inputs:
         return lengths_from_padding_mask(self.padding[name]).tolist()
 
     def changed(self, **tensors: Tensor) -> Inputs:
-        """Return the same with other tensors under some names."""
+        """Return a copy with some tensors replaced."""
         return replace(self, tensors={**self.tensors, **tensors})
 
     def mapped(self, function: Callable[[Tensor], Tensor]) -> Inputs:
-        """Return the same with a function applied to every floating tensor."""
+        """Return a copy with a function applied to every floating-point tensor."""
         return self.changed(**{name: function(each) for name, each in self.floating.items()})
 
-    def select(self, rows: list[int]) -> Inputs:
-        """Return a batch of these rows, padded as they are."""
-        index = torch.tensor(rows)
+    def applied(self, function: Callable[[Tensor], Tensor]) -> Inputs:
+        """Return a copy with a function applied to every tensor and padding mask."""
         return Inputs(
-            {name: each[index] for name, each in self.tensors.items()},
-            {name: each[index] for name, each in self.padding.items()},
+            {name: function(each) for name, each in self.tensors.items()},
+            {name: function(each) for name, each in self.padding.items()},
         )
+
+    def select(self, rows: list[int]) -> Inputs:
+        """Return a batch of these rows with their padding."""
+        index = torch.tensor(rows)
+        return self.applied(lambda each: each[index])
 
     def row(self, row: int) -> Inputs:
         """Return a row alone, without padding."""
@@ -68,7 +72,7 @@ class Inputs:
         )
 
     def wider(self, steps: int) -> Inputs:
-        """Return the same with more padding behind every tensor that has steps, filled with 1."""
+        """Return a copy with more padding after every tensor that has steps, filled with 1."""
 
         def longer(tensor: Tensor) -> Tensor:
             shape = (tensor.shape[0], steps, *tensor.shape[2:])
@@ -84,18 +88,17 @@ class Inputs:
 
     def detached(self) -> Inputs:
         """Return copies that share no memory with these."""
-        copies = {name: each.detach().clone() for name, each in self.tensors.items()}
-        return Inputs(copies, {name: each.clone() for name, each in self.padding.items()})
+        return self.applied(lambda each: each.detach().clone())
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """What a component made of a batch.
+    """The outputs of a component for a batch.
 
     Attributes:
         tensors: By name, each (B, T) or (B, T, C).
-        padding_mask: (B, T) bool of all of them, True = padding.
-        losses: Losses of the component's own.
+        padding_mask: (B, T) bool, the same for all tensors, True = padding.
+        losses: Losses that the component returns itself.
     """
 
     tensors: Tensors

@@ -1,4 +1,4 @@
-"""What checks are tried on, drawn by hypothesis: structure only, the numbers follow from seeds."""
+"""Hypothesis strategies for the structure of inputs; the numbers follow from seeds."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def ragged_batches(
 
 
 def padding(*, max_extra: int = 3) -> SearchStrategy[Padding]:
-    """Return a strategy of what padding is: how much of it there is, and what it holds."""
+    """Return a strategy of padding: its width and its value."""
     from hypothesis import strategies as st
 
     held = st.sampled_from([0.0, 1.0, -1e4, 1e4])
@@ -30,7 +30,7 @@ def padding(*, max_extra: int = 3) -> SearchStrategy[Padding]:
 
 
 def durations(*, max_rows: int = 3, max_phonemes: int = 6) -> SearchStrategy[list[list[int]]]:
-    """Return a strategy of durations, a list a row: mostly small, many 0, some huge."""
+    """Return a strategy of durations, one list per row: mostly small, many 0, some huge."""
     from hypothesis import strategies as st
 
     frames = st.one_of(st.integers(0, 9), st.just(0), st.sampled_from([500, 2000]))
@@ -39,7 +39,7 @@ def durations(*, max_rows: int = 3, max_phonemes: int = 6) -> SearchStrategy[lis
 
 
 def chunkings(total: int) -> SearchStrategy[list[int]]:
-    """Return a strategy of ways to cut `total` steps into chunks of at least one step."""
+    """Return a strategy of partitions of `total` steps into chunks of at least one step."""
     from hypothesis import strategies as st
 
     cuts = st.sets(st.integers(1, total - 1)) if total > 1 else st.just(set[int]())

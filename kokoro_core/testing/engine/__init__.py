@@ -1,1 +1,1 @@
-"""Trying checks: which, how often, and what is reported."""
+"""Selecting and running checks, and reporting the results."""

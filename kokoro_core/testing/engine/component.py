@@ -1,18 +1,23 @@
-"""`check_component`: the door without pytest."""
+"""Prepare checks and run them; `check_component` is the way in without pytest."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from kokoro_core.params.component import ComponentParams
 from kokoro_core.testing.check import Check
-from kokoro_core.testing.checks import CHECKS, CONFORMANCE_VERSION, SETTLED_VERSION, checks_of
-from kokoro_core.testing.checks import find_checks as find
+from kokoro_core.testing.checks import (
+    CHECKS,
+    CONFORMANCE_VERSION,
+    SETTLED_VERSION,
+    checks_of,
+    find_checks,
+)
 from kokoro_core.testing.engine.golden import Golden, golden_of, read_golden
 from kokoro_core.testing.engine.levels import LevelName, level_named
 from kokoro_core.testing.engine.report import ConformanceError, Report, Result
@@ -20,10 +25,44 @@ from kokoro_core.testing.engine.runner import CheckPlan, case_of, result_id, run
 from kokoro_core.testing.subjects.fitting import fitted
 from kokoro_core.testing.subjects.model_subject import ModelSubject
 from kokoro_core.testing.subjects.subject import Subject
-from kokoro_core.testing.subjects.tiny import one_line, said_params
+from kokoro_core.testing.subjects.tiny import declared_params, one_line
 
 Target = ComponentParams | type[ComponentParams] | Subject | ModelSubject
 """Settings, a params class (then its `tiny` configurations), or a subject as it is."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """Checks that are ready to run.
+
+    Attributes:
+        pairs: Each subject with each check that the level tries on it.
+        plan: How they are run.
+        notes: What could not be made small, once a subject.
+    """
+
+    pairs: list[tuple[Subject, Check[Any]]]
+    plan: CheckPlan
+    notes: tuple[str, ...]
+
+    def results(self) -> Iterator[Result]:
+        """Run one check after another.
+
+        Raises:
+            ValueError: The plan has a case, and there are several checks, or it is of another kind.
+        """
+        if self.plan.case is not None:
+            if len({check.id for _, check in self.pairs}) != 1:
+                raise ValueError(
+                    "a case needs one check by its id: each check has cases of its own."
+                )
+            case_of(self.pairs[0][1], self.plan.case)
+        return (run_check(subject, check, self.plan) for subject, check in self.pairs)
+
+    def report(self, results: Iterable[Result]) -> Report:
+        """Return the report of these results."""
+        plan = self.plan
+        return Report(tuple(results), plan.level.name, CONFORMANCE_VERSION, plan.seed, self.notes)
 
 
 def check_component(
@@ -38,42 +77,61 @@ def check_component(
     version: int = SETTLED_VERSION,
     raises: bool = True,
 ) -> Report:
-    """Check what a component promises; needs no pytest.
+    """Check whether a component keeps what its slot promises; needs no pytest.
 
     Args:
         target: Its settings, or its params class.
-        level: ``fast`` tries corners and little more, ``ci`` more, ``nightly`` much.
-        only: Ids of the checks to run; None: all of its slot.
-        case: The only data to try, as a failure shows it; needs one check in `only`.
+        level: ``fast`` tries the corner cases and little more, ``ci`` more, ``nightly`` many.
+        only: Ids of the checks to run; None: all checks of its slot.
+        case: The only data to try, as printed with a failure; needs exactly one check in `only`.
         seed: Of what is drawn; None: the level's.
-        expected_failures: Why a check fails; it must fail then. The keys are ids of checks, or of
-            a check of one configuration (``encoder/acme:post-row-alone``).
+        expected_failures: Reasons for failures that must occur, by the id of a check or of a check
+            of one configuration (``encoder/acme:post-row-alone``).
         golden: By ``slot/type:variant`` what its state must look like, or a JSON file of that.
-        version: Of the list of checks; newer ones only warn.
+        version: Of the list of checks; failures of newer ones are only warnings.
         raises: Whether a failure raises, or is only in the report.
 
     Raises:
         ConformanceError: The component breaks a promise; the message has each with the smallest
-            data that breaks it and a shell line that tries it again.
+            data that breaks it and a shell line that reproduces it.
         ValueError: An id is of no check of the slot, the level has no such name, the case is not
             of the check's kind, `golden` does not have the component, or the settings cannot be
             made small.
     """
-    pairs = pairs_of(with_golden(subjects_of([target]), golden), only)
-    check_case(case, pairs)
-    check_expected(expected_failures or {}, pairs)
     plan = plan_of(level, seed, case, expected_failures, version, golden)
-    results = tuple(results_of(pairs, plan))
-    report = Report(results, level, CONFORMANCE_VERSION, plan.seed, notes_of(pairs))
+    run = prepare(with_golden(subjects_of([target]), golden), plan, only)
+    report = run.report(run.results())
     if raises and not report.ok:
         raise ConformanceError(report)
     return report
 
 
-def subjects_of(targets: Iterable[Target]) -> list[Subject]:
-    """Return what is checked of components: settings as they are, or each small configuration.
+def prepare(
+    subjects: Sequence[Subject], plan: CheckPlan, only: str | Iterable[str] | None = None
+) -> Run:
+    """Select the checks of subjects: those that `only` names, or all of each slot.
 
-    Settings whose name another subject has get a number as their variant.
+    Raises:
+        ValueError: A slot has no checks, an id is of no check of any of the slots, or an expected
+            failure matches nothing or has no reason.
+    """
+    pairs = [(subject, each) for subject in subjects for each in _checks_of_slot(subject.slot)]
+    if only is not None:
+        ids = find_checks([only] if isinstance(only, str) else only, [each for _, each in pairs])
+        pairs = [(subject, each) for subject, each in pairs if each.id in ids]
+    for key, reason in plan.expected.items():
+        if not any(key in (each.id, result_id(subject, each)) for subject, each in pairs):
+            find_checks([key], [each for _, each in pairs])
+        if not reason.strip():
+            raise ValueError(f"the expected failure of `{key}` needs a reason; write why it fails.")
+    notes = tuple(dict.fromkeys(subject.note for subject, _ in pairs if subject.note))
+    return Run([pair for pair in pairs if pair[0].first or plan.level.variants], plan, notes)
+
+
+def subjects_of(targets: Iterable[Target]) -> list[Subject]:
+    """Return the subjects of components: settings as they are, or each small configuration.
+
+    Settings that share their name with another subject get a number as their variant.
     """
     subjects: list[Subject] = []
     for target in targets:
@@ -85,10 +143,10 @@ def subjects_of(targets: Iterable[Target]) -> list[Subject]:
 def with_golden(
     subjects: Sequence[Subject], golden: Golden | str | Path | None
 ) -> Sequence[Subject]:
-    """Return the subjects with what their state must look like, from a mapping or a file.
+    """Return the subjects with the layout that their state must have, from a mapping or a file.
 
     Raises:
-        ValueError: It has nothing for a subject, or something for a variant that is gone.
+        ValueError: It lacks a subject, or has a variant that no longer exists.
     """
     if golden is None:
         return subjects
@@ -101,19 +159,18 @@ def _subjects_of(target: Target) -> list[Any]:
         return [target]
     if not isinstance(target, type):
         return [fitted(target, keep=None)]
+    name = f"{target.slot}/{target.component_name}"
     try:
-        configurations, said = said_params(target), target.tiny()
+        configurations, declared = declared_params(target), target.tiny()
     except Exception as error:
         raise ValueError(
-            f"`{target.slot}/{target.component_name}` cannot be made from what its `tiny` says: "
-            f"{one_line(error)}"
+            f"`{name}` cannot be made from what its `tiny` says: {one_line(error)}"
         ) from error
     if not configurations:
-        raise ValueError(f"`{target.slot}/{target.component_name}`: `tiny` gives no configuration.")
-    first = next(iter(configurations))
+        raise ValueError(f"`{name}`: `tiny` gives no configuration.")
     return [
-        fitted(params, variant=variant, first=variant == first, keep=said[variant])
-        for variant, params in configurations.items()
+        fitted(params, variant=variant, first=number == 0, keep=declared[variant])
+        for number, (variant, params) in enumerate(configurations.items())
     ]
 
 
@@ -125,65 +182,12 @@ def _named_apart(subject: Subject, taken: set[str]) -> Subject:
     return named
 
 
-def pairs_of(
-    subjects: Sequence[Subject], only: str | Iterable[str] | None = None
-) -> list[tuple[Subject, Check[Any]]]:
-    """Return each subject with each check of its slot, or with those of them that are named.
-
-    Raises:
-        ValueError: A slot has no checks, or an id is of no check of any of the slots.
-    """
-    wanted = [only] if isinstance(only, str) else only
-    known = {each.id: each for subject in subjects for each in checks_of_slot(subject.slot)}
-    ids = known if wanted is None else find(wanted, known.values())
-    return [
-        (subject, each)
-        for subject in subjects
-        for each in checks_of_slot(subject.slot)
-        if each.id in ids
-    ]
-
-
-def checks_of_slot(slot: str) -> tuple[Check[Any], ...]:
-    """Return the checks of a slot.
-
-    Raises:
-        ValueError: It has none.
-    """
+def _checks_of_slot(slot: str) -> tuple[Check[Any], ...]:
     known = checks_of(slot)
     if not known:
         slots = sorted({slot for each in CHECKS for slot in each.slots})
         raise ValueError(f"`{slot}` has no checks; the slots that have are {', '.join(slots)}.")
     return known
-
-
-def check_case(case: str | None, pairs: Sequence[tuple[Subject, Check[Any]]]) -> None:
-    """Refuse a case without the one check that it belongs to, and one of another kind.
-
-    Raises:
-        ValueError: It is one of these.
-    """
-    if case is None:
-        return
-    ids = {each.id for _, each in pairs}
-    if len(ids) != 1:
-        raise ValueError("a case needs one check by its id: each check has cases of its own.")
-    case_of(pairs[0][1], case)
-
-
-def check_expected(
-    expected: Mapping[str, str], pairs: Sequence[tuple[Subject, Check[Any]]]
-) -> None:
-    """Refuse an expected failure that matches nothing, or that has no reason.
-
-    Raises:
-        ValueError: It is one of these.
-    """
-    for key, reason in expected.items():
-        if not any(key in (each.id, result_id(subject, each)) for subject, each in pairs):
-            find([key], {each.id: each for _, each in pairs}.values())
-        if not reason.strip():
-            raise ValueError(f"the expected failure of `{key}` needs a reason; write why it fails.")
 
 
 def plan_of(
@@ -198,7 +202,7 @@ def plan_of(
 
     Raises:
         ValueError: There is no such level or version.
-        ModuleNotFoundError: There is data to draw, and hypothesis is not installed.
+        ModuleNotFoundError: Data must be drawn, and hypothesis is not installed.
     """
     if case is None and find_spec("hypothesis") is None:
         install = "python -m pip install 'kokoro-core[conformance]'"
@@ -211,27 +215,7 @@ def plan_of(
         )
     file = str(golden) if isinstance(golden, (str, Path)) else ""
     chosen = level_named(level)
-    return CheckPlan(chosen, _seed(chosen.seed, seed), case, dict(expected or {}), version, file)
-
-
-def _seed(fixed: int | None, wanted: int | None) -> int:
-    if wanted is not None:
-        return wanted
-    return random.SystemRandom().randrange(2**31) if fixed is None else fixed
-
-
-def tried(
-    pairs: Iterable[tuple[Subject, Check[Any]]], plan: CheckPlan
-) -> list[tuple[Subject, Check[Any]]]:
-    """Return what a level tries: every configuration of a component, or the first alone."""
-    return [pair for pair in pairs if pair[0].first or plan.level.variants]
-
-
-def results_of(pairs: Iterable[tuple[Subject, Check[Any]]], plan: CheckPlan) -> Iterator[Result]:
-    """Yield what comes of each check that the level tries, one after another."""
-    return (run_check(subject, each, plan) for subject, each in tried(pairs, plan))
-
-
-def notes_of(pairs: Iterable[tuple[Subject, Check[Any]]]) -> tuple[str, ...]:
-    """Return what is to be said of subjects beside their results, each note once."""
-    return tuple(dict.fromkeys(subject.note for subject, _ in pairs if subject.note))
+    seed = chosen.seed if seed is None else seed
+    if seed is None:
+        seed = random.SystemRandom().randrange(2**31)
+    return CheckPlan(chosen, seed, case, dict(expected or {}), version, file)

@@ -1,4 +1,4 @@
-"""Golden keys: what the state of a component must look like, written down for old checkpoints."""
+"""Golden keys: the layout of a component's state, recorded so that old checkpoints still load."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kokoro_core.testing.subjects.subject import Subject
 from kokoro_core.testing.subjects.tiny import one_line
 
 Golden = Mapping[str, Mapping[str, Any]]
-"""By ``slot/type:variant`` for each name of the state its shape and dtype."""
+"""By ``slot/type:variant`` the shape and dtype of each name in the state."""
 
 
 def read_golden(source: Golden | str | Path) -> Golden:
@@ -47,7 +47,7 @@ def golden_of(subjects: Iterable[Subject], golden: Golden) -> dict[str, Mapping[
     """Return the golden keys of each subject by its name.
 
     Raises:
-        ValueError: There are none of a subject, or some of a variant that is gone.
+        ValueError: They lack a subject, or have a variant that no longer exists.
     """
     names = [each.name for each in subjects if each.slot != "model"]
     components = {name.partition(":")[0] for name in names}
@@ -61,9 +61,9 @@ def golden_of(subjects: Iterable[Subject], golden: Golden) -> dict[str, Mapping[
 
 
 def write_golden(subjects: Iterable[Subject], path: Path) -> None:
-    """Write down the state of subjects; those of other components in the file stay.
+    """Record the state of subjects in a file; other components in it stay.
 
-    The file is replaced as a whole, so that processes that write it side by side agree.
+    The file is replaced atomically, so that concurrent writers do not corrupt it.
 
     Raises:
         ValueError: The file is there and is no golden file, or a component cannot be built.

@@ -1,4 +1,4 @@
-"""How much a check tries: ``fast``, ``ci`` or ``nightly``."""
+"""How thoroughly checks are run: ``fast``, ``ci`` or ``nightly``."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ LEVELS: tuple[LevelName, ...] = get_args(LevelName)
 
 @dataclass(frozen=True)
 class Level:
-    """How much is tried, after the corners, which always are.
+    """How much is tried in addition to the corner cases.
 
     Attributes:
         name: Its name.
-        examples: How much is drawn.
-        variants: Whether every small configuration of a component is tried, or the first alone.
-        costly: Whether checks that cost seconds are tried on every configuration, too.
-        seed: Of what is drawn; None draws another each time, and the report says which.
+        examples: Number of examples that are drawn.
+        variants: Whether every configuration of a component is tried, or only the first.
+        costly: Whether checks that take seconds are tried on every configuration, too.
+        seed: Of what is drawn; None: a new one each time, which is in the report.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The one shell line that tries a failure again."""
+"""The shell line that reproduces a failure."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import shlex
 from typing import Any
 
 from kokoro_core.testing.check import Check
+from kokoro_core.testing.subjects.blame import modules_of
 from kokoro_core.testing.subjects.importable import name_of, roots_of
 from kokoro_core.testing.subjects.model_subject import ModelSubject
 from kokoro_core.testing.subjects.subject import Subject
@@ -16,17 +17,17 @@ from kokoro_core.testing.subjects.subject import Subject
 def replay_line(
     subject: Subject | ModelSubject, check: Check[Any], case: str = "", golden_file: str = ""
 ) -> str:
-    """Return a shell line that runs one check of one component on one case, in any folder.
+    """Return a shell line that runs one check of one component on one case, from any folder.
 
-    It names the params class by its module or its file, so that it works for a component that no
-    plugin registers yet, and puts on the path what no installation does; a class that is local to a
-    function has no line.
+    It names the params class by module or file, so that it works before a plugin registers the
+    component, and sets the path for what is not installed. A class that is local to a function has
+    no such line.
 
     Args:
         subject: The component.
-        check: What it fails.
-        case: The data, as JSON; without any all of the check's data is tried.
-        golden_file: Where the golden keys are, which belong to a variant.
+        check: The check that fails.
+        case: The data, as JSON; if empty, all data of the check is tried.
+        golden_file: The file of the golden keys, which belong to a variant.
     """
     if isinstance(subject, ModelSubject):
         words = ["kokoro-core", "conformance", _anywhere(subject.source), "--check", check.id]
@@ -48,17 +49,13 @@ def replay_line(
 
 
 def _path_for(subject: Subject) -> str:
-    """Return what puts the modules of the settings and of the component on a fresh path."""
-    kinds = [type(subject.params)]
-    built = vars(subject).get("component")  # cached there once it is built
-    if built is not None:
-        kinds.append(type(built))
-    roots = roots_of(each.__module__ for each in kinds)
+    """Return the ``PYTHONPATH`` that the modules of the settings and the component need."""
+    roots = roots_of(modules_of(subject))
     return f"PYTHONPATH={shlex.quote(os.pathsep.join(roots))} " if roots else ""
 
 
 def _anywhere(source: str) -> str:
-    """Return the name of a spec, or its file as any folder knows it."""
+    """Return the name of a spec, or the absolute path of its file."""
     return os.path.abspath(source) if os.path.isfile(source) else source
 
 

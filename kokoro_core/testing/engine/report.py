@@ -1,4 +1,4 @@
-"""What came of checking a component."""
+"""Results of checks, and the report of a run."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ BAD = frozenset({"failed", "unexpected", "blocked"})
 
 @dataclass(frozen=True)
 class Result:
-    """What came of one check of one component.
+    """The result of one check of one component.
 
     Attributes:
         component: ``slot/type``, and the variant.
         check: The check's id.
-        status: ``expected`` is a failure that was announced, ``unexpected`` an announced failure
-            that did not come, ``warned`` a failure of a check that is newer than the version asked,
-            ``blocked`` a check that was not run, since `registered` fails.
-        reason: Why it was skipped or announced, or what is broken.
-        place: Line of the author's where it raised, if that is how it broke.
-        case: The smallest data that was found to break it, as JSON.
-        replay: One shell line that breaks it again.
-        seconds: How long it took.
-        meaning: What the check says, in a sentence.
+        status: ``expected`` is an expected failure, ``unexpected`` one that did not occur,
+            ``warned`` a failure of a check that is newer than the requested version, ``blocked`` a
+            check that was not run because `registered` fails.
+        reason: Why it was skipped or expected to fail, or what is broken.
+        place: The author's line that raised, if something did.
+        case: The smallest data found to break it, as JSON.
+        replay: A shell line that reproduces the failure.
+        seconds: Time that it took.
+        meaning: The property, in one sentence.
     """
 
     component: str
@@ -51,7 +51,7 @@ class Result:
         return self.status in BAD
 
     def explain(self) -> str:
-        """Return what is broken, on what data, and how to try it again."""
+        """Return what is broken, the data that breaks it, and how to reproduce it."""
         if self.status == "unexpected":
             return (
                 f"{self.component} {self.check}: passes, though it was announced to fail "
@@ -72,14 +72,14 @@ class Result:
 
 @dataclass(frozen=True)
 class Report:
-    """What came of all checks.
+    """The results of a run.
 
     Attributes:
         results: One for each check of each component.
-        level: How much was tried.
+        level: How thoroughly the checks were run.
         version: Of the list of checks.
         seed: Of what was drawn.
-        notes: What is to be said of the components, such as what could not be made small.
+        notes: Remarks about components, such as that one could not be made small.
     """
 
     results: tuple[Result, ...]
@@ -94,11 +94,11 @@ class Report:
         return not any(each.bad for each in self.results)
 
     def counts(self) -> dict[str, int]:
-        """Return how many results there are of each status."""
+        """Return the number of results of each status."""
         return dict(Counter(each.status for each in self.results))
 
     def explain(self) -> str:
-        """Return every failure with its replay line; what was not run because of one is a line."""
+        """Return every failure with its replay line, and a line for the checks that it blocks."""
         told = [each.explain() for each in self.results if each.bad and each.status != "blocked"]
         return "\n\n".join([*told, *self.blocked()])
 
@@ -111,7 +111,7 @@ class Report:
         return [f"not run, {reason}: {', '.join(ids)}" for reason, ids in by_reason.items()]
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as JSON has it."""
+        """Return the report as JSON values."""
         return {
             "conformance_version": self.version,
             "level": self.level,
@@ -127,7 +127,7 @@ class Report:
 
 
 class ConformanceWarning(UserWarning):
-    """A component breaks a promise that is newer than the version of the list that is asked for."""
+    """A component fails a check that is newer than the requested version of the list."""
 
 
 class ConformanceError(AssertionError):

@@ -1,31 +1,21 @@
-"""`run_check`: try one check of one component, and find the smallest data that breaks it."""
+"""`run_check`: run one check of one component, and find the smallest data that breaks it."""
 
 from __future__ import annotations
 
 import json
 import time
 import zlib
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from kokoro_core.testing.check import Check
-from kokoro_core.testing.data.randomness import seed_torch
 from kokoro_core.testing.engine.levels import Level
 from kokoro_core.testing.engine.replay import replay_line
 from kokoro_core.testing.engine.report import Result, Status
 from kokoro_core.testing.subjects.blame import place_of
-from kokoro_core.testing.subjects.process_state import settled
+from kokoro_core.testing.subjects.process_state import isolated, seed_torch
 from kokoro_core.testing.subjects.registration import find_unregistered
 from kokoro_core.testing.subjects.subject import Subject
-
-
-@dataclass
-class _Failure:
-    """The last data that broke a check; the smallest, once hypothesis has shrunk it."""
-
-    data: Any = None
-    error: BaseException | None = None
 
 
 @dataclass(frozen=True)
@@ -33,13 +23,13 @@ class CheckPlan:
     """How checks are run.
 
     Attributes:
-        level: How much is tried.
+        level: How thoroughly.
         seed: Of what is drawn.
-        case: The only data to try, as JSON, or None.
-        expected: Why a check is announced to fail, by its id or its `result_id`.
-        version: Of the list of checks; newer ones only warn.
-        golden_file: The file of the golden keys, for replay lines, or nothing.
-        told: Names of subjects whose `registered` was seen to fail; pytest skips the rest of them.
+        case: The only data to try, as JSON, or None for all.
+        expected: Reasons for expected failures, by id of the check or `result_id`.
+        version: Of the list of checks; failures of newer ones are warnings.
+        golden_file: The file of the golden keys, for replay lines, or empty.
+        told: Subjects whose check `registered` has failed; pytest skips their other checks.
     """
 
     level: Level
@@ -51,7 +41,7 @@ class CheckPlan:
     told: set[str] = field(default_factory=set)
 
     def expects(self, subject: Subject, check: Check[Any]) -> str | None:
-        """Return why a check of a subject is announced to fail, or None."""
+        """Return the reason for an expected failure, or None."""
         return self.expected.get(result_id(subject, check), self.expected.get(check.id))
 
 
@@ -60,59 +50,154 @@ def result_id(subject: Subject, check: Check[Any]) -> str:
     return f"{subject.name}-{check.id}"
 
 
+FIRST = "registered"
+"""The check that blocks all others: layers that torch does not know of are not even converted."""
+
+
 def run_check(subject: Subject, check: Check[Any], plan: CheckPlan) -> Result:
-    """Try a check and say what came of it; nothing that a component does escapes.
+    """Run a check and return its result, whatever the component raises.
 
     Raises:
         ValueError: The plan has a case that is not of the check's kind.
     """
     only = [] if plan.case is None else [case_of(check, plan.case)]
-    started = time.perf_counter()
-    failure, reason = _Failure(), None
-    with settled():
-        blocked = _reason_not_to_run(subject, check, plan)
+    trial, started, skipped = _Trial(subject, check, plan), time.perf_counter(), None
+    with isolated():
+        blocked = trial.reason_not_to_run()
         if blocked is not None:
             return Result(subject.name, check.id, "blocked", blocked, meaning=check.meaning)
         try:
-            reason = _reason_to_skip(subject, check, plan)
-            if reason is None:
-                _try_all(subject, check, plan, only, failure)
+            skipped = trial.reason_to_skip()
+            if skipped is None:
+                trial.run(only)
         except Exception as error:
-            reason, failure.error = None, failure.error or error
-    return _result(subject, check, plan, failure, reason, time.perf_counter() - started)
-
-
-FIRST = "registered"
-"""The check without which others say nothing: layers that torch does not know of are not moved."""
-
-
-def _reason_not_to_run(subject: Subject, check: Check[Any], plan: CheckPlan) -> str | None:
-    """Return why a check would say nothing, or None; that failure may itself be announced."""
-    if check.id == FIRST or subject.slot == "model" or FIRST in _announced(subject, plan):
-        return None
-    try:
-        found = next(find_unregistered(subject.component), None)
-    except Exception:  # it cannot be built: running the check will tell
-        return None
-    return None if found is None else f"because `{FIRST}` fails: {found}"
-
-
-def _announced(subject: Subject, plan: CheckPlan) -> set[str]:
-    start = f"{subject.name}-"
-    return {each.removeprefix(start) for each in plan.expected}
+            trial.error = trial.error or error
+    return trial.result(skipped, time.perf_counter() - started)
 
 
 def is_skipped(subject: Subject, check: Check[Any], plan: CheckPlan) -> bool:
-    """Return whether a component does not have a property; one that cannot be built may have."""
-    with settled():
+    """Return whether a check does not apply; to a component that cannot be built, it does."""
+    with isolated():
         try:
-            return _reason_to_skip(subject, check, plan) is not None
-        except Exception:  # running the check will tell
+            return _Trial(subject, check, plan).reason_to_skip() is not None
+        except Exception:  # running the check reports it
             return False
 
 
+@dataclass
+class _Trial:
+    """One check of one subject.
+
+    Attributes:
+        subject: The component.
+        check: The check.
+        plan: How it is run.
+        data: The last data that broke the check: the smallest, once hypothesis has shrunk it.
+        error: What was raised on that data.
+    """
+
+    subject: Subject
+    check: Check[Any]
+    plan: CheckPlan
+    data: Any = None
+    error: BaseException | None = None
+
+    def reason_not_to_run(self) -> str | None:
+        """Return why the check is meaningless, or None; an expected failure blocks nothing."""
+        expected = self.plan.expected.keys() & {FIRST, f"{self.subject.name}-{FIRST}"}
+        if self.check.id == FIRST or self.subject.slot == "model" or expected:
+            return None
+        try:
+            found = next(find_unregistered(self.subject.component), None)
+        except Exception:  # it cannot be built: running the check reports it
+            return None
+        return None if found is None else f"because `{FIRST}` fails: {found}"
+
+    def reason_to_skip(self) -> str | None:
+        level, other = self.plan.level, not self.subject.first and self.plan.case is None
+        if other and not level.variants:
+            return f"at level {level.name} the first configuration alone is tried"
+        if other and self.check.costly and not level.costly:
+            return f"at level {level.name} it is tried on the first configuration alone"
+        return self.check.skip(self.subject)
+
+    def run(self, only: list[Any]) -> None:
+        """Try this data alone, or if there is none the corner cases and what hypothesis draws."""
+        cases = self.check.cases
+        for corner in only or cases.corners:
+            self._attempt(corner)
+        if not only and cases.drawn is not None and not self.check.explicit:
+            self._draw(cases.drawn())
+
+    def _attempt(self, data: Any) -> None:
+        seed_torch(0)
+        try:
+            self.check.holds(self.subject, data)
+        except Exception as error:
+            self.data, self.error = data, error
+            raise
+
+    def _draw(self, strategy: Any) -> None:
+        """Try examples from hypothesis, with settings of our own whatever the active profile.
+
+        Raises:
+            ImportError: hypothesis is not installed.
+        """
+        from hypothesis import HealthCheck, Phase, given, seed, settings
+
+        chosen = settings(
+            max_examples=self.plan.level.examples,
+            deadline=None,
+            database=None,
+            derandomize=False,
+            phases=(Phase.generate, Phase.shrink),
+            suppress_health_check=list(HealthCheck),
+            report_multiple_bugs=False,
+            print_blob=False,
+        )
+
+        @seed(zlib.crc32(f"{self.check.id} {self.plan.seed}".encode()))
+        @chosen
+        @given(strategy)
+        def attempt(data: Any) -> None:
+            self._attempt(data)
+
+        attempt()
+
+    def result(self, skipped: str | None, seconds: float) -> Result:
+        """Return the result of what was run, or of skipping it."""
+        subject, check, plan = self.subject, self.check, self.plan
+        expected = plan.expects(subject, check)
+        reason, place, case, replay = skipped or "", "", "", ""
+        if self.error is not None:
+            reason, place = summary_of(self.error), place_of(self.error, subject)
+            case = "" if self.data is None else check.cases.to_json(self.data)
+            replay = replay_line(subject, check, case, plan.golden_file)
+        if expected is not None:
+            reason = f"{expected} ({reason})" if reason else expected
+        return Result(
+            subject.name,
+            check.id,
+            self._status(skipped, expected),
+            reason,
+            case,
+            replay,
+            round(seconds, 3),
+            check.meaning,
+            place,
+        )
+
+    def _status(self, skipped: str | None, expected: str | None) -> Status:
+        failed = self.error is not None
+        if expected is not None:
+            return "expected" if failed else "unexpected"
+        if not failed:
+            return "passed" if skipped is None else "skipped"
+        return "warned" if self.check.since > self.plan.version else "failed"
+
+
 def case_of(check: Check[Any], text: str) -> Any:
-    """Return the data that a text means.
+    """Return the data of a JSON text.
 
     Raises:
         ValueError: It is no data of the check's kind; the message has an example.
@@ -128,106 +213,10 @@ def case_of(check: Check[Any], text: str) -> Any:
     return data
 
 
-def _reason_to_skip(subject: Subject, check: Check[Any], plan: CheckPlan) -> str | None:
-    return _too_costly(subject, check, plan) or check.skip(subject)
+def summary_of(error: BaseException) -> str:
+    """Return an error on one line: a broken promise as it is, anything else with its type.
 
-
-def _too_costly(subject: Subject, check: Check[Any], plan: CheckPlan) -> str | None:
-    if not plan.level.variants and not subject.first and plan.case is None:
-        return f"at level {plan.level.name} the first configuration alone is tried"
-    if check.costly and not subject.first and not plan.level.costly and plan.case is None:
-        return f"at level {plan.level.name} it is tried on the first configuration alone"
-    return None
-
-
-def _try_all(
-    subject: Subject, check: Check[Any], plan: CheckPlan, only: list[Any], failure: _Failure
-) -> None:
-    def attempt(data: Any) -> None:
-        seed_torch(0)
-        try:
-            check.holds(subject, data)
-        except Exception as error:
-            failure.data, failure.error = data, error
-            raise
-
-    for corner in only or check.cases.corners:
-        attempt(corner)
-    if not only and check.cases.drawn is not None and not check.explicit:
-        _draw(check, plan, attempt)
-
-
-def _draw(check: Check[Any], plan: CheckPlan, attempt: Callable[[Any], None]) -> None:
-    """Try what hypothesis draws; settings are given here, and no profile is touched.
-
-    Raises:
-        ImportError: hypothesis is not installed.
-    """
-    from hypothesis import HealthCheck, Phase, given, seed, settings
-
-    assert check.cases.drawn is not None
-    chosen = settings(
-        max_examples=plan.level.examples,
-        deadline=None,
-        database=None,
-        derandomize=False,
-        phases=(Phase.generate, Phase.shrink),
-        suppress_health_check=list(HealthCheck),
-        report_multiple_bugs=False,
-        print_blob=False,
-    )
-    own = zlib.crc32(f"{check.id} {plan.seed}".encode())
-    seed(own)(chosen(given(check.cases.drawn())(attempt)))()
-
-
-def _result(
-    subject: Subject,
-    check: Check[Any],
-    plan: CheckPlan,
-    failure: _Failure,
-    skipped: str | None,
-    seconds: float,
-) -> Result:
-    status, reason, case, replay = _judged(subject, check, plan, failure, skipped), "", "", ""
-    place = ""
-    if skipped is not None:
-        reason = skipped
-    elif failure.error is not None:
-        case = "" if failure.data is None else check.cases.to_json(failure.data)
-        reason, place = said_by(failure.error), place_of(failure.error, subject)
-        replay = replay_line(subject, check, case, plan.golden_file)
-    if status in ("expected", "unexpected"):
-        reason = f"{plan.expects(subject, check)}" + (f" ({reason})" if reason else "")
-    return Result(
-        subject.name,
-        check.id,
-        status,
-        reason,
-        case,
-        replay,
-        round(seconds, 3),
-        check.meaning,
-        place,
-    )
-
-
-def _judged(
-    subject: Subject, check: Check[Any], plan: CheckPlan, failure: _Failure, skipped: str | None
-) -> Status:
-    announced = plan.expects(subject, check) is not None
-    if skipped is not None:
-        return "unexpected" if announced else "skipped"
-    if failure.error is None:
-        return "unexpected" if announced else "passed"
-    if announced:
-        return "expected"
-    return "warned" if check.since > plan.version else "failed"
-
-
-def said_by(error: BaseException) -> str:
-    """Return an error in one line: a broken promise as it is, anything else with its kind.
-
-    Where pytest rewrites assertions, what it adds to the promise is left out.
+    What pytest's assertion rewriting adds to the promise is left out.
     """
     text = " ".join(str(error).partition("\nassert ")[0].split())
     return (

@@ -1,4 +1,4 @@
-"""What a text means that names something to check: a component, a plugin, a spec or a class."""
+"""Resolve the name of what is to be checked: a component, a plugin, a spec or a class."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def targets_named(text: str, plugins: Plugins, note: Note = lambda _: None) -> l
     Args:
         text: The name.
         plugins: Where names are looked up.
-        note: Is told what a name could have meant besides, and what has no checks.
+        note: Receives what else a name could mean, and which components have no checks.
 
     Raises:
         ValueError: It names nothing, or nothing that has checks.
@@ -73,7 +73,7 @@ def targets_named(text: str, plugins: Plugins, note: Note = lambda _: None) -> l
 
 
 def _other_meanings(text: str, found: list[Registration], plugins: Plugins) -> Iterator[str]:
-    """Yield what else a name means that was taken for components, with the way to write it."""
+    """Yield the other meanings of a name that was taken for components, and how to write them."""
     are_of_name = any(text in (each.name, each.qualified_name) for each in found)
     if are_of_name and any(each.name == text for each in plugins.records):
         yield f"`{text}` is a plugin too; `{text}/` means all of its components"
@@ -90,7 +90,7 @@ def _params_class(text: str) -> type[ComponentParams]:
 
 
 def _components(text: str, plugins: Plugins) -> list[Registration]:
-    """Return the components that a name means, of one slot, of a plugin or of all."""
+    """Return the components that a name refers to: of a slot, of a plugin, or by their own name."""
     slot, _, name = text.partition("/")
     every = sorted(plugins.components, key=lambda each: (each.slot, each.qualified_name))
     if slot in plugins.components.slots():
@@ -121,7 +121,7 @@ def _with_checks(text: str, found: list[Registration], note: Note) -> list[Targe
 
 
 def spec_targets(spec: ModelSpec, source: str = "") -> list[Target]:
-    """Return the parts of a spec, nested ones too, made small, and the whole model of them."""
+    """Return the parts of a spec made small, nested ones too, and the whole model."""
     found: list[Target] = []
     for told in _parts_of(spec):
         params, path = told.component, told.path

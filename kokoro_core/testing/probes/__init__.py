@@ -1,4 +1,4 @@
-"""Probes: for each slot how a component is called."""
+"""Probes: one for each slot, which calls its components."""
 
 from __future__ import annotations
 
@@ -18,6 +18,6 @@ PROBES: dict[str, type[Probe]] = {
     "decoder": DecoderProbe,
     "postnet": PostnetProbe,
 }
-"""By slot; a slot without a probe has checks of its own kind."""
+"""Probe class by slot; slots without one have checks of their own."""
 
 __all__ = ["PROBES", "Probe"]

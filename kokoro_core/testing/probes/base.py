@@ -1,4 +1,4 @@
-"""`Probe`: how a component of a slot is called, so that one check serves many slots."""
+"""`Probe`: calls a component in the manner of its slot, so that one check serves many slots."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from kokoro_core.testing.data.batches import RaggedBatch
 from kokoro_core.testing.data.inputs import Inputs, Outputs
 
 MADE_HERE = frozenset({"plan", "noise"})
-"""Side inputs that a probe knows how to make."""
+"""Side inputs that a probe makes itself."""
 
 
 @dataclass(frozen=True)
 class Probe(ABC):
-    """Calls one component in the way of its slot.
+    """Calls one component in the manner of its slot.
 
     Attributes:
         component: In evaluation mode.
         params: Its settings.
         sizes: Of the model around it.
         dtype: Of the floating inputs.
-        noise: Makes the side input ``noise`` of the rows' seeds.
+        noise: Makes the side input ``noise`` from the rows' seeds.
     """
 
     component: Any
@@ -44,9 +44,9 @@ class Probe(ABC):
     )
 
     first: ClassVar[str]
-    """The input whose steps the batch gives."""
+    """The input that has the lengths of the batch."""
     free_at_padding: ClassVar[frozenset[str]] = frozenset()
-    """Inputs whose padding may hold any value."""
+    """Inputs that may hold any value at padding."""
 
     def __post_init__(self) -> None:
         unknown = self.params.needs - MADE_HERE - self.capabilities.side_inputs.keys()
@@ -58,7 +58,7 @@ class Probe(ABC):
 
     @property
     def capabilities(self) -> Capabilities:
-        """What the component says of itself."""
+        """The capabilities that the params class declares."""
         return self.params.capabilities
 
     def on(self, component: Any, dtype: torch.dtype | None = None) -> Self:
@@ -67,7 +67,7 @@ class Probe(ABC):
 
     @abstractmethod
     def inputs(self, batch: RaggedBatch) -> Inputs:
-        """Return inputs of the batch's structure."""
+        """Return inputs with the structure of the batch."""
 
     @abstractmethod
     def run(self, inputs: Inputs) -> Outputs:
@@ -75,10 +75,10 @@ class Probe(ABC):
 
     @abstractmethod
     def widths(self) -> dict[str, int | None]:
-        """Return for each output its channels, or None for (B, T)."""
+        """Return the number of channels of each output, or None for (B, T)."""
 
     def matters(self, inputs: Inputs) -> dict[str, Tensor]:
-        """Return for each input that must matter where it must, (B, T) bool."""
+        """Return for each input that must influence the output the steps that must, (B, T) bool."""
         return {name: ~mask for name, mask in inputs.padding.items()}
 
     def floats(self, batch: RaggedBatch, channels: int, *, stream: int = 0) -> Tensor:
@@ -86,7 +86,7 @@ class Probe(ABC):
         return batch.floats(channels, stream=stream).to(self.dtype)
 
     def with_side_inputs(self, batch: RaggedBatch, inputs: Inputs) -> Inputs:
-        """Return the inputs with what the component needs beside them."""
+        """Return the inputs with the side inputs that the component needs."""
         rows, mask = len(batch.lengths), inputs.padding[self.first]
         tensors, padding = dict(inputs.tensors), dict(inputs.padding)
         if "noise" in self.params.needs:
@@ -100,7 +100,7 @@ class Probe(ABC):
         return Inputs(tensors, padding)
 
     def side_inputs(self, inputs: Inputs, plan_of: Tensor | None = None) -> dict[str, Any]:
-        """Return what the component takes by keyword; `plan_of` is the padding mask of frames."""
+        """Return the keywords of the component; `plan_of` is the padding mask of frames."""
         given: dict[str, Any] = {
             name: each for name, each in inputs.tensors.items() if name in self.params.needs
         }
@@ -115,7 +115,7 @@ Kind = TypeVar("Kind")
 
 
 def returned(value: Any, kind: type[Kind], what: str) -> Kind:
-    """Return a value of the kind that a contract says, or with its fields, and name any other.
+    """Return a value if it is of the class that a contract names, or has its fields.
 
     Raises:
         AssertionError: It is of another kind.
@@ -129,7 +129,7 @@ def returned(value: Any, kind: type[Kind], what: str) -> Kind:
 
 
 def two_frames_each(padding_mask: Tensor) -> Plan:
-    """Return a plan in which every phoneme lasts two frames, and a last odd frame is one's own.
+    """Return a plan in which every phoneme lasts two frames, the last one of an odd number one.
 
     Shape:
         padding_mask: (B, T) bool, of frames.

@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, final
+from typing import Any, ClassVar, final
 
 import torch
 from torch import Tensor
 
 from kokoro_core.contracts import AutoregressiveDecoder, DecoderOutput, ParallelDecoder
+from kokoro_core.nn.shift import shift_right
 from kokoro_core.slots import DecoderParams
+from kokoro_core.tensors.masks import zero_padding
 from kokoro_core.testing.data.batches import RaggedBatch
 from kokoro_core.testing.data.inputs import Inputs, Outputs
 from kokoro_core.testing.probes.base import Probe, returned
 
 
+def teacher_frames(probe: Probe, inputs: Inputs) -> Tensor:
+    """Return the frames that a decoder is fed in training: the target, shifted by one group."""
+    clean = zero_padding(inputs.tensors["mel_specs"], inputs.padding["mel_specs"])
+    return shift_right(clean, probe.component.reduction_factor)
+
+
+def begin_decoding(probe: Probe, inputs: Inputs, max_frames: int) -> Any:
+    """Return the state from which an autoregressive decoder makes the frames of these inputs."""
+    side = probe.side_inputs(inputs, inputs.padding["mel_specs"])
+    memory, padding_mask = inputs.tensors["memory"], inputs.padding["memory"]
+    return probe.component.init_state(memory, padding_mask, max_frames, **side)
+
+
 @final
 class DecoderProbe(Probe):
-    """Feeds a decoder a memory and the target.
+    """Calls a decoder with a memory and the target.
 
-    The memory has one vector a frame where the decoder's settings ask for that; else it has a
-    length of its own, as phonemes have, so that no decoder takes one mask for the other.
+    The memory has one vector per frame if the decoder's settings ask for that; otherwise it has
+    lengths of its own, as phonemes have, so that a decoder cannot confuse the two masks.
     """
 
     first: ClassVar[str] = "mel_specs"
@@ -27,13 +42,13 @@ class DecoderProbe(Probe):
 
     @property
     def frame_by_frame(self) -> bool:
-        """Whether the memory must have one vector a frame."""
+        """Whether the memory must have one vector per frame."""
         assert isinstance(self.params, DecoderParams)
         return bool(self.params.frame_by_frame) or "plan" in self.params.needs
 
     @property
     def group(self) -> int:
-        """Frames that one step makes."""
+        """Number of frames that one step generates."""
         return getattr(self.component, "reduction_factor", 1)
 
     def inputs(self, batch: RaggedBatch) -> Inputs:
@@ -64,16 +79,14 @@ class DecoderProbe(Probe):
         return {"mel": self.sizes.mel_dim, "stop_logits": None, "inferred": self.sizes.mel_dim}
 
     def matters(self, inputs: Inputs) -> dict[str, Tensor]:
-        """Return that all memory matters, and of the target what a later group is made from."""
+        """Return all of the memory, and the target's frames from which a later group is made."""
         mask = inputs.padding["mel_specs"]
         matters = {"memory": ~inputs.padding["memory"]}
         if isinstance(self.component, AutoregressiveDecoder):
             lengths = (~mask).sum(1, keepdim=True)
             last_group = (lengths - 1) // self.group * self.group
-            fed = torch.arange(mask.shape[1]) < last_group
-            matters["mel_specs"] = fed & self._last_of_group(mask.shape[1])
+            steps = torch.arange(mask.shape[1])
+            # a decoder may read only the last frame of each group
+            ends_group = (steps + 1) % self.group == 0
+            matters["mel_specs"] = (steps < last_group) & ends_group
         return matters
-
-    def _last_of_group(self, width: int) -> Tensor:
-        """Return which frames end a group; a decoder may read the last of each alone."""
-        return (torch.arange(width) + 1) % self.group == 0

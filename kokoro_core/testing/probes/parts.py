@@ -15,17 +15,16 @@ from kokoro_core.testing.probes.base import Probe, returned
 
 @final
 class EncoderProbe(Probe):
-    """Gives phoneme indices, none of them the padding's."""
+    """Calls an encoder with phoneme indices."""
 
     first: ClassVar[str] = "phoneme_indices"
     free_at_padding: ClassVar[frozenset[str]] = frozenset({"phoneme_indices"})
 
     def inputs(self, batch: RaggedBatch) -> Inputs:
-        drawn = batch.integers(0, self.sizes.vocab_size - 1)
-        mask = batch.padding_mask
-        indices = (drawn + (drawn >= self.sizes.pad_id)).masked_fill(mask, self.sizes.pad_id)
-        inputs = Inputs({"phoneme_indices": indices}, {"phoneme_indices": mask})
-        return self.with_side_inputs(batch, inputs)
+        indices = {"phoneme_indices": batch.indices(self.sizes)}
+        return self.with_side_inputs(
+            batch, Inputs(indices, dict.fromkeys(indices, batch.padding_mask))
+        )
 
     def run(self, inputs: Inputs) -> Outputs:
         mask = inputs.padding[self.first]
@@ -37,18 +36,22 @@ class EncoderProbe(Probe):
         return {"hidden": self.sizes.hidden_dim}
 
 
+def _hidden_and_durations(probe: Probe, batch: RaggedBatch, *, longest: int) -> Inputs:
+    mask = batch.padding_mask
+    durations = batch.integers(0, longest + 1, stream=1).masked_fill(mask, 0)
+    tensors = {"hidden": probe.floats(batch, probe.sizes.hidden_dim), "durations": durations}
+    return probe.with_side_inputs(batch, Inputs(tensors, dict.fromkeys(tensors, mask)))
+
+
 @final
 class DurationPredictorProbe(Probe):
-    """Asks for the prediction and for the frames that it stands for."""
+    """Calls a duration predictor and its `frames`."""
 
     first: ClassVar[str] = "hidden"
     free_at_padding: ClassVar[frozenset[str]] = frozenset({"hidden"})
 
     def inputs(self, batch: RaggedBatch) -> Inputs:
-        mask = batch.padding_mask
-        durations = batch.integers(0, 9, stream=1).masked_fill(mask, 0)
-        tensors = {"hidden": self.floats(batch, self.sizes.hidden_dim), "durations": durations}
-        return self.with_side_inputs(batch, Inputs(tensors, dict.fromkeys(tensors, mask)))
+        return _hidden_and_durations(self, batch, longest=8)
 
     def run(self, inputs: Inputs) -> Outputs:
         hidden, mask = inputs.tensors["hidden"], inputs.padding["hidden"]
@@ -73,10 +76,10 @@ class DurationPredictorProbe(Probe):
 @final
 @dataclass(frozen=True)
 class RegulatorProbe(Probe):
-    """Expands what the plan was made from; phonemes last 0 to 4 frames.
+    """Makes a plan and expands the hidden vectors it was made from; phonemes last 0 to 4 frames.
 
     Attributes:
-        num_frames: Width of the plan, or None to let the regulator count.
+        num_frames: Width of the plan, or None to let the regulator determine it.
     """
 
     num_frames: int | None = None
@@ -85,10 +88,7 @@ class RegulatorProbe(Probe):
     free_at_padding: ClassVar[frozenset[str]] = frozenset({"hidden"})
 
     def inputs(self, batch: RaggedBatch) -> Inputs:
-        mask = batch.padding_mask
-        durations = batch.integers(0, 5, stream=1).masked_fill(mask, 0)
-        tensors = {"hidden": self.floats(batch, self.sizes.hidden_dim), "durations": durations}
-        return self.with_side_inputs(batch, Inputs(tensors, dict.fromkeys(tensors, mask)))
+        return _hidden_and_durations(self, batch, longest=4)
 
     def run(self, inputs: Inputs) -> Outputs:
         hidden, mask = inputs.tensors["hidden"], inputs.padding["hidden"]
@@ -104,13 +104,13 @@ class RegulatorProbe(Probe):
         return {"memory": self.sizes.hidden_dim}
 
     def matters(self, inputs: Inputs) -> dict[str, Tensor]:
-        """Return that a phoneme that lasts for no frame need not matter."""
+        """Return the phonemes that last for at least one frame."""
         return {"hidden": ~inputs.padding["hidden"] & (inputs.tensors["durations"] > 0)}
 
 
 @final
 class PostnetProbe(Probe):
-    """Gives a coarse mel."""
+    """Calls a postnet with a coarse mel."""
 
     first: ClassVar[str] = "mel"
     free_at_padding: ClassVar[frozenset[str]] = frozenset({"mel"})

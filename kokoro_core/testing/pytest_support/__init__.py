@@ -1,1 +1,1 @@
-"""The door of pytest to the checks."""
+"""The pytest plugin."""

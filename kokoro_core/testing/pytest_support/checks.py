@@ -1,4 +1,4 @@
-"""What pytest runs for a test that has the marker ``conformance``."""
+"""The tests that the marker ``conformance`` generates."""
 
 from __future__ import annotations
 
@@ -17,11 +17,9 @@ from kokoro_core.testing.check import Check
 from kokoro_core.testing.checks import SETTLED_VERSION
 from kokoro_core.testing.engine.component import (
     Target,
-    check_expected,
-    pairs_of,
     plan_of,
+    prepare,
     subjects_of,
-    tried,
     with_golden,
 )
 from kokoro_core.testing.engine.golden import write_golden
@@ -42,9 +40,9 @@ class BoundCheck:
 
     Attributes:
         subject: The component.
-        check: What is tried.
-        plan: How.
-        root: The folder that names of tests begin in.
+        check: The check.
+        plan: How it is run.
+        root: The folder that node ids of tests are relative to.
     """
 
     subject: Subject
@@ -58,7 +56,7 @@ class BoundCheck:
         return result_id(self.subject, self.check)
 
     def __call__(self) -> None:
-        """Try the check; pytest's own outcomes say what came of it."""
+        """Run the check; its result becomes an outcome of pytest."""
         try:
             result = run_check(self.subject, self.check, self.plan)
         except ValueError as error:
@@ -78,7 +76,7 @@ class BoundCheck:
             pytest.fail(said, pytrace=False)
 
     def _with_replay(self, result: Result) -> Result:
-        """Return a result whose replay line names the test, where no process knows the class."""
+        """Name the test in the replay line of a class that no other process can import."""
         if not result.bad or result.replay or isinstance(self.subject, ModelSubject):
             return result
         test = os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0]
@@ -89,7 +87,7 @@ class BoundCheck:
 
 
 def parametrize(metafunc: pytest.Metafunc) -> None:
-    """Give a test function its checks, one test each; a check that does not apply is no test."""
+    """Parametrize a test function with its checks, without those that do not apply."""
     if "check" not in metafunc.fixturenames:
         pytest.fail(
             f"`{metafunc.function.__name__}` must take the argument `check`.", pytrace=False
@@ -112,7 +110,7 @@ def _request(mark: pytest.Mark) -> Request:
 
 
 def bound_checks(request: Request, metafunc: pytest.Metafunc) -> list[BoundCheck]:
-    """Return the checks of a request that apply, and those that are announced to fail.
+    """Return the checks of a request that apply, and those that are expected to fail.
 
     Raises:
         ValueError: A target, an id, a level, a version or the golden keys are wrong.
@@ -125,20 +123,18 @@ def bound_checks(request: Request, metafunc: pytest.Metafunc) -> list[BoundCheck
     subjects = subjects_of(_targets(request.targets))
     if config.getoption("conformance_write_golden") and isinstance(golden, Path):
         write_golden(subjects, golden)
-    pairs = pairs_of(with_golden(subjects, golden))
-    expected = request.expected_failures or {}
-    check_expected(expected, pairs)
     plan = plan_of(
         _level(config, request),
         request.seed,
         config.getoption("conformance_case"),
-        expected,
+        request.expected_failures,
         _version(config, request),
-        golden if isinstance(golden, Path) else None,
+        golden,
     )
+    run = prepare(with_golden(subjects, golden), plan)
     return [
         BoundCheck(subject, check, plan, config.rootpath)
-        for subject, check in tried(pairs, plan)
+        for subject, check in run.pairs
         if plan.expects(subject, check) or not is_skipped(subject, check, plan)
     ]
 

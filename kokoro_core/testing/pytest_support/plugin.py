@@ -1,7 +1,7 @@
 """The plugin for pytest: options, a marker, and one test for each check of a component.
 
 pytest imports this file in every project that shares an environment with the framework, so it
-imports nothing that is slow, and a project without conformance tests never pays for more.
+imports nothing slow; projects without conformance tests never import more.
 """
 
 from __future__ import annotations

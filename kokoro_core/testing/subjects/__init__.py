@@ -1,1 +1,1 @@
-"""What is under test: components and whole models, made small."""
+"""Components and whole models under test, made small."""

@@ -1,40 +1,27 @@
-"""The size that a component says it has, against the one that is built on the meta device."""
+"""Compare the size that a component declares with what it allocates on the meta device."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from kokoro_core.params.sizes import Size, Sizes
-from kokoro_core.slots import (
-    DecoderParams,
-    DurationPredictorParams,
-    EncoderParams,
-    PositionalEncodingParams,
-    PostnetParams,
-    RegulatorParams,
-)
-
-Part = EncoderParams | DurationPredictorParams | RegulatorParams | DecoderParams | PostnetParams
+from kokoro_core.testing.subjects.subject import NUM_HEADS, build_arguments
 
 
-def check_size(
-    params: Part | PositionalEncodingParams, sizes: Sizes, *, num_heads: int = 1
-) -> None:
-    """A component counts its parameters and buffers right, without building anything.
+def check_size(params: Any, sizes: Sizes, *, num_heads: int = NUM_HEADS) -> None:
+    """Assert that the `size` of a model part's settings counts what `build` allocates.
 
-    A count that is not complete must not be above what is built.
+    A size that is not `complete` must not exceed what is built.
 
     Args:
         params: The component's settings.
-        sizes: What it is built with.
-        num_heads: Heads of the stack that a positional encoding is built for.
+        sizes: Of the model around it.
+        num_heads: Of the stack around a positional encoding.
     """
-    arguments: dict[str, Any] = {"sizes": sizes}
-    if isinstance(params, PositionalEncodingParams):
-        arguments = {"hidden_dim": sizes.hidden_dim, "num_heads": num_heads}
+    arguments = build_arguments(params, sizes, num_heads)
     name = type(params).__name__
     said: Size | None = params.size(**arguments)
     assert said is not None, f"`{name}.size` returns None, so no limit would hold the component"
@@ -52,10 +39,8 @@ def check_size(
 
 
 def buffer_bytes(module: nn.Module) -> int:
-    """Return the bytes of a module's buffers, each tensor once, floats as float32."""
-    return sum(_bytes(each) for each in module.buffers())
-
-
-def _bytes(tensor: Tensor) -> int:
-    item = 4 if tensor.is_floating_point() else tensor.element_size()
-    return tensor.numel() * item
+    """Return the bytes of a module's buffers, counting each tensor once and floats as float32."""
+    return sum(
+        each.numel() * (4 if each.is_floating_point() else each.element_size())
+        for each in module.buffers()
+    )

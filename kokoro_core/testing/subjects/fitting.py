@@ -1,4 +1,4 @@
-"""Make settings small without breaking the rules that they have themselves."""
+"""Make settings small without breaking the rules of their own params classes."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from kokoro_core.slots import PositionalEncodingParams
 from kokoro_core.spec.problems.problem import Path, dotted
 from kokoro_core.spec.rules.nested import Told, with_inner
 from kokoro_core.spec.tree.walk import parse_path
-from kokoro_core.testing.subjects.process_state import settled
+from kokoro_core.testing.subjects.process_state import isolated
 from kokoro_core.testing.subjects.subject import NUM_HEADS, SIZES, Subject
 from kokoro_core.testing.subjects.tiny import NOTHING, shrunk
 
 WIDTHS = range(8, 129, 4)
-"""Widths of the model around a component that are tried, one after the other."""
+"""Values of `hidden_dim` that are tried in turn."""
 
 Rule = tuple[Path, str]
-"""Where a rule is broken, and what the rule says."""
+"""The path of the setting that breaks a rule, and the message of the rule."""
 
 
 def fitted(
@@ -33,24 +33,24 @@ def fitted(
     keep: Mapping[str, Any] | None = NOTHING,
     own_sizes: Sizes | None = None,
 ) -> Subject:
-    """Return a subject of settings that are as small as their own rules allow.
+    """Return a subject whose settings are as small as their own rules allow.
 
-    The model around it is the narrowest that the rules allow. Where none will do, the settings that
-    the rules name stay as the author has them, and where that does not help, all of them.
+    The model around it is the narrowest that the rules allow. If no width will do, the settings
+    that the rules name keep the author's values; if that does not help, all settings do.
 
     Args:
         params: The settings.
-        variant: Which of the component's small configurations they are.
-        first: Whether it is the first of them.
-        keep: What `tiny` says, which is left alone; None: nothing is made small.
-        own_sizes: Sizes of a model that are known to be right for the settings as they are.
+        variant: Name of the configuration, as in `tiny`.
+        first: Whether it is the component's first configuration.
+        keep: Settings that `tiny` names and that stay as they are; None: nothing is made small.
+        own_sizes: Sizes of a model that are known to fit the settings as they are.
 
     Raises:
         ValueError: The settings break a rule of their own at every width.
     """
     name = f"{params.slot}/{params.type}"
     rule: Rule | None = None
-    for candidate, sizes in _tries(params, keep, own_sizes):
+    for candidate, sizes in _candidates(params, keep, own_sizes):
         broken = broken_rule(candidate, sizes)
         if broken is None:
             note = "" if rule is None else _note(name, rule, sizes, candidate == params)
@@ -58,15 +58,15 @@ def fitted(
         rule = rule or broken
     smallest = params if keep is None else shrunk(params, keep)
     own_rule = next(_broken_rules(smallest, SIZES), None)
-    if own_rule is None:  # it cannot be built at all: the checks will say where
+    if own_rule is None:  # it cannot be built at all: the checks will report where
         return Subject(smallest, variant, first=first)
     raise ValueError(
-        f"`{name}` cannot be made small: {said(own_rule)}; let `tiny` give settings that are small "
-        f"and right."
+        f"`{name}` cannot be made small: {rule_text(own_rule)}; let `tiny` give settings "
+        f"that are small and right."
     )
 
 
-def _tries(
+def _candidates(
     params: ComponentParams, keep: Mapping[str, Any] | None, own_sizes: Sizes | None
 ) -> Iterator[tuple[ComponentParams, Sizes]]:
     """Yield settings and sizes, the smallest first."""
@@ -82,22 +82,22 @@ def _ladder(params: ComponentParams, keep: Mapping[str, Any]) -> Iterator[Compon
     yield smallest
     rule = broken_rule(smallest, SIZES)
     if rule is not None and rule[0]:
-        yield shrunk(params, {**keep, **keeping(rule[0])})
+        yield shrunk(params, {**keep, **_keeping(rule[0])})
     yield params
 
 
-def keeping(path: Path) -> dict[str, Any]:
-    """Return what `shrunk` must keep for the setting at a path to stay."""
+def _keeping(path: Path) -> dict[str, Any]:
+    """Return the `keep` of `shrunk` that preserves the setting at a path."""
     name, *rest = path
-    return {str(name): keeping(tuple(rest)) if rest else None}
+    return {str(name): _keeping(tuple(rest)) if rest else None}
 
 
 def broken_rule(params: ComponentParams, sizes: Sizes) -> Rule | None:
-    """Return the first rule of a component's own that is broken at these sizes, or None.
+    """Return the first rule that a component's own class breaks at these sizes, or None.
 
-    What else it raises is left to the checks, which say where.
+    Other exceptions are left to the checks, which report their place.
     """
-    with settled():
+    with isolated():
         try:
             return next(_broken_rules(params, sizes), None) or _refusal(params, sizes)
         except Exception:
@@ -114,7 +114,7 @@ def _broken_rules(params: ComponentParams, sizes: Sizes) -> Iterator[Rule]:
 
 
 def _refusal(params: ComponentParams, sizes: Sizes) -> Rule | None:
-    """Return with what `build` refuses these sizes, or None."""
+    """Return the message with which `build` refuses these sizes, or None."""
     try:
         with torch.device("meta"):
             Subject(params, sizes=sizes).built()
@@ -123,12 +123,12 @@ def _refusal(params: ComponentParams, sizes: Sizes) -> Rule | None:
     return None
 
 
-def said(rule: Rule) -> str:
-    """Return a broken rule on one line."""
+def rule_text(rule: Rule) -> str:
+    """Return a broken rule on one line, with its setting."""
     path, message = rule
     return " ".join(f"{dotted(path)}: {message}".split()) if path else " ".join(message.split())
 
 
 def _note(name: str, rule: Rule, sizes: Sizes, as_it_is: bool) -> str:
     how = "with its own settings, not made small" if as_it_is else "in a wider model"
-    return f"`{name}` is tried {how} (hidden_dim {sizes.hidden_dim}), since {said(rule)}"
+    return f"`{name}` is tried {how} (hidden_dim {sizes.hidden_dim}), since {rule_text(rule)}"

@@ -1,4 +1,4 @@
-"""Name a class so that another process can import it, and import a class by such a name."""
+"""Names of classes by which another process can import them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import importlib
 import os
 import sys
 import sysconfig
-from collections.abc import Iterable, Iterator
-from importlib.machinery import ModuleSpec, PathFinder
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,38 +14,26 @@ from kokoro_core.testing.subjects.blame import place_of
 
 
 def is_importable(module: str) -> bool:
-    """Return whether a process that starts in any folder would import the module that this has.
+    """Return whether a fresh process in any folder would import the module that this process has.
 
-    A test runner puts folders on the path that are not there otherwise, so does the shell that it
-    was started in, and Python the folder; a module from one of them is known here alone.
+    Test runners and shells put folders on the path, and Python the current one; a module from one
+    of them is importable here only.
     """
-    file = getattr(sys.modules.get(module), "__file__", None)
-    if module == "__main__" or file is None:
-        return False
-    top, *rest = module.split(".")
-    found = _fresh_spec(top)
-    if found is None:
-        return False
-    folders = found.submodule_search_locations
-    origins = [Path(each, *rest) for each in folders] if folders else [Path(found.origin or "")]
-    names = [name for each in origins for name in (each.with_suffix(".py"), each / "__init__.py")]
-    return any(each.is_file() and each.samefile(file) for each in names)
-
-
-def _fresh_spec(top: str) -> ModuleSpec | None:
-    """Return how a fresh process finds a top-level module among what is installed."""
-    found = PathFinder.find_spec(top, list(_fresh_path()))
+    top = sys.modules.get(module.partition(".")[0])
+    file = getattr(top, "__file__", None)
     for finder in sys.meta_path:
-        if found is None and getattr(finder, "__module__", "").startswith("__editable__"):
-            found = finder.find_spec(top, None)
-    return found
+        if file and top and getattr(finder, "__module__", "").startswith("__editable__"):
+            found = finder.find_spec(top.__name__, None)
+            if found is not None and found.origin == file:
+                return True
+    return root_of(module) in _installed_folders()
 
 
-def _fresh_path() -> Iterator[str]:
-    """Yield the folders of what is installed: those that follow the standard library."""
+def _installed_folders() -> set[str]:
+    """Return the folders of what is installed: those on the path from the standard library on."""
     library = sysconfig.get_path("stdlib")
     start = sys.path.index(library) if library in sys.path else 0
-    yield from sys.path[start:]
+    return {os.path.realpath(each) for each in sys.path[start:]}
 
 
 def name_of(kind: type[Any]) -> str | None:
@@ -60,9 +47,9 @@ def name_of(kind: type[Any]) -> str | None:
 
 
 def roots_of(modules: Iterable[str]) -> list[str]:
-    """Return the folders that must be on the path for a fresh process to import some modules.
+    """Return the folders that a fresh process needs on its path to import some modules.
 
-    Where there are any, those that the shell says follow, since the modules may need them.
+    If there are any, the absolute ones of ``PYTHONPATH`` follow, since the modules may need them.
     """
     needed = [root for each in modules if not is_importable(each) and (root := root_of(each))]
     of_shell = filter(os.path.isabs, os.environ.get("PYTHONPATH", "").split(os.pathsep))
@@ -70,7 +57,7 @@ def roots_of(modules: Iterable[str]) -> list[str]:
 
 
 def root_of(module: str) -> str | None:
-    """Return the folder from which a module has its full name, or None if no folder gives it."""
+    """Return the folder that holds a module under its full name, or None."""
     file = getattr(sys.modules.get(module), "__file__", None)
     if module == "__main__" or file is None:
         return None
@@ -82,8 +69,8 @@ def root_of(module: str) -> str | None:
 def import_class(name: str) -> Any:
     """Return the class that ``module:Class`` or ``file.py:Class`` names.
 
-    The module is imported as if Python had been started in this folder, a file as a test runner
-    imports it: under its full name if it is in a package.
+    A module is imported as if Python had been started in the current folder, a file as a test
+    runner imports it: under its full name if it is in a package.
 
     Raises:
         ValueError: There is no such module, file or class, or importing it raised or ended Python.
@@ -97,7 +84,7 @@ def import_class(name: str) -> Any:
     for part in qualname.split("."):
         try:
             found = getattr(found, part)
-        except Exception:  # what a metaclass raises is no attribute either
+        except Exception:  # a metaclass may raise anything
             raise ValueError(f"`{home}` has no `{qualname}`.") from None
     return found
 
@@ -124,7 +111,7 @@ def _imported(module: str, home: str, folder: str) -> Any:
 
 
 def _home_of(file: Path) -> tuple[str, str]:
-    """Return the folder that a file is imported from, and its name there.
+    """Return the folder that a file is imported from, and its module name there.
 
     Raises:
         ValueError: There is no such file.

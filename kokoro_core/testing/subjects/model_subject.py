@@ -16,41 +16,37 @@ from kokoro_core.slots import MODEL_SLOTS
 from kokoro_core.spec.problems.violation import RuleViolation, violation_problem
 from kokoro_core.spec.rules.dimensions import find_conflicts
 from kokoro_core.spec.tree.model_spec import ModelSpec
-from kokoro_core.testing.data.randomness import seed_torch
 from kokoro_core.testing.subjects.fitting import WIDTHS
+from kokoro_core.testing.subjects.process_state import seed_torch
 from kokoro_core.testing.subjects.subject import SIZES
 from kokoro_core.testing.subjects.tiny import shrunk
 
 
-def small_spec(spec: ModelSpec) -> ModelSpec:
-    """Return a spec with the same parts, made small, and nothing around them.
-
-    As small as the rules between its parts allow: in the narrowest model that will do, then with
-    the settings of the part that a rule names, then with all settings and sizes as they are.
-    """
-    return small_model(spec).spec
-
-
 def small_model(spec: ModelSpec, source: str = "") -> ModelSubject:
-    """Return the model of a spec made small, as `small_spec` does, with a note of what was not."""
-    tried = (_around(spec, _parts(spec, MODEL_SLOTS), width) for width in WIDTHS)
-    first = next(find_conflicts(_around(spec, _parts(spec, MODEL_SLOTS), SIZES.hidden_dim)), None)
-    if first is not None:
-        rest = [slot for slot in MODEL_SLOTS if slot != first.path[0]]
-        others = (_around(spec, _parts(spec, rest), width) for width in WIDTHS)
-        tried = (each for some in (tried, others) for each in some)
-    for each in tried:
-        if next(find_conflicts(each), None) is None:
-            return ModelSubject(each, source, note=_note(each, first))
+    """Return a model with the same parts, made small, and nothing around them.
+
+    It is as small as the rules between its parts allow: in the narrowest model that will do, then
+    with the settings of the part that a rule names, then with all settings and sizes as they are.
+    """
+    small = _parts(spec, MODEL_SLOTS)
+    broken = next(find_conflicts(_around(spec, small, SIZES.hidden_dim)), None)
+    tries = [small]
+    if broken is not None:
+        tries.append(_parts(spec, [slot for slot in MODEL_SLOTS if slot != broken.path[0]]))
+    for parts in tries:
+        for width in WIDTHS:
+            each = _around(spec, parts, width)
+            if next(find_conflicts(each), None) is None:
+                return ModelSubject(each, source, note=_note(each, broken))
     whole = spec.model_copy(update=_NOTHING_AROUND)
-    return ModelSubject(whole, source, note=_note(whole, first))
+    return ModelSubject(whole, source, note=_note(whole, broken))
 
 
 _NOTHING_AROUND = {"audio": None, "frontend": None, "vocoder": None}
 
 
 def _parts(spec: ModelSpec, small: Iterable[str]) -> dict[str, Any]:
-    """Return the parts without widths of their own, and some of them made small."""
+    """Return the parts without widths of their own; those of the slots `small` are made small."""
     free = {
         slot: None if (part := getattr(spec, slot)) is None else without_width(part)
         for slot in MODEL_SLOTS
@@ -82,12 +78,12 @@ def _note(spec: ModelSpec, violation: RuleViolation | None) -> str:
 
 
 def without_width(params: Any) -> Any:
-    """Return the params with no width of their own, so that they take the spec's."""
+    """Return the params without widths of their own, so that they take those of the spec."""
     fields = {*params.takes.values(), *params.gives.values()} & type(params).model_fields.keys()
     values = {name: getattr(params, name) for name in type(params).model_fields}
     try:
         return type(params).model_validate({**values, **dict.fromkeys(fields)})
-    except ValidationError:  # a width that must be said stays
+    except ValidationError:  # a required width stays
         return params
 
 
@@ -97,7 +93,7 @@ class ModelSubject:
 
     Attributes:
         spec: Of the model, already small.
-        source: The spec's file or name, as a shell line would have it.
+        source: The spec's file or name, for replay lines.
         note: What could not be made small, and why.
     """
 
@@ -117,7 +113,7 @@ class ModelSubject:
         return f"model/{self.spec.name}"
 
     def build(self, *, seed: int = 0) -> KokoroModel:
-        """Build the model in float64, in evaluation mode; parameters get a little noise."""
+        """Build the model in float64 and evaluation mode, with noise added to the parameters."""
         with torch.random.fork_rng(devices=[]):
             seed_torch(seed)
             model = KokoroModel.from_spec(self.spec)
@@ -128,5 +124,5 @@ class ModelSubject:
 
     @cached_property
     def component(self) -> KokoroModel:
-        """One built model that all checks share; no check may change it."""
+        """The built model that all checks share; a check must not change it."""
         return self.build()

@@ -1,22 +1,34 @@
-"""Leave the process as it was, whatever a component does to it."""
+"""Keep the state of the process that components share: random generators, threads, dtype."""
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
 import torch
 
 
+def seed_torch(seed: int) -> None:
+    """Seed torch's CPU generator.
+
+    `torch.manual_seed` also seeds every accelerator, and records a stack trace for one that is not
+    in use, which takes longer than running a tiny component.
+    """
+    torch.default_generator.manual_seed(seed)
+
+
+def other_generators() -> str:
+    """Return the state of the generators of Python and numpy, to compare with a later one."""
+    return f"{random.getstate()}{np.random.get_state()}"
+
+
 @contextmanager
-def settled() -> Iterator[None]:
-    """Run with one thread, gradients on and float32, and leave all of torch's state as it was."""
-    threads, default, gradients = (
-        torch.get_num_threads(),
-        torch.get_default_dtype(),
-        torch.is_grad_enabled(),
-    )
-    state = torch.get_rng_state()
+def isolated() -> Iterator[None]:
+    """Run on one thread, with gradients and in float32, and restore torch's state afterwards."""
+    threads, default = torch.get_num_threads(), torch.get_default_dtype()
+    gradients, state = torch.is_grad_enabled(), torch.get_rng_state()
     torch.set_num_threads(1)
     torch.set_default_dtype(torch.float32)
     torch.set_grad_enabled(True)

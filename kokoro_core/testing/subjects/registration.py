@@ -1,4 +1,4 @@
-"""Find what a component keeps where torch does not look: layers in a plain list."""
+"""Find layers and parameters that torch does not know of, such as layers in a plain list."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 
 OF_TORCH = frozenset(vars(nn.Module()))
-"""Attributes in which torch itself keeps what is registered."""
+"""Attributes in which torch itself keeps registered modules and tensors."""
 
 _CONTAINERS = {
     ("Module", True): "nn.ModuleDict",
@@ -24,8 +24,8 @@ class Unregistered:
     """A layer or a parameter that torch does not know of.
 
     Attributes:
-        path: Where it is, from the component on.
-        what: Its class.
+        path: Its attribute path, relative to the component.
+        what: The name of its class.
         advice: What to write instead.
     """
 
@@ -41,10 +41,10 @@ class Unregistered:
 
 
 def find_unregistered(component: nn.Module) -> Iterator[Unregistered]:
-    """Yield the layers and parameters that stand in plain containers and nowhere else.
+    """Yield the layers and parameters that only plain containers hold.
 
-    A layer that is registered somewhere in the component may stand in a list as well; so may one
-    without parameters and buffers.
+    A plain list may hold a layer that is registered elsewhere in the component, and one without
+    parameters and buffers.
     """
     known = {id(each) for each in (*component.parameters(), *component.buffers())}
     for name, module in component.named_modules():
@@ -55,7 +55,9 @@ def find_unregistered(component: nn.Module) -> Iterator[Unregistered]:
 
 
 def _unknown_in(value: Any, holder: str, known: set[int]) -> Iterator[Unregistered]:
-    for path, each, keyed in _held(value, holder):
+    for path, each, keyed in held_in(value, holder):
+        if not isinstance(each, nn.Module | nn.Parameter):
+            continue
         kind = "Module" if isinstance(each, nn.Module) else "Parameter"
         if any(id(tensor) not in known for tensor in _tensors_of(each)):
             advice = f"make `{holder}` an `{_CONTAINERS[kind, keyed]}`"
@@ -64,16 +66,16 @@ def _unknown_in(value: Any, holder: str, known: set[int]) -> Iterator[Unregister
             yield Unregistered(path, type(each).__name__, advice)
 
 
-def _held(value: Any, path: str, keyed: bool = False) -> Iterator[tuple[str, Any, bool]]:
-    """Yield the modules and parameters in nested containers, and whether they have keys there."""
-    if isinstance(value, (nn.Module, nn.Parameter)):
+def held_in(value: Any, path: str = "", keyed: bool = False) -> Iterator[tuple[str, Any, bool]]:
+    """Yield path, value, and whether a mapping holds it, of modules and tensors in containers."""
+    if isinstance(value, nn.Module | Tensor):
         yield path, value, keyed
     elif isinstance(value, Mapping):
         for key, each in value.items():
-            yield from _held(each, f"{path}[{key!r}]", True)
+            yield from held_in(each, f"{path}[{key!r}]", True)
     elif isinstance(value, (list, tuple, set, frozenset)):
         for index, each in enumerate(value):
-            yield from _held(each, f"{path}[{index}]")
+            yield from held_in(each, f"{path}[{index}]")
 
 
 def _tensors_of(each: nn.Module | nn.Parameter) -> Iterator[Tensor]:

@@ -12,27 +12,37 @@ import torch
 from kokoro_core.params.capabilities import Capabilities
 from kokoro_core.params.component import ComponentParams
 from kokoro_core.params.sizes import Sizes
-from kokoro_core.testing.data.randomness import seed_torch
+from kokoro_core.slots import PositionalEncodingParams
 from kokoro_core.testing.probes import PROBES, Probe
+from kokoro_core.testing.subjects.process_state import seed_torch
 from kokoro_core.testing.subjects.tiny import has_dropout, with_dropout
 
 SIZES = Sizes(vocab_size=11, pad_id=2, mel_dim=5, hidden_dim=8)
-"""Of the model around a component; padding is not 0, so that nobody takes 0 for it."""
+"""Sizes of the model around a component; `pad_id` is not 0, so that 0 is not mistaken for it."""
 
 NUM_HEADS = 2
 """Heads of the stack around a positional encoding."""
 
 
+def build_arguments(
+    params: ComponentParams, sizes: Sizes, num_heads: int = NUM_HEADS
+) -> dict[str, Any]:
+    """Return the arguments of `build` and `size` in a model of these sizes."""
+    if isinstance(params, PositionalEncodingParams):
+        return {"hidden_dim": sizes.hidden_dim, "num_heads": num_heads}
+    return {"sizes": sizes}
+
+
 @dataclass(frozen=True)
 class Subject:
-    """A component under test: its settings, and how it is built from them.
+    """A component under test.
 
     Attributes:
-        params: The settings.
-        variant: Which of the component's small configurations they are.
+        params: Its settings.
+        variant: Name of the configuration, as in `tiny`.
         sizes: Of the model around it.
         golden: Names, shapes and dtypes that its state must have, or None.
-        first: Whether it is the first of its component's configurations.
+        first: Whether it is the component's first configuration.
         note: What could not be made small, and why.
     """
 
@@ -56,24 +66,24 @@ class Subject:
 
     @property
     def capabilities(self) -> Capabilities:
-        """What the component says of itself."""
+        """The capabilities that the params class declares."""
         return self.params.capabilities
 
     @property
     def dtype(self) -> torch.dtype:
-        """What it is checked in."""
+        """The dtype in which it is checked."""
         return torch.float64 if self.capabilities.float64 else torch.float32
 
     @property
     def has_dropout(self) -> bool:
-        """Whether a setting of it is a dropout."""
+        """Whether any of its settings is a dropout."""
         return has_dropout(self.params)
 
     def build(self, *, seed: int = 0, jitter: float = 0.1) -> Any:
         """Build the component, in evaluation mode.
 
-        Parameters get a little noise, so that no bias is 0 and no scale 1 by initialisation: a leak
-        must not hide behind them.
+        Noise is added to the parameters, because a leak could hide behind biases that are
+        initialised to 0 and scales that are initialised to 1.
         """
         with torch.random.fork_rng(devices=[]):
             seed_torch(seed)
@@ -84,15 +94,13 @@ class Subject:
         return component.to(self.dtype).eval()
 
     def built(self) -> Any:
-        """Build the component as its settings say, in whatever mode and dtype it is made."""
+        """Build the component without noise, in the mode and dtype in which `build` returns it."""
         build: Any = self.params.build  # type: ignore[attr-defined]
-        if self.slot == "positional_encoding":
-            return build(hidden_dim=self.sizes.hidden_dim, num_heads=NUM_HEADS)
-        return build(self.sizes)
+        return build(**build_arguments(self.params, self.sizes))
 
     @cached_property
     def component(self) -> Any:
-        """One built component that all checks share; no check may change it."""
+        """The built component that all checks share; a check must not change it."""
         return self.build()
 
     @cached_property
@@ -111,7 +119,7 @@ class Subject:
         return self.probe_of(self.component)
 
     def probe_of(self, component: Any) -> Probe:
-        """Return the probe of a component that was built from these settings.
+        """Return a probe that calls a component built from these settings.
 
         Raises:
             ValueError: There is no probe for the slot.

@@ -1,4 +1,4 @@
-"""Small configurations of a component, to be tried a thousand times."""
+"""Settings made small, so that a component can be tried a thousand times."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from kokoro_core.params.component import ComponentParams
-from registry import ComponentRegistry, installed_plugins
+from registry import installed_plugins
 
 SMALL: Mapping[str, Any] = {
     "num_layers": 2,
@@ -19,60 +19,40 @@ SMALL: Mapping[str, Any] = {
     "kernel_size": 3,
     "max_len": 64,
 }
-"""What settings of usual names are made, unless `tiny` says another value or the field refuses."""
+"""Values for settings of common names, unless `tiny` gives another or the field refuses them."""
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
-def tiny_params(
-    kind: type[ComponentParams], registry: ComponentRegistry | None = None
-) -> dict[str, ComponentParams]:
-    """Return the small configurations of a component by variant.
+def declared_params(kind: type[ComponentParams]) -> dict[str, ComponentParams]:
+    """Return the settings that `tiny` declares by variant, not yet made small.
 
     Raises:
-        ValidationError: `tiny` gives settings that the component refuses.
+        ValidationError: `tiny` declares settings that the component refuses.
     """
+    context = {"registry": installed_plugins().components}
     return {
-        variant: shrunk(params, kind.tiny()[variant])
-        for variant, params in said_params(kind, registry).items()
-    }
-
-
-def said_params(
-    kind: type[ComponentParams], registry: ComponentRegistry | None = None
-) -> dict[str, ComponentParams]:
-    """Return by variant the settings of `tiny` and nothing made small yet.
-
-    Raises:
-        ValidationError: `tiny` gives settings that the component refuses.
-    """
-    known = installed_plugins().components if registry is None else registry
-    return {
-        variant: kind.model_validate(
-            {"type": kind.component_name, **settings}, context={"registry": known}
-        )
+        variant: kind.model_validate({"type": kind.component_name, **settings}, context=context)
         for variant, settings in kind.tiny().items()
     }
 
 
 def shrunk(params: ComponentParams, keep: Mapping[str, Any] = NOTHING) -> ComponentParams:
-    """Return the params with the settings of usual names made small and no dropout.
+    """Return the params without dropout, and with the settings of common names made small.
 
     Args:
         params: The settings.
-        keep: What the author said, as `tiny` says it: those settings stay as they are, and of a
-            nested mapping those that it names.
+        keep: Settings that stay as they are, in the form of `tiny`: all that it names, and of a
+            nested mapping those that the mapping names.
     """
-    small: ComponentParams = _changed(params, _small, keep)
+    small: ComponentParams = _changed(
+        params, lambda name: 0.0 if name.endswith("dropout") else SMALL.get(name), keep
+    )
     return small
 
 
-def _small(name: str) -> Any:
-    return 0.0 if name.endswith("dropout") else SMALL.get(name)
-
-
 def with_dropout(params: Any, share: float) -> Any:
-    """Return the params with all settings set whose names end with ``dropout``, nested ones too."""
+    """Return the params with each setting whose name ends with ``dropout`` set, at every depth."""
     return _changed(params, lambda name: share if name.endswith("dropout") else None)
 
 
@@ -82,7 +62,7 @@ def has_dropout(params: BaseModel) -> bool:
 
 
 def _changed(params: Any, wanted: Callable[[str], Any], keep: Mapping[str, Any] = NOTHING) -> Any:
-    """Return a model with the fields changed that `wanted` gives a value for, at every depth."""
+    """Return a model with the fields changed for which `wanted` gives a value, at every depth."""
     for name in type(params).model_fields:
         old, said = getattr(params, name), keep.get(name, NOTHING)
         if name in keep and not isinstance(said, Mapping):
@@ -94,7 +74,7 @@ def _changed(params: Any, wanted: Callable[[str], Any], keep: Mapping[str, Any] 
 
 
 def _with(params: Any, name: str, value: Any) -> Any:
-    """Return the model with a field changed, or as it is if the field refuses the value."""
+    """Return the model with a field changed, or unchanged if the field refuses the value."""
     values = {each: getattr(params, each) for each in type(params).model_fields}
     try:
         return type(params).model_validate({**values, name: value})
@@ -103,7 +83,7 @@ def _with(params: Any, name: str, value: Any) -> Any:
 
 
 def one_line(error: Exception) -> str:
-    """Return what an error says on one line, each wrong setting with its name."""
+    """Return an error's message on one line, with the name of each wrong setting."""
     if isinstance(error, ValidationError):
         wrong = [
             f"`{'.'.join(map(str, each['loc']))}`: {each['msg']}"

@@ -1,1 +1,1 @@
-"""Decoders that are led step by step."""
+"""Autoregressive decoders driven step by step."""

@@ -1,11 +1,12 @@
-"""`decoding_machine`: an autoregressive decoder as a state machine of hypothesis, for own tests.
+"""`decoding_machine`: an autoregressive decoder as a hypothesis state machine.
 
 ``TestAcmeDecoder = decoding_machine(AcmeDecoderParams()).TestCase`` in a test file is enough.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from kokoro_core.slots import DecoderParams
 from kokoro_core.testing.data import strategies
@@ -13,26 +14,20 @@ from kokoro_core.testing.data.batches import RaggedBatch
 from kokoro_core.testing.subjects.subject import Subject
 from kokoro_core.testing.walks.walk import Move, Walk
 
-if TYPE_CHECKING:
-    from hypothesis.stateful import RuleBasedStateMachine
-
 
 def decoding_machine(params: DecoderParams) -> type[RuleBasedStateMachine]:
-    """Return a machine that steps, forks, reorders and drops in any order that hypothesis finds.
+    """Return a machine that steps, forks, reorders and drops rows in whatever order it draws.
 
-    Its model is one parallel pass: each step must give what the pass gives for its rows.
+    The reference is one parallel pass: each step must give what the pass gives for its rows.
 
     Args:
         params: Of an autoregressive decoder.
     """
-    from hypothesis import strategies as st
-    from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
-
     subject = Subject(params)
     rows = st.lists(st.integers(0, 3), min_size=1, max_size=4).map(tuple)
 
     class DecodingMachine(RuleBasedStateMachine):
-        """Leads one decoder through one batch."""
+        """Drives one decoder through one batch."""
 
         walk: Walk
 
@@ -44,17 +39,17 @@ def decoding_machine(params: DecoderParams) -> type[RuleBasedStateMachine]:
         @precondition(lambda self: self.walk.left > 0)
         @rule(groups=st.integers(1, 4))
         def step(self, groups: int) -> None:
-            """Make some groups of frames."""
+            """Generate some groups of frames."""
             self.walk.move(Move("step", groups))
 
         @rule(chosen=rows)
         def fork(self, chosen: tuple[int, ...]) -> None:
-            """Go on with a copy of some rows: forked, reordered or dropped."""
+            """Continue with a copy of some rows: forked, reordered or dropped."""
             self.walk.move(Move("fork", rows=chosen))
 
         @rule(chosen=rows)
         def keep(self, chosen: tuple[int, ...]) -> None:
-            """Go on with the original, whatever becomes of a copy."""
+            """Continue with the original while a copy of some rows goes another way."""
             self.walk.move(Move("keep", rows=chosen))
 
     return DecodingMachine

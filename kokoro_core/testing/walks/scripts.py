@@ -1,4 +1,4 @@
-"""Decodings: corners, and strategies that draw more."""
+"""Decodings: corner cases, and strategies that draw more."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _one_by_one() -> SearchStrategy[Decoding]:
 
 
 def decodings() -> SearchStrategy[Decoding]:
-    """Return a strategy of batches with steps of any size and forks on the way."""
+    """Return a strategy of batches that are decoded in steps of any size, with forks in between."""
     from hypothesis import strategies as st
 
     rows = st.lists(st.integers(0, 3), min_size=1, max_size=4).map(tuple)

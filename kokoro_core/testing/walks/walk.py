@@ -1,4 +1,4 @@
-"""`Walk`: a decoder led step by step, its state forked, reordered and dropped on the way."""
+"""`Walk`: drive a decoder step by step while its rows are forked, reordered and dropped."""
 
 from __future__ import annotations
 
@@ -9,23 +9,22 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from kokoro_core.nn.shift import shift_right
-from kokoro_core.tensors.masks import zero_padding
 from kokoro_core.testing.data.batches import RaggedBatch
 from kokoro_core.testing.data.compare import assert_same
 from kokoro_core.testing.probes.base import Probe
+from kokoro_core.testing.probes.decoders import begin_decoding, teacher_frames
 
 
 @dataclass(frozen=True)
 class Move:
-    """What is done next.
+    """One operation on the state of a decoding.
 
     Attributes:
-        kind: Make groups of frames; or select rows and go on with the copy (``fork``), or with the
-            original (``keep``). What is left behind is fed other frames after each step, so that
-            memory that both share is spoilt.
-        groups: Groups of frames of a ``step``.
-        rows: Rows that a copy has, any number of times and in any order.
+        kind: ``step`` generates groups of frames; ``fork`` selects rows and continues with the
+            copy, ``keep`` with the original. The state that is left behind is fed other frames
+            after each step, which corrupts memory that both share.
+        groups: Number of groups of frames of a ``step``.
+        rows: Rows of the copy, in any order and with repetitions.
     """
 
     kind: Literal["step", "fork", "keep"] = "step"
@@ -35,11 +34,11 @@ class Move:
 
 @dataclass(frozen=True)
 class Decoding:
-    """A batch, and what is done on the way.
+    """A batch, and the operations while it is decoded.
 
     Attributes:
-        batch: What is decoded.
-        moves: In their order; what they leave of the batch is made in one last step.
+        batch: The batch.
+        moves: In order; frames that remain are generated in one last step.
     """
 
     batch: RaggedBatch
@@ -47,35 +46,31 @@ class Decoding:
 
 
 class Walk:
-    """Leads a decoder through teacher frames and compares each step with one parallel pass.
+    """Drives a decoder through teacher frames and compares each step with one parallel pass.
 
     Args:
         probe: Of an autoregressive decoder.
-        batch: What it decodes.
+        batch: The batch to decode.
     """
 
     def __init__(self, probe: Probe, batch: RaggedBatch) -> None:
         inputs = probe.inputs(batch)
-        memory, memory_padding = inputs.tensors["memory"], inputs.padding["memory"]
-        mel_padding = inputs.padding["mel_specs"]
         self.decoder = probe.component
         self.group: int = self.decoder.reduction_factor
         self.whole = probe.run(inputs)
-        clean = zero_padding(inputs.tensors["mel_specs"], mel_padding)
-        self.fed = shift_right(clean, self.group)
-        side = probe.side_inputs(inputs, mel_padding)
-        self.state = self.decoder.init_state(memory, memory_padding, self.fed.shape[1], **side)
+        self.fed = teacher_frames(probe, inputs)
+        self.state = begin_decoding(probe, inputs, self.fed.shape[1])
         self.rows = list(range(len(batch.lengths)))
         self.left_behind: list[tuple[Any, list[int]]] = []
         self.made = 0
 
     @property
     def left(self) -> int:
-        """Groups that are not made yet."""
+        """Number of groups that remain."""
         return self.fed.shape[1] // self.group - self.made
 
     def follow(self, moves: Iterable[Move]) -> None:
-        """Make the moves, then what is left."""
+        """Make the moves, then generate the frames that remain."""
         for move in moves:
             self.move(move)
         if self.left:
@@ -85,7 +80,7 @@ class Walk:
         """Make one move.
 
         Raises:
-            AssertionError: What was made is not what one parallel pass made.
+            AssertionError: The frames are not those of one parallel pass.
         """
         if move.kind == "step":
             self._step(min(move.groups, self.left))
@@ -126,5 +121,5 @@ class Walk:
 
 
 def walk(probe: Probe, data: Decoding) -> Any:
-    """Follow all moves of a decoding."""
+    """Make all moves of a decoding."""
     Walk(probe, data.batch).follow(data.moves)

@@ -1,4 +1,4 @@
-"""Noise that was drawn before, so that runs which cannot draw are compared on equal numbers."""
+"""Noise that is recorded and replayed, so that runs which cannot draw get equal numbers."""
 
 from __future__ import annotations
 
@@ -12,38 +12,38 @@ from kokoro_core.api import KokoroModel
 from kokoro_core.tensors.noise import RowNoise
 
 
-class Draws:
-    """What each noise of a call has drawn, in the order in which they are made.
+class NoiseTape:
+    """The numbers that each noise of a call has drawn, in order of creation.
 
-    No graph can hold the drawing itself, which makes a generator a row. So a call draws first, and
-    the compiled one gets the same numbers as inputs.
+    A graph cannot hold the drawing itself, which makes a generator per row. So an eager call draws
+    first, and the compiled one gets the same numbers as inputs.
     """
 
     def __init__(self) -> None:
         self.drawn: list[list[Tensor]] = []
 
-    def recording(self, seeds: Tensor) -> Recording:
-        """Return noise that remembers what it draws."""
+    def recording(self, seeds: Tensor) -> RecordingNoise:
+        """Return noise whose draws are recorded."""
         self.drawn.append([])
-        return Recording(RowNoise(seeds.tolist()), self.drawn[-1])
+        return RecordingNoise(RowNoise(seeds.tolist()), self.drawn[-1])
 
     def replaying(self) -> Any:
-        """Return what makes noise of the same numbers, once each, in the same order."""
+        """Return a factory of noises that give the recorded numbers, once, in the same order."""
         left = iter(self.drawn)
-        return lambda _: Replay(next(left))
+        return lambda _: ReplayedNoise(next(left))
 
 
-class Recording:
-    """Draws like `RowNoise`, and remembers."""
+class RecordingNoise:
+    """Draws like `RowNoise` and records the draws."""
 
     def __init__(self, noise: RowNoise, drawn: list[Tensor]) -> None:
         self.seeds = noise.seeds
         self._noise = noise
         self._drawn = drawn
 
-    def of(self, part: str) -> Recording:
-        """Return the noise of a part, whose draws are remembered among the others."""
-        return Recording(self._noise.of(part), self._drawn)
+    def of(self, part: str) -> RecordingNoise:
+        """Return the noise of a part, which is recorded on the same tape."""
+        return RecordingNoise(self._noise.of(part), self._drawn)
 
     def normal(self, num: int, channels: int, *, like: Tensor) -> Tensor:
         """Draw (B, num, channels)."""
@@ -51,28 +51,28 @@ class Recording:
         return self._drawn[-1]
 
 
-class Replay:
-    """Gives what was drawn before."""
+class ReplayedNoise:
+    """Gives recorded numbers in place of new ones."""
 
     def __init__(self, drawn: Sequence[Tensor]) -> None:
         self._drawn = list(drawn)
-        self._calls = 0
+        self._calls = 0  # an iterator would break the graph
 
-    def of(self, part: str) -> Replay:
-        """Return itself: draws are given in the order in which they were made."""
+    def of(self, part: str) -> ReplayedNoise:
+        """Return itself: the numbers are given in the order in which they were drawn."""
         return self
 
     def normal(self, num: int, channels: int, *, like: Tensor) -> Tensor:
-        """Return what the same call drew before."""
+        """Return the tensor that the same call drew."""
         self._calls += 1
         return self._drawn[self._calls - 1]
 
 
 @contextmanager
 def rows_drawing_from(model: KokoroModel, seeds: Sequence[int]) -> Iterator[None]:
-    """Let each row of a model in training draw from a seed of its own, as speaking does.
+    """Seed the noise of each row of a model in training, as generation does.
 
-    In training the seeds come from torch's generator, so that a row alone would have another.
+    In training seeds come from torch's generator, so that a row alone would get another one.
     """
     acoustic = model.acoustic
     honest = acoustic.side_inputs
