@@ -96,14 +96,9 @@ class Batches:
             sampler=self.sampler,
             batch_size=None,
             num_workers=self._workers,
-            collate_fn=_as_it_is,  # type: ignore[arg-type]
             worker_init_fn=_start_worker,
             generator=torch.Generator(),
         )
-
-
-def _as_it_is(batch: TrainingBatch) -> TrainingBatch:
-    return batch
 
 
 def _start_worker(number: int) -> None:
