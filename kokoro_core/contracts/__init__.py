@@ -1,14 +1,14 @@
-"""What each component of a model, and what stands around a model, promises.
+"""The promises of a model's components, and of what surrounds a model.
 
 Shapes: B batch, N phonemes, T frames, H hidden, M mel channels. A ``padding_mask`` is bool and True
-means padding. Padding is at the end of a row. What a component returns at padding is exactly 0, and
+means padding. Padding is at the end of a row. A component's output at padding is exactly 0, and
 a row's valid output does not depend on the other rows or on how far the row is padded.
 
-A component whose params name side inputs in ``needs`` gets exactly those by keyword, in each of its
-entry points; in the abstract signatures they are ``**side_inputs``.
+A component whose params list side inputs in ``needs`` gets exactly those by keyword, in all of its
+entry points; the abstract signatures show them as ``**side_inputs``.
 
-This is the one place where components inherit: a contract is abstract and has no state. Importing
-the package imports no torch; what is used of it does.
+Inheritance is used only here: a contract is abstract and has no state. Importing
+the package imports no torch; accessing most of its names does.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Whether what a part returned is what its contract promises: kinds, types and shapes alone.
+"""Check the kind, types and shapes of what a part returned against its contract.
 
-No value is looked at, so nothing waits for a device; in the loop of steps only the first is asked.
+Values are not checked, so nothing waits for a device; in the decoding loop only the first step is.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from kokoro_core.tensors.compiled import original
 
 Kind = TypeVar("Kind")
 Shape = tuple[int | None, ...]
-"""Sizes; None is any."""
+"""Sizes; None accepts any size."""
 
 
 class Callee(NamedTuple):
-    """The part that is called, and how, for the error.
+    """The part that is called, and its entry point, for error messages.
 
     Attributes:
-        slot: Where the part is.
+        slot: The slot that the part fills.
         part: The part.
-        method: Which of its entry points is called.
+        method: The entry point that is called.
     """
 
     slot: str
@@ -34,7 +34,7 @@ class Callee(NamedTuple):
 
     @property
     def entry_point(self) -> Callable[..., Any]:
-        """What is called: the module itself for `forward`, so that its hooks run."""
+        """The callable; for `forward` it is the module itself, so that its hooks run."""
         return self.part if self.method == "forward" else getattr(self.part, self.method)
 
     def __str__(self) -> str:
@@ -42,10 +42,10 @@ class Callee(NamedTuple):
 
 
 def kind(value: Any, expected: type[Kind], callee: Callee) -> Kind:
-    """Return what a part returned, refusing what is of another class.
+    """Return the value if it is of the expected class.
 
     Raises:
-        TypeError: It is; the error names slot, class and method.
+        TypeError: It is of another class; the error names slot, class and method.
     """
     if not isinstance(value, expected):
         raise TypeError(
@@ -62,18 +62,18 @@ def tensor(
     name: str | None = None,
     dtype: torch.dtype | None = None,
 ) -> Tensor:
-    """Return a tensor that a part returned, refusing another shape or type.
+    """Return the value if it is a tensor of the expected shape and type.
 
     Args:
-        value: What was returned.
-        shape: What it must be.
-        callee: Who returned it.
-        name: Of the field in what was returned; None: it is all of that.
-        dtype: What it must be of; None: any floating type.
+        value: The returned value.
+        shape: The expected shape.
+        callee: The part that returned it.
+        name: The field of the returned value; None: the value itself.
+        dtype: The expected type; None: any floating type.
 
     Raises:
-        TypeError: It is no tensor.
-        ValueError: It is of another shape or type.
+        TypeError: It is not a tensor.
+        ValueError: It has another shape or type.
     """
     if isinstance(value, Tensor) and _fits(value, shape, dtype):
         return value
@@ -97,7 +97,7 @@ def _fits(value: Tensor, shape: Shape, dtype: torch.dtype | None) -> bool:
 
 
 def decoder_output(value: Any, shape: tuple[int, int, int | None], callee: Callee) -> DecoderOutput:
-    """Return a decoder's output, refusing a mel of another shape (B, T, M).
+    """Return a decoder's output if its mel has the shape (B, T, M).
 
     Raises:
         TypeError, ValueError: As `kind` and `tensor`.
@@ -111,7 +111,7 @@ def decoder_output(value: Any, shape: tuple[int, int, int | None], callee: Calle
 
 
 def duration_output(value: Any, shape: tuple[int, int], callee: Callee) -> DurationOutput:
-    """Return a duration predictor's output, refusing predictions of another shape (B, N).
+    """Return a duration predictor's output if its predictions have the shape (B, N).
 
     Raises:
         TypeError, ValueError: As `kind` and `tensor`.
@@ -124,7 +124,7 @@ def duration_output(value: Any, shape: tuple[int, int], callee: Callee) -> Durat
 
 
 def plan(value: Any, shape: tuple[int, int], num_frames: int | None, callee: Callee) -> Plan:
-    """Return a regulator's plan of phonemes (B, N), refusing one of other rows or frames.
+    """Return a regulator's plan if it fits the phonemes (B, N) and the number of frames.
 
     Raises:
         TypeError, ValueError: As `kind` and `tensor`.

@@ -1,4 +1,4 @@
-"""What reads and writes checkpoints."""
+"""The contract of checkpointers."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TensorInfo:
-    """What a checkpoint says of a tensor before it is read.
+    """What a checkpoint states about a tensor before it is read.
 
     Attributes:
-        dtype: torch's name of the type: ``float32``.
-        shape: The sizes.
+        dtype: torch's name of the type, such as ``float32``.
+        shape: The shape.
     """
 
     dtype: str
@@ -32,12 +32,12 @@ class TensorInfo:
 
 
 class OpenCheckpoint(ABC):
-    """A checkpoint that is open: what it says of itself at once, its tensors when asked.
+    """An open checkpoint: its metadata and layout are read, its tensors are read on demand.
 
     Attributes:
-        metadata: What was saved beside the tensors.
+        metadata: What was saved with the tensors.
         layout: Type and shape of each tensor, by name.
-        content_hash: What the checkpoint states of its content; None: it is too old to state any.
+        content_hash: The hash that the checkpoint states; None: its format is too old to have one.
     """
 
     metadata: dict[str, Any]
@@ -48,13 +48,13 @@ class OpenCheckpoint(ABC):
     def read(
         self, device: str = "cpu", *, names: Collection[str] | None = None, verify: bool = True
     ) -> dict[str, Tensor]:
-        """Return the tensors, each in memory of its own.
+        """Return the tensors, each in its own memory.
 
         Args:
-            device: Where they go; no more than one at a time exists twice.
-            names: Those that are wanted; None: all.
-            verify: Compare the content with the hash, if the checkpoint states one; False: nothing
-                but what is wanted is read.
+            device: Their device; at most one tensor at a time exists twice.
+            names: The tensors to read; None: all.
+            verify: Compare the content with the hash, if the checkpoint states one; False: read
+                only the tensors asked for.
 
         Raises:
             CheckpointError: The content is not what was saved.
@@ -62,10 +62,10 @@ class OpenCheckpoint(ABC):
 
     @contextmanager
     def reading(self, device: str = "cpu", *, verify: bool = True) -> Iterator[dict[str, Tensor]]:
-        """Give what `read` returns for a ``with`` block at whose end the content is verified.
+        """Yield what `read` returns to a ``with`` block at whose end the content is verified.
 
-        A checkpoint may compute the hash while the block runs, so nothing that was made of the
-        tensors may be handed on before its end. Here all is verified before the block begins.
+        A checkpoint may compute the hash while the block runs, so nothing derived from the
+        tensors may be handed on before the block ends. Here all is verified before it begins.
 
         Raises:
             CheckpointError: The content is not what was saved.
@@ -74,7 +74,7 @@ class OpenCheckpoint(ABC):
 
     @abstractmethod
     def verify(self) -> None:
-        """Read everything and keep nothing.
+        """Read and verify everything, keeping nothing.
 
         Raises:
             CheckpointError: The content is not what was saved, or the checkpoint states no hash.
@@ -82,7 +82,7 @@ class OpenCheckpoint(ABC):
 
 
 class Checkpointer(ABC):
-    """Writes tensors and their metadata to a file, or several, and reads them back, exactly."""
+    """Writes tensors and metadata to one or several files, and reads them back exactly."""
 
     @abstractmethod
     def save(
@@ -93,23 +93,23 @@ class Checkpointer(ABC):
         *,
         max_shard_bytes: int | None = None,
     ) -> None:
-        """Write a checkpoint whole or not at all.
+        """Write a checkpoint atomically.
 
         Args:
-            path: One of the checkpointer's suffixes ends it.
-            tensors: Dense, none in the memory of another.
-            metadata: Values that JSON has.
-            max_shard_bytes: Tensors of more bytes than this are split over several files beside
-                the path; None: one file, however large.
+            path: Must end in one of the checkpointer's suffixes.
+            tensors: Dense tensors that share no memory.
+            metadata: JSON values.
+            max_shard_bytes: If the tensors have more bytes, they are split over several files
+                next to the path; None: one file, however large.
 
         Raises:
-            CheckpointError: Something cannot be stored exactly, or the disk refuses.
+            CheckpointError: Something cannot be stored exactly, or writing fails.
         """
 
     def check(self, tensors: Mapping[str, Tensor]) -> None:
-        """Refuse tensors that `save` would refuse, without writing; no value is looked at.
+        """Reject tensors that `save` would reject, without writing and without reading values.
 
-        It is asked before a training begins, so that nothing is trained that cannot be saved. A
+        Called before a training begins, so that nothing is trained that cannot be saved. A
         format that cannot store every tensor overrides it.
 
         Raises:
@@ -124,7 +124,7 @@ class Checkpointer(ABC):
 
     @abstractmethod
     def open(self, path: Path) -> AbstractContextManager[OpenCheckpoint]:
-        """Open a checkpoint and check what it says of itself; no tensor is read.
+        """Open a checkpoint and check its metadata and layout; no tensor is read.
 
         Raises:
             CheckpointError: The file is missing or is not a checkpoint.

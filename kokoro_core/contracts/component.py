@@ -12,8 +12,8 @@ class Component(nn.Module, ABC):
     """The base of the contracts.
 
     Attributes:
-        entry_points: The methods that the model calls, for tools that watch from outside.
-        couples_rows: True for a component whose rows depend on each other in training by design.
+        entry_points: The methods that the model calls, for tools that observe it from outside.
+        couples_rows: True if rows depend on each other in training by design.
     """
 
     entry_points: ClassVar[tuple[str, ...]] = ("forward",)

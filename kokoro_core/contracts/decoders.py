@@ -33,10 +33,10 @@ class Decoder(Component):
 
 
 class AutoregressiveDecoder(Decoder):
-    """A decoder that makes each group of frames from the groups before it.
+    """A decoder that predicts each group of frames from the groups before it.
 
     Attributes:
-        reduction_factor: Frames that one step makes (r).
+        reduction_factor: Frames per step (r).
     """
 
     entry_points: ClassVar[tuple[str, ...]] = ("forward", "init_state", "step")
@@ -51,26 +51,26 @@ class AutoregressiveDecoder(Decoder):
         *args: Any,
         **side_inputs: Any,
     ) -> State:
-        """Return the state before the first frame, with room for `max_frames` frames.
+        """Return the state before the first frame, with capacity for `max_frames` frames.
 
         Raises:
-            ValueError: `max_frames` is more than the decoder's positions reach.
+            ValueError: `max_frames` exceeds the decoder's positions.
         """
 
     @abstractmethod
     def step(self, frames: Tensor, state: Any) -> tuple[Tensor, Tensor]:
-        """Make the next K groups of frames from the K groups before each of them.
+        """Predict the next K groups of frames, each from the group before it.
 
         The state is consumed: it may be written in place.
 
         Shape:
-            frames: (B, K·r, M), the frames up to each group; zero frames before the first.
+            frames: (B, K·r, M), the group before each predicted one; zero frames before the first.
             Returns: mel (B, K·r, M) and stop_logits (B, K·r).
         """
 
 
 class ParallelDecoder(Decoder):
-    """A decoder that makes all frames at once."""
+    """A decoder that predicts all frames at once."""
 
     entry_points: ClassVar[tuple[str, ...]] = ("forward", "infer")
 
@@ -78,7 +78,7 @@ class ParallelDecoder(Decoder):
     def infer(
         self, memory: Tensor, memory_padding_mask: Tensor, *args: Any, **side_inputs: Any
     ) -> DecoderOutput:
-        """Make the mel without a target; a decoder that samples needs ``noise``.
+        """Predict the mel without a target; a decoder that samples needs ``noise``.
 
         Shape:
             memory: (B, T, H). memory_padding_mask: (B, T) bool.

@@ -19,7 +19,7 @@ class Encoder(Component):
     def forward(
         self, phoneme_indices: Tensor, padding_mask: Tensor, *args: Any, **side_inputs: Any
     ) -> Tensor:
-        """Encode.
+        """Encode phonemes.
 
         Shape:
             phoneme_indices: (B, N) int64. padding_mask: (B, N) bool. Returns: (B, N, H).
@@ -40,10 +40,10 @@ class DurationPredictor(Component):
         *args: Any,
         **side_inputs: Any,
     ) -> DurationOutput:
-        """Predict for training.
+        """Predict durations in training.
 
         Shape:
-            hidden: (B, N, H). padding_mask: (B, N) bool. durations: (B, N) int64, the truth.
+            hidden: (B, N, H). padding_mask: (B, N) bool. durations: (B, N) int64, the true ones.
         """
 
     def frames(
@@ -64,7 +64,7 @@ class DurationPredictor(Component):
 
 
 class Regulator(Component):
-    """Expands what there is once a phoneme to what there is once a frame."""
+    """Expands tensors from one vector per phoneme to one vector per frame."""
 
     entry_points: ClassVar[tuple[str, ...]] = ("plan", "expand")
 
@@ -84,13 +84,13 @@ class Regulator(Component):
             hidden: (B, N, H).
             durations: (B, N) int64, 0 at padding.
             padding_mask: (B, N) bool.
-            num_frames: T of the plan; None: the longest row's, which waits for the device.
-            **side_inputs: What the params' ``needs`` name.
+            num_frames: T of the plan; None: that of the longest row, which waits for the device.
+            **side_inputs: Those listed in the params' ``needs``.
         """
 
     @abstractmethod
     def expand(self, plan: Plan, x: Tensor) -> Tensor:
-        """Carry a tensor from phonemes to frames; one plan serves several tensors.
+        """Expand a tensor from phonemes to frames; one plan serves several tensors.
 
         Shape:
             x: (B, N, C). Returns: (B, T, C).
@@ -101,7 +101,7 @@ class Postnet(Component):
     """Refines a coarse mel.
 
     Attributes:
-        context: Frames at each side that a refined frame depends on; None: all of them.
+        context: Frames on each side that a refined frame depends on; None: all of them.
     """
 
     context: int | None = None

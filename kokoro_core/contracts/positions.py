@@ -10,13 +10,13 @@ from kokoro_core.contracts.component import Component
 
 
 class PositionalEncoding(Component):
-    """Tells attention where vectors stand; every method is neutral unless it is overridden.
+    """Gives attention the positions of vectors; every method is neutral unless overridden.
 
     Positions are int64, (T,) shared by all rows or (B, T).
 
     Attributes:
-        max_len: Number of positions it knows, or None for any number.
-        uses_weights: True if `values` returns something, which no fused attention can do.
+        max_len: Number of supported positions, or None if unlimited.
+        uses_weights: True if `values` returns a tensor, which fused attention does not support.
     """
 
     entry_points: ClassVar[tuple[str, ...]] = ("add", "rotate", "bias", "content_bias", "values")
@@ -24,10 +24,10 @@ class PositionalEncoding(Component):
     uses_weights: ClassVar[bool] = False
 
     def check_length(self, length: int) -> None:
-        """Refuse a sequence that is longer than the positions it knows.
+        """Reject a sequence longer than the supported positions.
 
         Raises:
-            ValueError: `length` is more than `max_len`.
+            ValueError: `length` exceeds `max_len`.
         """
         if self.max_len is not None and length > self.max_len:
             raise ValueError(
@@ -36,29 +36,29 @@ class PositionalEncoding(Component):
             )
 
     def for_one_pass(self) -> PositionalEncoding:
-        """Return what one pass through a stack uses: itself, or a view that may remember.
+        """Return what one pass through a stack uses: itself, or a view that may cache.
 
-        Every layer of a stack asks for the same positions; an encoding whose answer takes some work
-        can return a view of itself that does the work once.
+        Every layer of a stack asks for the same positions; an encoding whose answers are costly
+        can return a view of itself that computes them once.
         """
         return self
 
     def add(self, x: Tensor, positions: Tensor) -> Tensor:
-        """Return x (B, T, H) with what is added to the input of a stack."""
+        """Return x (B, T, H), the input of a stack, with the encoding added."""
         return x
 
     def rotate(
         self, q: Tensor, k: Tensor, q_positions: Tensor, k_positions: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Return queries and keys, each (B, heads, T, H/heads), turned by their positions."""
+        """Return queries and keys, both (B, heads, T, H/heads), rotated by their positions."""
         return q, k
 
     def bias(self, q_positions: Tensor, k_positions: Tensor) -> Tensor | None:
-        """Return what is added to the scores of every layer, (…, Tq, Tk); asked once a stack."""
+        """Return the bias of every layer's scores, (…, Tq, Tk); called once per stack."""
         return None
 
     def content_bias(self, q: Tensor, q_positions: Tensor, k_positions: Tensor) -> Tensor | None:
-        """Return what is added to one layer's scores, (B, heads, Tq, Tk), from its queries."""
+        """Return the bias of one layer's scores, (B, heads, Tq, Tk), from its queries."""
         return None
 
     def values(self, weights: Tensor, q_positions: Tensor, k_positions: Tensor) -> Tensor | None:

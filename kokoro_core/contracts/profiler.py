@@ -1,4 +1,4 @@
-"""What measures a model from outside."""
+"""The contract of profilers."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ if TYPE_CHECKING:
 
 
 class Profiler(ABC):
-    """Measures a model from outside: attaches to it and takes itself off again."""
+    """Measures a model from outside: attaches to it and detaches itself again."""
 
     @abstractmethod
     def attach(self, model: nn.Module) -> AbstractContextManager[Any]:
-        """Watch a model within a ``with`` block and leave it as it was."""
+        """Observe a model within a ``with`` block and leave it unchanged."""
 
     @abstractmethod
     def report(self) -> dict[str, Any]:
-        """Return what was measured, as values that JSON has."""
+        """Return the measurements as JSON values."""
 
     @abstractmethod
     def table(self) -> str:
-        """Return what was measured, as a table for a terminal."""
+        """Return the measurements as a table for a terminal."""
 
     @abstractmethod
     def export_trace(self, path: Path) -> None:
-        """Write what was measured in the Chrome trace format.
+        """Write the measurements in the Chrome trace format.
 
         Raises:
             RuntimeError: Nothing was recorded.

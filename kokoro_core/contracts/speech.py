@@ -1,4 +1,4 @@
-"""What turns text into phonemes, mels into sound, and a folder into utterances."""
+"""The contracts of frontends, vocoders and corpora."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ class Frontend(ABC):
         """Return the symbols of a text.
 
         Raises:
-            FrontendError: The text has nothing to speak, or something that has no symbol.
+            FrontendError: The text contains nothing to speak, or something without a symbol.
         """
 
     def encode(self, text: str) -> list[int]:
         """Return the phoneme indices of a text.
 
         Raises:
-            FrontendError: The text has nothing to speak, or something that has no symbol.
+            FrontendError: The text contains nothing to speak, or something without a symbol.
         """
         return self.indices(self.phonemize(text))
 
     def positions(self, text: str) -> list[int] | None:
-        """Return where in the text the word of each symbol of `phonemize` begins; None: not known.
+        """Return the offset in the text of each symbol's word, or None if unknown.
 
-        Places are counted in the text in composed form (NFC).
+        Offsets count characters of the text in composed form (NFC).
         """
         return None
 
@@ -51,7 +51,7 @@ class Frontend(ABC):
         """Return the index of each symbol.
 
         Raises:
-            FrontendError: A symbol is not in `symbols`; the error names all such.
+            FrontendError: Symbols are not in `symbols`; the error names all of them.
         """
         index_of = {symbol: index for index, symbol in enumerate(self.symbols)}
         unknown = sorted({each for each in symbols if each not in index_of})
@@ -67,7 +67,7 @@ class Vocoder(ABC):
     """Turns log mels into waveforms.
 
     Attributes:
-        audio: The settings of the mels that it understands.
+        audio: The settings of the mels that it accepts.
     """
 
     audio: AudioSettings
@@ -76,7 +76,7 @@ class Vocoder(ABC):
     def decode(self, mel: Tensor, lengths: Tensor) -> Tensor:
         """Return the waveforms, 0 after each row's ``lengths * hop_length`` samples.
 
-        Frames after a row's length are taken as silence, whatever they hold.
+        Frames after a row's length are treated as silence, whatever they contain.
 
         Shape:
             mel: (B, T, M), the log mel as `audio` defines it, not normalised. lengths: (B,) int64.
@@ -84,10 +84,10 @@ class Vocoder(ABC):
         """
 
     def check_audio(self, audio: AudioSettings) -> None:
-        """Refuse mels that were made with other settings.
+        """Reject mels computed with other settings.
 
         Raises:
-            AudioMismatch: A setting differs that the waveform depends on.
+            AudioMismatch: A setting that the waveform depends on differs.
         """
         differences = self.audio.differences(audio)
         if differences:
@@ -103,11 +103,11 @@ class Utterance:
 
     Attributes:
         name: Unique in its corpus.
-        text: What is said.
+        text: The transcript.
         phoneme_indices: (N,) int64.
-        durations: (N,) int64 frames, which sum to T.
+        durations: (N,) int64 frames; their sum is T.
         mel: (T, M) float32, the log mel, not normalised.
-        audio_path: The recording, if there is a file of it.
+        audio_path: The recording's file, if there is one.
     """
 
     name: str
@@ -132,8 +132,8 @@ class Corpus(ABC):
     def durations_of(self, index: int) -> Tensor:
         """Return the durations of one utterance, (N,) int64; their sum is the length of its mel.
 
-        For those who need lengths alone. A corpus that knows them without making the mel says so
-        here.
+        For callers that need only lengths. A corpus that knows durations without computing the mel
+        overrides it.
         """
         return self[index].durations
 

@@ -1,4 +1,4 @@
-"""What components hand to each other."""
+"""The values that components pass to each other."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class DurationOutput:
 
     Attributes:
         duration_pred: (B, N) natural log of (frames + 1), or None.
-        losses: Losses of its own by name; if there are any they replace the duration loss.
+        losses: The predictor's own losses by name; if any, they replace the duration loss.
     """
 
     duration_pred: Tensor | None
@@ -31,7 +31,7 @@ class DurationOutput:
 @register_pytree
 @dataclass(frozen=True)
 class Plan:
-    """How phonemes become frames; a regulator may add fields in a class of its own.
+    """Which frames each phoneme covers; a regulator may add fields in a subclass.
 
     Attributes:
         lengths: (B,) int64, frames of each row.
@@ -52,7 +52,7 @@ class DecoderOutput:
     Attributes:
         mel: (B, T, M).
         stop_logits: (B, T), or None for a decoder without a stop head.
-        losses: Losses of its own by name; if there are any they replace the mel loss.
+        losses: The decoder's own losses by name; if any, they replace the mel loss.
     """
 
     mel: Tensor
@@ -62,14 +62,14 @@ class DecoderOutput:
 
 @dataclass
 class State:
-    """What an autoregressive decoder remembers between steps.
+    """What an autoregressive decoder keeps between steps.
 
     Fields are tensors with the batch first, plain ints that all rows share, and dataclasses,
     tuples, lists or mappings of these.
     """
 
     def select(self, rows: Tensor) -> Self:
-        """Return a copy with these rows (int64 indices): fork, reorder or drop."""
+        """Return a copy with these rows (int64 indices), to fork, reorder or drop rows."""
         return map_tensors(lambda leaf: leaf.index_select(0, rows), self)
 
 
@@ -93,7 +93,7 @@ def map_tensors(function: Callable[[Tensor], Tensor], tree: Tree) -> Tree:
 
 
 def _map_values(function: Callable[[Tensor], Tensor], tree: Mapping[Any, Any]) -> Mapping[Any, Any]:
-    """Return a mapping of the same class, or a dict in place of one that nobody can write to."""
+    """Return a mapping of the same class, or a dict if that class is read-only."""
     changed = {key: map_tensors(function, each) for key, each in tree.items()}
     if type(tree) is dict or not isinstance(tree, MutableMapping):
         return changed

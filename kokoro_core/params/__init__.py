@@ -1,4 +1,4 @@
-"""What the author of a component writes first: its settings, and what they say of it. No torch."""
+"""What the author of a component writes first: its settings and declarations. No torch."""
 
 import contextlib
 
@@ -8,7 +8,7 @@ from kokoro_core._shadowing import import_ours
 
 import_ours()
 
-# At its first model, and only then, pydantic reads the entry points of every distribution there is.
-# One whose list is unreadable would fail a model of ours, whichever comes first.
+# pydantic reads the entry points of all distributions when it builds its first model. An unreadable
+# list would fail a model of ours, so the first model is one whose failure does not matter.
 with contextlib.suppress(Exception):
     TypeAdapter(int)

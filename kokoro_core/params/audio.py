@@ -1,4 +1,4 @@
-"""`AudioSettings`: everything that decides what the numbers of a mel spectrogram mean."""
+"""`AudioSettings`: everything that determines how to read the values of a mel spectrogram."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ Array = TypeVar("Array")
 class AudioSettings(StrictModel):
     """The mel spectrogram in full; the defaults are HiFi-GAN's for 22,050 Hz (Kong et al., 2020).
 
-    A vocoder that was made for one setting turns the mels of another into noise, so the section
-    travels in the checkpoint and a vocoder refuses one that differs.
+    A vocoder made for one setting turns the mels of another into noise, so the section
+    is stored in the checkpoint and a vocoder rejects one that differs.
 
     Attributes:
-        sample_rate: Samples a second.
+        sample_rate: Samples per second.
         n_fft: Length of the Fourier transform in samples.
         win_length: Length of the Hann window in samples.
-        hop_length: Samples between two frames.
+        hop_length: Samples between consecutive frames.
         n_mels: Mel channels; must equal the spec's ``mel_dim``.
         fmin: Lowest frequency of the filters in Hz.
         fmax: Highest frequency of the filters in Hz.
@@ -34,7 +34,7 @@ class AudioSettings(StrictModel):
         padding: ``same``: reflect (n_fft - hop_length) / 2 samples at each side, so that there are
             samples / hop_length frames; ``center``: reflect n_fft / 2.
         mean: Mean of the log mel, subtracted before the model sees it.
-        std: Standard deviation that it is divided by.
+        std: Standard deviation of the log mel, by which it is divided.
     """
 
     sample_rate: int = Field(22050, ge=1)
@@ -68,9 +68,9 @@ class AudioSettings(StrictModel):
         return self
 
     def differences(self, other: AudioSettings) -> list[str]:
-        """Return the settings that make mels of one kind useless to a vocoder of the other.
+        """Return the differences that make mels of one unusable for a vocoder of the other.
 
-        The mean and the standard deviation are not among them: mels are denormalised before.
+        Mean and standard deviation do not count: mels are denormalised before the vocoder.
         """
         mine, theirs = self.model_dump(), other.model_dump()
         return [

@@ -1,4 +1,4 @@
-"""`Capabilities`: what a component says of itself, so that the kit asks the right things.
+"""`Capabilities`: a component's declarations, which select the kit's checks.
 
 This file imports no torch, since params classes declare capabilities.
 """
@@ -14,11 +14,11 @@ Reach = int | tuple[int | None, int | None] | None
 
 @dataclass(frozen=True)
 class SideInput:
-    """What a side input looks like, so that the kit can make one.
+    """What a side input looks like, so that the kit can generate one.
 
     Attributes:
-        kind: Normal numbers, or indices from 0 to `width` - 1.
-        per: One a row, or one a step of the component's first input.
+        kind: Normally distributed numbers, or indices from 0 to `width` - 1.
+        per: One per row, or one per step of the component's first input.
         width: Channels of a ``float``, or None for one number without a channel axis; the number
             of indices of an ``index``.
     """
@@ -30,35 +30,35 @@ class SideInput:
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What a component can do; what is not said is as most components of its slot are.
+    """What a component can do; the defaults describe most components of its slot.
 
-    A "no" takes the checks away that a component cannot pass, and brings the check that it says no
+    A "no" removes the checks that a component cannot pass, and adds a check that it fails
     clearly, or that the "no" is still true.
 
     Attributes:
-        nan_safe_padding: Padding may hold NaN. No: a NaN there must raise or make the row NaN; it
-            must never change a number in silence.
-        empty_rows: A row may be padding alone. No: such a row must raise a ValueError.
+        nan_safe_padding: Padding may contain NaN. No: a NaN there must raise or make the row NaN;
+            it must never change a result silently.
+        empty_rows: A row may consist of padding. No: such a row must raise a ValueError.
         float64: It computes in float64. No: it is checked in float32, with a wider tolerance, and
-            must refuse float64.
-        low_precision: It computes in bfloat16 and float16. No: it must refuse them.
-        compilable: ``torch.compile`` makes one graph of it. No: it must fail to.
-        exportable: ``torch.export`` takes it. None: nothing is said, and nothing checked.
-        receptive_field: Steps at each side that an output step depends on, or (before, after);
-            None in it is all of them.
+            must reject float64.
+        low_precision: It computes in bfloat16 and float16. No: it must reject them.
+        compilable: ``torch.compile`` captures it as one graph. No: that must fail.
+        exportable: ``torch.export`` supports it. None: nothing is declared, and nothing checked.
+        receptive_field: Steps on each side that an output step depends on, or (before, after);
+            None means all of them.
         position_free: The order of the steps of a row does not matter.
-        blends: (Regulators) A frame may be made of several phonemes. No: each frame is a copy.
-        learned_ranges: (Regulators) How far a phoneme reaches depends on its vector, so that a
-            frame need not be of the phoneme that lasts then. Then it must depend on it.
-        detached_inputs: Floating inputs that matter and get no gradient (``hidden.detach()``). Then
-            they must get none.
-        exact_gradient: The gradient is the slope of what is computed. No: something is rounded or
-            detached on the way; then the two must differ.
+        blends: (Regulators) A frame may mix several phonemes. No: each frame is a copy.
+        learned_ranges: (Regulators) The range of a phoneme depends on its vector, so a
+            frame may belong to another phoneme than the durations say. Then it must depend on it.
+        detached_inputs: Floating inputs that affect the output but get no gradient
+            (``hidden.detach()``). Then they must get none.
+        exact_gradient: The gradient is the derivative of what is computed. No: something is rounded
+            or detached; then the two must differ.
         chunked_steps: (Autoregressive decoders) `step` takes several groups of frames at once.
         forkable: (Autoregressive decoders) Rows of a state can be selected.
         shared_tensors: Parameters may be tied to each other.
-        side_inputs: How each side input of ``needs`` looks that the kit does not know (it knows
-            ``plan`` and ``noise``).
+        side_inputs: A description of each side input in ``needs`` that the kit does not know (it
+            knows ``plan`` and ``noise``).
     """
 
     nan_safe_padding: bool = True

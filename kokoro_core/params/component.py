@@ -1,8 +1,8 @@
 """`ComponentParams`: a params class is the registration, the schema and the builder of a component.
 
-Its base class gives the slot, its field ``type`` the name, its docstring the description, its
+Its base class determines the slot, its field ``type`` the name, its docstring the description, its
 other fields the settings, its ``build`` the module. The registry reaches validation through the
-validation context, so that no global table decides what a name means.
+validation context, so that no global table determines what a name means.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ from registry.text import closest, one_line, shorten, suggestion
 T = TypeVar("T")
 
 Seq = Annotated[tuple[T, ...], Field(strict=False)]
-"""A sequence of a spec: a list in the file, a tuple in Python."""
+"""A sequence in a spec: a list in the file, a tuple in Python."""
 
 
 class StrictModel(BaseModel):
-    """The settings of all models of a spec: nothing unknown, nothing coerced, nothing changed."""
+    """The configuration of all models of a spec: no unknown fields, no coercion, no mutation."""
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, strict=True, allow_inf_nan=False, defer_build=True
@@ -44,15 +44,15 @@ class StrictModel(BaseModel):
 
 
 class ComponentParams(StrictModel):
-    """The base of every component's settings.
+    """The base class of every component's settings.
 
     A slot's base class names the slot: ``class EncoderParams(ComponentParams, slot="encoder")``. A
-    component derives from it and names itself: ``type: Literal["transformer"] = "transformer"``.
+    component derives from it and gives its name: ``type: Literal["transformer"] = "transformer"``.
 
     Attributes:
-        takes: For each input that has a width (``hidden``, ``memory``, ``mel``) the field that
-            holds it. A field that is None takes the spec's width; a component without the field
-            takes the width that arrives and passes it on.
+        takes: For each input with a width (``hidden``, ``memory``, ``mel``) the field that
+            sets it. A field that is None takes the spec's width; a component without the field
+            takes the width of its input and passes it on.
         gives: The same for the outputs.
     """
 
@@ -84,34 +84,34 @@ class ComponentParams(StrictModel):
 
     @property
     def feeds(self) -> frozenset[str]:
-        """Names of the side inputs that it makes itself for the components in its settings."""
+        """Names of the side inputs that it computes for the components in its settings."""
         return frozenset()
 
     def sizes_of(self, field: str, sizes: Sizes) -> Sizes:
-        """Return the sizes that it builds the component in one of its settings with.
+        """Return the sizes with which it builds the component in one of its settings.
 
         Args:
-            field: The setting that holds the component, or a list of them.
-            sizes: What it is built with itself.
+            field: The setting that holds the component, or a list of components.
+            sizes: The sizes that it is built with itself.
         """
         return sizes
 
     @property
     def capabilities(self) -> Capabilities:
-        """What it can do with these settings, for the conformance kit."""
+        """The component's capabilities with these settings, for the conformance kit."""
         return Capabilities()
 
     @classmethod
     def tiny(cls) -> Mapping[str, Mapping[str, Any]]:
-        """Return by variant the settings of small configurations that the conformance kit tries.
+        """Return the settings of small configurations for the conformance kit, by variant.
 
-        What a variant leaves out and has a usual name (``num_layers``, ``dropout`` …) is made small
-        by the kit.
+        Settings with usual names (``num_layers``, ``dropout`` …) that a variant leaves out are made
+        small by the kit.
         """
         return {"": {}}
 
     def cross_check(self, sizes: Sizes) -> Iterable[tuple[str, str]]:
-        """Yield (field, message) for each rule between fields and sizes that is broken."""
+        """Yield (field, message) for each violated rule between fields and sizes."""
         return ()
 
     @classmethod
@@ -157,7 +157,7 @@ class ComponentParams(StrictModel):
             return concrete.model_validate(known, context=info.context)
         except ValidationError:
             raise
-        except Exception as error:  # a default factory or a validator is a stranger's code
+        except Exception as error:  # default factories and validators are third-party code
             said = (
                 f"{owner_of(concrete, registry)} raised {type(error).__name__}: {one_line(error)}"
             )
@@ -186,10 +186,10 @@ Params = TypeVar("Params", bound=ComponentParams)
 
 
 def params_from(kind: type[Params], settings: Mapping[str, Any]) -> Params:
-    """Return the params of a component that is named outside a spec, by an option say.
+    """Return the params of a component that is named outside a spec, for example by an option.
 
     Raises:
-        ValueError: A setting is wrong; the message has all of them in one line.
+        ValueError: Settings are wrong; the message lists all of them in one line.
     """
     try:
         return kind.model_validate(dict(settings))
@@ -205,7 +205,7 @@ def params_from(kind: type[Params], settings: Mapping[str, Any]) -> Params:
 
 
 def owner_of(cls: builtins.type[ComponentParams], registry: ComponentRegistry | None = None) -> str:
-    """Return a class as an error names it: its plugin if that is known, or its package."""
+    """Return a class as errors name it: by its plugin if that is known, else by its package."""
     found = registry.registration(cls) if registry is not None else None
     if found is not None:
         return f"the plugin '{found.plugin}' ({found.distribution} {found.version})"
@@ -213,7 +213,7 @@ def owner_of(cls: builtins.type[ComponentParams], registry: ComponentRegistry | 
 
 
 def _meant_name(registry: ComponentRegistry | None, slot: str, value: Any) -> str:
-    """Return the name of a component that a value may stand for, or the first one."""
+    """Return the name of the component that a value may mean, or the first name."""
     names = registry.names(slot) if registry is not None else ()
     known = isinstance(value, str) and registry is not None and slot in registry.slots_of(value)
     if known:
@@ -225,7 +225,7 @@ def _meant_name(registry: ComponentRegistry | None, slot: str, value: Any) -> st
 def _unknown_type(
     cls: builtins.type[ComponentParams], got: Any, registry: ComponentRegistry, error: Exception
 ) -> ValidationError:
-    """Return the error of a ``type`` that names nothing, located at the key ``type``."""
+    """Return the error for an unknown ``type``, located at the key ``type``."""
     names = registry.names(cls.slot)
     hint = in_other_slots(registry.slots_of(got)) or suggestion(got, names) or ";"
     shown = shorten(repr(got))
@@ -242,5 +242,5 @@ def _unknown_type(
 
 
 def _dump_by_runtime_type(value: ComponentParams) -> dict[str, Any]:
-    """Dump a component with the fields of its own class, not only those of the slot's base."""
+    """Dump a component with the fields of its own class, not only those of the base class."""
     return value.model_dump(mode="json")

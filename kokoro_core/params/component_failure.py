@@ -1,4 +1,4 @@
-"""`ComponentFailure`: what a plugin's class raised, as a problem of the spec that names it."""
+"""`ComponentFailure`: an error in a plugin's class, as a problem of the spec that names it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from registry.text import one_line
 
 
 class ComponentFailure(SpecError):
-    """A component did what its contract forbids when it was asked for something.
+    """A component violated its contract when one of its methods was called.
 
     Attributes:
-        violation: The rule that is broken, at the component.
+        violation: The violated rule, located at the component.
     """
 
     def __init__(self, path: Path, owner: str, what: str) -> None:
@@ -26,7 +26,7 @@ class ComponentFailure(SpecError):
 
 @contextmanager
 def attribute_errors_to(component: ComponentParams, path: Path, method: str) -> Iterator[None]:
-    """Turn what a component's method raises into a `ComponentFailure` that names it.
+    """Turn an exception from a component's method into a `ComponentFailure` that names it.
 
     Raises:
         ComponentFailure: The method raised.
@@ -42,10 +42,10 @@ def attribute_errors_to(component: ComponentParams, path: Path, method: str) -> 
 
 
 def raised(error: Exception) -> str:
-    """Return what is said of a plugin whose code raised."""
+    """Return the words for a plugin whose code raised."""
     return f"raised {type(error).__name__}: {one_line(error)}"
 
 
 def returned(value: Any, expected: str) -> str:
-    """Return what is said of a plugin whose code returned what it must not."""
+    """Return the words for a plugin whose code returned a value of the wrong kind."""
     return f"returned a {type(value).__name__}, not {expected}"

@@ -1,4 +1,4 @@
-"""The sizes that a component is built with, and how large it becomes."""
+"""The sizes that a component is built with, and its own size."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True)
 class Sizes:
-    """What every component's ``build`` is told of the model around it.
+    """What a component's ``build`` gets to know about the model around it.
 
     Attributes:
         vocab_size: Number of phoneme indices, padding included.
         pad_id: The phoneme index that means padding.
         mel_dim: Mel channels.
-        hidden_dim: Width at which this component meets its neighbours, its own if it sets one.
+        hidden_dim: Width at this component's inputs and outputs, its own if it sets one.
     """
 
     vocab_size: int
@@ -24,14 +24,14 @@ class Sizes:
 
 @dataclass(frozen=True)
 class Size:
-    """How large a component is, counted without building it.
+    """The size of a component, counted without building it.
 
     Attributes:
-        parameters: Numbers that are trained.
-        buffer_bytes: Bytes of what is computed once and kept, at float32.
-        layers: Layers that it is stacked from.
-        complete: Whether this is all; a component with a part that does not say its size counts
-            the rest of itself, and is at least that large.
+        parameters: Number of trained values.
+        buffer_bytes: Bytes of buffers that are computed once and kept, at float32.
+        layers: Number of stacked layers.
+        complete: Whether everything is counted; False if a part does not report its size, and
+            the component is then at least this large.
     """
 
     parameters: int = 0
@@ -57,16 +57,16 @@ class Size:
 
 
 MAX_PARAMETERS = 10_000_000_000
-"""A model with more parameters is refused unless the caller allows it."""
+"""A model with more parameters is rejected unless the caller allows it."""
 
 FLOAT_BYTES = 4
 """Bytes of a float32."""
 
 LAYER = Size(layers=1)
-"""What a layer adds beside its parameters: itself."""
+"""What a layer adds to its parameters: one layer."""
 
 UNKNOWN_PART = Size(complete=False)
-"""What a part adds that does not say its size: nothing, but the sum is no longer all."""
+"""What a part without a known size adds: nothing, but the sum becomes incomplete."""
 
 
 def linear(inputs: int, outputs: int) -> Size:
@@ -98,5 +98,5 @@ def batch_norm(width: int) -> Size:
 
 
 def table(rows: int, width: int) -> Size:
-    """Return the size of a table that is computed and not trained."""
+    """Return the size of a computed, untrained table."""
     return Size(buffer_bytes=rows * width * FLOAT_BYTES)
