@@ -50,9 +50,9 @@ if TYPE_CHECKING:
 class KokoroModel(nn.Module):
     """A text-to-speech acoustic model: trains, generates, saves and loads.
 
-    The keywords are the seed's; they are settings of the named spec ``default``. With another
-    number of phonemes it has no frontend, with another number of mel channels no audio settings and
-    no vocoder. Any other model comes from `from_spec`.
+    The keywords are the original model's; they are settings of the named spec ``default``. With
+    another number of phonemes it has no frontend, with another number of mel channels no audio
+    settings and no vocoder. Any other model comes from `from_spec`.
 
     Args:
         vocab_size: Number of phoneme indices, padding included.

@@ -13,7 +13,7 @@ from kokoro_core.tensors.pytree import register_pytree
 @register_pytree
 @dataclass(frozen=True)
 class ModelOutput:
-    """What a training step returns; iterating it yields the seed's three.
+    """What a training step returns; iterating it yields the original model's three.
 
     Attributes:
         mel: (B, T, M), refined if there is a postnet.

@@ -12,7 +12,7 @@ from kokoro_core.tensors.masks import zero_padding
 
 @final
 class MlpDurationPredictor(DurationPredictor):
-    """Predicts each phoneme's duration from its hidden vector alone, as the seed does.
+    """Predicts each phoneme's duration from its hidden vector alone, as the original model does.
 
     Args:
         hidden_dim: Width of the input (H); the layers are H -> H -> H/2 -> 1.
