@@ -1,12 +1,19 @@
-"""How to train; imports no torch."""
+"""How to train; imports no torch.
+
+A field annotated with `typer.Option` that has a help text is an option of the commands that take
+its class (`commands/from_settings.py`); the least value of any such field is checked here as well.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_type_hints
+
+from typer import Option
+from typer.models import OptionInfo
 
 if TYPE_CHECKING:  # it imports torch
     from kokoro_plugins.training.evaluation import Evaluation
@@ -16,15 +23,51 @@ SavedOptimizer = Literal["adamw", "muon", "soap"]
 OptimizerName = Literal[SavedOptimizer, "schedule-free"]
 OPTIMIZERS: tuple[OptimizerName, ...] = get_args(OptimizerName)
 
+BatchFrames = Annotated[int, Option(min=1, help="The most frames of a batch, padding included.")]
+Seed = Annotated[int, Option(min=0, max=2**32 - 1, help="Decides everything that is drawn.")]
+Device = Annotated[str, Option(help="auto, cpu, cuda or mps.")]
 
-WHOLE_NUMBERS = (
-    ("warmup_steps", 0),
-    ("validate_every", 1),
-    ("devices", 1),
-    ("accumulate", 1),
-    ("skip_bad_steps", 0),
-)
-"""Settings that count something, each with the least that it may be."""
+
+def option_of(hint: Any) -> OptionInfo | None:
+    """Return the option that the annotation of a field declares, or None."""
+    return next((each for each in get_args(hint)[1:] if isinstance(each, OptionInfo)), None)
+
+
+def flag_of(name: str, hint: Any) -> str:
+    """Return the flag of a field's option, or the one that it would have: ``--warmup``."""
+    option = option_of(hint)
+    given = option.default if option is not None else ...
+    return given if isinstance(given, str) else f"--{name.replace('_', '-')}"
+
+
+def check_least_values(settings: Any) -> None:
+    """Refuse a field that is below the least value of its option.
+
+    Raises:
+        ValueError: The message names the field.
+    """
+    for name, hint in get_type_hints(type(settings), include_extras=True).items():
+        option, value = option_of(hint), getattr(settings, name)
+        if option is not None and option.min is not None and value < option.min:
+            raise ValueError(f"`{name}` must be {option.min} or more, not {value}.")
+
+
+@dataclass(frozen=True)
+class TrainingEnd:
+    """When a training ends: one of the three.
+
+    Attributes:
+        minutes: By the clock.
+        steps: Of training.
+        frames: Trained on.
+    """
+
+    minutes: Annotated[float | None, Option(help="Train for this long.")] = None
+    steps: Annotated[int | None, Option(min=1, help="Train for this many steps.")] = None
+    frames: Annotated[
+        int | None,
+        Option(min=1, help="Train on this many mel frames: the same learning on any machine."),
+    ] = None
 
 
 @dataclass(frozen=True)
@@ -38,7 +81,7 @@ class TrainingSettings:
             pytorch-optimizer. Steps saved with ``schedule-free`` hold the weights that training
             goes on with, not their average.
         average: How much of a moving average of the weights stays in a step; 0: there is none.
-        validate_every: Steps between two looks at what is held out.
+        validate_every: Steps between two validations.
         precision: ``bf16`` computes in bfloat16 where that is safe, ``auto`` only if the processor
             has instructions for it.
         device: A name that Lightning knows: ``auto``, ``cpu``, ``cuda`` or ``mps``.
@@ -48,25 +91,37 @@ class TrainingSettings:
             they leave the weights as they are.
     """
 
-    lr: float = 1e-3
-    warmup_steps: int = 100
+    lr: Annotated[float, Option(help="Peak of the learning rate.")] = 1e-3
+    warmup_steps: Annotated[int, Option("--warmup", min=0, help="Steps until the peak.")] = 100
     optimizer: OptimizerName = "adamw"
     average: float = 0.0
-    validate_every: int = 50
-    precision: Precision = "auto"
-    device: str = "auto"
-    devices: int = 1
-    accumulate: int = 1
-    skip_bad_steps: int = 0
+    validate_every: Annotated[int, Option(min=1)] = 50
+    precision: Annotated[
+        Precision, Option(help="32, bf16, or auto: bf16 where the processor has it.")
+    ] = "auto"
+    device: Device = "auto"
+    devices: Annotated[int, Option(min=1, help="How many devices train together.")] = 1
+    accumulate: Annotated[
+        int, Option(min=1, help="Batches of a step, whose gradients are averaged.")
+    ] = 1
+    skip_bad_steps: Annotated[int, Option(min=0)] = 0
 
     def __post_init__(self) -> None:
         if not 0 < self.lr < math.inf:
             raise ValueError(f"`lr` must be a number above 0, not {self.lr}; try 0.001.")
         if not 0 <= self.average < 1:
             raise ValueError(f"`average` must be from 0 to below 1, not {self.average}; try 0.99.")
-        for name, least in WHOLE_NUMBERS:
-            if getattr(self, name) < least:
-                raise ValueError(f"`{name}` must be {least} or more, not {getattr(self, name)}.")
+        check_least_values(self)
+
+
+def settings_by_flag(settings: TrainingSettings, without: Collection[str]) -> dict[str, Any]:
+    """Return settings as values that JSON has, by the names of their options."""
+    hints = get_type_hints(TrainingSettings, include_extras=True)
+    return {
+        flag_of(name, hint)[2:].replace("-", "_"): getattr(settings, name)
+        for name, hint in hints.items()
+        if name not in without
+    }
 
 
 @dataclass(frozen=True)
@@ -86,17 +141,23 @@ class Saving:
     """
 
     folder: Path
-    every: int = 500
-    keep_last: int = 2
-    keep_best: int = 1
-    resume: bool = False
-    allow_inexact: bool = False
+    every: Annotated[int, Option("--save-every", min=1, help="Steps between two saves.")] = 500
+    keep_last: Annotated[
+        int, Option("--keep", min=1, help="How many of the newest saves stay.")
+    ] = 2
+    keep_best: Annotated[
+        int, Option(min=0, help="How many with the lowest held-out loss stay besides.")
+    ] = 1
+    resume: Annotated[
+        bool, Option("--resume", help="Go on from the newest save in the folder, if any.")
+    ] = False
+    allow_inexact: Annotated[
+        bool, Option("--inexact", help="Go on also where that cannot be exact.")
+    ] = False
     losses: Path | None = None
 
     def __post_init__(self) -> None:
-        for name, least in (("every", 1), ("keep_last", 1), ("keep_best", 0)):
-            if getattr(self, name) < least:
-                raise ValueError(f"`{name}` must be {least} or more, not {getattr(self, name)}.")
+        check_least_values(self)
 
 
 @dataclass(frozen=True)
@@ -144,16 +205,16 @@ class DemoOptions:
         sentences: Sentences of the corpus.
         holdout: How many of them are not trained on.
         batch_frames: The most frames of a batch.
-        seed: Of the corpus, the weights' start and the order of training.
+        seed: Of the corpus, the initial weights and the order of training.
         promise: What is to be reached; None: nothing is.
         settings: How to train.
     """
 
-    out: Path
-    sentences: int = 315
-    holdout: int = 15
-    batch_frames: int = 800
-    seed: int = 0
+    out: Annotated[Path, Option(help="The folder to write.")] = Path("kokoro-demo")
+    sentences: Annotated[int, Option(min=3, help="Sentences of the corpus.")] = 315
+    holdout: Annotated[int, Option(min=2, help="How many are not trained on.")] = 15
+    batch_frames: BatchFrames = 800
+    seed: Seed = 0
     promise: Promise | None = None
     settings: TrainingSettings = field(default_factory=TrainingSettings)
 
@@ -163,24 +224,46 @@ class CompareOptions:
     """What the command `compare` does.
 
     Attributes:
-        out: The folder that everything is written to.
         data: Where the corpus is; None: it is made in `out`.
-        corpus: The name of its kind.
-        sentences: Of a corpus that is made.
-        holdout: How many utterances, the last ones, are not trained on.
+        corpus: The name of its kind; None: `espeak` if it is made, else `folder`.
         seeds: Trainings of each contender.
         looks: How often each is measured, the end included.
+        out: The folder that everything is written to.
+        sentences: Of a corpus that is made.
+        holdout: How many utterances, the last ones, are not trained on.
+        batch_frames: The most frames of a batch of contenders that do not say it.
         device: A name that Lightning knows: ``auto``, ``cpu``, ``cuda`` or ``mps``.
     """
 
-    out: Path
-    data: Path | None
-    corpus: str
-    sentences: int = 315
-    holdout: int = 15
-    seeds: int = 2
-    looks: int = 4
-    device: str = "auto"
+    data: Annotated[
+        Path | None, Option(help="Where the corpus is; without it the demo's is made.")
+    ] = None
+    corpus: Annotated[str | None, Option(help="What kind of corpus it is; without it folder.")] = (
+        None
+    )
+    seeds: Annotated[int, Option(min=1, max=1000, help="Trainings of each, with other seeds.")] = 2
+    looks: Annotated[
+        int, Option(min=1, max=1000, help="How often each is measured, the end included.")
+    ] = 4
+    out: Annotated[Path, Option(help="The folder to write.")] = Path("comparison")
+    sentences: Annotated[int, Option(min=3, help="Sentences of the demo's corpus.")] = 315
+    holdout: Annotated[int, Option(min=1, help="How many are not trained on.")] = 15
+    batch_frames: BatchFrames = 800
+    device: Device = "auto"
+
+    def __post_init__(self) -> None:
+        if self.data is None and self.corpus not in (None, "espeak"):
+            raise ValueError(
+                f"`--corpus {self.corpus}` is read from where `--data` says, which is not given; "
+                f"without both the demo's corpus is made."
+            )
+
+    @property
+    def corpus_kind(self) -> str:
+        """The name of the kind of corpus to open."""
+        if self.corpus is not None:
+            return self.corpus
+        return "espeak" if self.data is None else "folder"
 
 
 @dataclass(frozen=True)
@@ -189,45 +272,28 @@ class TrainOptions:
 
     Attributes:
         data: Where the corpus is.
-        corpus: The name of its kind.
-        corpus_settings: Settings of that kind.
         out: The folder that everything is written to.
+        saving: Where in it and how often the training is saved.
+        corpus: The name of the corpus's kind.
         holdout: How many utterances, the last ones, are not trained on.
         batch_frames: The most frames of a batch.
-        seed: Of the weights' start and the order of training.
+        seed: Of the initial weights and the order of training.
         workers: Processes that make batches ahead.
         settings: How to train.
-        save_every: Steps between two saves, into ``steps`` inside `out`.
-        keep_last: How many of the newest stay.
-        keep_best: How many of those with the lowest held-out loss stay besides.
-        resume: Go on from the newest, if there is one.
-        allow_inexact: Go on also if that cannot be exact.
+        corpus_settings: Settings of that kind of corpus.
     """
 
-    data: Path
-    corpus: str
+    data: Annotated[Path, Option(help="Where the corpus is.")]
     out: Path
-    holdout: int = 10
-    batch_frames: int = 2000
-    seed: int = 0
-    workers: int = 0
+    saving: Saving
+    corpus: Annotated[str, Option(help="What kind of corpus it is.")] = "folder"
+    holdout: Annotated[
+        int, Option(min=0, help="How many utterances, the last ones, are not trained on.")
+    ] = 10
+    batch_frames: BatchFrames = 2000
+    seed: Seed = 0
+    workers: Annotated[
+        int, Option(min=0, max=256, help="Processes that make batches ahead of the training.")
+    ] = 0
     settings: TrainingSettings = field(default_factory=TrainingSettings)
-    save_every: int = 500
-    keep_last: int = 2
-    keep_best: int = 1
-    resume: bool = False
-    allow_inexact: bool = False
     corpus_settings: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def saving(self) -> Saving:
-        """Where and how often the training is saved."""
-        return Saving(
-            folder=self.out / "steps",
-            every=self.save_every,
-            keep_last=self.keep_last,
-            keep_best=self.keep_best,
-            resume=self.resume,
-            allow_inexact=self.allow_inexact,
-            losses=self.out / "losses.jsonl",
-        )

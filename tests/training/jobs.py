@@ -27,6 +27,7 @@ from kokoro_plugins.training.output import write_json
 from kokoro_plugins.training.resume import step_files
 from kokoro_plugins.training.resume.resuming import TrainingStopped, is_first_process
 from kokoro_plugins.training.settings import Saving, TrainingSettings
+from tests.training.conftest import ListCorpus
 
 STEPS = 8
 VALIDATE_EVERY = 3
@@ -73,8 +74,8 @@ def utterance(number: int) -> Utterance:
 
 def tiny_data(**options: Any) -> AlignedSpeech:
     """Return eleven utterances: epochs of five batches of two or one, two batches held out."""
-    corpus = [utterance(number) for number in range(12)]
-    settings = {"corpus": corpus, "batch_frames": 32, "holdout": 3, **options}
+    utterances = options.pop("corpus", [utterance(number) for number in range(12)])
+    settings = {"corpus": ListCorpus(utterances), "batch_frames": 32, "holdout": 3, **options}
     return AlignedSpeech(audio=SPEC.audio, pad_id=0, **settings)  # type: ignore[arg-type]
 
 

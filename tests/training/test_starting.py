@@ -4,6 +4,8 @@ import json
 import os
 import re
 import shutil
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -11,17 +13,23 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 
 from kokoro_core import KokoroModel, load_spec
 from kokoro_core.cli.app import main
+from kokoro_core.contracts import Corpus
 from kokoro_core.errors import CheckpointError, CorpusError
 from kokoro_core.slots import CORPUS
+from kokoro_plugins.speech.params import FolderCorpusParams
 from kokoro_plugins.training import train as train_module
-from kokoro_plugins.training.data.corpus_advice import _statistics
+from kokoro_plugins.training.data.corpus_advice import _statistics, corpus_advice
 from kokoro_plugins.training.data.data_module import AlignedSpeech
+from kokoro_plugins.training.data.statistics import MELS
 from kokoro_plugins.training.fit import fit
+from kokoro_plugins.training.loop.length_trial import check_lengths
 from kokoro_plugins.training.loop.module import TrainingModule
 from kokoro_plugins.training.loop.schedule import StepBudget
 from kokoro_plugins.training.loop.sentences import as_sentences
 from kokoro_plugins.training.settings import Saving, TrainingSettings
 from registry import installed_plugins
+from tests.training.jobs import SPEC
+from tests.training.jobs import utterance as noise
 
 SMALL = [
     *("--set", "hidden_dim=32", "--set", "encoder.num_layers=1", "--set", "encoder.ff_dim=32"),
@@ -157,8 +165,6 @@ def test_too_many_phonemes_are_found_in_what_is_held_out_too(small_spec, corpus,
 
 
 def test_looking_at_lengths_draws_no_random_number(small_spec, corpus):
-    from kokoro_plugins.training.loop.length_trial import check_lengths
-
     model = KokoroModel.from_spec(small_spec)
     data = AlignedSpeech(corpus=corpus, audio=small_spec.audio, pad_id=0, holdout=2)
     torch.manual_seed(3)
@@ -398,3 +404,32 @@ def test_what_options_or_the_machine_cause_is_a_sentence(speech, start, monkeypa
 def test_a_bug_keeps_its_traceback():
     with pytest.raises(RuntimeError, match="mat1 and mat2"), as_sentences():
         raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+
+
+class Recordings(Corpus):
+    """Keeps no mel, as a corpus larger than its cache, and counts those that it makes."""
+
+    def __init__(self, utterances):
+        self.utterances = list(utterances)
+        self.made = 0
+
+    def __len__(self):
+        return len(self.utterances)
+
+    def __getitem__(self, index):
+        self.made += 1
+        utterance = self.utterances[index]
+        return replace(utterance, mel=utterance.mel.clone())
+
+    def durations_of(self, index):
+        return self.utterances[index].durations
+
+
+def test_until_the_first_step_a_mel_is_made_once_and_a_few_twice():
+    recordings = Recordings(map(noise, range(40)))
+    frontend = SimpleNamespace(encode=lambda text: [])
+    data = AlignedSpeech(corpus=recordings, audio=SPEC.audio, pad_id=0, holdout=3)
+    [_, kept] = corpus_advice(data, frontend, FolderCorpusParams)
+    check_lengths(KokoroModel.from_spec(SPEC), data)
+    assert "about 100% of the mels are not kept by the corpus" in kept
+    assert recordings.made == 40 + MELS

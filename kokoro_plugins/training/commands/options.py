@@ -1,59 +1,26 @@
-"""Options that the commands `train` and `demo` share."""
+"""What the commands `train`, `demo` and `compare` share."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 
 from kokoro_core.cli.toolkit import check_device
 from kokoro_core.spec.text.parse import parse
 from kokoro_plugins.training.loop.schedule import Budget, FrameBudget, StepBudget, TimeBudget
-from kokoro_plugins.training.settings import Precision, SavedOptimizer
+from kokoro_plugins.training.settings import SavedOptimizer, TrainingEnd
 
-SetOption = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="PATH=VALUE", help="Override a setting; can be repeated."),
-]
-CorpusSetOption = Annotated[
-    list[str] | None,
-    typer.Option("--corpus-set", metavar="NAME=VALUE", help="Override a setting of the corpus."),
-]
-StepsOption = Annotated[int | None, typer.Option(min=1, help="Train for this many steps.")]
-FramesOption = Annotated[
-    int | None,
-    typer.Option(min=1, help="Train on this many mel frames: the same learning on any machine."),
-]
-BatchFramesOption = Annotated[
-    int, typer.Option(min=1, help="The most frames of a batch, padding included.")
-]
-LrOption = Annotated[float, typer.Option(help="Peak of the learning rate.")]
+*_FIRST, _LAST = get_args(SavedOptimizer)
+_LISTED = f"{', '.join(_FIRST)} or {_LAST}"
+
 OptimizerOption = Annotated[
-    SavedOptimizer, typer.Option(help="What moves the weights: adamw, muon or soap.")
-]
-WarmupOption = Annotated[int, typer.Option(min=0, help="Steps until the peak.")]
-SeedOption = Annotated[
-    int, typer.Option(min=0, max=2**32 - 1, help="Decides everything that is drawn.")
-]
-PrecisionOption = Annotated[
-    Precision, typer.Option(help="32, bf16, or auto: bf16 where the processor has it.")
+    SavedOptimizer, typer.Option(help=f"What moves the weights: {_LISTED}.")
 ]
 ThreadsOption = Annotated[
     int | None, typer.Option(min=1, max=1024, help="CPU threads; without it what torch chooses.")
-]
-DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
-AccumulateOption = Annotated[
-    int, typer.Option(min=1, help="Batches of a step, whose gradients are averaged.")
-]
-BadStepOption = Annotated[
-    str,
-    typer.Option(
-        metavar="stop|skip:N",
-        help="What to do when the loss or a gradient is NaN or infinite: stop, or pass over up to "
-        "N such steps in a row.",
-    ),
 ]
 
 
@@ -95,39 +62,25 @@ def read_corpus_settings(settings: list[str]) -> dict[str, Any]:
     return given
 
 
-def make_budget(
-    minutes: float | None,
-    steps: int | None,
-    frames: int | None,
-    clock: Callable[[], float] = time.monotonic,
-) -> Budget:
-    """Return the budget that the options ask for.
+def make_budget(end: TrainingEnd, clock: Callable[[], float] = time.monotonic) -> Budget:
+    """Return the budget of a training that ends so.
 
     Args:
-        minutes: By the clock.
-        steps: Of training.
-        frames: Trained on.
+        end: Given by options.
         clock: Returns seconds.
 
     Raises:
         ValueError: There is none, or there are several, or it is out of range.
     """
-    given = [
-        f"`--{name}`"
-        for name, value in (("minutes", minutes), ("steps", steps), ("frames", frames))
-        if value is not None
-    ]
+    given = [f"`--{name}`" for name, value in vars(end).items() if value is not None]
     if len(given) != 1:
+        what = f"{' and '.join(given)} were given" if given else "none of them was given"
         raise ValueError(
-            f"Training needs one end, `--minutes M`, `--steps N` or `--frames N`; "
-            f"{' and '.join(given)} were given."
-            if given
-            else "Training needs one end, `--minutes M`, `--steps N` or `--frames N`; none of them "
-            "was given."
+            f"Training needs one end, `--minutes M`, `--steps N` or `--frames N`; {what}."
         )
-    if minutes is not None:
-        return TimeBudget(minutes, clock)
-    return StepBudget(steps) if steps is not None else FrameBudget(frames or 0)
+    if end.minutes is not None:
+        return TimeBudget(end.minutes, clock)
+    return StepBudget(end.steps) if end.steps is not None else FrameBudget(end.frames or 0)
 
 
 def prepare_device(device: str, threads: int | None) -> None:

@@ -115,7 +115,7 @@ def open_corpus(contender: Contender, options: CompareOptions, plugins: Plugins)
     spec = contender.spec
     assert spec.audio is not None
     assert spec.frontend is not None
-    params = params_from(plugins.components.get(CORPUS, options.corpus), settings)
+    params = params_from(plugins.components.get(CORPUS, options.corpus_kind), settings)
     return params.build(audio=spec.audio, frontend=spec.frontend.build(spec.sizes))
 
 

@@ -6,10 +6,16 @@ import argparse
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import NoReturn
+from typing import Any, NoReturn, get_type_hints
 
 from kokoro_core import ModelSpec
-from kokoro_plugins.training.settings import OPTIMIZERS, TrainingSettings
+from kokoro_plugins.training.settings import OPTIMIZERS, TrainingSettings, flag_of
+
+NOT_DECISIVE = ("validate_every", "devices", "skip_bad_steps")
+"""Settings that do not decide how good a contender is; comparisons do not change them."""
+
+OF_ALL = ("precision", "device")
+"""Settings that all contenders share."""
 
 SpecReader = Callable[[str, list[str]], ModelSpec]
 """Reads the spec of a source, with overrides."""
@@ -33,8 +39,7 @@ class Contender:
 
     def recipe(self) -> dict[str, object]:
         """Return what decides its training besides the spec, as values that JSON has."""
-        names = ("lr", "warmup_steps", "precision", "device", "accumulate", "optimizer", "average")
-        of_settings = {name: getattr(self.settings, name) for name in names}
+        of_settings = {n: each for n, each in vars(self.settings).items() if n not in NOT_DECISIVE}
         return {**of_settings, "batch_frames": self.batch_frames}
 
 
@@ -72,14 +77,7 @@ def _read(
 ) -> Contender:
     try:
         given = _parser(common, batch_frames).parse_args(shlex.split(text))
-        settings = replace(
-            common,
-            lr=given.lr,
-            warmup_steps=given.warmup,
-            accumulate=given.accumulate,
-            optimizer=given.optimizer,
-            average=given.average,
-        )
+        settings = replace(common, **{name: getattr(given, name) for name in _own_settings()})
         if given.batch_frames < 1:
             raise ValueError(f"`--batch-frames` must be 1 or more, not {given.batch_frames}.")
     except ValueError as error:
@@ -96,10 +94,20 @@ def _parser(common: TrainingSettings, batch_frames: int) -> _Parser:
     parser = _Parser(prog="", add_help=False, allow_abbrev=False)
     parser.add_argument("spec", metavar="SPEC")
     parser.add_argument("--set", action="append", default=[], metavar="PATH=VALUE")
-    parser.add_argument("--lr", type=float, default=common.lr)
-    parser.add_argument("--warmup", type=int, default=common.warmup_steps)
-    parser.add_argument("--accumulate", type=int, default=common.accumulate)
     parser.add_argument("--batch-frames", type=int, default=batch_frames)
-    parser.add_argument("--optimizer", choices=OPTIMIZERS, default=common.optimizer)
-    parser.add_argument("--average", type=float, default=common.average)
+    for name, hint in _own_settings().items():
+        default = getattr(common, name)
+        parser.add_argument(
+            flag_of(name, hint),
+            dest=name,
+            type=type(default),
+            choices=OPTIMIZERS if name == "optimizer" else None,
+            default=default,
+        )
     return parser
+
+
+def _own_settings() -> dict[str, Any]:
+    """Return the annotation of each setting that a contender may have for itself."""
+    hints = get_type_hints(TrainingSettings, include_extras=True)
+    return {name: hint for name, hint in hints.items() if name not in (*NOT_DECISIVE, *OF_ALL)}

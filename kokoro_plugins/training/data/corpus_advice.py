@@ -23,12 +23,6 @@ FAR_STD = 1.5
 MANY = 0.5
 """The share of a corpus from which on something is of all of it rather than of some."""
 
-TEXTS = 200
-"""As many texts, spread evenly over the corpus, are read by the frontend: milliseconds each."""
-
-MELS = 16
-"""As many mels are asked for twice to learn whether the corpus keeps them."""
-
 SHOWN = 5
 
 
@@ -81,8 +75,8 @@ def _durations(data: AlignedSpeech) -> Iterator[str]:
 
 
 def _texts(data: AlignedSpeech, frontend: Frontend) -> Iterator[str]:
-    chosen = _spread(len(data.corpus), TEXTS)
-    odd = [each.name for index in chosen if _differs(each := data.corpus[index], frontend)]
+    chosen = data.texts
+    odd = [each.name for each in chosen if _differs(each, frontend)]
     if len(odd) >= MANY * len(chosen):
         yield (
             f"in {len(odd)} of {len(chosen)} utterances the frontend makes other phonemes of the "
@@ -106,8 +100,8 @@ def _differs(utterance: Utterance, frontend: Frontend) -> bool:
 
 
 def _kept_mels(data: AlignedSpeech, kind: type[ComponentParams]) -> Iterator[str]:
-    chosen = _spread(len(data.corpus), MELS)
-    made_again = sum(_is_made_again(data, index) for index in chosen)
+    again = {index: data.corpus[index].mel for index in data.mels}
+    made_again = sum(again[i].data_ptr() != mel.data_ptr() for i, mel in data.mels.items())
     if not made_again:
         return
     frames = sum(frames for frames, _ in data.sizes)
@@ -116,17 +110,6 @@ def _kept_mels(data: AlignedSpeech, kind: type[ComponentParams]) -> Iterator[str
     if "cache_mib" in kind.model_fields:
         advice = f"`--corpus-set cache_mib={mebibytes}` keeps all, and {advice}"
     yield (
-        f"about {made_again / len(chosen):.0%} of the mels are not kept by the corpus and made "
+        f"about {made_again / len(again):.0%} of the mels are not kept by the corpus and made "
         f"anew whenever they are needed; {advice}"
     )
-
-
-def _is_made_again(data: AlignedSpeech, index: int) -> bool:
-    one, two = data.corpus[index].mel, data.corpus[index].mel
-    return one.data_ptr() != two.data_ptr()
-
-
-def _spread(count: int, most: int) -> list[int]:
-    """Return up to so many places, spread evenly."""
-    chosen = min(count, most)
-    return [index * count // chosen for index in range(chosen)]

@@ -147,6 +147,8 @@ class AlignedSpeech(LightningDataModule):
         statistics: Of what is trained on.
         fingerprint: SHA-256 of all utterances: names, phonemes, durations and mels, in their order.
         uniform: How many utterances have durations that are all equal.
+        texts: Some of the utterances, without their mels.
+        mels: Some of the mels, by the index of their utterance.
         position: Where training begins in the order, and then where it was last saved.
         seed: Decides the order of training.
         settings: What decides which batches there are.
@@ -185,6 +187,8 @@ class AlignedSpeech(LightningDataModule):
         self.statistics = found.statistics
         self.fingerprint = found.fingerprint
         self.uniform = found.uniform
+        self.texts = found.texts
+        self.mels = found.mels
         self.position = Position()
         self.seed = seed
         self.settings = {"batch_frames": batch_frames, "holdout": holdout, "seed": seed}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import final
 
 import torch
@@ -18,6 +18,9 @@ Size = tuple[int, int]
 
 MAX_PROBLEMS = 20
 """As many problems of a corpus are listed, and the rest counted."""
+
+TEXTS, MELS = 200, 16
+"""As many texts and mels, spread evenly over a corpus, are kept for `corpus_advice`."""
 
 FEW_PHONEMES = 5
 """Shorter utterances may well have equal durations by chance."""
@@ -54,12 +57,16 @@ class Survey:
         statistics: Of those that are trained on.
         fingerprint: SHA-256 of all: names, phonemes, durations and mels, in their order.
         uniform: Utterances whose durations are all equal, the last phoneme's apart.
+        texts: Some of the utterances, without their mels.
+        mels: Some of the mels, by the index of their utterance.
     """
 
     sizes: tuple[Size, ...]
     statistics: Statistics
     fingerprint: str
     uniform: int
+    texts: tuple[Utterance, ...]
+    mels: dict[int, Tensor]
 
 
 @final
@@ -121,6 +128,8 @@ def survey(
     """
     sums, sizes, uniform = MelSums(), list[Size](), 0
     digest, problems = hashlib.sha256(), list[str]()
+    texts, mels = list[Utterance](), dict[int, Tensor]()
+    with_text, with_mel = spread(len(corpus), TEXTS), spread(len(corpus), MELS)
     for index in range(len(corpus)):
         each = corpus[index]
         wrong = [f"`{each.name}` {problem}" for problem in problems_of(each)]
@@ -133,8 +142,19 @@ def survey(
             digest.update(part)
         if index < num_training:
             sums.add(each.mel)
+        if index in with_text:
+            texts.append(replace(each, mel=each.mel.new_empty(0, each.mel.shape[1])))
+        if index in with_mel:
+            mels[index] = each.mel
     refuse(problems)
-    return Survey(tuple(sizes), sums.statistics(), digest.hexdigest(), uniform)
+    fingerprint = digest.hexdigest()
+    return Survey(tuple(sizes), sums.statistics(), fingerprint, uniform, tuple(texts), mels)
+
+
+def spread(count: int, most: int) -> set[int]:
+    """Return up to so many of the indices below `count`, spread evenly."""
+    chosen = min(count, most)
+    return {index * count // chosen for index in range(chosen)}
 
 
 def refuse(problems: list[str]) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from kokoro_core import KokoroModel, ModelSpec
 from kokoro_core.contracts import Utterance
@@ -26,7 +26,7 @@ def check_lengths(model: KokoroModel, data: AlignedSpeech) -> None:
     """Let the model predict the longest utterances, held out or not.
 
     Only the model knows what it can take: any part may have a limit of its own. If one is refused,
-    a binary search finds all that are.
+    a binary search finds all that are. Lengths matter alone, so no mel is made for it.
 
     Raises:
         CorpusError: Some are too long; the message names them and the settings that would help.
@@ -46,10 +46,10 @@ def _check(model: KokoroModel, data: AlignedSpeech) -> None:
     said: Exception | None = None
     for measure in (0, 1):  # frames, then phonemes of those whose frames fit
         order = sorted(rest, key=lambda index: data.sizes[index][measure])
-        error = _refusal(model, data, data.corpus[order[-1]]) if order else None
+        error = _refusal(model, data, data.corpus.durations_of(order[-1])) if order else None
         if error is None:
             continue
-        if _refusal(model, data, _shortest_of_all(data)):
+        if _refusal(model, data, torch.ones(1, dtype=torch.int64)):
             raise error  # it is no matter of length
         said = said or error
         first = _first_refused(model, data, order)
@@ -64,25 +64,18 @@ def _first_refused(model: KokoroModel, data: AlignedSpeech, order: Sequence[int]
     low, high = 0, len(order) - 1
     while low < high:
         middle = (low + high) // 2
-        if _refusal(model, data, data.corpus[order[middle]]) is None:
+        if _refusal(model, data, data.corpus.durations_of(order[middle])) is None:
             low = middle + 1
         else:
             high = middle
     return low
 
 
-def _shortest_of_all(data: AlignedSpeech) -> Utterance:
-    """Return an utterance of one phoneme and one frame."""
-    one = data.corpus[0]
-    return replace(
-        one,
-        phoneme_indices=one.phoneme_indices[:1],
-        durations=torch.ones_like(one.durations[:1]),
-        mel=one.mel[:1],
-    )
-
-
-def _refusal(model: KokoroModel, data: AlignedSpeech, utterance: Utterance) -> Exception | None:
+def _refusal(model: KokoroModel, data: AlignedSpeech, durations: Tensor) -> Exception | None:
+    """Return what a model raises at an utterance of these durations, one phoneme repeated."""
+    phonemes = torch.full_like(durations, 0 if data.pad_id else 1)
+    silence = torch.full((int(durations.sum()), data.audio.n_mels), data.audio.mean)
+    utterance = Utterance("length trial", "", phonemes, durations, silence)
     batch = collate([utterance], data.audio, data.pad_id)
     device = next((each.device for each in model.parameters()), torch.device("cpu"))
     try:

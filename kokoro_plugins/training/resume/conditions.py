@@ -17,9 +17,13 @@ from kokoro_core.spec.views.resolve import resolve
 from kokoro_plugins.training.data.data_module import AlignedSpeech
 from kokoro_plugins.training.loop.module import TrainingModule
 from kokoro_plugins.training.loop.schedule import Budget
-from kokoro_plugins.training.settings import TrainingSettings
+from kokoro_plugins.training.settings import TrainingSettings, settings_by_flag
 
 DISTRIBUTIONS = ("kokoro-core", "lightning", "numpy", "torch")
+
+NOT_OF_THE_COURSE = ("precision", "device", "devices", "average", "skip_bad_steps")
+"""Settings that no step of before may disagree with: the machine and the trainer say what the first
+three come to, an average is not saved, and bad steps change no weights."""
 
 END = "settings.ends after"
 
@@ -52,11 +56,7 @@ def conditions(module: TrainingModule, data: AlignedSpeech, trainer: Trainer) ->
             "processes": trainer.num_devices * trainer.num_nodes,
         },
         "settings": {
-            "optimizer": settings.optimizer,
-            "lr": settings.lr,
-            "warmup": settings.warmup_steps,
-            "accumulate": settings.accumulate,
-            "validate_every": settings.validate_every,
+            **settings_by_flag(settings, NOT_OF_THE_COURSE),
             "precision": str(trainer.precision),
             **_of_end(module.budget, settings),
             **data.settings,
@@ -96,8 +96,8 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
 
 def with_defaults(before: Mapping[str, Any]) -> dict[str, Any]:
     """Return saved conditions, completed with what was no condition yet when they were saved."""
-    settings = before.get("settings", {})
-    return {**before, "settings": {"optimizer": "adamw", **settings}}
+    defaults = settings_by_flag(TrainingSettings(), NOT_OF_THE_COURSE)
+    return {**before, "settings": {**defaults, **before.get("settings", {})}}
 
 
 def refusal(path: object, found: list[str]) -> str:

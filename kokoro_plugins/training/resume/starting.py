@@ -131,7 +131,7 @@ def refuse_to_overwrite(options: TrainOptions) -> None:
         return
     model = options.out / MODEL_FILE
     steps = StepFolder(options.saving.folder).steps()
-    if options.resume:
+    if options.saving.resume:
         if not steps and os.path.lexists(model):
             raise ValueError(
                 f"`{model}` is there, but no step that `--resume` could go on from; it would be "
