@@ -90,6 +90,7 @@ def test_the_step_leaves_no_gradient_and_the_mode_as_it_was() -> None:
     assert all(each.grad is None for each in model.parameters())
 
 
+@pytest.mark.fast_kernels
 def test_segments_save_the_share_that_the_docs_state() -> None:
     """The table of docs/memory.md, at a size where it is quick; shares hardly depend on size."""
     peaks = {each: held(spec_of(each), LARGE)[1] for each in (None, 3, 4, 6)}
@@ -110,6 +111,7 @@ def test_the_duration_predictor_is_passed_back_before_the_decoder_holds_most(dev
     assert order == ["duration_predictor", "decoder"]
 
 
+@pytest.mark.fast_kernels
 def test_the_last_segment_of_the_decoder_is_kept_and_costs_nothing() -> None:
     spec = spec_of(6)
     model = assemble(spec, device="meta")
