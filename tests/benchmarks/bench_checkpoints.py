@@ -47,10 +47,14 @@ def _contenders(folder: Path, tensors: dict[str, Tensor]) -> dict[str, Callable[
             next(numbers), lambda path: save_file(tensors, path / "model.safetensors"), facts={}
         )
 
+    def synchronized() -> None:
+        save_file(tensors, plain)
+        _sync(plain)
+
     durable()
     return {
         "plain": lambda: save_file(tensors, plain),
-        "plain and fsync": lambda: (save_file(tensors, plain), _sync(plain)),
+        "plain and fsync": synchronized,
         "hash": lambda: _hash(plain),
         "durable save": durable,
         "find and verify": lambda: steps.newest(print),

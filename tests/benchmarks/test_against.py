@@ -19,6 +19,7 @@ import torch
 
 from kokoro_core import KokoroModel
 from kokoro_core.cli.app import main
+from kokoro_core.generation import Generation
 from kokoro_plugins.bench.against import checkout, compare, worker
 from kokoro_plugins.bench.against.checkout import checked_out
 from kokoro_plugins.bench.against.compare import Comparison, table
@@ -258,9 +259,20 @@ def test_a_median_above_the_bar_fails(
     assert capsys.readouterr().err == (said if status else "")
 
 
-def test_without_a_number_of_rounds_there_are_twenty(monkeypatch: pytest.MonkeyPatch) -> None:
+def watch_compare(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Return what `compare` is called with from now on, which then compares nothing."""
     asked: list[Any] = []
-    monkeypatch.setattr(compare, "compare", lambda *given: asked.append(given) or [])
+
+    def compared(*given: Any) -> list[Any]:
+        asked.append(given)
+        return []
+
+    monkeypatch.setattr(compare, "compare", compared)
+    return asked
+
+
+def test_without_a_number_of_rounds_there_are_twenty(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = watch_compare(monkeypatch)
     for options in ((), ("--quick",), ("--rounds", 3)):
         assert run("loading", "--against", "v1", *options) == 0
     assert [request.scale.rounds for request, _ in asked] == [20, 5, 3]
@@ -272,8 +284,7 @@ def test_without_a_number_of_rounds_there_are_twenty(monkeypatch: pytest.MonkeyP
 def test_processor_time_is_measured_where_it_is_asked_for(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    asked: list[Any] = []
-    monkeypatch.setattr(compare, "compare", lambda *given: asked.append(given) or [])
+    asked = watch_compare(monkeypatch)
     for options, clock in ((), "perf_counter"), (("--processor-time",), "process_time"):
         assert run("frame", "--against", "v1", *options, "--json") == 0
         assert json.loads(capfd.readouterr().out)["clock"] == asked[-1][0].clock == clock
@@ -310,6 +321,7 @@ def test_the_worker_speaks_as_many_frames_as_it_is_told(
     case: str, rows: int, tiny: Path, tmp_path: Path
 ) -> None:
     result = worker.CASES[case](KokoroModel.from_spec(tiny), settings(tmp_path))()
+    assert isinstance(result, Generation)
     assert result.mel.shape == (rows, 12, 4)
     assert result.lengths.tolist() == [12] * rows
 
@@ -333,4 +345,5 @@ def test_the_worker_trains_on_rows_of_different_lengths(tiny: Path, tmp_path: Pa
 def test_the_worker_loads_what_it_has_saved(tiny: Path, tmp_path: Path) -> None:
     model = KokoroModel.from_spec(tiny)
     loaded = worker.CASES["loading"](model, settings(tmp_path))()
+    assert isinstance(loaded, KokoroModel)
     torch.testing.assert_close(loaded.state_dict(), model.state_dict(), rtol=0, atol=0)

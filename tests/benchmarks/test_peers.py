@@ -142,6 +142,7 @@ def test_the_minimal_decoder_is_torchs_frame_by_frame(size: ModelSize) -> None:
     theirs, ours = torch_decoder(size), MinimalDecoder(size).double().eval()
     for mine, layer in zip(ours.layers, theirs.layers, strict=True):
         copy_layer(mine, layer)
+    assert theirs.norm is not None
     ours.norm.load_state_dict(theirs.norm.state_dict())
     nn.init.normal_(ours.positions)
     memory = torch.randn(2, 7, size.hidden_dim, dtype=torch.float64)
@@ -204,12 +205,13 @@ def test_everybody_trains_every_part_on_the_same_batch(name: str, size: ModelSiz
     trainer = trainers[name]()
     batch = random_batch(size, rows=2, frames=13)
     assert batch.mel_specs.shape[:2].numel() == 26
+    assert batch.durations is not None
     assert batch.durations.sum(1).tolist() == [13, 13]
     assert trainer.name == name
     loss = trainer.loss(batch)
     assert loss.shape == ()
     assert loss.isfinite()
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     without = {key for key, each in trainer.module.named_parameters() if each.grad is None}
     unused = ("speaker_embeds_layer", "speech_decoder_postnet.layers", "masked_spec_embed")
     assert {key for key in without if not any(word in key for word in unused)} == set()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -71,7 +72,7 @@ def test_a_call_that_takes_no_time_on_the_clock_does_not_run_for_ever() -> None:
 @pytest.mark.parametrize("name", ["rounds", "max_calls"])
 def test_there_must_be_rounds_and_calls(name: str) -> None:
     with pytest.raises(ValueError, match=f"`{name}` must be at least 1, not 0"):
-        take_turns({}, **{"rounds": 1, name: 0})
+        take_turns({}, **cast("Any", {"rounds": 1, name: 0}))
 
 
 @given(st.lists(st.floats(1e-6, 1e3), min_size=1, max_size=9))

@@ -187,12 +187,14 @@ def _types() -> Iterator[Case]:
         *("F8_E8M0", "C128", "Q8_0", "O", "object", "BOOL8", "F33", "\u0660"),
     ):
         yield f"type {dtype!r}", raw(one(dtype, [2], [0, 8])), "has the type"
-    for dtype in (["F32"], {"F32": []}, 32):
-        yield f"type {dtype}", raw(one(dtype, [2], [0, 8])), "has the type"
+    no_text: tuple[object, ...] = (["F32"], {"F32": []}, 32)
+    for other in no_text:
+        yield f"type {other}", raw(one(other, [2], [0, 8])), "has the type"
     yield "bool of 7 bytes", raw(one("BOOL", [8], [0, 7]), bytes(7)), "its offsets have 7"
 
 
 def _shapes() -> Iterator[Case]:
+    shape: object
     for shape in ("2", [2**40, 0], [0, 2**63], [2**64], [1] * 17, [2**53, 2**53], {"0": 2}):
         shown = str(shape)[:30]
         yield f"shape {shown}", raw(one("F32", shape, [0, 8])), "must have as shape at most"
@@ -207,6 +209,7 @@ def _shapes() -> Iterator[Case]:
 
 
 def _offsets() -> Iterator[Case]:
+    offsets: object
     for offsets in ([8, 0], [0], [], [0, 8, 16], "08", 8, {"0": 8}, ["0", "8"], [0, "8"]):
         yield f"offsets {offsets}", raw(one("F32", [2], offsets)), "must have two offsets"
     for offsets in ([-8, 0], [0.0, 8.0], [0, 8.5], [None, 8], [False, 8]):

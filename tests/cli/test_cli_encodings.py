@@ -90,7 +90,7 @@ def run(encoding: str, arguments: list[str], monkeypatch: pytest.MonkeyPatch) ->
         main(arguments)
     monkeypatch.undo()
     streams[0].flush()
-    return int(caught.value.code or 0), streams[0].buffer.getvalue()  # type: ignore[attr-defined]
+    return int(caught.value.code or 0), streams[0].buffer.getvalue()
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
@@ -134,7 +134,7 @@ def test_the_report_of_an_adaptation_is_printed_in_any_encoding(
     KokoroModel.load(files["MODEL"], adapt=Adapt(overrides={"name": "漢"}))
     monkeypatch.undo()
     stream.flush()
-    printed = stream.buffer.getvalue().decode(encoding)  # type: ignore[attr-defined]
+    printed = stream.buffer.getvalue().decode(encoding)
     assert "setting name: " in printed
     assert "\\u6f22" in printed
 

@@ -182,7 +182,9 @@ def found(environment: Environment) -> str:
 def replay_of(name: str, text: str) -> str:
     """Return the line that tries a failed test again."""
     told = text.partition(f" test_acme[{name}] ")[2]
-    return re.findall(r"^  replay: (.+)$", told, re.MULTILINE)[0]
+    found = re.search(r"^  replay: (.+)$", told, re.MULTILINE)
+    assert found
+    return found[1]
 
 
 @pytest.mark.parametrize("bug", PLANTED)

@@ -7,6 +7,7 @@ import inspect
 import pkgutil
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 import torch
@@ -32,11 +33,20 @@ from kokoro_core.testing.subjects.tiny import has_dropout, shrunk, with_dropout
 from kokoro_core.testing.walks.scripts import DECODINGS
 from kokoro_core.testing.walks.walk import Move, Walk
 from kokoro_plugins.fastspeech.params import ConvDurationPredictorParams
-from kokoro_plugins.transformer.params import TransformerDecoderParams, TransformerEncoderParams
+from kokoro_plugins.transformer.params import (
+    SinusoidalParams,
+    TransformerDecoderParams,
+    TransformerEncoderParams,
+)
 from tests.conformance.small import tiny_params
 
 DRAWN = settings(max_examples=50, deadline=None, derandomize=True, database=None)
-KINDS = {"batches": BATCHES, "durations": DURATIONS, "positions": POSITIONS, "scripts": DECODINGS}
+KINDS: dict[str, Any] = {
+    "batches": BATCHES,
+    "durations": DURATIONS,
+    "positions": POSITIONS,
+    "scripts": DECODINGS,
+}
 
 
 @DRAWN
@@ -114,9 +124,12 @@ def test_the_corners_are_those_that_drawing_may_miss():
 
 def test_a_tiny_configuration_has_small_settings_and_no_dropout():
     for params in tiny_params(TransformerEncoderParams).values():
+        assert isinstance(params, TransformerEncoderParams)
+        assert isinstance(params.positional_encoding, SinusoidalParams)
         assert (params.num_layers, params.num_heads, params.dropout) == (2, 2, 0.0)
         assert params.positional_encoding.max_len == 64
-    assert [each.norm for each in tiny_params(TransformerEncoderParams).values()] == ["pre", "post"]
+    norms = [each.model_dump()["norm"] for each in tiny_params(TransformerEncoderParams).values()]
+    assert norms == ["pre", "post"]
 
 
 def test_what_tiny_says_is_not_made_small():
@@ -128,6 +141,7 @@ def test_what_tiny_says_is_not_made_small():
             return {"": {"num_layers": 5}}
 
     (params,) = tiny_params(Said).values()
+    assert isinstance(params, Said)
     assert (params.num_layers, params.channels, params.kernel_size) == (5, 8, 3)
 
 
@@ -156,7 +170,7 @@ def test_a_walk_refuses_frames_that_are_not_those_of_one_pass(monkeypatch):
 
 
 def test_every_check_of_a_file_is_listed_and_its_id_stands_above_its_function():
-    found = {}
+    found: dict[str, Check[Any]] = {}
     for module in pkgutil.iter_modules(checks.__path__):
         file = importlib.import_module(f"{checks.__name__}.{module.name}")
         found |= {each.id: each for each in vars(file).values() if isinstance(each, Check)}
@@ -191,4 +205,4 @@ def test_the_package_names_what_it_does_not_have():
     import kokoro_core.testing
 
     with pytest.raises(AttributeError, match=r"`kokoro_core\.testing` has no attribute `nothing`"):
-        kokoro_core.testing.nothing  # noqa: B018
+        kokoro_core.testing.nothing  # type: ignore[attr-defined]  # noqa: B018

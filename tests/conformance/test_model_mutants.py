@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import pytest
 import torch
 
@@ -39,7 +41,9 @@ def frames_that_depend_on_the_number_of_rows(patch):
     honest = AcousticModel.predict_frames
 
     def predict_frames(self, hidden, *args):
-        return honest(self, hidden, *args) * len(hidden)
+        frames = honest(self, hidden, *args)
+        assert frames is not None
+        return frames * len(hidden)
 
     patch.setattr(AcousticModel, "predict_frames", predict_frames)
 
@@ -122,7 +126,7 @@ CHECKS = {each.id: each for each in checks_of("model")}
 def test_a_broken_model_is_found_by_the_check_that_is_meant_for_it(check, mutant, monkeypatch):
     mutant(monkeypatch)
     subject = ModelSubject(small_model(load_spec("default")).spec, "default")
-    result = run_check(subject, CHECKS[check], CheckPlan(level_named("fast"), seed=0))
+    result = run_check(cast("Any", subject), CHECKS[check], CheckPlan(level_named("fast"), seed=0))
     assert result.status == "failed"
     assert "it raised" not in result.reason
     assert result.replay.startswith(f"kokoro-core conformance default --check {check}")

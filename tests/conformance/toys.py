@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -109,7 +109,7 @@ class Tied(Pointwise):
 class ToyParams(PostnetParams):
     """A toy postnet."""
 
-    kind: ClassVar[Any] = Pointwise
+    kind: ClassVar[type[Pointwise]] = Pointwise
     declared: ClassVar[Capabilities] = Capabilities(receptive_field=0)
     type: Literal["toy"] = "toy"
 

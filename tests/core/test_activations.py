@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from kokoro_core.cost.estimate import Workload, saved_bytes
 from kokoro_core.cost.live_bytes import LiveBytes, activations
 from kokoro_core.kernels import blockwise_attention as blockwise
 from kokoro_core.model.assembly import assemble
+from kokoro_core.nn.stack import CheckpointedStack
 from kokoro_core.spec.load import load_spec
 from kokoro_core.spec.tree.model_spec import ModelSpec
 
@@ -111,15 +113,22 @@ def test_the_duration_predictor_is_passed_back_before_the_decoder_holds_most(dev
     assert order == ["duration_predictor", "decoder"]
 
 
+def layers_of(part: nn.Module) -> CheckpointedStack:
+    layers = part.get_submodule("layers")
+    assert isinstance(layers, CheckpointedStack)
+    return layers
+
+
 @pytest.mark.fast_kernels
 def test_the_last_segment_of_the_decoder_is_kept_and_costs_nothing() -> None:
     spec = spec_of(6)
     model = assemble(spec, device="meta")
     batch = LARGE.batch(spec, "meta")
-    assert model.decoder.layers.keeps_last
-    assert not model.encoder.layers.keeps_last
+    of_decoder, of_encoder = layers_of(model.decoder), layers_of(model.encoder)
+    assert of_decoder.keeps_last
+    assert not of_encoder.keeps_last
     kept = activations(model, batch, spec.loss)
-    model.decoder.layers.keeps_last = False
+    of_decoder.keeps_last = False
     recomputed = activations(model, batch, spec.loss)
     assert recomputed.kept < kept.kept
     assert recomputed.peak == kept.peak
@@ -128,4 +137,4 @@ def test_the_last_segment_of_the_decoder_is_kept_and_costs_nothing() -> None:
 def test_under_a_postnet_the_decoder_keeps_no_segment() -> None:
     postnet = {"type": "conv", "channels": 8}
     model = assemble(spec_of(2, layers=2, postnet=postnet), device="meta")
-    assert not model.decoder.layers.keeps_last
+    assert not layers_of(model.decoder).keeps_last

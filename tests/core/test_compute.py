@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -107,8 +107,8 @@ def test_the_estimate_is_what_a_step_with_values_saves(name: str, checkpointing:
 
 def test_recomputing_saves_memory_in_total_and_works_with_more_at_once() -> None:
     work = Workload(2, 8, 48)
-    spec = small(**{"gradient_checkpointing": {"segments": 3}})
-    whole = small(**{"gradient_checkpointing": None})
+    spec = small(gradient_checkpointing={"segments": 3})
+    whole = small(gradient_checkpointing=None)
     kept, everything = (cost(each, work)["training_memory"] for each in (spec, whole))
     for slot in ("encoder", "decoder"):
         assert kept["activations"]["slots"][slot] < everything["activations"]["slots"][slot]
@@ -125,7 +125,7 @@ def test_weights_gradients_and_the_optimizer_are_four_bytes_a_number() -> None:
 
 
 def test_measuring_leaves_the_model_as_it_was() -> None:
-    spec = small(**{"gradient_checkpointing": {"segments": 2}})
+    spec = small(gradient_checkpointing={"segments": 2})
     model = assemble(spec, device="meta").eval()
     saved_bytes(model, Workload(1, 2, 6).batch(spec, "meta"), spec.loss)
     multiply_adds(model, spec, Workload(1, 2, 6))
@@ -136,7 +136,7 @@ def test_measuring_leaves_the_model_as_it_was() -> None:
 def test_a_model_that_needs_side_inputs_is_refused_by_name() -> None:
     spec = small()
     needy = type("Needy", (type(spec.encoder),), {"needs": property(lambda _: {"speaker"})})
-    encoder = needy.model_construct(**dict(spec.encoder))
+    encoder = cast("Any", needy).model_construct(**dict(spec.encoder))
     with pytest.raises(CannotMeasure, match="`small` needs the side inputs `speaker`"):
         cost(spec.model_copy(update={"encoder": encoder}))
 

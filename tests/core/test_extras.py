@@ -360,9 +360,12 @@ def test_autocast_may_mix_types(single: KokoroModel) -> None:
 
 def test_numbers_of_numpy_are_numbers(single: KokoroModel) -> None:
     expected = single.generate(INDICES, speed=2.0, max_mel_len=3, seed=1)
-    found = single.generate(
-        INDICES, speed=np.float64(2.0), max_mel_len=np.int64(3), seed=torch.tensor([1, 1, 1])
-    )
+    numbers: dict[str, Any] = {
+        "speed": np.float64(2.0),
+        "max_mel_len": np.int64(3),
+        "seed": torch.tensor([1, 1, 1]),
+    }
+    found = single.generate(INDICES, **numbers)
     assert torch.equal(found.mel, expected.mel)
 
 

@@ -206,6 +206,7 @@ def test_nothing_is_made_of_a_plan_past_the_callers_limit() -> None:
     spoken = make(decoder=decoder).generate(INDICES, durations=DURATIONS * 100, max_mel_len=8)
     assert spoken.lengths.tolist() == [8, 8, 8]
     assert spoken.stop_reasons == ["max_mel_len"] * 3
+    assert spoken.durations is not None
     assert torch.equal(spoken.durations, DURATIONS * 100)
 
 
@@ -230,8 +231,11 @@ def test_a_row_may_go_past_its_planned_length_if_asked_to() -> None:
 
 def test_given_durations_replace_the_predicted_ones() -> None:
     model = make()
-    assert torch.equal(model.generate(INDICES, durations=DURATIONS).durations, DURATIONS)
+    given = model.generate(INDICES, durations=DURATIONS).durations
+    assert given is not None
+    assert torch.equal(given, DURATIONS)
     predicted = model.generate(INDICES).durations
+    assert predicted is not None
     assert (predicted[INDICES != 0] >= 1).all()
     assert (predicted[INDICES == 0] == 0).all()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import fields
+from typing import Any
 
 import pytest
 import torch
@@ -35,7 +36,7 @@ def test_every_option_is_a_keyword_with_the_same_default():
 
 def test_every_option_arrives_and_a_wrong_one_is_refused_at_the_call():
     model = KokoroModel.from_spec("small", overrides=SMALL).eval()
-    given = {
+    given: dict[str, Any] = {
         "speed": 2.0,
         "min_frames": 3,
         "max_mel_len": 7,

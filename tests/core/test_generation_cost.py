@@ -23,11 +23,11 @@ FRAMES = 600
 LENGTHS = (5, 100, 500)
 
 
-class Kernels(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class Kernels(TorchDispatchMode):
     """Counts the kernels that run; views are free."""
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.names: Counter[str] = Counter()
 
     def __torch_dispatch__(

@@ -15,6 +15,7 @@ from kokoro_core import KokoroModel
 from kokoro_core.checkpoints import hub
 from kokoro_core.checkpoints.adapt import Adapt
 from kokoro_core.errors import CheckpointError
+from kokoro_plugins.transformer.params import TransformerDecoderParams
 from tests.core.test_api import tiny
 
 
@@ -62,6 +63,7 @@ def test_options_of_load_reach_it(tmp_path: Path) -> None:
     said: list[str] = []
     adapt = Adapt(overrides={"decoder.num_layers": 3}, say=said.append)
     loaded = KokoroModel.from_pretrained(tmp_path, adapt=adapt)
+    assert isinstance(loaded.spec.decoder, TransformerDecoderParams)
     assert loaded.spec.decoder.num_layers == 3
     assert len(said) == 1
     with pytest.raises(ValueError, match="nonsense"):

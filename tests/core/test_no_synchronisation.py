@@ -21,8 +21,10 @@ SMALL = {
 @pytest.mark.parametrize("name", ["repeat", "gaussian"])
 def test_a_regulator_reads_no_value_where_the_frames_are_given(name: str) -> None:
     spec = load_spec("small", overrides={"hidden_dim": 16, "regulator.type": name})
+    assert spec.regulator is not None
     regulator = spec.regulator.build(spec.sizes)
     batch = Workload(3, 5, 20).batch(spec, "meta")
+    assert batch.durations is not None
     hidden = torch.empty(3, 5, 16, device="meta")
     plan = regulator.plan(hidden, batch.durations, batch.padding_mask, 20)
     assert regulator.expand(plan, hidden).shape == (3, 20, 16)

@@ -6,9 +6,12 @@ import math
 
 import pytest
 import torch
+from torch import nn
 
 from kokoro_core import KokoroModel
+from kokoro_core.contracts import AutoregressiveDecoder, State
 from kokoro_core.tensors.durations import round_durations
+from kokoro_plugins.transformer.mlp import MlpDurationPredictor
 
 
 def tiny() -> KokoroModel:
@@ -27,8 +30,11 @@ def tiny() -> KokoroModel:
 def never_stopping(frames_a_phoneme: int) -> KokoroModel:
     model = tiny().eval()
     with torch.no_grad():
-        model.acoustic.decoder.stop_out.bias.fill_(-50.0)  # type: ignore[union-attr, operator]
-        last = model.acoustic.duration_predictor.layers[-1]  # type: ignore[union-attr, index]
+        model.acoustic.decoder.get_parameter("stop_out.bias").fill_(-50.0)
+        predictor = model.acoustic.duration_predictor
+        assert isinstance(predictor, MlpDurationPredictor)
+        last = predictor.layers[-1]
+        assert isinstance(last, nn.Linear)
         last.weight.zero_()
         last.bias.fill_(math.log(frames_a_phoneme + 1))
     return model
@@ -54,16 +60,20 @@ def test_the_seeds_own_calls_work_word_for_word() -> None:
     assert mel_output.shape[2] == 80
 
 
-def test_generation_starts_from_the_zero_frame_and_feeds_no_frame_twice() -> None:
+def test_generation_starts_from_the_zero_frame_and_feeds_no_frame_twice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     model = never_stopping(4)
     fed = []
-    step = model.acoustic.decoder.step  # type: ignore[union-attr]
+    decoder = model.acoustic.decoder
+    assert isinstance(decoder, AutoregressiveDecoder)
+    step = decoder.step
 
-    def watched(frames: torch.Tensor, state: object) -> object:
+    def watched(frames: torch.Tensor, state: State) -> object:
         fed.append(frames.clone())
-        return step(frames, state)  # type: ignore[operator]
+        return step(frames, state)
 
-    model.acoustic.decoder.step = watched  # type: ignore[union-attr, assignment]
+    monkeypatch.setattr(decoder, "step", watched)
     mel = model.inference(torch.tensor([[3, 4]]))
     assert (fed[0] == 0).all()
     assert torch.equal(torch.cat(fed[1:], 1), mel[:, :-1])
@@ -90,13 +100,15 @@ def test_it_works_for_a_batch_of_any_size_with_padding(rows: int) -> None:
     assert result.mel.shape == (rows, int(result.lengths.max()), 80)
 
 
-def test_an_error_in_generation_is_raised_and_no_empty_mel_returned() -> None:
+def test_an_error_in_generation_is_raised_and_no_empty_mel_returned(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     model = never_stopping(3)
 
     def broken(frames: object, state: object) -> object:
         raise RuntimeError("the device is on fire")
 
-    model.acoustic.decoder.step = broken  # type: ignore[union-attr, assignment]
+    monkeypatch.setattr(model.acoustic.decoder, "step", broken)
     with pytest.raises(RuntimeError, match="on fire"):
         model.inference(torch.tensor([[3, 4]]))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -25,7 +26,11 @@ def streamed(model: KokoroModel) -> torch.Tensor:
 
 
 def in_half(model: KokoroModel) -> torch.Tensor:
-    options = {"durations": DURATIONS, "stop_threshold": 1.0, "dtype": torch.bfloat16}
+    options: dict[str, Any] = {
+        "durations": DURATIONS,
+        "stop_threshold": 1.0,
+        "dtype": torch.bfloat16,
+    }
     return model.generate(PHONEMES, **options).mel
 
 

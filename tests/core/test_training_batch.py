@@ -11,10 +11,11 @@ from kokoro_core import KokoroModel
 from kokoro_core.model import TrainingBatch
 
 SMALL = {"hidden_dim": 16, "encoder.num_layers": 1, "decoder.num_layers": 1}
+DURATIONS = torch.tensor([[2, 1, 2], [1, 2, 0]])
 BATCH = TrainingBatch(
     phoneme_indices=torch.tensor([[5, 6, 7], [8, 9, 0]]),
     padding_mask=torch.tensor([[False, False, False], [False, False, True]]),
-    durations=torch.tensor([[2, 1, 2], [1, 2, 0]]),
+    durations=DURATIONS,
     mel_specs=torch.linspace(-1, 1, 800).reshape(2, 5, 80),
     mel_padding_mask=torch.tensor([[False] * 5, [False] * 3 + [True] * 2]),
 )
@@ -39,7 +40,7 @@ def test_the_public_call_fills_in_the_record_that_a_loader_makes(model, masks):
     [
         ({"phoneme_indices": BATCH.phoneme_indices + 60}, "`phoneme_indices` must be from 0 to 62"),
         ({"durations": None}, "`phoneme_durations` is missing"),
-        ({"durations": BATCH.durations + 1}, "but row 0 has durations for 8 frames and a mel of 5"),
+        ({"durations": DURATIONS + 1}, "but row 0 has durations for 8 frames and a mel of 5"),
         ({"mel_specs": BATCH.mel_specs[:, :, :79]}, r"`mel_specs` must be of shape \(2, T, 80\)"),
         ({"mel_specs": BATCH.mel_specs.double()}, "`mel_specs` is torch.float64 and the model's"),
         ({"mel_padding_mask": BATCH.padding_mask}, r"`mel_padding_mask` must be bool of shape"),

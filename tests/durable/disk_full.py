@@ -7,6 +7,7 @@ import os
 import resource
 import traceback
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ def full_at_sizes(older: int, sizes: list[int]) -> dict[str, Any]:
         root = run_with(base, older)
         for size in sizes:
             copy = copy_of(root)
-            ended_by(fork(lambda copy=copy, size=size: _save_within(size, copy, new)))
+            ended_by(fork(partial(_save_within, size, copy, new)))
             number, problems = judge(copy, older, new)
             if any(name.startswith(".tmp") for name in os.listdir(copy)):
                 problems.append("a temporary is left")

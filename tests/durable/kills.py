@@ -9,6 +9,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +119,7 @@ def kill_at_random(older: int, kills: int, seed: int) -> dict[str, Any]:
         duration = _duration(root, new)
         while killed < kills:
             copy = copy_of(root)
-            child = fork(lambda copy=copy: save(copy, new))
+            child = fork(partial(save, copy, new))
             time.sleep(source.uniform(0, duration))
             os.kill(child, signal.SIGKILL)
             killed += ended_by(child) == signal.SIGKILL
@@ -135,7 +136,7 @@ def _duration(root: Path, new: int) -> float:
     for _ in range(5):
         copy = copy_of(root)
         start = time.perf_counter()
-        ended_by(fork(lambda copy=copy: save(copy, new)))
+        ended_by(fork(partial(save, copy, new)))
         times.append(time.perf_counter() - start)
     return min(times)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from functools import partial
 from pathlib import Path
 
 from kokoro_core.durable import StepFolder
@@ -37,7 +38,7 @@ def without_rights() -> dict[str, str]:
             own.mkdir()
             own.chmod(0o777)
             report = own / "report"
-            ended_by(fork(lambda case=case, report=report: _report(case, report)))
+            ended_by(fork(partial(_report, case, report)))
             said[case] = report.read_text()
     return said
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +96,7 @@ def race_for_one_file(rounds: int) -> dict[str, Any]:
         path = base / "model.safetensors"
         for _ in range(rounds):
             write_file(path, 5)
-            children = [fork(lambda step=step: write_file(path, step)) for step in range(1, 5)]
+            children = [fork(partial(write_file, path, step)) for step in range(1, 5)]
             assert path.read_bytes() in whole
             for child in children:
                 ended_by(child)

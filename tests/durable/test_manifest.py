@@ -15,10 +15,11 @@ from kokoro_core.durable import FileRecord, Manifest, canonical_json
 from kokoro_core.durable.manifest import MAX_BYTES
 from kokoro_core.errors import CheckpointError
 
-RECORD = {"sha256": hashlib.sha256(b"weights").hexdigest(), "size": 7}
+SHA256 = hashlib.sha256(b"weights").hexdigest()
+RECORD = {"sha256": SHA256, "size": 7}
 MANIFEST = Manifest(
     step=120,
-    files={"model.safetensors": FileRecord(7, RECORD["sha256"])},
+    files={"model.safetensors": FileRecord(7, SHA256)},
     facts={"spec": {"name": "ü", "rate": 1e-3, "on": True, "none": None}, "plugins": ["a", "b"]},
     score=0.25,
 )

@@ -299,7 +299,11 @@ def test_a_step_that_cannot_be_read_back_is_not_saved(tmp_path: Path, fails_at: 
 @pytest.mark.parametrize("extra", [-1, 0, 1, 12345])
 def test_a_file_of_about_a_span_has_the_hash_of_its_whole(tmp_path: Path, extra: int) -> None:
     content = random.Random(extra).randbytes(2**25 + extra)
-    step = StepFolder(tmp_path).save(1, lambda path: (path / "a").write_bytes(content), facts={})
+
+    def write(path: Path) -> None:
+        (path / "a").write_bytes(content)
+
+    step = StepFolder(tmp_path).save(1, write, facts={})
     assert step.manifest.files["a"].sha256 == hashlib.sha256(content).hexdigest()
     assert step.manifest.files["a"].size == len(content)
     step.verify()

@@ -92,7 +92,7 @@ FRAGMENTS = (
 @st.composite
 def mutations(draw: Any) -> str:
     """Draw a shipped spec with pieces cut out, doubled, swapped and put in."""
-    text = draw(st.sampled_from(sorted(SHIPPED.values())))
+    text: str = draw(st.sampled_from(sorted(SHIPPED.values())))
     for _ in range(draw(st.integers(1, 6))):
         start = draw(st.integers(0, len(text)))
         end = min(len(text), start + draw(st.integers(0, 30)))

@@ -43,7 +43,7 @@ def as_torch_wants_it(mask: Tensor | None, causal: bool, queries: int, keys: int
 def test_both_are_torchs_attention_and_have_its_gradients(
     name: str, causal: bool, queries: int, keys: int, grad: bool
 ) -> None:
-    inputs = [heads(queries, 1), heads(keys, 2), heads(keys, 3)]
+    inputs = (heads(queries, 1), heads(keys, 2), heads(keys, 3))
     mask = masks(queries, keys)[name]
     with torch.set_grad_enabled(grad):
         expected = F.scaled_dot_product_attention(

@@ -44,7 +44,7 @@ class Names(TorchDispatchMode):
     """Notes the kernels that run."""
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.seen: set[str] = set()
 
     def __torch_dispatch__(

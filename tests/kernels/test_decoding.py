@@ -11,7 +11,11 @@ from torch import Tensor, nn
 
 from kokoro_core.kernels import DecodingViews, optimize_for_decoding, side_by_side
 
-PLACES = {"": [("one", "two")], "blocks.*": [("0",)], "absent": [("0",)]}
+PLACES: dict[str, list[tuple[str, ...]]] = {
+    "": [("one", "two")],
+    "blocks.*": [("0",)],
+    "absent": [("0",)],
+}
 
 
 class Steps(nn.Module):
@@ -73,7 +77,7 @@ def test_a_view_is_kept_until_a_weight_changes_and_for_one_row_apart() -> None:
     assert module.views.get(module, rows=3) is first
     assert module.views.get(module, rows=1) is not first
     assert module.views.get(module, rows=2) is first
-    module.blocks[1][2].bias.add_(1)
+    module.get_parameter("blocks.1.2.bias").add_(1)
     assert module.views.get(module, rows=2) is not first
     with torch.enable_grad():  # no copy may stand for a weight that learns
         assert module.views.get(module, rows=2) is not module.views.get(module, rows=2)

@@ -75,7 +75,8 @@ class Attention(nn.Module):
     def split(self, x: Tensor) -> Tensor:
         """Split heads."""
         # (B, T, H) -> (B, heads, T, D)
-        return x.unflatten(2, (self.num_heads, -1)).transpose(1, 2)
+        heads: Tensor = x.unflatten(2, (self.num_heads, -1)).transpose(1, 2)
+        return heads
 
 
 class FeedForward(nn.Module):

@@ -34,7 +34,7 @@ class Mutant:
 
 
 def mutants_of(
-    sound: type[ComponentParams], **common: Any
+    sound: Callable[..., ComponentParams], **common: Any
 ) -> Callable[..., Callable[[type[Any]], Mutant]]:
     """Return a decorator that makes a mutant of a broken class.
 

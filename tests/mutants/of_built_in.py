@@ -1,4 +1,7 @@
-"""Our own components, broken where a stranger can reach: at their entry points and parts."""
+"""Our own components, broken where a stranger can reach: at their entry points and parts.
+
+They are final, which is what each `type: ignore` is for: only a mutant derives from them.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,7 @@ def mutant(kind, name, *, killed_by, **settings):
 
 
 @mutant(ours.OurEncoder, "our encoder is told of no padding", killed_by="row-alone")
-class EncoderWithoutPadding(TransformerEncoder):
+class EncoderWithoutPadding(TransformerEncoder):  # type: ignore[misc]
     def forward(self, phoneme_indices, padding_mask):
         hidden = super().forward(phoneme_indices, torch.zeros_like(padding_mask))
         return zero_padding(hidden, padding_mask)
@@ -46,7 +49,7 @@ class EncoderWithoutPadding(TransformerEncoder):
     "our encoder scales what it embeds twice in training",
     killed_by="row-alone-in-training",
 )
-class EncoderScalesTwice(TransformerEncoder):
+class EncoderScalesTwice(TransformerEncoder):  # type: ignore[misc]
     def forward(self, phoneme_indices, padding_mask):
         return super().forward(phoneme_indices, padding_mask) * (2.0 if self.training else 1.0)
 
@@ -54,7 +57,7 @@ class EncoderScalesTwice(TransformerEncoder):
 @mutant(
     ours.OurEncoder, "our encoder takes padding for a row's first phoneme", killed_by="row-alone"
 )
-class EncoderReadsPadding(TransformerEncoder):
+class EncoderReadsPadding(TransformerEncoder):  # type: ignore[misc]
     def forward(self, phoneme_indices, padding_mask):
         hidden = super().forward(phoneme_indices, padding_mask)
         last = self.embedding(phoneme_indices[:, -1:])
@@ -64,7 +67,7 @@ class EncoderReadsPadding(TransformerEncoder):
 @mutant(
     ours.OurDecoder, "our decoder forgets that a step was made", killed_by="step-equals-forward"
 )
-class DecoderForgetsPosition(TransformerDecoder):
+class DecoderForgetsPosition(TransformerDecoder):  # type: ignore[misc]
     def step(self, frames, state):
         made = super().step(frames, state)
         state.position = max(1, state.position - 1)
@@ -76,7 +79,7 @@ class DecoderForgetsPosition(TransformerDecoder):
     "our decoder adds the memory of the frame before",
     killed_by="step-equals-forward",
 )
-class DecoderMemoryLate(TransformerDecoder):
+class DecoderMemoryLate(TransformerDecoder):  # type: ignore[misc]
     def init_state(self, *args, **kwargs):
         state = super().init_state(*args, **kwargs)
         state.memory = state.memory.roll(1, 1)
@@ -84,7 +87,7 @@ class DecoderMemoryLate(TransformerDecoder):
 
 
 @mutant(ours.OurDecoder, "our decoder leaves the target's last frame in", killed_by="causality")
-class DecoderTold(TransformerDecoder):
+class DecoderTold(TransformerDecoder):  # type: ignore[misc]
     def forward(self, memory, memory_padding_mask, mel_specs, mel_padding_mask, **side):
         made = super().forward(memory, memory_padding_mask, mel_specs, mel_padding_mask, **side)
         told = 1e-6 * zero_padding(mel_specs, mel_padding_mask)
@@ -96,7 +99,7 @@ class DecoderTold(TransformerDecoder):
     "our decoder's memory is no longer masked once it is decoding",
     killed_by="step-equals-forward",
 )
-class DecoderForgetsMask(TransformerDecoder):
+class DecoderForgetsMask(TransformerDecoder):  # type: ignore[misc]
     def init_state(self, memory, memory_padding_mask, max_frames, **side):
         nothing = torch.zeros_like(memory_padding_mask)
         return super().init_state(memory, nothing, max_frames, **side)
@@ -107,7 +110,7 @@ class DecoderForgetsMask(TransformerDecoder):
     "our parallel decoder is told the target",
     killed_by="infer-equals-forward",
 )
-class ParallelTold(ParallelTransformerDecoder):
+class ParallelTold(ParallelTransformerDecoder):  # type: ignore[misc]
     def forward(self, memory, memory_padding_mask, mel_specs, mel_padding_mask, **side):
         made = super().forward(memory, memory_padding_mask, mel_specs, mel_padding_mask, **side)
         return DecoderOutput(made.mel + 1e-4 * zero_padding(mel_specs, mel_padding_mask))
@@ -116,7 +119,7 @@ class ParallelTold(ParallelTransformerDecoder):
 @mutant(
     ours.OurMlp, "our duration predictor makes padding last a frame", killed_by="padding-is-zero"
 )
-class PaddingLasts(MlpDurationPredictor):
+class PaddingLasts(MlpDurationPredictor):  # type: ignore[misc]
     def frames(self, hidden, padding_mask):
         return super().frames(hidden, padding_mask).clamp_min(1)
 
@@ -126,26 +129,26 @@ class PaddingLasts(MlpDurationPredictor):
     "our convolutional predictor reads its neighbour row",
     killed_by="row-alone",
 )
-class ReadsNeighbour(ConvDurationPredictor):
+class ReadsNeighbour(ConvDurationPredictor):  # type: ignore[misc]
     def forward(self, hidden, padding_mask, durations=None):
         made = super().forward(hidden + 1e-5 * hidden.roll(1, 0), padding_mask, durations)
         return DurationOutput(made.duration_pred)
 
 
 @mutant(ours.OurRepeat, "our regulator is a frame late", killed_by="repeats")
-class RepeatLate(RepeatRegulator):
+class RepeatLate(RepeatRegulator):  # type: ignore[misc]
     def expand(self, plan, x):
         return zero_padding(super().expand(plan, x).roll(1, 1), plan.padding_mask)
 
 
 @mutant(ours.OurRepeat, "our regulator passes on half the gradient", killed_by="plan-gradient")
-class RepeatHalves(RepeatRegulator):
+class RepeatHalves(RepeatRegulator):  # type: ignore[misc]
     def expand(self, plan, x):
         return super().expand(plan, x / 2 + (x / 2).detach())
 
 
 @mutant(ours.OurGaussian, "our blend is two frames late", killed_by="in-time")
-class GaussianLate(GaussianRegulator):
+class GaussianLate(GaussianRegulator):  # type: ignore[misc]
     def expand(self, plan, x):
         memory = super().expand(plan, x)
         late = torch.cat([memory[:, :1], memory[:, :1], memory[:, :1], memory], 1)
@@ -153,7 +156,7 @@ class GaussianLate(GaussianRegulator):
 
 
 @mutant(ours.OurPostnet, "our postnet has torch's batch norm", killed_by="more-padding")
-class PlainBatchNorm(ConvPostnet):
+class PlainBatchNorm(ConvPostnet):  # type: ignore[misc]
     def forward(self, mel, padding_mask):
         return (
             super()
@@ -165,25 +168,25 @@ class PlainBatchNorm(ConvPostnet):
 
 
 @mutant(ours.OurSinusoids, "our sinusoids begin at 0 in each call", killed_by="position-offset")
-class SinusoidsFromZero(SinusoidalEncoding):
+class SinusoidsFromZero(SinusoidalEncoding):  # type: ignore[misc]
     def add(self, x, positions):
         return super().add(x, positions - positions[..., :1])
 
 
 @mutant(ours.OurLearned, "our learned positions end at the seventh", killed_by="positions-distinct")
-class LearnedClamped(LearnedPositions):
+class LearnedClamped(LearnedPositions):  # type: ignore[misc]
     def add(self, x, positions):
         return super().add(x, positions.clamp_max(7))
 
 
 @mutant(ours.OurRotary, "our rotary positions turn keys only", killed_by="distance-alone")
-class RotaryKeysOnly(RotaryPositions):
+class RotaryKeysOnly(RotaryPositions):  # type: ignore[misc]
     def rotate(self, q, k, q_positions, k_positions):
         return q, super().rotate(q, k, q_positions, k_positions)[1]
 
 
 @mutant(ours.OurRotary, "our rotary positions turn keys from 0 on", killed_by="position-offset")
-class RotaryKeysFromZero(RotaryPositions):
+class RotaryKeysFromZero(RotaryPositions):  # type: ignore[misc]
     def rotate(self, q, k, q_positions, k_positions):
         return super().rotate(q, k, q_positions, k_positions - k_positions[..., :1])
 
@@ -193,6 +196,6 @@ class RotaryKeysFromZero(RotaryPositions):
     "our linear biases know the side and count it double",
     killed_by="position-offset",
 )
-class AlibiFromZero(AlibiPositions):
+class AlibiFromZero(AlibiPositions):  # type: ignore[misc]
     def bias(self, q_positions, k_positions):
         return super().bias(q_positions, k_positions - q_positions[..., :1])

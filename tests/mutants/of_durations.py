@@ -93,6 +93,7 @@ class ToldTheTruth(ConvPredictor):
         output = super().forward(hidden, padding_mask)
         if durations is None:
             return output
+        assert output.duration_pred is not None
         told = 0.01 * torch.log1p(durations.to(hidden.dtype))
         return DurationOutput(zeroed(output.duration_pred + told, padding_mask))
 
@@ -260,4 +261,5 @@ class ReturnsTensor(ConvPredictor):
 
     def frames(self, hidden, padding_mask):
         predicted = super().forward(hidden, padding_mask).duration_pred
+        assert predicted is not None
         return zeroed(self.counted(predicted), padding_mask)

@@ -28,13 +28,15 @@ class InvertedMask(AttentionEncoder):
 @mutant("the key mask is inverted in the last layer only", killed_by="row-alone")
 class InvertedInOneLayer(AttentionEncoder):
     def run(self, x, hidden):
-        return self.layers[1](self.layers[0](x, hidden), ~hidden)
+        first, second = self.layers.children()
+        return second(first(x, hidden), ~hidden)
 
 
 @mutant("the second layer gets no mask", killed_by="row-alone")
 class MaskOfFirstLayerOnly(AttentionEncoder):
     def run(self, x, hidden):
-        return self.layers[1](self.layers[0](x, hidden), torch.zeros_like(hidden))
+        first, second = self.layers.children()
+        return second(first(x, hidden), torch.zeros_like(hidden))
 
 
 @mutant("masked scores are -10, which leaks a little", killed_by="row-alone")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tests.mutants.blocks import Attention, zeroed
@@ -126,6 +126,8 @@ class CachedByShape(AttentionEncoder):
 
 @mutant("a running mean is updated in evaluation", killed_by="state-unchanged")
 class RunningMeanInEvaluation(AttentionEncoder):
+    mean: Tensor
+
     def __init__(self, *, sizes, num_layers, dropout):
         super().__init__(sizes=sizes, num_layers=num_layers, dropout=dropout)
         self.register_buffer("mean", torch.zeros(sizes.hidden_dim))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from kokoro_core.nn.stack import CheckpointedStack
@@ -24,14 +25,14 @@ class OwnStack(AttentionEncoder):
 
 @mutant("the recomputed part is cut off from what is before it", killed_by="checkpointing")
 class CheckpointDetaches(OwnStack):
-    class stack_type(CheckpointedStack):  # noqa: N801
+    class stack_type(CheckpointedStack):  # type: ignore[misc]  # noqa: N801
         def forward(self, x, *args):
             return super().forward(x.detach() if self.segments else x, *args)
 
 
 @mutant("recomputing draws another dropout", killed_by="checkpointing")
 class CheckpointFreshDropout(OwnStack):
-    class stack_type(CheckpointedStack):  # noqa: N801
+    class stack_type(CheckpointedStack):  # type: ignore[misc]  # noqa: N801
         def forward(self, x, *args):
             if not self.segments:
                 return super().forward(x, *args)
@@ -42,7 +43,7 @@ class CheckpointFreshDropout(OwnStack):
 
 @mutant("reentrant recomputing forgets gradients behind a frozen start", killed_by="checkpointing")
 class CheckpointReentrant(OwnStack):
-    class stack_type(CheckpointedStack):  # noqa: N801
+    class stack_type(CheckpointedStack):  # type: ignore[misc]  # noqa: N801
         def forward(self, x, *args):
             if not self.segments:
                 return super().forward(x, *args)
@@ -51,14 +52,14 @@ class CheckpointReentrant(OwnStack):
 
 @mutant("as many segments as layers leave the last layer out", killed_by="checkpointing")
 class CheckpointDropsLast(OwnStack):
-    class stack_type(CheckpointedStack):  # noqa: N801
+    class stack_type(CheckpointedStack):  # type: ignore[misc]  # noqa: N801
         def bounds(self):
             return super().bounds()[: 1 if self.segments and self.segments >= len(self) else None]
 
 
 @mutant("dropout is off when a stack is recomputed", killed_by="checkpointing")
 class CheckpointWithoutDropout(OwnStack):
-    class stack_type(CheckpointedStack):  # noqa: N801
+    class stack_type(CheckpointedStack):  # type: ignore[misc]  # noqa: N801
         def forward(self, x, *args):
             if not self.segments:
                 return super().forward(x, *args)
@@ -67,7 +68,9 @@ class CheckpointWithoutDropout(OwnStack):
 
 @mutant("recomputing moves a running statistic again", killed_by="checkpointing")
 class CheckpointMovesStatistics(OwnStack):
-    class stack_type(CheckpointedStack):  # noqa: N801
+    class stack_type(CheckpointedStack):  # type: ignore[misc]  # noqa: N801
+        running: Tensor
+
         def __init__(self, layers):
             super().__init__(layers)
             self.register_buffer("running", torch.zeros(()))

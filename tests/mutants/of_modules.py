@@ -6,9 +6,9 @@ import copy
 import time
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from tests.mutants.blocks import sinusoids
+from tests.mutants.blocks import Attention, sinusoids
 from tests.mutants.mutant import mutants_of
 from tests.mutants.params import AttentionEncoderParams
 from tests.mutants.sound_encoders import AttentionEncoder, Layer
@@ -99,7 +99,8 @@ class ZeroedParameter(WithParts):
 @mutant("the first layer is cut off from the loss", killed_by="parameters-learn")
 class DetachedLayer(AttentionEncoder):
     def run(self, x, hidden):
-        return self.layers[1](self.layers[0](x, hidden).detach(), hidden)
+        first, second = self.layers.children()
+        return second(first(x, hidden).detach(), hidden)
 
 
 @mutant("the embedding is looked up without gradients", killed_by="parameters-learn")
@@ -150,13 +151,15 @@ class PlainList(AttentionEncoder):
         return nn.Identity()
 
     def run(self, x, hidden):
-        for layer in self.plain:
+        for layer in self.__dict__["plain"]:
             x = layer.to(x.dtype)(x, hidden)
         return x
 
 
 @mutant("a table is computed again in the dtype that it is moved to", killed_by="dtype-and-back")
 class TableCastWithModel(WithParts):
+    table: Tensor
+
     def add_parts(self, width):
         table = sinusoids(torch.arange(64), width, torch.float32)
         self.register_buffer("table", table, persistent=False)
@@ -180,6 +183,8 @@ class OtherLengthOnMeta(WithParts):
 
 @mutant("a buffer counts the calls and nobody reads it", killed_by="state-unchanged")
 class CountsInBuffer(WithParts):
+    calls: Tensor
+
     def add_parts(self, width):
         self.register_buffer("calls", torch.zeros((), dtype=torch.int64), persistent=False)
 
@@ -190,6 +195,8 @@ class CountsInBuffer(WithParts):
 
 @mutant("a buffer has another shape once it is used", killed_by="state-unchanged")
 class GrowingBuffer(WithParts):
+    table: Tensor
+
     def add_parts(self, width):
         self.register_buffer("table", torch.zeros(1, width), persistent=False)
 
@@ -216,7 +223,7 @@ class CopyThatIsNone(WithParts):
 @mutant("a weight is transposed in memory", killed_by="round-trip")
 class TransposedWeight(WithParts):
     def add_parts(self, width):
-        weight = self.layers[0].attention.key.weight
+        weight = self.get_parameter("layers.0.attention.key.weight")
         weight.data = weight.data.t().contiguous().t()
 
 
@@ -242,7 +249,7 @@ class RenamedWeight(AttentionEncoder):
         return super().stack(layers)
 
     def make_layers(self, count, width, dropout):
-        class _Attention(self.layer_type.attention_type):
+        class _Attention(Attention):
             pass
 
         class _Layer(Layer):

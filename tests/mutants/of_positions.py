@@ -17,7 +17,10 @@ relative = mutants_of(RelativeParams)
 
 
 class Computed(Sinusoid):
-    """Sinusoids of a formula; by default the right one."""
+    """Sinusoids of the angles that a subclass computes."""
+
+    def angles(self, positions, even, width):
+        raise NotImplementedError
 
     def made(self, width):
         positions = torch.arange(self.length, dtype=torch.float64).unsqueeze(1)

@@ -90,7 +90,8 @@ class MeanInEvaluation(NormedPostnet):
 @normed("statistics are tracked in evaluation", killed_by="state-unchanged")
 class TracksInEvaluation(NormedPostnet):
     def normed(self, x, padding_mask):
-        self.norm.running_mean.lerp_(x.detach().mean((0, 1)).to(self.norm.running_mean), 0.1)
+        running = self.get_buffer("norm.running_mean")
+        running.lerp_(x.detach().mean((0, 1)).to(running), 0.1)
         return super().normed(x, padding_mask)
 
 

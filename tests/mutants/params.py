@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 from pydantic import Field
 
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     )
 
 
+Component = TypeVar("Component")
+
+
 class Breakable(StrictModel):
     """Settings that may name a mutant, and may say anything of themselves.
 
@@ -50,7 +53,7 @@ class Breakable(StrictModel):
             said["detached_inputs"] = frozenset(said["detached_inputs"])
         return Capabilities(**said)
 
-    def chosen(self, sound: type[Any]) -> type[Any]:
+    def chosen(self, sound: type[Component]) -> type[Component]:
         """Return the class to build."""
         if not self.mutant:
             return sound

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -122,7 +123,8 @@ class AttentionDecoder(AutoregressiveDecoder):
         """Project the memory and allocate the caches."""
         memory = self.remembered(memory, memory_padding_mask)
         shape = (memory.shape[0], self.room(max_frames), memory.shape[2])
-        crossed = [Cache(*layer.cross.keys_and_values(memory)) for layer in self.layers]
+        layers = cast("Iterable[Layer]", self.layers)
+        crossed = [Cache(*layer.cross.keys_and_values(memory)) for layer in layers]
         own = [Cache(memory.new_zeros(shape), memory.new_zeros(shape)) for _ in self.layers]
         return self.state(0, self.memory_hidden(memory_padding_mask), own, crossed)
 
@@ -136,7 +138,8 @@ class AttentionDecoder(AutoregressiveDecoder):
         x = self.dropout(self.embed_step(frames, start))
         every = torch.arange(start + x.shape[1], device=x.device)
         later = self.later_in_step(every[start:], every)
-        for layer, own, crossed in zip(self.layers, state.own, state.crossed, strict=True):
+        layers = cast("Iterable[Layer]", self.layers)
+        for layer, own, crossed in zip(layers, state.own, state.crossed, strict=True):
             x = layer.step(x, own, crossed, later, state.memory_hidden, start)
         state.position = self.advanced(start, x.shape[1])
         return self.heads_of_step(x, state)
@@ -161,7 +164,7 @@ class AttentionDecoder(AutoregressiveDecoder):
     def embed(self, fed: Tensor, start: int) -> Tensor:
         """Return groups with their positions, (B, K, H)."""
         # (B, K·r, M) -> (B, K, r·M)
-        groups = self.group_in(fed.unflatten(1, (-1, self.reduction_factor)).flatten(2))
+        groups: Tensor = self.group_in(fed.unflatten(1, (-1, self.reduction_factor)).flatten(2))
         positions = torch.arange(start, start + groups.shape[1], device=fed.device)
         return groups + sinusoids(positions, groups.shape[2], groups.dtype)
 

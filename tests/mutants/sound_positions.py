@@ -22,7 +22,7 @@ class Sinusoid(PositionalEncoding):
         self.max_len, self.width = self.length, width
         self.keep(self.made(width))
 
-    def _apply(self, fn, recurse=True):  # type: ignore[no-untyped-def]
+    def _apply(self, fn, recurse=True):
         """Make the table anew where the module is moved to, so that it is as exact as it can be."""
         super()._apply(fn, recurse)
         return self.moved()
@@ -85,6 +85,7 @@ class Relative(PositionalEncoding):
 
     uses_weights: ClassVar[bool] = True
     most: ClassVar[int] = 4
+    slopes: Tensor
 
     def __init__(self, *, num_heads: int, head_dim: int) -> None:
         super().__init__()

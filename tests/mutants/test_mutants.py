@@ -12,6 +12,7 @@ import pytest
 
 from kokoro_core.testing import Subject, check_component
 from kokoro_core.testing.checks import CHECKS, checks_of
+from kokoro_core.testing.engine.levels import LevelName
 from tests.mutants.catalogue import all_mutants, find_mutant
 from tests.mutants.justified import JUSTIFIED
 from tests.mutants.kills import kills_of, named_kill
@@ -32,7 +33,8 @@ AGAIN = tuple(MUTANTS) if os.environ.get("KOKORO_MUTANTS") == "full" else HANDFU
 
 @pytest.mark.parametrize("name", [*SOUND, *VARIANTS])
 def test_a_sound_component_raises_no_alarm(name):
-    params, level = (SOUND[name], "ci") if name in SOUND else (VARIANTS[name], "fast")
+    params = SOUND[name] if name in SOUND else VARIANTS[name]
+    level: LevelName = "ci" if name in SOUND else "fast"
     ids = [each.id for each in checks_of(params.slot) if not each.costly]
     report = check_component(Subject(params), level=level, only=ids, raises=False)
     assert report.ok, report.explain()

@@ -119,6 +119,7 @@ def test_a_batch_of_nothing_but_padding_is_0_and_leaves_the_statistics_alone():
     result = ours(x, torch.ones(2, 3, dtype=torch.bool))
     assert (result == 0).all()
     result.sum().backward()
+    assert x.grad is not None
     assert x.grad.isfinite().all()
     assert all(each.grad.isfinite().all() for each in ours.parameters())
     for name, each in ours.state_dict().items():
@@ -129,4 +130,5 @@ def test_a_channel_without_variance_has_finite_gradients():
     ours, _ = pair()
     x = torch.full((2, 3, CHANNELS), 4.0, dtype=torch.float64, requires_grad=True)
     ours(x, torch.zeros(2, 3, dtype=torch.bool)).square().sum().backward()
+    assert x.grad is not None
     assert x.grad.isfinite().all()

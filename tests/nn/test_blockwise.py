@@ -56,7 +56,7 @@ MASKS = {
 @pytest.mark.usefixtures("_sizes_of_blocks")
 @pytest.mark.parametrize("name", MASKS)
 def test_it_is_torchs_attention_forwards_and_backwards(name: str) -> None:
-    inputs = [heads(QUERIES, 1), heads(KEYS, 2), heads(KEYS, 3)]
+    inputs = (heads(QUERIES, 1), heads(KEYS, 2), heads(KEYS, 3))
     expected = F.scaled_dot_product_attention(*inputs, attn_mask=MASKS[name])
     found = attend_in_blocks(*inputs, MASKS[name])
     torch.testing.assert_close(found, expected, atol=1e-12, rtol=0)
@@ -65,14 +65,14 @@ def test_it_is_torchs_attention_forwards_and_backwards(name: str) -> None:
 
 @pytest.mark.usefixtures("_sizes_of_blocks")
 def test_causal_it_is_torchs_attention_forwards_and_backwards() -> None:
-    inputs = [heads(QUERIES, seed) for seed in range(3)]
+    inputs = (heads(QUERIES, 0), heads(QUERIES, 1), heads(QUERIES, 2))
     expected = F.scaled_dot_product_attention(*inputs, is_causal=True)
     found = attend_in_blocks(*inputs, None, is_causal=True)
     torch.testing.assert_close(found, expected, atol=1e-12, rtol=0)
     same_gradients(found, expected, inputs)
 
 
-def same_gradients(found: Tensor, expected: Tensor, inputs: list[Tensor]) -> None:
+def same_gradients(found: Tensor, expected: Tensor, inputs: tuple[Tensor, ...]) -> None:
     grad = torch.randn_like(found)
     for one, other in zip(
         torch.autograd.grad(found, inputs, grad),
@@ -92,7 +92,7 @@ def test_a_query_from_which_every_key_is_hidden_is_0_as_torchs_and_harms_no_grad
     mask[2, 0] = False
     if kind == "added":
         mask = torch.where(mask, 0.0, -torch.inf).double()
-    inputs = [heads(QUERIES, 1), heads(KEYS, 2), heads(KEYS, 3)]
+    inputs = (heads(QUERIES, 1), heads(KEYS, 2), heads(KEYS, 3))
     expected = F.scaled_dot_product_attention(*inputs, attn_mask=mask)
     found = attend_in_blocks(*inputs, mask)
     assert not found[1, :, 2].any()
@@ -102,7 +102,7 @@ def test_a_query_from_which_every_key_is_hidden_is_0_as_torchs_and_harms_no_grad
 
 @pytest.mark.parametrize("causal", [False, True])
 def test_without_queries_there_is_no_result_and_no_gradient(causal: bool) -> None:
-    inputs = [heads(0, 1), heads(KEYS, 2), heads(KEYS, 3)]
+    inputs = (heads(0, 1), heads(KEYS, 2), heads(KEYS, 3))
     found = attend_in_blocks(*inputs, None, is_causal=causal)
     assert found.shape == (ROWS, HEADS, 0, DIM)
     for grad in torch.autograd.grad(found.sum(), inputs):
@@ -110,7 +110,7 @@ def test_without_queries_there_is_no_result_and_no_gradient(causal: bool) -> Non
 
 
 def test_a_row_that_may_see_nothing_is_0() -> None:
-    inputs = [heads(QUERIES, 1), heads(KEYS, 2), heads(KEYS, 3)]
+    inputs = (heads(QUERIES, 1), heads(KEYS, 2), heads(KEYS, 3))
     found = attend_in_blocks(*inputs, padding([2, 0, 1]))
     found.sum().backward()
     assert (found[1] == 0).all()
@@ -128,7 +128,7 @@ def test_what_lies_past_a_rows_end_is_never_looked_at(lengths: list[int]) -> Non
     for row, end in enumerate(lengths):
         for each in (keys, values):
             each[row, :, end:] = torch.nan
-    inputs = [each.requires_grad_() for each in (queries, keys, values)]
+    inputs = (queries.requires_grad_(), keys.requires_grad_(), values.requires_grad_())
     found = attend_in_blocks(*inputs, mask)
     torch.testing.assert_close(found, expected, atol=1e-12, rtol=0)
     for each in torch.autograd.grad(found.sum(), inputs):
@@ -173,11 +173,12 @@ def test_dropout_takes_a_share_of_the_weights(causal: bool) -> None:
 @pytest.mark.parametrize("name", ["none", "padding", "little padding"])
 def test_the_gradients_under_dropout_are_those_of_finite_differences(name: str) -> None:
     inputs = [heads(length, length)[:2, :2, :, :2] for length in (3, KEYS, KEYS)]
-    mask = MASKS[name] if MASKS[name] is None else MASKS[name][1:]  # type: ignore[index]
+    mask = MASKS[name]
 
-    def attend(*qkv: Tensor) -> Tensor:
+    def attend(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
         torch.manual_seed(4)
-        return attend_in_blocks(*qkv, mask, dropout=0.3)
+        rows = None if mask is None else mask[1:]
+        return attend_in_blocks(queries, keys, values, rows, dropout=0.3)
 
     leaves = [each.detach().requires_grad_() for each in inputs]
     assert torch.autograd.gradcheck(attend, leaves, fast_mode=True)
@@ -202,7 +203,7 @@ class Products(TorchDispatchMode):
     """Notes the types of what is multiplied in batches of matrices."""
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.types: set[torch.dtype] = set()
 
     def __torch_dispatch__(
@@ -220,20 +221,20 @@ def test_bfloat16_is_multiplied_in_float32_where_onednn_does_not_multiply_it(
 ) -> None:
     facts = Processor("avx2", onednn=True, bfloat16_products=fast)
     monkeypatch.setattr(cpu, "processor", lambda: facts)
-    exact = [heads(length, length) for length in (QUERIES, KEYS, KEYS)]
-    inputs = [each.detach().bfloat16().requires_grad_() for each in exact]
+    exact = (heads(QUERIES, QUERIES), heads(KEYS, KEYS), heads(KEYS, KEYS))
+    queries, keys, values = (each.detach().bfloat16().requires_grad_() for each in exact)
     mask = MASKS[name]
     expected = F.scaled_dot_product_attention(*exact, attn_mask=mask)
     if mask is not None and mask.dtype is not torch.bool:
         mask = mask.bfloat16()
     with Products() as products:
-        found = attend_in_blocks(*inputs, mask)
-        found.sum().backward()
+        found = attend_in_blocks(queries, keys, values, mask)
+        gradients = torch.autograd.grad(found.sum(), (queries, keys, values))
     assert products.types == {torch.bfloat16 if fast else torch.float32}
-    assert {found.dtype, *(each.grad.dtype for each in inputs)} == {torch.bfloat16}
+    assert {found.dtype, *(each.dtype for each in gradients)} == {torch.bfloat16}
     torch.testing.assert_close(found.double(), expected, atol=0.05, rtol=0.05)
-    for one, other in zip(torch.autograd.grad(expected.sum(), exact), inputs, strict=True):
-        torch.testing.assert_close(other.grad.double(), one, atol=0.1, rtol=0.1)
+    for one, other in zip(torch.autograd.grad(expected.sum(), exact), gradients, strict=True):
+        torch.testing.assert_close(other.double(), one, atol=0.1, rtol=0.1)
 
 
 class Largest(TorchDispatchMode):
@@ -260,7 +261,7 @@ def test_a_training_step_has_no_tensor_of_all_weights(
 ) -> None:
     monkeypatch.setattr(blockwise, "CACHE", 16384)
     rows, frames, width = 2, 144, 16
-    sizes = {"hidden_dim": width, "gradient_checkpointing": None}
+    sizes: dict[str, Any] = {"hidden_dim": width, "gradient_checkpointing": None}
     for stack in ("encoder", "decoder"):
         few = {"num_layers": 1, "ff_dim": 2 * width, "num_heads": 4, "dropout": dropout}
         sizes |= {f"{stack}.{key}": value for key, value in few.items()}
@@ -280,7 +281,7 @@ def test_a_training_step_has_no_tensor_of_all_weights(
 
 
 def test_results_and_gradients_lie_in_memory_as_a_projection_has_them() -> None:
-    inputs = [heads(QUERIES, 1), heads(KEYS, 2), heads(KEYS, 3)]
+    inputs = (heads(QUERIES, 1), heads(KEYS, 2), heads(KEYS, 3))
     found = attend_in_blocks(*inputs, MASKS["padding"], dropout=0.1)
     for each in (found, *torch.autograd.grad(found.sum(), inputs)):
         assert each.transpose(1, 2).is_contiguous()  # (B, T, heads, H/heads): joined without a copy

@@ -42,6 +42,7 @@ def test_each_row_is_the_convolution_of_its_valid_steps(lengths, extra, kernel_s
     conv = MaskedConv1d(3, 4, kernel_size, dilation=dilation).double()
     x, padding_mask = random_batch(lengths, 3, extra)
     out = conv(x, padding_mask).detach().numpy()
+    assert conv.conv.bias is not None
     weight, bias = conv.conv.weight.detach().numpy(), conv.conv.bias.detach().numpy()
     for row, length in enumerate(lengths):
         expected = same_convolution(x[row, :length].numpy(), weight, bias, dilation)
@@ -63,6 +64,7 @@ def test_the_gradient_at_padding_is_exactly_zero_even_if_it_holds_nan():
     conv(x, padding_mask).sum().backward()
     assert torch.equal(x.grad[padding_mask], torch.zeros(2, 3, dtype=torch.float64))
     assert bool((x.grad[~padding_mask] != 0).all())
+    assert conv.conv.weight.grad is not None
     assert bool(conv.conv.weight.grad.isfinite().all())
 
 
@@ -86,7 +88,7 @@ def test_groups_and_no_bias_are_torch_s_on_each_row_alone(channels, out, groups,
         # each group by itself, by a convolution that has no groups
         parts = x[row, :length].T.chunk(groups)
         weights = conv.conv.weight.chunk(groups)
-        biases = conv.conv.bias.chunk(groups) if bias else [None] * groups
+        biases = [None] * groups if conv.conv.bias is None else conv.conv.bias.chunk(groups)
         expected = torch.cat(
             [
                 torch.nn.functional.conv1d(part, weight, own, padding=dilation, dilation=dilation)

@@ -79,7 +79,8 @@ def test_masks_are_the_same_again_from_the_same_seed_and_differ_one_after_the_ot
 def test_torchs_seed_decides_what_is_dropped() -> None:
     def drop(seed: int) -> Tensor:
         torch.manual_seed(seed)
-        return Dropout(0.5)(torch.ones(100))
+        dropped: Tensor = Dropout(0.5)(torch.ones(100))
+        return dropped
 
     assert torch.equal(drop(1), drop(1))
     assert not torch.equal(drop(1), drop(2))

@@ -79,9 +79,10 @@ def test_dropout_lies_between_the_two_layers() -> None:
     torch.testing.assert_close(found.double(), expected, atol=1e-5, rtol=1e-5)
     found.sum().backward()
     expected.sum().backward()
-    torch.testing.assert_close(ours.grad, given.grad.float())
-    torch.testing.assert_close(block[0].weight.grad, first.weight.grad.float())
-    torch.testing.assert_close(block[-1].weight.grad, last.weight.grad.float())
+    leaves = (given, first.weight, last.weight)
+    for mine, each in zip((ours, block[0].weight, block[-1].weight), leaves, strict=True):
+        assert each.grad is not None
+        torch.testing.assert_close(mine.grad, each.grad.float())
 
 
 @pytest.mark.fast_kernels
@@ -162,7 +163,8 @@ def test_an_adapter_in_place_of_a_layer_takes_part_in_training(name: str) -> Non
             return self.base.bias
 
         def forward(self, x: Tensor) -> Tensor:
-            return self.base(x) + self.more(x)
+            result: Tensor = self.base(x) + self.more(x)
+            return result
 
     block = FeedForward(hidden_dim=6, ff_dim=10, dropout=0.0)
     layer = block.get_submodule(name)
@@ -183,7 +185,7 @@ def test_a_forward_put_on_a_part_itself_takes_part_in_training(name: str) -> Non
     block = FeedForward(hidden_dim=6, ff_dim=10, dropout=0.0)
     part = block.get_submodule(name)
     usual = part.forward
-    part.forward = lambda x: 2 * usual(x)  # type: ignore[method-assign]
+    part.forward = lambda x: 2 * usual(x)
     x = torch.randn(3, 6)
     expected = block[-1](block[1](block[0](x)))
     torch.testing.assert_close(block(x), expected)

@@ -59,6 +59,7 @@ def test_without_fbgemm_it_computes_the_same(engine: str, monkeypatch: pytest.Mo
     torch.testing.assert_close(half(x), expected, atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(half(x[0, 0]), expected[0, 0], atol=1e-5, rtol=1e-5)
     assert torch.equal(half.weight, layer.weight.half().float())
+    assert half.bias is not None
     assert torch.equal(half.bias, layer.bias)
 
 

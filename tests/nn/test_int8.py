@@ -150,8 +150,11 @@ def test_the_kernel_runs_only_where_it_is_written_in_vector_instructions(
     layer, x = Int8Linear.of(nn.Linear(64, 5)), torch.randn(3, 64)
     called: list[bool] = []
     kernel = torch._weight_int8pack_mm
-    monkeypatch.setattr(
-        torch, "_weight_int8pack_mm", lambda *args: called.append(True) or kernel(*args)
-    )
+
+    def watched(*args: Tensor) -> Tensor:
+        called.append(True)
+        return kernel(*args)
+
+    monkeypatch.setattr(torch, "_weight_int8pack_mm", watched)
     torch.testing.assert_close(layer(x).double(), exact(layer, x), atol=0.02, rtol=0.01)
     assert called == [True] * processor.int8_products

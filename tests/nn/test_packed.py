@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from typing import cast
 
 import pytest
 import torch
@@ -117,9 +118,10 @@ def test_only_types_that_onednn_multiplies_are_packed(
     monkeypatch.setattr(steps, "PackedLinear", lambda _: "packed")
     for dtype in (torch.float32, torch.bfloat16, torch.float64):
         one, two = layers(dtype)
-        found = prepare_for_decoding(one, rows=2)
-        assert found is one if dtype not in packed else found == "packed"
-        assert (prepare_for_decoding(one, two, rows=2) == "packed") is (dtype in packed)
+        single = cast("object", prepare_for_decoding(one, rows=2))
+        assert single is one if dtype not in packed else single == "packed"
+        joined = cast("object", prepare_for_decoding(one, two, rows=2))
+        assert (joined == "packed") is (dtype in packed)
 
 
 @pytest.mark.usefixtures("one_thread")

@@ -57,7 +57,7 @@ def read_from_dist_info(wheel: zipfile.ZipFile, name: str) -> str:
 
 def pins() -> dict[str, Version]:
     """Return what `constraints.txt` pins; anything but ``name==version`` fails."""
-    found = {}
+    found: dict[str, Version] = {}
     for line in (ROOT / "constraints.txt").read_text().splitlines():
         if line.startswith("#"):
             continue

@@ -130,11 +130,12 @@ def test_one_pass_computes_the_angles_of_the_same_positions_once(monkeypatch):
     here, there = torch.arange(5), torch.arange(3, 8)
     computed = []
     compute = RotaryPositions._compute_cos_sin
-    monkeypatch.setattr(
-        RotaryPositions,
-        "_compute_cos_sin",
-        lambda self, at, dtype: (computed.append(at), compute(self, at, dtype))[1],
-    )
+
+    def watched(self, at, dtype):
+        computed.append(at)
+        return compute(self, at, dtype)
+
+    monkeypatch.setattr(RotaryPositions, "_compute_cos_sin", watched)
     view = rotary.for_one_pass()
     for _ in range(3):
         for expected, found in zip(

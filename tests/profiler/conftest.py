@@ -43,7 +43,8 @@ class SmallEncoder(Encoder):
 
     def forward(self, phoneme_indices: Tensor, padding_mask: Tensor) -> Tensor:
         self.calls["encoder.forward"] += 1
-        return checkpoint(self.layer, self.table(phoneme_indices), use_reentrant=False)
+        result: Tensor = checkpoint(self.layer, self.table(phoneme_indices), use_reentrant=False)
+        return result
 
     def layer(self, x: Tensor) -> Tensor:
         return torch.tanh(self.positional_encoding.add(x, torch.arange(x.shape[1])))
@@ -84,21 +85,27 @@ class SmallDecoder(AutoregressiveDecoder):
         return mel + frames, mel[..., 0]
 
 
+class SmallParts(nn.Module):
+    def __init__(self, calls: Counter[str]) -> None:
+        super().__init__()
+        self.encoder = SmallEncoder(calls)
+        self.decoder = SmallDecoder(calls)
+
+
 class SmallModel(nn.Module):
     """The shape of the real one: parts below `acoustic`, methods at the top."""
 
     def __init__(self) -> None:
         super().__init__()
         self.calls: Counter[str] = Counter()
-        self.acoustic = nn.Module()
-        self.acoustic.encoder = SmallEncoder(self.calls)
-        self.acoustic.decoder = SmallDecoder(self.calls)
+        self.acoustic = SmallParts(self.calls)
 
     def forward(self, phoneme_indices: Tensor) -> Tensor:
         self.calls["model.forward"] += 1
         mask = torch.zeros_like(phoneme_indices, dtype=torch.bool)
         memory = self.acoustic.encoder(phoneme_indices, mask)
-        return self.acoustic.decoder(memory, mask, memory[..., :3], mask).mel
+        output: DecoderOutput = self.acoustic.decoder(memory, mask, memory[..., :3], mask)
+        return output.mel
 
     def generate(self, phoneme_indices: Tensor) -> Tensor:
         self.calls["model.generate"] += 1
@@ -143,7 +150,7 @@ class FakeDevice(Device):
         return self.now
 
     def seconds(self, begin: Any, end: Any) -> float:
-        return end - begin
+        return float(end - begin)
 
     def synchronize(self) -> None:
         self.waits += 1

@@ -15,6 +15,7 @@ from kokoro_core.spec.load import load_spec
 from kokoro_plugins.profiler import plugin
 from kokoro_plugins.profiler.commands import check_trace, profile
 from kokoro_plugins.profiler.trial import Trial, build_trial, random_batch
+from kokoro_plugins.transformer.params import TransformerEncoderParams
 from registry import installed_plugins
 
 TINY = [
@@ -141,6 +142,7 @@ def test_the_batch_fits_the_model_and_has_every_phoneme_but_the_padding(pad_id):
     sizes = Sizes(vocab_size=7, pad_id=pad_id, mel_dim=5, hidden_dim=1)
     batch = random_batch(sizes, rows=4, phonemes=50, with_durations=True)
     assert set(batch.phoneme_indices.flatten().tolist()) == set(range(7)) - {pad_id}
+    assert batch.durations is not None
     assert batch.mel_specs.shape == (4, int(batch.durations.sum(1).max()), 5)
     assert int(batch.durations.min()) >= 1
     again = random_batch(sizes, rows=4, phonemes=50, with_durations=False)
@@ -152,7 +154,7 @@ def test_a_model_with_side_inputs_is_refused_by_name():
     plugins = installed_plugins()
     spec = load_spec("small", overrides={"encoder.num_layers": 1}, plugins=plugins)
 
-    class Speaking(type(spec.encoder)):
+    class Speaking(TransformerEncoderParams):
         @property
         def needs(self):
             return frozenset({"speaker"})

@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import nn
 
+from kokoro_core.cost.resident import restart_high_water_mark
 from kokoro_plugins.profiler import devices
 from kokoro_plugins.profiler.devices import (
     CpuDevice,
@@ -72,7 +73,7 @@ def test_a_kernel_that_refuses_is_noticed(monkeypatch):
         raise PermissionError
 
     monkeypatch.setattr("builtins.open", refuse)
-    assert not devices.restart_high_water_mark()
+    assert not restart_high_water_mark()
 
 
 @pytest.mark.parametrize(("platform", "unit"), [("darwin", 1), ("freebsd14", 1024)])
@@ -114,12 +115,16 @@ class FakeEvent:
 
 def test_cuda_reads_the_allocator_once_and_restarts_its_peak(monkeypatch):
     calls = []
-    stats = {
-        "allocated_bytes.all.current": 5,
-        "allocated_bytes.all.peak": 9,
-        "reserved_bytes.all.current": 20,
-    }
-    monkeypatch.setattr(torch.cuda, "memory_stats", lambda device: calls.append("read") or stats)
+
+    def memory_stats(device):
+        calls.append("read")
+        return {
+            "allocated_bytes.all.current": 5,
+            "allocated_bytes.all.peak": 9,
+            "reserved_bytes.all.current": 20,
+        }
+
+    monkeypatch.setattr(torch.cuda, "memory_stats", memory_stats)
     monkeypatch.setattr(
         torch.cuda, "reset_peak_memory_stats", lambda device: calls.append("restart")
     )
@@ -128,12 +133,13 @@ def test_cuda_reads_the_allocator_once_and_restarts_its_peak(monkeypatch):
 
 
 def test_cuda_times_with_events_on_the_current_stream_of_its_device(monkeypatch):
-    waited = []
+    waited: list[torch.device] = []
     monkeypatch.setattr(torch.cuda, "Event", FakeEvent)
     monkeypatch.setattr(torch.cuda, "current_stream", lambda device: f"stream of {device}")
     monkeypatch.setattr(torch.cuda, "synchronize", waited.append)
     device = CudaDevice(torch.device("cuda:1"))
     begin, _, end = device.mark(), device.mark(), device.mark()
+    assert isinstance(begin, FakeEvent)
     assert begin.stream == "stream of cuda:1"
     assert waited == []
     device.synchronize()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
@@ -139,7 +140,7 @@ def test_reading_times_while_a_call_runs_loses_nothing(recorder, fake_device):
     assert (recorder.rows[OUTER].total_s, recorder.rows[OUTER].self_s) == (2.0, 1.0)
 
 
-trees = st.recursive(
+trees: st.SearchStrategy[list[Any]] = st.recursive(
     st.just([]), lambda inner: st.lists(st.tuples(st.sampled_from("abc"), inner), max_size=4)
 )
 

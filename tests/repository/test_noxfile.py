@@ -26,7 +26,7 @@ def sessions() -> dict[str, ast.FunctionDef]:
 def calls(session: ast.FunctionDef, name: str) -> list[list[str]]:
     """Return the plain words of each call of a function in a session."""
     return [
-        [word.value for word in node.args if isinstance(word, ast.Constant)]
+        [str(word.value) for word in node.args if isinstance(word, ast.Constant)]
         for node in ast.walk(session)
         if isinstance(node, ast.Call) and ast.unparse(node.func) == name
     ]

@@ -42,7 +42,8 @@ def raw_header(path: Path) -> dict[str, dict[str, str]]:
     """The header as the format's description says: 8 bytes of length, then JSON."""
     data = path.read_bytes()
     (length,) = struct.unpack("<Q", data[:8])
-    return json.loads(data[8 : 8 + length])
+    header: dict[str, dict[str, str]] = json.loads(data[8 : 8 + length])
+    return header
 
 
 def content_hash(path: Path) -> str:

@@ -13,6 +13,10 @@ from kokoro_core.cli.app import main
 from kokoro_core.scaffold.new_spec import commented
 from kokoro_core.spec.load import load_spec
 from kokoro_core.spec.tree.model_spec import ModelSpec
+from kokoro_plugins.transformer.params import (
+    ParallelTransformerParams,
+    TransformerEncoderParams,
+)
 from registry import installed_plugins
 
 
@@ -47,7 +51,9 @@ def test_every_key_of_every_part_is_there_with_a_comment() -> None:
 def test_a_width_that_no_one_sets_stays_with_the_spec(tmp_path: Path) -> None:
     path = tmp_path / "spec.yaml"
     assert run("new-spec", "--like", "small", "--out", str(path)) == 0
-    assert load_spec(path, overrides={"hidden_dim": 64}).encoder.hidden_dim == 64
+    encoder = load_spec(path, overrides={"hidden_dim": 64}).encoder
+    assert isinstance(encoder, TransformerEncoderParams)
+    assert encoder.hidden_dim == 64
 
 
 def test_options_choose_components_and_settings(capsys: pytest.CaptureFixture[str]) -> None:
@@ -58,6 +64,8 @@ def test_options_choose_components_and_settings(capsys: pytest.CaptureFixture[st
     assert status == 0
     spec = load_spec(YAML(typ="safe", pure=True).load(io.StringIO(capsys.readouterr().out)))
     assert (spec.name, spec.decoder.type) == ("on", "parallel_transformer")
+    assert isinstance(spec.encoder, TransformerEncoderParams)
+    assert isinstance(spec.decoder, ParallelTransformerParams)
     assert (spec.encoder.num_layers, spec.decoder.num_layers) == (3, 2)
     assert spec.postnet is not None
 

@@ -22,8 +22,8 @@ def main(spec: str) -> None:
     mels = torch.randn(2, 10, 80).masked_fill(
         torch.arange(10)[None, :, None] >= durations.sum(1)[:, None, None], 0
     )
-    style = model.acoustic.style.linear
-    before = style.weight.detach().clone()
+    weight = model.get_parameter("acoustic.style.linear.weight")
+    before = weight.detach().clone()
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     losses = []
     for _ in range(6):
@@ -40,15 +40,15 @@ def main(spec: str) -> None:
     row = again.acoustic.encode(phonemes[1:, :2], torch.zeros(1, 2, dtype=torch.bool), {})
     both = again.acoustic.encode(phonemes, phonemes == 0, {})
     with torch.no_grad():
-        again.acoustic.style.linear.weight.zero_()
-        again.acoustic.style.linear.bias.fill_(2.0)
+        again.get_parameter("acoustic.style.linear.weight").zero_()
+        again.get_parameter("acoustic.style.linear.bias").fill_(2.0)
     other = again.inference(phonemes[:1], max_mel_len=20)
     print(
         json.dumps(
             {
                 "slots": list(MODEL_SLOTS),
                 "losses": losses,
-                "learned": not torch.equal(before, style.weight),
+                "learned": not torch.equal(before, weight),
                 "frames": spoken.shape[1],
                 "finite": bool(spoken.isfinite().all()),
                 "same after loading": torch.equal(spoken, reloaded),

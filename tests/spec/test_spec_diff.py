@@ -14,8 +14,8 @@ from tests.spec.test_spec_resolve import OVERRIDES
 
 
 def diff(first: dict[str, Any], second: dict[str, Any]) -> list[Change]:
-    specs = [load_spec(each, plugins=PLUGINS) for each in (first, second)]
-    return diff_specs(*specs, PLUGINS)
+    old, new = (load_spec(each, plugins=PLUGINS) for each in (first, second))
+    return diff_specs(old, new, PLUGINS)
 
 
 def test_defaults_order_widths_and_qualified_names_are_no_difference() -> None:
@@ -47,13 +47,9 @@ def test_another_component_is_one_change_whatever_its_settings() -> None:
 
 
 def test_keys_of_a_mapping_come_and_go() -> None:
-    first, second = {"acme-toys": ">=1"}, {}
-    assert diff(minimal(plugins=first), minimal(plugins=second)) == [
-        Change("plugins.acme-toys", "removed", ">=1", None)
-    ]
-    assert diff(minimal(plugins=second), minimal(plugins=first)) == [
-        Change("plugins.acme-toys", "added", None, ">=1")
-    ]
+    first, second = minimal(plugins={"acme-toys": ">=1"}), minimal(plugins={})
+    assert diff(first, second) == [Change("plugins.acme-toys", "removed", ">=1", None)]
+    assert diff(second, first) == [Change("plugins.acme-toys", "added", None, ">=1")]
 
 
 def test_components_in_lists_are_compared_one_by_one() -> None:

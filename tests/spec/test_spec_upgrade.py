@@ -178,7 +178,7 @@ def test_loading_an_old_file_names_the_command() -> None:
 
 def test_a_checkpoint_with_an_old_spec_loads(tmp_path: Path) -> None:
     plugins = installed_plugins()
-    keywords = {**SMALL, "n_heads": 2, "encoder_ff_dim": 8, "decoder_ff_dim": 8}
+    keywords: dict[str, Any] = {**SMALL, "n_heads": 2, "encoder_ff_dim": 8, "decoder_ff_dim": 8}
     model = KokoroModel(**keywords)
     path = tmp_path / "old.safetensors"
     metadata = {"format_version": 1, "spec": {"format": 0, **keywords}, "components": []}

@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -241,8 +242,8 @@ def test_more_sentences_than_the_grammar_has_are_refused_at_once(tmp_path: Path)
 def test_what_cannot_be_made_leaves_nothing_behind(
     tmp_path: Path,
     frontend: EspeakFrontend,
-    params: dict[str, str],
-    audio_change: dict[str, int],
+    params: dict[str, Any],
+    audio_change: dict[str, Any],
     message: str,
 ) -> None:
     corpus_params = EspeakCorpusParams(path=str(tmp_path / "corpus"), sentences=2, **params)

@@ -131,7 +131,7 @@ def _stereo(folder: Path) -> None:
     soundfile.write(folder / "wavs" / "two.wav", np.zeros((1800, 2)), RATE)
 
 
-FAULTS: list[tuple[Callable[[Path], None], str]] = [
+FAULTS: list[tuple[Callable[[Path], object], str]] = [
     (_drop_wav, r"`two` has no recording; wavs/two\.wav is missing\."),
     (_break_wav, r"`two` has a recording that cannot be read, wavs/two\.wav: "),
     (_stereo, r"`two` has a recording of 2 channels, wavs/two\.wav; mix it to one\."),
@@ -211,7 +211,7 @@ FAULTS: list[tuple[Callable[[Path], None], str]] = [
 def test_every_fault_of_a_folder_is_named(
     folder: Path,
     open_folder: Callable[[], FolderCorpus],
-    break_it: Callable[[Path], None],
+    break_it: Callable[[Path], object],
     message: str,
 ) -> None:
     break_it(folder)

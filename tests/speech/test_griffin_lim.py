@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from kokoro_core.contracts import Vocoder
 from kokoro_core.errors import AudioMismatch
 from kokoro_core.nn.mel import MelSpectrogram
 from kokoro_core.params.audio import AudioSettings
@@ -28,7 +31,7 @@ def quick(audio: AudioSettings) -> GriffinLim:
     return GriffinLim(audio=audio, iterations=2)
 
 
-def _decode(vocoder: GriffinLim, mel: Tensor) -> Tensor:
+def _decode(vocoder: Vocoder, mel: Tensor) -> Tensor:
     return vocoder.decode(mel.unsqueeze(0), torch.tensor([len(mel)]))[0]
 
 
@@ -45,7 +48,7 @@ def _decode(vocoder: GriffinLim, mel: Tensor) -> Tensor:
     ids=str,
 )
 def test_the_mel_of_the_waveform_is_near_the_mel_given(
-    samples: Tensor, change: dict[str, object]
+    samples: Tensor, change: dict[str, Any]
 ) -> None:
     audio = AudioSettings(**change)
     make_mel = MelSpectrogram(audio=audio)
@@ -108,7 +111,7 @@ def test_a_loud_mel_stays_within_one(quick: GriffinLim) -> None:
 
 @pytest.mark.parametrize("loudness", [100.0, 1000.0, -1000.0])
 @pytest.mark.parametrize("floor_mode", ["clamp", "add"])
-def test_a_mel_however_loud_or_quiet_gives_finite_samples(loudness: float, floor_mode: str) -> None:
+def test_a_mel_however_loud_or_quiet_gives_finite_samples(loudness: float, floor_mode: Any) -> None:
     vocoder = GriffinLim(audio=AudioSettings(floor_mode=floor_mode), iterations=2)
     wave = _decode(vocoder, torch.full((10, 80), loudness))
     assert wave.isfinite().all()

@@ -31,11 +31,11 @@ def magnitudes(espeak: Espeak) -> Tensor:
 def test_the_magnitudes_of_speech_are_nearer_than_librosas(magnitudes: Tensor, power: int) -> None:
     filters = mel_filters(AudioSettings())
     mel = magnitudes**power @ filters.T
-    theirs = librosa.feature.inverse.mel_to_stft(
+    inverted = librosa.feature.inverse.mel_to_stft(
         mel.numpy().T, sr=22050, n_fft=1024, power=power, fmin=0, fmax=8000
     )
     ours = unmix(filters.float(), mel.float()).double()
-    theirs = torch.from_numpy(theirs.T) ** power
+    theirs = torch.from_numpy(inverted.T) ** power
     assert (ours >= 0).all()
     assert _convergence(ours @ filters.T, mel) < _convergence(theirs @ filters.T, mel)
     root = 1 / power

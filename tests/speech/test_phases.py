@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import librosa
 import numpy as np
 import pytest
@@ -22,7 +24,7 @@ def test_both_directions_equal_librosas(size: int, hop: int) -> None:
     around = (64 - size) // 2
     fourier = ShortTimeFourier(_window(size, around), hop, 9)
     wave = torch.randn(64 + 8 * hop, generator=generator, dtype=torch.float64)
-    options = {"n_fft": 64, "hop_length": hop, "win_length": size, "center": False}
+    options: dict[str, Any] = {"n_fft": 64, "hop_length": hop, "win_length": size, "center": False}
     expected = librosa.stft(wave.numpy(), dtype=np.complex128, **options)
     np.testing.assert_allclose(fourier.spectrum(wave).numpy().T, expected, atol=1e-12)
     # A spectrum that no waveform has: the least-squares inverse is more than an inverse.
@@ -49,8 +51,8 @@ def _inconsistency(wave: np.ndarray, magnitudes: Tensor) -> float:
     return float(distance / np.linalg.norm(magnitudes.numpy()))
 
 
-def _found(magnitudes: Tensor, **options: float) -> Tensor:
-    settings = {"iterations": 60, "momentum": 0.99, "seed": 0, **options}
+def _found(magnitudes: Tensor, **options: Any) -> Tensor:
+    settings: dict[str, Any] = {"iterations": 60, "momentum": 0.99, "seed": 0, **options}
     fourier = ShortTimeFourier(_window(1024).float(), 256, len(magnitudes))
     return find_wave(magnitudes, fourier, **settings)
 

@@ -105,6 +105,7 @@ def test_a_frame_depends_on_its_context_and_on_nothing_beyond(settings_of_it, co
     assert module.context == context
     mel = torch.randn(1, 31, 3, dtype=torch.float64, requires_grad=True)
     module(mel, torch.zeros(1, 31, dtype=torch.bool))[0, 15].sum().backward()
+    assert mel.grad is not None
     reached = mel.grad[0].abs().sum(1) > 0
     assert reached.nonzero().flatten().tolist() == list(range(15 - context, 16 + context))
 

@@ -37,12 +37,15 @@ class ForkServer:
             stdout=subprocess.PIPE,
             text=True,
         )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._requests, self._answers = self._process.stdin, self._process.stdout
         return self
 
     def __exit__(self, *_: object) -> None:
-        with self._process as process:
-            process.stdin.close()
-            process.stdout.close()
+        with self._process:
+            self._requests.close()
+            self._answers.close()
 
     def run(self, job: str, **arguments: Any) -> Ended:
         """Run a job to its end."""
@@ -50,18 +53,18 @@ class ForkServer:
 
     def run_together(self, *jobs: tuple[str, dict[str, Any]]) -> list[Ended]:
         """Run jobs side by side, each in a process."""
-        requests = []
+        requests, logs = [], []
         for name, arguments in jobs:
             self._jobs += 1
-            log = str(self._folder / f"{name}-{self._jobs}.log")
-            requests.append({"job": name, "arguments": arguments, "log": log})
-        self._process.stdin.write(json.dumps(requests, default=str) + "\n")
-        self._process.stdin.flush()
-        line = self._process.stdout.readline()
+            logs.append(self._folder / f"{name}-{self._jobs}.log")
+            requests.append({"job": name, "arguments": arguments, "log": logs[-1]})
+        self._requests.write(json.dumps(requests, default=str) + "\n")
+        self._requests.flush()
+        line = self._answers.readline()
         assert line, "the fork server has died"
         return [
-            Ended(status, Path(request["log"]).read_text("utf-8"))
-            for status, request in zip(json.loads(line), requests, strict=True)
+            Ended(status, log.read_text("utf-8"))
+            for status, log in zip(json.loads(line), logs, strict=True)
         ]
 
 
@@ -122,9 +125,8 @@ def run_job(function: Any, arguments: dict[str, Any], log: str) -> None:
     except SystemExit as ended:
         status = ended.code or 0
     except BaseException:
-        resource.setrlimit(
-            resource.RLIMIT_FSIZE, [resource.getrlimit(resource.RLIMIT_FSIZE)[1]] * 2
-        )
+        largest = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
         traceback.print_exc()
         status = 1
     sys.stdout.flush()

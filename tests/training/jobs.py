@@ -188,11 +188,12 @@ def arrange(*, where: str, step: int, what: str, batch: int = 0) -> None:
 
 def arrange_in_save(step: int, befall: Callable[[], None]) -> None:
     """Let something befall the training when the first of a step's two files is written."""
-    pack, save = step_files.pack, step_files.model_file.save
+    patched: Any = step_files  # holds these names from other modules
+    pack, save = patched.pack, patched.model_file.save
     now: list[int] = []
 
     def noting(checkpoint: dict[str, Any]) -> Any:
-        now[:] = [checkpoint[step_files.STATE]["step"]]
+        now[:] = [checkpoint[patched.STATE]["step"]]
         return pack(checkpoint)
 
     def saving(*arguments: Any) -> None:
@@ -200,5 +201,5 @@ def arrange_in_save(step: int, befall: Callable[[], None]) -> None:
         if now == [step]:
             befall()
 
-    step_files.pack = noting  # type: ignore[assignment]
-    step_files.model_file.save = saving  # type: ignore[assignment]
+    patched.pack = noting
+    patched.model_file.save = saving

@@ -53,7 +53,7 @@ def same(one: Any, two: Any) -> bool:
     """Whether two values are equal to the bit."""
     if not isinstance(one, torch.Tensor):
         return bool(one == two)
-    return (
+    return bool(
         one.dtype == two.dtype
         and one.shape == two.shape
         and one.numpy().tobytes() == two.numpy().tobytes()

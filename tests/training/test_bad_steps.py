@@ -193,7 +193,7 @@ def test_the_first_of_several_bad_tensors_is_what_the_others_follow_from():
     assert first_bad_tensor(model, [(batch, losses)]) == "loss term `stop`"
     assert first_bad_tensor(model, [(batch, {"loss": nan})]) == "loss term `loss`"
     with torch.no_grad():
-        model.acoustic.encoder.embedding.weight[3, 0] = torch.inf
+        model.get_parameter("acoustic.encoder.embedding.weight")[3, 0] = torch.inf
     weight = "weight `acoustic.encoder.embedding.weight`"
     assert first_bad_tensor(model, [(batch, losses)]) == weight
     bad = replace(batch, mel_specs=batch.mel_specs.clone())

@@ -1,7 +1,7 @@
 """What the demo promises, training until it is kept, and how long that will take."""
 
 import io
-from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -96,7 +96,8 @@ def forecast(frames, *paces, extended_after=None):
     """Return what is said while steps of 1,000 frames take so many seconds, as often as told."""
     said, clock, budget = io.StringIO(), Clock(), FrameBudget(frames)
     observer = Forecast(console=Console(file=said, width=200), clock=clock)
-    module = TrainingModule(model=SimpleNamespace(), budget=budget)
+    nothing: Any = None  # what the forecast does not look at
+    module = TrainingModule(model=nothing, budget=budget)
     for seconds_a_step in (40.0,) * (FIRST_STEPS - 1) + sum(paces, ()):  # the first ones are slow
         clock.now += seconds_a_step
         module.step, module.frames = module.step + 1, module.frames + 1000

@@ -3,6 +3,7 @@ import torch
 
 from kokoro_core import KokoroModel
 from kokoro_core.generation import Generation
+from kokoro_core.generation.options import StopReason
 from kokoro_plugins.training.data.collate import collate
 from kokoro_plugins.training.evaluation import (
     Evaluation,
@@ -49,7 +50,8 @@ def test_frames_too_many_are_left_out(batch):
 def test_only_a_stop_token_near_the_true_length_ends_in_time(utterance, small_spec):
     rows = [utterance(f"u{i}", [100], seed=i) for i in range(6)]
     lengths = [100, 95, 105, 94, 106, 100]
-    reasons = ["stop_token"] * 5 + ["planned_length"]
+    reasons: list[StopReason] = ["stop_token"] * 5
+    reasons.append("planned_length")
     spoken = Generation(torch.zeros(6, 106, 80), torch.tensor(lengths), None, reasons)
     batch = collate(rows, small_spec.audio, 0)
     assert ended_in_time(spoken, batch) == [True, True, True, False, False, False]

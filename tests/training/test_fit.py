@@ -111,9 +111,9 @@ def test_a_model_that_was_in_evaluation_mode_trains_with_its_dropout(small_spec,
 
 
 def test_the_line_says_step_losses_and_speed(small_spec, corpus):
-    console = Console(file=io.StringIO(), width=80)
-    train(small_spec, corpus, console=console)
-    lines = console.file.getvalue().strip().splitlines()
+    file = io.StringIO()
+    train(small_spec, corpus, console=Console(file=file, width=80))
+    lines = file.getvalue().strip().splitlines()
     assert len(lines) == 1
     for words in ("100 %", "step 7", "loss ", "held out ", "frames/s"):
         assert words in lines[0]
@@ -144,12 +144,13 @@ def test_bfloat16_is_chosen_where_the_processor_has_it(monkeypatch, wanted):
 def test_bfloat16_is_warned_of_before_the_first_step_where_it_is_slow(
     monkeypatch, small_spec, corpus
 ):
-    console = Console(file=io.StringIO(), width=200)
+    file = io.StringIO()
+    console = Console(file=file, width=200)
     settings = TrainingSettings(device="cpu", precision="bf16", warmup_steps=1)
     for fast in (True, False):
         pretend(monkeypatch, bfloat16_instructions=fast)
         train(small_spec, corpus, budget=StepBudget(1), settings=settings, console=console)
-        said = console.file.getvalue()
+        said = file.getvalue()
         assert ("may take ten times as long as one with `--precision 32`" in said) is not fast
     assert said.index("no instructions for bfloat16") < said.rindex("step 1")
 

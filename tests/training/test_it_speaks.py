@@ -4,14 +4,13 @@ import pytest
 import torch
 
 from kokoro_core import KokoroModel, load_spec
-from kokoro_core.slots import CORPUS
 from kokoro_plugins.training.data.collate import collate
 from kokoro_plugins.training.data.data_module import AlignedSpeech
 from kokoro_plugins.training.evaluation import evaluate
 from kokoro_plugins.training.fit import fit, seed_everything
 from kokoro_plugins.training.loop.schedule import StepBudget
 from kokoro_plugins.training.settings import TrainingSettings
-from registry import installed_plugins
+from tests.training.built_corpus import corpus_of
 
 SMALLER = {
     "hidden_dim": 128,
@@ -34,10 +33,8 @@ def one_thread():
 @pytest.mark.usefixtures("one_thread")
 def test_after_fitting_eight_utterances_the_model_speaks_each_of_them(tmp_path):
     spec = load_spec("voice", overrides=SMALLER)
-    params = installed_plugins().components.get(CORPUS, "espeak")
-    corpus = params.model_validate({"path": str(tmp_path / "corpus"), "sentences": 8}).build(
-        audio=spec.audio, frontend=spec.frontend.build(spec.sizes)
-    )
+    corpus = corpus_of(spec, "espeak", tmp_path / "corpus", sentences=8)
+    assert spec.audio is not None
     data = AlignedSpeech(
         corpus=corpus, audio=spec.audio, pad_id=spec.pad_id, batch_frames=350, holdout=0
     )

@@ -16,6 +16,7 @@ from kokoro_plugins.training.metrics import (
     mel_cepstral_distortion,
     natural_log_mel,
 )
+from tests.training.built_corpus import corpus_of
 
 
 def noise(*shape, seed=0):
@@ -113,14 +114,9 @@ def test_the_log_mel_is_that_of_a_transform_written_out(audio):
 def test_the_log_mel_is_the_one_that_corpora_have(tmp_path):
     import soundfile
 
-    from kokoro_core.slots import CORPUS
-    from registry import installed_plugins
-
     spec = load_spec("voice")
-    params = installed_plugins().components.get(CORPUS, "espeak")
-    corpus = params.model_validate({"path": str(tmp_path / "c"), "sentences": 1}).build(
-        audio=spec.audio, frontend=spec.frontend.build(spec.sizes)
-    )
+    corpus = corpus_of(spec, "espeak", tmp_path / "c", sentences=1)
+    assert spec.audio is not None
     samples, _ = soundfile.read(corpus[0].audio_path)
     mel = natural_log_mel(samples, spec.audio)
     np.testing.assert_allclose(mel, corpus[0].mel.numpy(), atol=0.02)

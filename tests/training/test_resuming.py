@@ -3,6 +3,8 @@
 import json
 import shutil
 from importlib.metadata import version
+from pathlib import Path
+from typing import Any, cast
 
 import pytest
 import torch
@@ -25,7 +27,7 @@ from tests.training import saved
 from tests.training.jobs import SPEC, tiny_data
 from tests.training.saved import steps_in
 
-SETTINGS = {"device": "cpu", "precision": "32", "validate_every": 3}
+SETTINGS: dict[str, Any] = {"device": "cpu", "precision": "32", "validate_every": 3}
 
 
 class Lines:
@@ -67,7 +69,7 @@ def changed_data():
     return tiny_data(corpus=corpus)
 
 
-CHANGES = {
+CHANGES: dict[str, tuple[dict[str, Any], str]] = {
     "lr": ({"lr": 0.002}, r"`settings\.lr` was 0\.001 and is 0\.002"),
     "optimizer": ({"optimizer": "muon"}, r"`settings\.optimizer` was adamw and is muon"),
     "warmup": ({"warmup_steps": 7}, r"`settings\.warmup` was 100 and is 7"),
@@ -115,7 +117,7 @@ def test_inexact_goes_on_under_other_conditions(copy):
     assert [entry.step for entry in history.training] == [1, 2, 3]
 
 
-OTHERS = {
+OTHERS: dict[str, tuple[dict[str, Any], str]] = {
     "width": ({"hidden_dim": 16}, r"`spec\.hidden_dim` was 8 and is 16"),
     "architecture": (
         {"decoder.type": "parallel_transformer", "decoder.num_heads": 2},
@@ -212,8 +214,10 @@ def test_a_state_that_this_trainer_did_not_write_is_refused_in_one_sentence(chan
 
 
 def test_a_folder_of_steps_of_another_tool_is_refused(tmp_path):
-    folder = StepFolder(tmp_path / "steps")
-    folder.save(3, lambda path: (path / "state.bin").write_bytes(b"mine"), facts={"kind": "other"})
+    def write(path: Path) -> None:
+        (path / "state.bin").write_bytes(b"mine")
+
+    StepFolder(tmp_path / "steps").save(3, write, facts={"kind": "other"})
     with pytest.raises(CheckpointError, match=r"training\.safetensors"):
         train(tmp_path / "steps", saving={"resume": True, "allow_inexact": True})
 
@@ -361,7 +365,7 @@ def test_saving_needs_sizes_that_make_sense(options, message, tmp_path):
 @pytest.mark.parametrize("name", ["accumulate", "devices"])
 def test_training_needs_at_least_one(name):
     with pytest.raises(ValueError, match=f"`{name}` must be 1 or more, not 0"):
-        TrainingSettings(**{name: 0})
+        TrainingSettings(**cast("Any", {name: 0}))
 
 
 def test_a_history_comes_back_from_its_columns():
@@ -377,7 +381,7 @@ def test_a_history_comes_back_from_its_columns():
 def test_accumulated_batches_give_the_gradient_of_one_large_batch(monkeypatch):
     """Two batches of unequal sizes a step, against one backward pass with the rows of both."""
     seen = []
-    norm = module.get_total_norm
+    norm = torch.nn.utils.get_total_norm
 
     def note(gradients):
         seen.append([each.clone() for each in gradients])
@@ -394,6 +398,7 @@ def test_accumulated_batches_give_the_gradient_of_one_large_batch(monkeypatch):
     first, second = data._order.epoch(0)[:2]
     frames = [sum(data.sizes[index][0] for index in each) for each in (first, second)]
     assert frames[0] != frames[1]
+    assert SPEC.audio is not None
     whole = collate([data.corpus[index] for index in first + second], SPEC.audio, 0)
     output = twin(
         whole.phoneme_indices,

@@ -3,11 +3,14 @@
 import dataclasses
 import itertools
 from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 import torch
 
 from kokoro_core import KokoroModel, load_spec
+from kokoro_core.model import TrainingBatch
+from kokoro_plugins.training.data.batching import PlannedBatch
 from kokoro_plugins.training.data.collate import collate
 from kokoro_plugins.training.data.data_module import AlignedSpeech, Batches, Collated
 from kokoro_plugins.training.data.orders import StepOrder
@@ -32,8 +35,8 @@ def model(small_spec):
 
 def batches_of_a_step(data, spec, accumulate, processes):
     """Return the batches of the first step, of all processes, and which utterances they hold."""
-    planned = []
-    batches = []
+    planned: list[PlannedBatch] = []
+    batches: list[TrainingBatch] = []
     for rank in range(processes):
         sizes = data.sizes[: len(data.training)]
         order = StepOrder(data._order, data.position, sizes, accumulate, rank, processes)
@@ -53,7 +56,9 @@ def test_accumulated_gradients_are_those_of_one_large_batch(
     batches, indices = batches_of_a_step(data, small_spec, accumulate, processes)
     assert len({int(each.lengths.sum()) for each in batches}) > 1
     module = TrainingModule(model=model, budget=StepBudget(1))
-    module._trainer = SimpleNamespace(accumulate_grad_batches=accumulate, world_size=processes)
+    module._trainer = cast(
+        "Any", SimpleNamespace(accumulate_grad_batches=accumulate, world_size=processes)
+    )
     for index, batch in enumerate(batches):
         (module.training_step(double(batch), index) / (accumulate * processes)).backward()
     accumulated = gradients(model)

@@ -6,6 +6,7 @@ import re
 import shutil
 from dataclasses import replace
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -15,7 +16,6 @@ from kokoro_core import KokoroModel, load_spec
 from kokoro_core.cli.app import main
 from kokoro_core.contracts import Corpus
 from kokoro_core.errors import CheckpointError, CorpusError
-from kokoro_core.slots import CORPUS
 from kokoro_plugins.speech.params import FolderCorpusParams
 from kokoro_plugins.training import train as train_module
 from kokoro_plugins.training.data.corpus_advice import _statistics, corpus_advice
@@ -27,7 +27,7 @@ from kokoro_plugins.training.loop.module import TrainingModule
 from kokoro_plugins.training.loop.schedule import StepBudget
 from kokoro_plugins.training.loop.sentences import as_sentences
 from kokoro_plugins.training.settings import Saving, TrainingSettings
-from registry import installed_plugins
+from tests.training.built_corpus import corpus_of
 from tests.training.jobs import SPEC
 from tests.training.jobs import utterance as noise
 
@@ -51,9 +51,7 @@ def speech(tmp_path_factory):
     """A folder of six sentences."""
     path = tmp_path_factory.mktemp("speech") / "corpus"
     spec = load_spec("voice")
-    params = installed_plugins().components.get(CORPUS, "espeak")
-    params = params.model_validate({"path": str(path), "sentences": 6})
-    params.build(audio=spec.audio, frontend=spec.frontend.build(spec.sizes))
+    corpus_of(spec, "espeak", path, sentences=6)
     return path
 
 
@@ -157,6 +155,7 @@ def test_too_many_phonemes_are_found_in_what_is_held_out_too(small_spec, corpus,
     corpus.utterances[11] = utterance("many", [1] * 40, seed=3)
     spec = load_spec(small_spec, overrides={"encoder.positional_encoding.max_len": 39})
     model = KokoroModel.from_spec(spec)
+    assert spec.audio is not None
     data = AlignedSpeech(corpus=corpus, audio=spec.audio, pad_id=0, holdout=2)
     with pytest.raises(
         CorpusError, match=r"1 of 12 utterances are too long .*`many` \(40 frames, 40"
@@ -220,6 +219,7 @@ def test_mels_far_from_the_spec_are_said_loudly(speech, start, capsys):
 def test_how_far_a_standard_deviation_may_be(small_spec, corpus, std, is_far):
     """The corpus is normal noise of mean -5 and std 2, which is known without measuring."""
     spec = load_spec(small_spec, overrides={"audio.mean": -5.0, "audio.std": std})
+    assert spec.audio is not None
     data = AlignedSpeech(corpus=corpus, audio=spec.audio, pad_id=0, holdout=0)
     assert bool(list(_statistics(data))) is is_far
 
@@ -427,7 +427,8 @@ class Recordings(Corpus):
 
 def test_until_the_first_step_a_mel_is_made_once_and_a_few_twice():
     recordings = Recordings(map(noise, range(40)))
-    frontend = SimpleNamespace(encode=lambda text: [])
+    frontend: Any = SimpleNamespace(encode=lambda text: [])
+    assert SPEC.audio is not None
     data = AlignedSpeech(corpus=recordings, audio=SPEC.audio, pad_id=0, holdout=3)
     [_, kept] = corpus_advice(data, frontend, FolderCorpusParams)
     check_lengths(KokoroModel.from_spec(SPEC), data)

@@ -14,11 +14,10 @@ from safetensors.torch import load_file
 
 from kokoro_core import KokoroModel
 from kokoro_core.cli.app import main
-from kokoro_core.slots import CORPUS
 from kokoro_plugins.training.data.collate import collate
 from kokoro_plugins.training.evaluation import generate_batch, predict
 from kokoro_plugins.training.loop.module import TrainingModule
-from registry import installed_plugins
+from tests.training.built_corpus import corpus_of
 
 SMALL = [
     *("--set", "hidden_dim=32", "--set", "encoder.num_layers=1", "--set", "encoder.ff_dim=32"),
@@ -53,12 +52,7 @@ def report(demo):
 def speech(demo):
     """The model of the demo and its corpus, read anew."""
     model = KokoroModel.load(demo / "model.safetensors")
-    spec = model.spec
-    params = installed_plugins().components.get(CORPUS, "folder")
-    corpus = params.model_validate({"path": str(demo / "corpus")}).build(
-        audio=spec.audio, frontend=spec.frontend.build(spec.sizes)
-    )
-    return model, corpus
+    return model, corpus_of(model.spec, "folder", demo / "corpus")
 
 
 def test_the_demo_writes_every_file_that_it_names(demo, report):

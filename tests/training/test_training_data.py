@@ -29,6 +29,7 @@ def test_a_batch_holds_each_utterance_and_padding(utterance):
         [*short.phoneme_indices.tolist(), 0],
         long.phoneme_indices.tolist(),
     ]
+    assert batch.durations is not None
     assert batch.durations.tolist() == [[2, 0, 1, 0], [1, 3, 2, 4]]
     assert batch.padding_mask.tolist() == [[False, False, False, True], [False] * 4]
     assert batch.mel_padding_mask.tolist() == [[False] * 3 + [True] * 7, [False] * 10]
@@ -150,6 +151,8 @@ def test_a_batch_on_the_grid_is_the_same_batch_padded_further(utterance):
     rows = [utterance("short", [2, 3]), utterance("long", [9, 9])]
     plain = collate(rows, AUDIO, pad_id=0)
     grid = collate(rows, AUDIO, pad_id=0, grid_up_to=(100, 100))
+    assert grid.durations is not None
+    assert plain.durations is not None
     assert grid.mel_specs.shape[:2] == (2, 32)
     assert grid.phoneme_indices.shape == grid.durations.shape == (2, 8)
     assert torch.equal(grid.mel_specs[:, :18], plain.mel_specs)
@@ -164,7 +167,7 @@ def test_the_grid_ends_at_the_longest_utterance_so_that_whatever_fits_goes_on_to
     capped = collate(rows, AUDIO, pad_id=0, grid_up_to=(18, 2))
     assert capped.mel_specs.shape[:2] == (2, 18)
     assert capped.phoneme_indices.shape == (2, 2)
-    data = AlignedSpeech(corpus=rows, audio=AUDIO, pad_id=0, holdout=0)
+    data = AlignedSpeech(corpus=ListCorpus(rows), audio=AUDIO, pad_id=0, holdout=0)
     [batch] = itertools.islice(data.train_dataloader(), 1)
     assert batch.mel_specs.shape[:2] == (2, 18)
 

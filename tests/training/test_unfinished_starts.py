@@ -5,14 +5,13 @@ import shutil
 
 import pytest
 
+from kokoro_core import load_spec
 from kokoro_core.cli.app import main
-from kokoro_core.slots import CORPUS
-from kokoro_core.spec.load import load
 from kokoro_plugins.training.comparison import compare as comparing
 from kokoro_plugins.training.demo import demo as demonstrating
 from kokoro_plugins.training.output import plain_console
 from kokoro_plugins.training.settings import TrainingSettings
-from registry import installed_plugins
+from tests.training.built_corpus import corpus_of
 from tests.training.conftest import SMALL
 
 SETS = [f"{name}={value}" for name, value in SMALL.items()]
@@ -32,10 +31,7 @@ def run(*args):
 def speech(tmp_path_factory):
     """A folder of six sentences."""
     path = tmp_path_factory.mktemp("speech") / "corpus"
-    spec = load("voice", {}, installed_plugins())
-    params = installed_plugins().components.get(CORPUS, "espeak")
-    params = params.model_validate({"path": str(path), "sentences": 6})
-    params.build(audio=spec.audio, frontend=spec.frontend.build(spec.sizes))
+    corpus_of(load_spec("voice"), "espeak", path, sentences=6)
     return path
 
 

@@ -3,6 +3,7 @@
 import io
 import json
 import types
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -43,7 +44,7 @@ def watched(seconds_a_step, steps=40):
     history, budget = History(), StepBudget(steps)
     lines = ProgressLines(history=history, console=Console(file=file), clock=lambda: now[0])
     group = {"lr": 1e-3}
-    trainer = types.SimpleNamespace(
+    trainer: Any = types.SimpleNamespace(
         is_global_zero=True, optimizers=[types.SimpleNamespace(param_groups=[group])]
     )
     module = TrainingModule(model=KokoroModel.from_spec(SPEC), budget=budget)
@@ -111,7 +112,7 @@ def begin(out, *, steps=6, resume=False):
 
 def read_log(out):
     lines = (out / "losses.jsonl").read_text("utf-8").splitlines()
-    found = {"training": [], "validation": [], "skipped": []}
+    found: dict[str, list[Any]] = {"training": [], "validation": [], "skipped": []}
     for line in map(json.loads, lines):
         found[line.pop("kind")].append(line)
     return found

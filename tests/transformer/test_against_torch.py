@@ -32,7 +32,8 @@ def copy_attention(ours: MultiheadAttention, theirs: nn.MultiheadAttention) -> N
     theirs.out_proj.load_state_dict(ours.out.state_dict())
 
 
-def encoder_layer(ours: EncoderLayer, norm: Norm) -> nn.TransformerEncoderLayer:
+def encoder_layer(ours: nn.Module, norm: Norm) -> nn.TransformerEncoderLayer:
+    assert isinstance(ours, EncoderLayer)
     theirs = nn.TransformerEncoderLayer(
         DIM, HEADS, FF, 0.0, batch_first=True, norm_first=norm == "pre"
     ).double()
@@ -45,7 +46,8 @@ def encoder_layer(ours: EncoderLayer, norm: Norm) -> nn.TransformerEncoderLayer:
     return theirs
 
 
-def decoder_layer(ours: DecoderLayer, norm: Norm) -> nn.TransformerDecoderLayer:
+def decoder_layer(ours: nn.Module, norm: Norm) -> nn.TransformerDecoderLayer:
+    assert isinstance(ours, DecoderLayer)
     theirs = nn.TransformerDecoderLayer(
         DIM, HEADS, FF, 0.0, batch_first=True, norm_first=norm == "pre"
     ).double()
