@@ -50,17 +50,19 @@ __all__ = [
 find_moved_modules()
 
 
-def __getattr__(name: str) -> Any:
-    """Import a public name from its home."""
-    if name not in _HOME:
-        raise AttributeError(f"`kokoro_core` has no `{name}`; it has {', '.join(__all__)}.")
-    try:
-        import_ours()
-        return getattr(import_module(_HOME[name]), name)
-    except Exception as error:
-        if said := explanation(error):
-            raise ImportError(said) from error
-        raise
+if not TYPE_CHECKING:  # a type checker would take it to have every name
+
+    def __getattr__(name: str) -> Any:
+        """Import a public name from its home."""
+        if name not in _HOME:
+            raise AttributeError(f"`kokoro_core` has no `{name}`; it has {', '.join(__all__)}.")
+        try:
+            import_ours()
+            return getattr(import_module(_HOME[name]), name)
+        except Exception as error:
+            if said := explanation(error):
+                raise ImportError(said) from error
+            raise
 
 
 def __dir__() -> list[str]:

@@ -1,6 +1,6 @@
 """Floor 0: slots, components and plugins. Knows no torch and no word of speech."""
 
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from registry.components import ComponentRegistry, Registration
 from registry.guard.api_version import API_VERSION, OLDEST_API
@@ -29,9 +29,11 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> NoReturn:
-    """Say whose package this is: a user's own ``registry.py`` may have been meant."""
-    raise AttributeError(
-        f"`registry`, which comes with kokoro-core, has no `{name}`; a module of your own needs "
-        f"another name."
-    )
+if not TYPE_CHECKING:  # a type checker would take it to have every name
+
+    def __getattr__(name: str) -> NoReturn:
+        """Say whose package this is: a user's own ``registry.py`` may have been meant."""
+        raise AttributeError(
+            f"`registry`, which comes with kokoro-core, has no `{name}`; a module of your own "
+            f"needs another name."
+        )

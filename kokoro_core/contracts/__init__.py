@@ -83,7 +83,9 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module `kokoro_core.contracts` has no attribute `{name}`")
-    return getattr(import_module(f"kokoro_core.contracts.{_HOMES[name]}"), name)
+if not TYPE_CHECKING:  # a type checker would take it to have every name
+
+    def __getattr__(name: str) -> Any:
+        if name not in _HOMES:
+            raise AttributeError(f"module `kokoro_core.contracts` has no attribute `{name}`")
+        return getattr(import_module(f"kokoro_core.contracts.{_HOMES[name]}"), name)

@@ -26,7 +26,9 @@ _HOMES = {
 __all__ = ["AcousticModel", "ModelOutput", "TrainingBatch", "assemble", "training_losses"]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module `kokoro_core.model` has no attribute `{name}`")
-    return getattr(import_module(f"kokoro_core.model.{_HOMES[name]}"), name)
+if not TYPE_CHECKING:  # a type checker would take it to have every name
+
+    def __getattr__(name: str) -> Any:
+        if name not in _HOMES:
+            raise AttributeError(f"module `kokoro_core.model` has no attribute `{name}`")
+        return getattr(import_module(f"kokoro_core.model.{_HOMES[name]}"), name)
