@@ -8,6 +8,9 @@ import subprocess
 import tempfile
 import time
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -24,7 +27,8 @@ from kokoro_plugins.bench.against import checkout, compare, worker
 from kokoro_plugins.bench.against.checkout import checked_out
 from kokoro_plugins.bench.against.compare import Comparison, table
 from kokoro_plugins.bench.against.side import started
-from kokoro_plugins.bench.catalogue import BETWEEN_COMMITS
+from kokoro_plugins.bench.catalogue import BETWEEN_COMMITS, cases_named
+from kokoro_plugins.bench.sizes import Scale
 from kokoro_plugins.bench.timing import Timing
 
 ROOT = Path(__file__).parents[2]
@@ -347,3 +351,26 @@ def test_the_worker_loads_what_it_has_saved(tiny: Path, tmp_path: Path) -> None:
     loaded = worker.CASES["loading"](model, settings(tmp_path))()
     assert isinstance(loaded, KokoroModel)
     torch.testing.assert_close(loaded.state_dict(), model.state_dict(), rtol=0, atol=0)
+
+
+def test_fresh_processes_take_over_after_four_rounds(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    pairs: list[str] = []
+
+    @contextmanager
+    def started(side: checkout.Checkout, asked: dict[str, Any]) -> Iterator[Mock]:
+        pairs.append(side.name)
+        seconds = 0.5 if side.name == "new" else 0.25 * (1 + pairs.count("old"))
+        yield Mock(run=Mock(return_value=seconds), wait_until_ready=Mock(return_value=7))
+
+    sides = [checkout.Checkout(name, tmp_path, ()) for name in ("new", "old")]
+    monkeypatch.setattr(compare, "started", started)
+    monkeypatch.setattr(compare, "checked_out", lambda *_: nullcontext(sides))
+    scale = replace(Scale.quick(), rounds=9, block_seconds=0.0)
+    asked = compare.Request(cases_named(["loading"]), "v1", scale=scale)
+    [found] = compare.compare(asked, print)
+    assert pairs == ["new", "old"] * 3
+    assert found.new.samples == pytest.approx([0.5] * 9)
+    assert found.old.samples == pytest.approx([0.5] * 4 + [0.75] * 4 + [1.0])
+    assert found.parameters == (7, 7)

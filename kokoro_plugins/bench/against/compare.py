@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
@@ -18,6 +18,9 @@ from kokoro_plugins.bench.sizes import Scale
 from kokoro_plugins.bench.timing import Contender, Timing, take_turns
 
 FORMAT_VERSION = 1
+ROUNDS_OF_A_PAIR = 4
+"""Rounds of one pair of processes. A process may be a fifth faster or slower than another of the same
+code for all its life, as its memory happens to lie, so that a ratio needs several of them."""
 COLUMNS = ["case", "threads", "min", "quartile", "median", "quartile", "max", "new ms", "old ms"]
 
 
@@ -84,7 +87,7 @@ class Comparison:
 
 
 def compare(request: Request, note: Callable[[str], None]) -> list[Comparison]:
-    """Time cases in the working tree and in a commit by turns, one pair of processes a case.
+    """Time cases in the working tree and in a commit by turns, in pairs of processes.
 
     Args:
         request: What is compared.
@@ -106,7 +109,7 @@ def compare(request: Request, note: Callable[[str], None]) -> list[Comparison]:
 def _compare_case(
     case: str, threads: int, request: Request, new: Checkout, old: Checkout
 ) -> Comparison:
-    scale, clock = request.scale, _SummingClock()
+    scale = request.scale
     with TemporaryDirectory() as folder:
         settings = {
             "case": case,
@@ -118,16 +121,36 @@ def _compare_case(
             "training": scale.training,
             "folder": folder,
         }
-        with started(new, settings) as ours, started(old, settings) as theirs:
-            old_parameters, new_parameters = theirs.wait_until_ready(), ours.wait_until_ready()
-            timings = take_turns(
-                {"new": Contender(clock.running(ours)), "old": Contender(clock.running(theirs))},
-                rounds=scale.rounds,
-                block_seconds=scale.block_seconds,
-                clock=clock,
-            )
-    parameters = new_parameters, old_parameters
-    return Comparison(case, threads, parameters, timings["new"], timings["old"])
+        pairs = [
+            _run_pair(new, old, settings, replace(scale, rounds=rounds))
+            for rounds in _rounds_of_pairs(scale.rounds)
+        ]
+    samples = [
+        tuple(sample for _, timings in pairs for sample in timings[side].samples)
+        for side in ("new", "old")
+    ]
+    return Comparison(case, threads, pairs[0][0], *map(Timing, samples))
+
+
+def _rounds_of_pairs(rounds: int) -> list[int]:
+    """Return how many rounds each pair of processes runs."""
+    return [min(ROUNDS_OF_A_PAIR, rounds - done) for done in range(0, rounds, ROUNDS_OF_A_PAIR)]
+
+
+def _run_pair(
+    new: Checkout, old: Checkout, settings: dict[str, Any], scale: Scale
+) -> tuple[tuple[int, int], dict[str, Timing]]:
+    """Return the numbers of parameters and the times of a fresh pair of processes."""
+    clock = _SummingClock()
+    with started(new, settings) as ours, started(old, settings) as theirs:
+        old_parameters, new_parameters = theirs.wait_until_ready(), ours.wait_until_ready()
+        timings = take_turns(
+            {"new": Contender(clock.running(ours)), "old": Contender(clock.running(theirs))},
+            rounds=scale.rounds,
+            block_seconds=scale.block_seconds,
+            clock=clock,
+        )
+    return (new_parameters, old_parameters), timings
 
 
 class _SummingClock:
