@@ -19,8 +19,8 @@ from kokoro_plugins.bench.timing import Contender, Timing, take_turns
 
 FORMAT_VERSION = 1
 ROUNDS_OF_A_PAIR = 4
-"""Rounds of one pair of processes. A process may be a fifth faster or slower than another of the same
-code for all its life, as its memory happens to lie, so that a ratio needs several of them."""
+"""Rounds of one pair of processes. A process may be a fifth faster or slower than another of the
+same code for all its life, as its memory happens to lie, so that a ratio needs several of them."""
 COLUMNS = ["case", "threads", "min", "quartile", "median", "quartile", "max", "new ms", "old ms"]
 
 
