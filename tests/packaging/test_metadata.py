@@ -155,7 +155,8 @@ def test_an_entry_point_leads_to_a_plugin_that_implements_a_hook(name: str) -> N
 def test_every_plugin_folder_has_an_entry_point() -> None:
     folders = {file.parent.name for file in (ROOT / "kokoro_plugins").glob("*/plugin.py")}
     targets = PROJECT["entry-points"]["kokoro.plugins"]
-    assert {name: f"kokoro_plugins.{name}.plugin" for name in folders} == targets
+    plugins = {name: f"kokoro_plugins.{name}.plugin" for name in folders}
+    assert {**plugins, "core": "kokoro_core.cli.plugin"} == targets
 
 
 def test_the_script_leads_to_the_command_line() -> None:
