@@ -1,4 +1,4 @@
-"""`KokoroModel`: the public class, a thin face over assembly, generation and checkpoints."""
+"""`KokoroModel`: the public class, a thin facade over assembly, generation and checkpoints."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class KokoroModel(nn.Module):
 
     The keywords are the original model's; they are settings of the named spec ``default``. With
     another number of phonemes it has no frontend, with another number of mel channels no audio
-    settings and no vocoder. Any other model comes from `from_spec`.
+    settings and no vocoder. Any other model is built by `from_spec`.
 
     Args:
         vocab_size: Number of phoneme indices, padding included.
@@ -63,15 +63,15 @@ class KokoroModel(nn.Module):
         n_heads: Attention heads of both.
         encoder_ff_dim: Width of the encoder's feed-forward blocks.
         decoder_ff_dim: Width of the decoder's.
-        dropout: Of encoder, decoder and duration predictor.
+        dropout: Dropout of encoder, decoder and duration predictor.
         max_len: Longest sequence of phonemes or frames.
         gradient_checkpointing: Recompute each stack in segments in training, to save memory.
-        checkpoint_segments: How many.
+        checkpoint_segments: Number of segments.
 
     Attributes:
-        spec: The spec with every width written.
+        spec: The spec with every width filled in.
         acoustic: The parts.
-        adaptation: What became of each tensor, if the model was adapted from a checkpoint.
+        adaptation: What happened to each tensor, if the model was adapted from a checkpoint.
     """
 
     def __init__(
@@ -128,7 +128,7 @@ class KokoroModel(nn.Module):
             plugins: Where components come from; None: the installed plugins.
 
         Raises:
-            SpecError: The spec has problems; the error has all of them.
+            SpecError: The spec has problems; the error lists all of them.
         """
         plugins = plugins_of(plugins)
         spec = load_spec(source, overrides=overrides, plugins=plugins)
@@ -144,22 +144,21 @@ class KokoroModel(nn.Module):
         verify: bool = True,
         adapt: Adapt | None = None,
     ) -> Self:
-        """Rebuild a model from a checkpoint alone, in evaluation mode.
+        """Rebuild a model from a checkpoint alone, in eval mode.
 
         Args:
-            path: A file, the index of several, a step directory, or a folder with one of them; of a
-                run's folder of steps the newest that is whole is taken.
+            path: A file, the index of several, a step directory, or a folder with one of them; for
+                a run's folder of steps, the newest intact one is loaded.
             device: Where the model goes.
             plugins: Where components come from; None: the installed plugins.
-            verify: Compare the content with its hash; False saves the time and finds no bit rot.
-            adapt: Build another model than the checkpoint's and take what fits; None: all or
-                nothing.
+            verify: Compare the content with its hash; False is faster and does not detect bit rot.
+            adapt: Build a different model and load what fits; None: the checkpoint's own model.
 
         Raises:
-            CheckpointError: The checkpoint is missing, damaged or none, or does not fit its own
-                spec; the error lists every tensor that differs.
-            TypeError: An argument is of another type.
-            ValueError: The device is none, or not on this machine.
+            CheckpointError: The file is missing, damaged or not a checkpoint, or does not match its
+                own spec; the error lists every tensor that differs.
+            TypeError: An argument has the wrong type.
+            ValueError: The device is invalid or not available.
             SpecError: The spec inside needs components that are not installed.
         """
         plugins = plugins_of(plugins)
@@ -171,15 +170,15 @@ class KokoroModel(nn.Module):
         return model
 
     def load_weights(self, path: str | os.PathLike[str], *, verify: bool = True) -> None:
-        """Put the weights of a checkpoint of this very model into it: all of them, or none.
+        """Load all weights, or none, from a checkpoint of the same model.
 
         Args:
             path: As in `load`.
             verify: As in `load`.
 
         Raises:
-            CheckpointError: The checkpoint is missing, damaged, none, or of another model; the
-                model is then as it was.
+            CheckpointError: The file is missing, damaged, not a checkpoint, or of another model;
+                the model is then unchanged.
         """
         place = path_of("path", path)
         checkpoint.load_weights(place, self.acoustic, self.spec, self.plugins, verify=verify)
@@ -192,16 +191,16 @@ class KokoroModel(nn.Module):
         return model
 
     def save(self, path: str | os.PathLike[str], *, max_shard_bytes: int | None = None) -> None:
-        """Write the weights and the spec that rebuilds the model, whole or not at all.
+        """Write the weights and the spec that rebuilds the model, atomically.
 
         Args:
             path: A file with a suffix that a checkpointer handles, such as ``.safetensors``.
-            max_shard_bytes: Weights of more bytes than this are split over several files beside
-                the path, with an index; None: one file.
+            max_shard_bytes: Larger weights are split over several files next to the path, with an
+                index; None: one file.
 
         Raises:
-            CheckpointError: Nobody could load it, as `check_savable` finds or because a weight is
-                not finite, or the disk refuses.
+            CheckpointError: It could not be loaded, as `check_savable` finds or because a weight is
+                not finite; or writing fails.
         """
         place = path_of("path", path)
         if max_shard_bytes is not None:
@@ -211,17 +210,17 @@ class KokoroModel(nn.Module):
         )
 
     def check_savable(self, path: str | os.PathLike[str] = "model.safetensors") -> None:
-        """Refuse a model that could not be saved, or not be loaded again; nothing is written.
+        """Reject a model that could not be saved or loaded again, without writing anything.
 
-        It looks at classes of modules and at names, types and shapes of tensors, and takes some
-        hundredths of a second. Parts that `torch.compile` has wrapped are saved as their originals.
+        It compares classes of modules and names, types and shapes of tensors, and takes some
+        hundredths of a second. Parts wrapped by `torch.compile` are saved as the modules in them.
 
         Args:
-            path: Where it would be saved; what can be stored depends on the suffix.
+            path: Where it would be saved; the suffix determines what can be stored.
 
         Raises:
             CheckpointError: The model is not the one that its spec describes, the spec cannot be
-                read again, or the checkpointer cannot store the tensors as they are.
+                parsed again, or the checkpointer cannot store the tensors as they are.
         """
         place = path_of("path", path)
         checkpoint.check_savable(place, self.acoustic, self.spec, self.plugins)
@@ -246,7 +245,7 @@ class KokoroModel(nn.Module):
             verify: As in `load`.
             adapt: As in `load`.
             **download: ``revision``, ``token``, ``cache_dir``, ``force_download`` and
-                ``local_files_only``, as `huggingface_hub` takes them.
+                ``local_files_only`` of `huggingface_hub`.
 
         Raises:
             CheckpointError: As in `load`.
@@ -266,9 +265,9 @@ class KokoroModel(nn.Module):
         """Write the model, its spec as ``config.json`` and a card to a folder.
 
         Args:
-            folder: Made if it is not there.
-            max_shard_bytes: Weights of more bytes than this are split; None: 5 GB, as the Hub asks.
-            **options: As `huggingface_hub.ModelHubMixin.save_pretrained` takes them.
+            folder: Created if missing.
+            max_shard_bytes: Larger weights are split; None: 5 GB, as the Hub requires.
+            **options: Those of `huggingface_hub.ModelHubMixin.save_pretrained`.
 
         Raises:
             CheckpointError: As in `save`.
@@ -283,13 +282,13 @@ class KokoroModel(nn.Module):
     def push_to_hub(
         self, repo_id: str, *, max_shard_bytes: int | None = None, **options: Any
     ) -> str:
-        """Upload what `save_pretrained` writes to a repository and return the commit's address.
+        """Upload the files of `save_pretrained` to a repository and return the commit's URL.
 
         Args:
             repo_id: ``someone/voice``.
             max_shard_bytes: As in `save_pretrained`.
-            **options: ``private``, ``token``, ``branch``, ``commit_message`` and the others that
-                `huggingface_hub.ModelHubMixin.push_to_hub` takes.
+            **options: ``private``, ``token``, ``branch``, ``commit_message`` and the others of
+                `huggingface_hub.ModelHubMixin.push_to_hub`.
         """
         return self._on_hub(max_shard_bytes).push_to_hub(repo_id, **options)
 
@@ -312,22 +311,22 @@ class KokoroModel(nn.Module):
         mel_padding_mask: Tensor | None = None,
         **extras: Any,
     ) -> ModelOutput:
-        """Predict a training batch and its losses, the decoder fed with the true frames.
+        """Predict a training batch with teacher forcing, and compute its losses.
 
         Args:
-            phoneme_indices: (B, N) int64; or a whole `TrainingBatch`, and nothing beside it.
-            mel_specs: (B, T, M), the target; normalised with the mean and std of the spec's audio.
-            phoneme_durations: (B, N) int64 frames, whose sums are the lengths of the mels.
-            stop_token_targets: (B, T), 1 at the last frame; None: made from the lengths.
-            padding_mask: (B, N) bool, True = padding; None: where the padding index stands.
-            mel_padding_mask: (B, T) bool, True = padding; None: from the durations.
+            phoneme_indices: (B, N) int64; or a `TrainingBatch`, and no other argument.
+            mel_specs: (B, T, M), the target, normalised with the mean and std of the spec's audio.
+            phoneme_durations: (B, N) int64 frames; their sums are the lengths of the mels.
+            stop_token_targets: (B, T), 1 at the last frame; None: derived from the lengths.
+            padding_mask: (B, N) bool, True = padding; None: derived from the padding index.
+            mel_padding_mask: (B, T) bool, True = padding; None: derived from the durations.
             **extras: The side inputs that the model's parts need.
 
         Raises:
-            ValueError: Shapes, types, devices, masks or lengths do not fit together, or a part
-                returned what does not fit.
-            TypeError: A side input is unknown or missing, something is no tensor, or a part
-                returned something else than its contract says.
+            ValueError: Shapes, types, devices, masks or lengths are inconsistent, or a part's
+                output does not match its contract.
+            TypeError: A side input is unknown or missing, an argument is not a tensor, or a part
+                returned a value of the wrong kind.
         """
         given = {
             "mel_specs": mel_specs,
@@ -368,10 +367,10 @@ class KokoroModel(nn.Module):
         stop_threshold: float = 0.5,
         **options: Any,
     ) -> Tensor:
-        """Speak and return the mel alone, (B, T, M), rows that end earlier filled with 0.
+        """Generate and return only the mel, (B, T, M), with 0 after the end of shorter rows.
 
-        Takes the options of `generate`, which also says why each row ended. A row that ended by a
-        frame that is not finite is warned of, since nothing else would tell.
+        Takes the options of `generate`, which also returns why each row ended. If a non-finite
+        frame ended a row, a warning says so, since the mel alone would not show it.
         """
         result = self.generate(
             phoneme_indices, max_mel_len=max_mel_len, stop_threshold=stop_threshold, **options
@@ -403,7 +402,7 @@ class KokoroModel(nn.Module):
         seed: int | Sequence[int] | None = None,
         **extras: Any,
     ) -> GenerationRequest:
-        """Return what is asked for: the one list of what `generate` and `stream` take."""
+        """Return the request; this signature is also that of `generate` and `stream`."""
         if self.training:
             warnings.warn(
                 "`generate` runs in training mode, so dropout is on; call `model.eval()` first.",
@@ -424,25 +423,25 @@ class KokoroModel(nn.Module):
     @with_arguments_of(_request)
     @torch.no_grad()
     def generate(self, request: GenerationRequest) -> Generation:
-        """Speak: make mels from phonemes alone.
+        """Generate mels from phonemes.
 
-        Dropout is on if the model is in training mode, which is warned of and not changed; nothing
-        is tracked then, as training does.
+        If the model is in training mode, dropout is on and a warning says so; the mode does not
+        change. No state that training tracks (such as running statistics) is updated.
 
         Args:
             phoneme_indices: (B, N) int64.
-            padding_mask: (B, N) bool, True = padding; None: where the padding index stands.
+            padding_mask: (B, N) bool, True = padding; None: derived from the padding index.
             durations: (B, N) int64 frames instead of the predicted ones.
-            seed: For parts that sample, each with numbers of its own: of every row, or one a row;
-                None: drawn from torch's.
+            seed: For parts that sample: one for all rows, or one per row. Every part draws from its
+                own stream. None: drawn from torch's generator.
             **extras: The side inputs that the model's parts need.
-            request: All of these, and as keywords what `GenerationOptions` lists.
+            request: All of these, and the fields of `GenerationOptions` as keywords.
 
         Raises:
-            ValueError: An argument is out of range, does not fit the phonemes, or asks for what the
-                model has no part for; or a part returned what does not fit.
-            TypeError: A side input is unknown or missing, an argument is of another type, or a part
-                returned something else than its contract says.
+            ValueError: An argument is out of range, does not fit the phonemes, or needs a part that
+                the model lacks; or a part's output does not match its contract.
+            TypeError: A side input is unknown or missing, an argument has the wrong type, or a part
+                returned a value of the wrong kind.
         """
         decoder = self._copies.get(original(self.acoustic.decoder), request.options.dtype)
         with generation.unchanged_buffers(self.acoustic, decoder):
@@ -452,10 +451,10 @@ class KokoroModel(nn.Module):
     @with_arguments_of(_request)
     @torch.no_grad()
     def stream(self, request: GenerationRequest) -> Iterator[Tensor]:
-        """Speak and yield the frames as they are made, in chunks (B, k, M).
+        """Generate and yield frames as they are made, in chunks (B, k, M).
 
-        The arguments are those of `generate`, and the chunks joined are its mel. A parallel decoder
-        makes one chunk.
+        Takes the arguments of `generate`; the concatenated chunks are its mel. A parallel decoder
+        yields one chunk.
         """
         decoder = self._copies.get(original(self.acoustic.decoder), request.options.dtype)
         with generation.unchanged_buffers(self.acoustic):
@@ -469,5 +468,5 @@ class KokoroModel(nn.Module):
             yield chunk
 
     def get_model_info(self) -> dict[str, Any]:
-        """Return parameters and bytes, in total and for each slot, and the origin of each part."""
+        """Return parameters and bytes, in total and by slot, and the origin of each part."""
         return model_info(self.acoustic, self.spec, self.plugins)

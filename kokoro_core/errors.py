@@ -1,22 +1,22 @@
-"""The errors of what stands around a model. Imports nothing, so that any room may raise them."""
+"""The errors of frontends, corpora and checkpoints. Imports nothing, so any room may raise them."""
 
 from __future__ import annotations
 
 
 class FrontendError(ValueError):
-    """The text cannot be turned into phonemes; the message names what stands in the way."""
+    """The text cannot be converted to phonemes; the message names the cause."""
 
 
 class FrontendWarning(UserWarning):
-    """A text can be spoken, but surely not as its writer reads it; the message says what."""
+    """A text can be spoken, but is certainly misread; the message says where."""
 
 
 class AudioMismatch(ValueError):
-    """A mel and a vocoder were made with different audio settings; the message lists them."""
+    """A mel and a vocoder have different audio settings; the message lists the differences."""
 
 
 class CorpusError(ValueError):
-    """Data is missing or does not fit together; the message lists every problem."""
+    """Data is missing or inconsistent; the message lists every problem."""
 
 
 class CheckpointError(ValueError):

@@ -1,4 +1,4 @@
-"""From a text to samples, with the frontend and the vocoder of a model's spec."""
+"""From text to samples, with the frontend and the vocoder of a model's spec."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from kokoro_core.spec.tree.model_spec import ModelSpec
 
 LEAST_SHARE = 0.8
-"""Of the planned frames: a stop token before that has lost words. A trained model ends within a few
-percent of its plan; the first of five sentences is 13 % of theirs."""
+"""Share of the planned frames below which a stop token has cut words off. A trained model ends
+within a few percent of its plan; the shortest of five sentences tried is 13 % of them."""
 
 _REMEDIES = {
     "max_mel_len": "raise `max_mel_len`, or speak the text in parts",
@@ -33,17 +33,17 @@ _REMEDIES = {
 
 @dataclass(frozen=True)
 class SynthesisResult:
-    """A spoken text and how it came about.
+    """Synthesized speech, and how its generation ended.
 
     Attributes:
         samples: (S,) float32 in [-1, 1].
-        sample_rate: Samples a second.
-        frames: Mel frames that were made.
-        planned_frames: Those that the durations ask for; None without a plan.
-        stop_reason: Why it ended.
-        unspoken: The text from the first word on that was not spoken whole; empty: nothing is
-            missing, or it is not known what.
-        notes: What the frontend says of its reading.
+        sample_rate: Samples per second.
+        frames: Generated mel frames.
+        planned_frames: Sum of the durations; None without a plan.
+        stop_reason: Why generation ended.
+        unspoken: The text from the first word on that was not spoken completely; empty if nothing
+            is missing, or if that is unknown.
+        notes: The frontend's warnings about its reading of the text.
     """
 
     samples: Tensor
@@ -61,12 +61,12 @@ class SynthesisResult:
 
     @property
     def is_complete(self) -> bool:
-        """Whether all of the text can have been spoken."""
+        """Whether all of the text may have been spoken."""
         return _is_complete(self.stop_reason, self.frames, self.planned_frames)
 
     @property
     def loss(self) -> str | None:
-        """What was not spoken, in a sentence; None if nothing is missing."""
+        """A sentence about what was not spoken; None if nothing is missing."""
         if self.is_complete:
             return None
         planned = "" if self.planned_frames is None else f" of {self.planned_frames} planned"
@@ -92,18 +92,18 @@ def _shortened(text: str, at_most: int = 60) -> str:
 def speak(
     model: KokoroModel, text: str, *, dtype: torch.dtype | None = None, **options: Any
 ) -> SynthesisResult:
-    """Turn a text into sound with the frontend and the vocoder of the model's spec.
+    """Synthesize a text with the frontend and the vocoder of the model's spec.
 
     Args:
-        model: Who speaks.
-        text: What is said.
+        model: The model.
+        text: The text.
         dtype: The precision of the decoder; None: the model's.
-        **options: As `KokoroModel.generate` takes them.
+        **options: Those of `KokoroModel.generate`.
 
     Raises:
         ValueError: The spec has no frontend, no vocoder or no audio section, needs side inputs, or
             the model's first frame is not finite.
-        FrontendError: The text has nothing to speak, or something that has no symbol.
+        FrontendError: The text contains nothing to speak, or something without a symbol.
     """
     import torch
 
@@ -138,7 +138,7 @@ def speak(
 
 
 def _read(frontend: Frontend, text: str) -> tuple[list[int], tuple[str, ...]]:
-    """Return the phoneme indices of a text and what the frontend says of its reading."""
+    """Return the phoneme indices of a text and the frontend's warnings about it."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", FrontendWarning)
         indices = frontend.encode(text)
@@ -150,10 +150,10 @@ def _read(frontend: Frontend, text: str) -> tuple[list[int], tuple[str, ...]]:
 
 
 def _check_speaks(spec: ModelSpec) -> None:
-    """Refuse a spec that does not lead from a text to sound.
+    """Reject a spec that cannot turn text into sound.
 
     Raises:
-        ValueError: What it lacks, or what it needs besides a text.
+        ValueError: The spec lacks a section, or needs more than a text.
     """
     absent = [f"`{n}`" for n in ("frontend", "vocoder", "audio") if getattr(spec, n) is None]
     if absent:
@@ -167,7 +167,7 @@ def _check_speaks(spec: ModelSpec) -> None:
 
 
 def _unspoken(frontend: Frontend, text: str, result: Generation) -> str:
-    """Return the text from the word on that the last frame belongs to, if words are missing."""
+    """Return the text from the word of the last frame on, if words are missing."""
     if result.durations is None:
         return ""
     frames, durations = int(result.lengths[0]), result.durations[0]

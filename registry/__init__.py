@@ -1,4 +1,4 @@
-"""Floor 0: slots, components and plugins. Knows no torch and no word of speech."""
+"""Floor 0: slots, components and plugins. Independent of torch and of speech."""
 
 from typing import TYPE_CHECKING, NoReturn
 
@@ -32,7 +32,7 @@ __all__ = [
 if not TYPE_CHECKING:  # a type checker would take it to have every name
 
     def __getattr__(name: str) -> NoReturn:
-        """Say whose package this is: a user's own ``registry.py`` may have been meant."""
+        """Explain whose package this is: a user's own ``registry.py`` may be meant."""
         raise AttributeError(
             f"`registry`, which comes with kokoro-core, has no `{name}`; a module of your own "
             f"needs another name."

@@ -1,4 +1,4 @@
-"""The immutable table of what the plugins returned."""
+"""The immutable table of the components that plugins returned."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Registration:
-    """One component and where it comes from."""
+    """A component and its origin."""
 
     component: ComponentClass
     plugin: str
@@ -42,7 +42,7 @@ class Registration:
 
     @property
     def qualified_name(self) -> str:
-        """The name that no other plugin can have: ``plugin/name``."""
+        """The unique name, ``plugin/name``."""
         return f"{self.plugin}/{self.name}"
 
     @property
@@ -52,10 +52,10 @@ class Registration:
 
 
 class ComponentRegistry:
-    """All components, by slot and name; nothing is added after it is made.
+    """All components, by slot and name; immutable after construction.
 
-    A short name that two plugins registered is ambiguous and refused, but one of a built-in
-    component stays with it; the qualified form ``plugin/name`` always works.
+    A short name registered by two plugins is ambiguous and rejected, except that a built-in
+    component keeps its own; the qualified form ``plugin/name`` always works.
 
     Raises:
         DuplicateComponent: One plugin registered one name of a slot twice.
@@ -90,7 +90,7 @@ class ComponentRegistry:
     def get(self, slot: Slot[T], name: str) -> type[T]:
         """Return the class registered under a name.
 
-        Where two plugins define slots of one name, only the components of the given one count.
+        If two plugins define slots of the same name, only components of the given slot count.
 
         Raises:
             UnknownComponent: The slot has no such component.
@@ -131,11 +131,11 @@ class ComponentRegistry:
         return preferred
 
     def registration(self, component: ComponentClass) -> Registration | None:
-        """Return where a class comes from, or None for one that no plugin registered."""
+        """Return the registration of a class, or None if no plugin registered it."""
         return self._by_class.get(component)
 
     def slots_of(self, name: object) -> tuple[str, ...]:
-        """Return the slots that have a component of a short or qualified name, sorted."""
+        """Return the slots that have a component of this short or qualified name, sorted."""
         return tuple(sorted({e.slot for e in self if name in (e.name, e.qualified_name)}))
 
     def slots(self) -> tuple[str, ...]:
@@ -143,18 +143,18 @@ class ComponentRegistry:
         return tuple(sorted({each.slot for each in self._registrations}))
 
     def names(self, slot: str) -> tuple[str, ...]:
-        """Return what a spec can write in a slot: short names, qualified where they clash."""
+        """Return the names that a spec can use in a slot: short, or qualified where they clash."""
         return tuple(sorted(self.name_of(each) for each in self if each.slot == slot))
 
     def name_of(self, registration: Registration) -> str:
-        """Return the shortest name that leads to a registration."""
+        """Return the shortest unambiguous name of a registration."""
         found = self._by_short[registration.slot, registration.name]
         short = _preferred(list(found)) is registration
         return registration.name if short else registration.qualified_name
 
 
 def _preferred(found: list[Registration]) -> Registration | None:
-    """Return the one that a short name means: the only one, or the only built-in one."""
+    """Return the registration that a short name means: the only one, or the only built-in one."""
     if len(found) == 1:
         return found[0]
     built_in = [each for each in found if each.built_in]

@@ -9,7 +9,7 @@ from registry.text import suggestion
 
 
 class RegistryError(Exception):
-    """The base of every error that the registry raises."""
+    """The base class of all errors of the registry."""
 
 
 class UnknownComponent(RegistryError):
@@ -25,7 +25,7 @@ class UnknownComponent(RegistryError):
 
 
 class AmbiguousComponent(RegistryError):
-    """Two plugins registered one name in one slot."""
+    """Two plugins registered the same name in a slot."""
 
     def __init__(self, slot: str, name: str, owners: Iterable[tuple[str, str]]) -> None:
         self.slot, self.name, self.owners = slot, name, tuple(owners)
@@ -37,23 +37,23 @@ class AmbiguousComponent(RegistryError):
 
 
 class DuplicateComponent(RegistryError):
-    """One plugin registered one name of a slot twice."""
+    """A plugin registered the same name of a slot twice."""
 
 
 class InvalidComponent(RegistryError):
-    """What a plugin returned is not a component."""
+    """A plugin returned something that is not a component."""
 
 
 class InvalidPlugin(RegistryError):
-    """A plugin broke the contract of the hooks."""
+    """A plugin violated the contract of the hooks."""
 
 
 class InvalidPolicy(RegistryError):
-    """A setting that rules which plugins may be imported has a wrong value."""
+    """A setting that controls which plugins may be imported has an invalid value."""
 
 
 class AmbiguousName(RegistryError):
-    """Two plugins have a spec or a command of one name."""
+    """Two plugins have a spec or a command of the same name."""
 
     def __init__(self, kind: str, name: str, qualified: Iterable[str]) -> None:
         self.kind, self.name, self.qualified = kind, name, tuple(qualified)
@@ -64,7 +64,7 @@ class AmbiguousName(RegistryError):
 
 
 class UnknownNamedSpec(RegistryError):
-    """No plugin ships a spec of that name; a hint may say which plugins are not loaded."""
+    """No plugin ships a spec of that name; a hint may list plugins that are not loaded."""
 
     def __init__(self, name: str, available: Iterable[str], hint: str = "") -> None:
         self.name, self.available = name, tuple(available)
@@ -76,6 +76,6 @@ class UnknownNamedSpec(RegistryError):
 
 
 def in_other_slots(slots: Iterable[str]) -> str:
-    """Return ", but …;" for a name that other slots have, or nothing."""
+    """Return ", but …;" for a name that exists in other slots, or an empty text."""
     named = " and ".join(with_article(each) for each in slots)
     return f", but there is {named} of that name;" if named else ""

@@ -1,8 +1,8 @@
 """The contract of the hooks that a plugin may implement.
 
 A plugin is a module (or an object) behind an entry point of the group ``kokoro.plugins``. Its
-hooks return what the plugin brings; they register nothing themselves, so a hook that fails half-way
-leaves nothing behind. The module of the hooks must be cheap to import: no torch.
+hooks return what the plugin provides; they register nothing themselves, so a hook that fails
+half-way leaves nothing behind. The module with the hooks must be cheap to import: no torch.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 @dataclass(frozen=True)
 class Command:
-    """A command of the command line, imported when it is run.
+    """A command of the command line, imported when it runs.
 
     Attributes:
         name: What the user types.
@@ -53,7 +53,7 @@ class Command:
             found = import_module(module)
         except ModuleNotFoundError as error:
             if error.name is None or not f"{module}.".startswith(f"{error.name}."):
-                raise  # a module that the command's own module needs
+                raise  # a dependency of the command's module is missing
             raise self._leads_nowhere(f"there is no module `{error.name}`") from None
         try:
             run = attrgetter(function)(found)
@@ -78,17 +78,17 @@ def _as_it_is(settings: Mapping[str, Any]) -> Mapping[str, Any]:
 class Migration:
     """One step from the old settings of a component to the next ones.
 
-    A spec does not say for which version of a plugin it was written, so a migration recognises old
-    settings by their keys and leaves the new ones as they are. A change that keys do not show gets
-    a new name.
+    A spec does not record the version of a plugin for which it was written, so a migration
+    recognises old settings by their keys and leaves new ones unchanged. A change that keys do not
+    reveal needs a new name.
 
     Attributes:
         slot: The slot of the component.
-        name: Its registered name, or one that it had.
-        from_version: 1 for the first settings that there were, then 2 …; steps run in this order.
-        function: Old settings, ``type`` among them, to new ones; pure.
-        moves: Keys that have another place now, old dotted path to new; they are moved before
-            `function` is called, and the comments of a file move with them.
+        name: Its registered name, or a former one.
+        from_version: 1 for the first version of the settings, then 2 …; steps run in this order.
+        function: Maps old settings, including ``type``, to new ones; pure.
+        moves: Keys that moved, from old dotted path to new; they are moved before `function`
+            is called, and the comments of a file move with them.
         plugin: The plugin that returned it, filled in when it is loaded.
     """
 
@@ -108,7 +108,7 @@ def kokoro_components() -> Iterable[ComponentClass]:
 
 @hookspec
 def kokoro_specs() -> Mapping[str, Traversable]:
-    """Return the plugin's named specs: for each name the spec file, usually a package resource."""
+    """Return the plugin's named specs: a mapping of names to files, usually package resources."""
     raise NotImplementedError
 
 
@@ -120,5 +120,5 @@ def kokoro_commands() -> Iterable[Command]:
 
 @hookspec
 def kokoro_migrations() -> Iterable[Migration]:
-    """Return the steps that bring old settings of the plugin's components up to date."""
+    """Return the steps that upgrade old settings of the plugin's components."""
     raise NotImplementedError

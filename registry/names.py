@@ -1,4 +1,4 @@
-"""Names: which are well formed, and which are kept for what is in the box."""
+"""Names: which are well formed, and which belong to built-in code."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _SEPARATORS = re.compile(r"[-_.]+")
 def is_name(value: object) -> bool:
     """Return whether a value may name a plugin, a component, a spec or a command.
 
-    ``/`` is left to qualified names and ``:`` to the names of distributions, and what a terminal
-    would take for a control code is in no name.
+    ``/`` is reserved for qualified names and ``:`` for names of distributions; control codes of a
+    terminal are excluded.
     """
     return isinstance(value, str) and _NAME.fullmatch(value) is not None
 
@@ -28,7 +28,7 @@ def is_target(value: str) -> bool:
 
 
 def canonical(distribution: str) -> str:
-    """Return the one spelling of a distribution's name (PEP 503)."""
+    """Return the normalised name of a distribution (PEP 503)."""
     return _SEPARATORS.sub("-", distribution).lower()
 
 

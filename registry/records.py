@@ -1,4 +1,4 @@
-"""What discovery finds: a record of each plugin, and what all of them bring."""
+"""Results of discovery: a record of each plugin, and what all of them provide."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from registry.names import is_built_in
 Status = Literal["loaded", "blocked", "broken", "incompatible"]
 
 NAMED = 5
-"""How many plugins a message names before it counts the rest."""
+"""How many plugins a message lists before it counts the rest."""
 
 
 @dataclass(frozen=True)
 class PluginRecord:
-    """What became of one plugin.
+    """What happened to a plugin.
 
     Attributes:
         name: The name of its entry point.
         target: The object behind the entry point.
-        distribution: The distribution that brings it, with its `version`.
-        status: ``loaded``, ``blocked`` (asked not to be imported), ``broken``, or ``incompatible``
+        distribution: The distribution that provides it, with its `version`.
+        status: ``loaded``, ``blocked`` (by the policy), ``broken``, or ``incompatible``
             (written for another version of the hooks).
         cause: Why it is not loaded, or None.
         import_seconds: How long its import and its hooks took.
         remedy: What to do about the cause, or None.
-        flags: What is wrong with a plugin that is loaded all the same, a sentence each.
+        flags: Problems of a plugin that is loaded nevertheless, one sentence per problem.
         components: ``slot/name`` of the components that it registered.
         specs: Names of its specs.
         commands: Names of its commands.
@@ -57,7 +57,7 @@ class PluginRecord:
         return is_built_in(self.distribution)
 
     def broken(self, cause: str, remedy: str) -> PluginRecord:
-        """Return the record of a plugin that is refused with all that it brings."""
+        """Return the record of a plugin that is rejected with everything it provides."""
         return replace(
             self,
             status="broken",
@@ -70,14 +70,14 @@ class PluginRecord:
 
     @property
     def why(self) -> str:
-        """What became of it, why, and what to do, as messages say it."""
+        """What happened to it, why, and what to do, in the words of messages."""
         cause = f" ({self.cause})" if self.cause else ""
         remedy = f": {self.remedy.rstrip('.')}" if self.remedy else ""
         return f"the plugin '{self.name}' is {self.status}{cause}{remedy}"
 
     @property
     def origin(self) -> str:
-        """Its distribution with the version, as messages name it."""
+        """Its distribution and version, in the words of messages."""
         return f"`{self.distribution}` {self.version}"
 
 
@@ -92,7 +92,7 @@ class NamedSpec:
 
 @dataclass(frozen=True)
 class Contribution:
-    """What one plugin's hooks returned, complete or not at all."""
+    """The results of a plugin's hooks, complete or empty."""
 
     components: tuple[Registration, ...] = ()
     specs: tuple[NamedSpec, ...] = ()
@@ -102,15 +102,15 @@ class Contribution:
 
 @dataclass(frozen=True)
 class Plugins:
-    """The result of a discovery: records of all plugins and what the loaded ones bring.
+    """The result of discovery: records of all plugins and what the loaded ones provide.
 
     Attributes:
         records: All plugins, sorted by name and distribution.
-        components: What specs can name.
-        specs: By name; a name that two plugins have is ``plugin/name`` here.
-        commands: As `specs`.
+        components: The components that specs can name.
+        specs: Named specs by name; a name used by two plugins is ``plugin/name`` here.
+        commands: Commands by name, as for `specs`.
         migrations: Steps from old settings to new ones.
-        unmatched: Names that were to be blocked or allowed and that nothing has.
+        unmatched: Names in the policy that match nothing.
     """
 
     records: tuple[PluginRecord, ...] = ()
@@ -146,9 +146,9 @@ class Plugins:
         return self.commands.get(name)
 
     def not_loaded(self, name: str) -> str:
-        """Return which plugins that may have a name are not loaded and why, or nothing.
+        """Return which plugins that may define a name are not loaded and why, or an empty text.
 
-        A qualified name is of one plugin; any other may be of each that is not loaded.
+        A qualified name belongs to one plugin; any other may belong to any that is not loaded.
         """
         owner, slash, _ = name.partition("/")
         missing = [
@@ -175,7 +175,7 @@ Item = TypeVar("Item", bound=_Named)
 
 
 def by_name(items: Iterable[Item]) -> dict[str, Item]:
-    """Return items by name, those whose name two plugins have as ``plugin/name``."""
+    """Return items by name, with ``plugin/name`` for names used by two plugins."""
     every = list(items)
     counts = Counter(each.name for each in every)
     return {

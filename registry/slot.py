@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Slot(Generic[T]):
-    """A typed key: ``name`` as a spec writes it, ``base`` the class its components derive from.
+    """A typed key: ``name`` as in a spec, ``base`` the class that its components derive from.
 
     The type parameter makes look-ups precise: ``registry.get(ENCODER, "transformer")`` is a
     ``type[EncoderParams]`` to a type checker.
@@ -21,4 +21,4 @@ class Slot(Generic[T]):
 
 
 ComponentClass = type[Any]
-"""A params class: its ``slot`` and ``component_name`` are checked when it is registered."""
+"""A params class; its ``slot`` and ``component_name`` are checked at registration."""

@@ -1,7 +1,7 @@
 """Text for an output that cannot show all of Unicode: a Windows pipe, a plain locale, a log.
 
-A path, a phoneme or an arrow there must not end a command; what the encoding lacks is written as an
-escape, which is what Python itself does on standard error.
+A path, a phoneme or an arrow must not crash a command there; characters that the encoding lacks are
+escaped, as Python itself does on standard error.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from typing import TextIO
 
 
 def never_fail(*streams: TextIO) -> None:
-    """Let streams escape what their encoding lacks; what a user chose for that stays chosen."""
+    """Make streams escape characters that their encoding lacks, unless the user chose otherwise."""
     for stream in streams:
         if isinstance(stream, io.TextIOWrapper) and stream.errors in ("strict", "surrogateescape"):
             stream.reconfigure(errors="backslashreplace")
 
 
 def open_closed_streams() -> None:
-    """Give a process that was started without a standard stream one that is empty.
+    """Give a process that was started without a standard stream an empty one.
 
-    Python has None there, which every ``isatty`` and ``read`` would stumble on.
+    Python uses None for it, which fails at every ``isatty`` and ``read``.
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
@@ -30,19 +30,19 @@ def open_closed_streams() -> None:
 
 
 def is_unicode(stream: TextIO) -> bool:
-    """Return whether a stream takes every character."""
+    """Return whether a stream can encode every character."""
     encoding = getattr(stream, "encoding", None) or "utf-8"
     return encoding.lower().replace("_", "-").startswith(("utf-", "utf8", "utf16", "utf32"))
 
 
 def print_any(text: str) -> None:
-    """Print a text whatever standard output can show."""
+    """Print a text, escaping characters that standard output cannot show."""
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     print(text.encode(encoding, "backslashreplace").decode(encoding))
 
 
 def print_file(text: str) -> None:
-    """Print the content of a spec file, which is UTF-8, also into a pipe of another encoding."""
+    """Print the content of a spec file as UTF-8, even into a pipe with another encoding."""
     stream = sys.stdout
     if is_unicode(stream) or stream.isatty() or not isinstance(stream, io.TextIOWrapper):
         print(text, end="")

@@ -35,7 +35,7 @@ def _module(name: str, names: tuple[str, ...]) -> str:
 
 
 def _summary(value: Any) -> str:
-    """Return the first line of what a name says of itself; a constant shows its value."""
+    """Return the first line of a name's docstring; for a constant its value."""
     if inspect.isroutine(value) or inspect.isclass(value):
         return _first_line(value).replace("|", "\\|")
     return f"a `{type(value).__name__}`"

@@ -1,4 +1,4 @@
-"""The command ``kokoro-core``: the commands of the plugins, the core's own among them."""
+"""The command ``kokoro-core``: the commands of all plugins, including the core's own."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PROGRAM = "kokoro-core"
 
 
 class PluginCommands(TyperGroup):
-    """A group whose commands come from plugins, the core's own among them.
+    """A group whose commands come from plugins, including the core's own.
 
     Each is imported when it runs.
     """
@@ -30,7 +30,7 @@ class PluginCommands(TyperGroup):
         return sorted(session_of(ctx).plugins.commands)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """Return a command; fail with a hint at a near name, or at plugins that are not loaded."""
+        """Return a command; fail with a similar name, or with plugins that are not loaded."""
         plugins = session_of(ctx).plugins
         command = plugins.command(cmd_name)
         if command is not None:
@@ -41,7 +41,7 @@ class PluginCommands(TyperGroup):
 
 
 def _forwarding(command: Command) -> Any:
-    """Return a command that hands its arguments on to a plugin's function, or to its group.
+    """Return a command that passes its arguments to a plugin's function, or to its group.
 
     The function's own options are not known before it is imported, so all of them are let through.
     """
@@ -67,12 +67,12 @@ def _forwarding(command: Command) -> Any:
 
 
 def _literal(text: str) -> str:
-    """Return a stranger's text that the list of commands shows as it is.
+    """Return third-party text so that the list of commands shows it literally.
 
     It would be read as markup, and a bracket in it would end ``--help`` for everyone.
     """
     if DEFAULT_MARKUP_MODE != "rich" or not {"[", "\\"} & {*text}:
-        return text  # without importing rich, which no command that only checks should wait for
+        return text  # avoids importing rich, which `check` should not wait for
     from rich.markup import escape
 
     return escape(text)
@@ -97,7 +97,7 @@ def _print_version(wanted: bool) -> None:
 
 
 def _block(ctx: typer.Context, names: list[str] | None) -> list[str] | None:
-    """Note the blocked plugins before the first look at what the plugins bring."""
+    """Record the blocked plugins before plugins are first accessed."""
     session_of(ctx).blocked = tuple(names or ())
     return names
 
@@ -122,12 +122,12 @@ def options(
         typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
-    """Read the options that hold for every command."""
+    """Read the options shared by all commands."""
     session_of(ctx).debug |= debug
 
 
 def _lines_of_a_plugin(error: Exception, session: Session) -> list[str] | None:
-    """Return what is said of an error that a plugin from outside raised; None if none did."""
+    """Return the message for an error raised by a third-party plugin; None if none raised it."""
     from kokoro_core.cli.plugin_faults import plugin_fault
 
     said = plugin_fault(error, session.plugins)

@@ -1,4 +1,4 @@
-"""Errors that the user can mend → one clear line each; a bug keeps its traceback."""
+"""One clear line for errors that the user can fix; a bug keeps its traceback."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _EXTRA_OF = {
 
 
 def lines_of(error: Exception) -> list[str] | None:
-    """Return the lines that tell a user what is wrong, or None for what may be a bug.
+    """Return the lines that tell a user what is wrong, or None for a possible bug.
 
     Every error that the framework raises for bad input derives from `ValueError` or
     `RegistryError`; its message is made to be read as it is.
@@ -37,7 +37,7 @@ def lines_of(error: Exception) -> list[str] | None:
 
 
 def wants_traceback() -> bool:
-    """Return whether the user asked to see where an error came from."""
+    """Return whether the user asked for tracebacks."""
     return os.environ.get(DEBUG_VARIABLE, "") not in ("", "0")
 
 

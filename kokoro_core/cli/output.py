@@ -1,4 +1,4 @@
-"""How commands print."""
+"""Printing and writing of commands."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ __all__ = [
 ]
 
 _UNPRINTABLE = re.compile("[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
-"""What JSON lets stand in a text although a terminal acts on it."""
+"""Characters that JSON permits in a string although a terminal acts on them."""
 
 
 def print_json(value: Any) -> None:
-    """Print a value as JSON, on a terminal as harmless as in a file."""
+    """Print a value as JSON, safely even on a terminal."""
     text = json.dumps(value, indent=2, ensure_ascii=not is_unicode(sys.stdout))
     print(_UNPRINTABLE.sub(lambda found: json.dumps(found[0])[1:-1], text))
 
@@ -42,7 +42,7 @@ def print_error(line: str) -> None:
 
 
 def print_note(line: str) -> None:
-    """Print what the user should know of a spec to standard error."""
+    """Print a note about a spec to standard error."""
     print_error(f"note: {line}")
 
 
@@ -54,12 +54,12 @@ def print_yaml(value: Any) -> None:
 
 
 def write_file(path: Path, text: str) -> None:
-    """Write a file whole or not at all: whoever reads it sees the old text or the new one.
+    """Write a file atomically: readers see either the old text or the new one.
 
     Raises:
-        OSError: The file system refuses; a file that was there is as it was.
+        OSError: The file system reports an error; an existing file is unchanged.
     """
-    if path.exists() and not path.is_file():  # a device, or a folder, which is refused
+    if path.exists() and not path.is_file():  # a device, or a folder, which is rejected
         path.write_text(text, encoding="utf-8")
         return
     target = Path(os.path.realpath(path))
@@ -72,7 +72,7 @@ def write_file(path: Path, text: str) -> None:
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
-        with contextlib.suppress(OSError):  # where a file lies in place of the folder
+        with contextlib.suppress(OSError):  # if a file is in the folder's place
             new.unlink(missing_ok=True)
 
 

@@ -1,4 +1,4 @@
-"""The core's own commands, by the hook that is there for anybody's."""
+"""The core's own commands, registered by the same hook as those of plugins."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _COMMANDS = {
     ),
     "checkpoint": (
         "checkpoint.group:checkpoint",
-        "Look at checkpoints, verify, compare and convert them.",
+        "Inspect, verify, compare and convert checkpoints.",
     ),
     "components": (
         "listing:components",
@@ -21,19 +21,19 @@ _COMMANDS = {
     ),
     "conformance": (
         "conformance:conformance",
-        "Check what components promise: padding, batches, steps, caches, weights and more.",
+        "Test components against their contracts: padding, batches, steps, caches and weights.",
     ),
     "describe": (
         "describe:describe",
-        "Describe a component (its settings) or a spec (its parts and what they cost).",
+        "Describe a component (its settings) or a spec (its parts and their cost).",
     ),
     "diff": (
         "diff:diff",
-        "Say how two specs differ in what they mean, and how size and compute change.",
+        "Show how two specs differ in meaning, and how size and compute change.",
     ),
     "graph": (
         "graph:graph",
-        "Draw a model: its parts, what flows between them and its shape; imports no torch.",
+        "Draw a model: its parts and the tensors between them with shapes; imports no torch.",
     ),
     "new-plugin": (
         "new_plugin:new_plugin",
@@ -41,11 +41,11 @@ _COMMANDS = {
     ),
     "new-spec": (
         "new_spec:new_spec",
-        "Write a spec with every default and a comment a key; asks if it is given no option.",
+        "Write a spec with every default and a comment per key; asks if no option is given.",
     ),
     "plugins": (
         "listing:plugins",
-        "List the plugins: what each brings, its import time, and what is wrong with it.",
+        "List the plugins with their contents, import time and problems.",
     ),
     "resolve": (
         "resolve:resolve",
@@ -57,23 +57,23 @@ _COMMANDS = {
     ),
     "specs": (
         "listing:specs",
-        "List the named specs: how large each model is and what it is for.",
+        "List the named specs with their size and purpose.",
     ),
     "synthesize": (
         "synthesize:synthesize",
-        "Speak a text with a trained model and write a 16-bit wav; status 1 if words are lost.",
+        "Synthesize a text with a trained model to a 16-bit wav; status 1 if words are lost.",
     ),
     "upgrade": (
         "upgrade:upgrade",
-        "Rewrite specs of an old format, comments kept, and check what came of them.",
+        "Rewrite specs of an old format, keeping comments, and check the result.",
     ),
 }
-"""For each command its function and the line that says what it does."""
+"""The function and help line of each command."""
 
 
 @hookimpl
 def kokoro_commands() -> list[Command]:
-    """Return every command that needs no plugin but this one."""
+    """Return the commands that need no other plugin."""
     return [
         Command(name=name, help=help_line, target=f"{_HOME}.{function}")
         for name, (function, help_line) in _COMMANDS.items()

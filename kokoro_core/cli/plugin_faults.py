@@ -1,4 +1,4 @@
-"""What a plugin's code raised while a command ran → a sentence that names the plugin."""
+"""A sentence that names the plugin whose code raised while a command ran."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from registry.text import printable
 
 
 def plugin_fault(error: BaseException, plugins: Plugins) -> str | None:
-    """Return whose plugin raised an error and where; None if none from outside took part.
+    """Return which plugin raised an error and where; None if no third-party plugin did.
 
     The innermost frame of a plugin counts: what it calls in torch or in the framework fails on its
     behalf. Those in the box are ours, and what they raise is a bug.

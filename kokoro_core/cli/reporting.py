@@ -1,4 +1,4 @@
-"""How the problems of specs are printed: for people, for programs, for GitHub."""
+"""Printing the problems of specs: for people, for programs, for GitHub."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Checked(NamedTuple):
-    """What was found in a spec.
+    """The findings about a spec.
 
     Attributes:
         spec: As the user named it.
@@ -31,7 +31,7 @@ Found = Sequence[Checked]
 
 
 class Format(StrEnum):
-    """What the output is for."""
+    """The output format."""
 
     TEXT = "text"
     JSON = "json"
@@ -39,7 +39,7 @@ class Format(StrEnum):
 
 
 def report(found: Found, format: Format) -> None:
-    """Print what was found in specs."""
+    """Print the findings about specs."""
     {Format.TEXT: _text, Format.JSON: _json, Format.GITHUB: _github}[format](found)
 
 
@@ -75,7 +75,7 @@ def _github(found: Found) -> None:
 
 
 def annotation(problem: Problem, spec: str) -> str:
-    """Return a problem as a workflow command, which GitHub shows beside the line.
+    """Return a problem as a workflow command, which GitHub shows at the line.
 
     The escapes are those of ``toolkit/packages/core/src/command.ts`` of github.com/actions. What
     does not stand in the file itself, an override for example, has no file.

@@ -1,4 +1,4 @@
-"""What the options before the command decide for all commands."""
+"""The effects of options that precede the command, for all commands."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Session:
 
     @cached_property
     def plugins(self) -> Plugins:
-        """The plugins of the environment but the blocked ones, found at the first use.
+        """The plugins of the environment except blocked ones, discovered at first use.
 
         Raises:
             RegistryError: A name that is to be blocked is of no plugin.

@@ -10,7 +10,7 @@ from typing import Any
 from registry.text import printable
 
 _PIPED_WIDTH = 160
-"""Columns where there is no terminal; more, if a word is longer."""
+"""Columns without a terminal; more if a word is longer."""
 
 _GAP = 2
 
@@ -18,7 +18,7 @@ Rows = Sequence[Sequence[str]]
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Print rows under headings, or each as a block of lines where a word would not fit.
+    """Print rows under headings, or as blocks of lines if a word would not fit.
 
     What is None is left empty. The width is that of the terminal, or of ``COLUMNS``.
     """
@@ -38,7 +38,7 @@ def _text(cell: Any) -> str:
 
 
 def _widths(rows: Rows, room: int) -> list[int] | None:
-    """Return the width of each column, the widest ones cut to fit; None if words do not fit."""
+    """Return the column widths, reducing the widest to fit; None if words do not fit."""
     least = _least(rows)
     widths = [max(map(_length, column)) for column in zip(*rows, strict=True)]
     excess = sum(widths) + _GAP * (len(widths) - 1) - room
@@ -59,7 +59,7 @@ def _least(rows: Rows) -> list[int]:
 
 
 def _length(text: str) -> int:
-    """Return how many columns the longest line of a text takes."""
+    """Return the width of the longest line of a text."""
     from rich.cells import cell_len
 
     return max(map(cell_len, text.split("\n")))
@@ -80,7 +80,7 @@ def _print_columns(columns: Sequence[str], rows: Rows, widths: Sequence[int]) ->
 
 
 def _print_blocks(columns: Sequence[str], rows: Rows, room: int) -> None:
-    """Print a line for each cell that is not empty, its heading before it."""
+    """Print one line per non-empty cell, preceded by its heading."""
     indent = " " * (max(map(len, columns)) + _GAP)
     for row in rows:
         for column, cell in zip(columns, row, strict=True):

@@ -43,7 +43,7 @@ SetOption = Annotated[
     typer.Option("--set", metavar="PATH=VALUE", help="Override a setting; can be repeated."),
 ]
 LimitOption = Annotated[
-    int, typer.Option("--max-parameters", min=1, metavar="COUNT", help="Refuse larger models.")
+    int, typer.Option("--max-parameters", min=1, metavar="COUNT", help="Reject larger models.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -56,7 +56,7 @@ def load_with(
     note: Callable[[str], None] = print_note,
     option: str = "--set",
 ) -> ModelSpec:
-    """Return the spec behind an argument, with the overrides of ``--set`` or of another option.
+    """Return the spec of an argument, with the overrides of ``--set`` or another option.
 
     What else an override changed is said on standard error, unless the caller says it.
 
@@ -73,7 +73,7 @@ def load_with(
 
 
 def check_device(device: str) -> None:
-    """Refuse a device that this machine does not have.
+    """Reject a device that this machine does not have.
 
     Raises:
         ValueError: Its name is wrong, or it is not there.

@@ -1,8 +1,8 @@
-"""What a model costs: multiply-adds for a mel frame and memory of a training step, a slot each.
+"""The cost of a model by slot: multiply-adds per mel frame, and memory of a training step.
 
-The model is built on the meta device and run there, so that nothing is computed and no memory
-taken; torch counts what would have been. What training keeps is what it keeps on a CPU. Where no
-kernel of ours is used attention is counted as its formula is written, with the weights in memory: a
+The model is built and run on the meta device, so nothing is computed and no memory allocated;
+torch counts what would have been. The memory of training is that of a CPU. Where none of our
+kernels is used, attention is counted as written in its formula, with all weights in memory: a
 fused kernel keeps less, and skips what a causal mask hides.
 """
 
@@ -26,25 +26,25 @@ from kokoro_core.model.losses import training_losses, weigh
 from kokoro_core.spec.tree.model_spec import LossWeights, ModelSpec
 
 STATES_OF_ADAMW = 2
-"""AdamW keeps two numbers for each parameter (Loshchilov and Hutter, 2019)."""
+"""Numbers that AdamW keeps per parameter (Loshchilov and Hutter, 2019)."""
 
 
 MOST = 1_000_000
-"""Of rows, phonemes and frames: with more of each, torch can no longer count the elements."""
+"""Limit of rows, phonemes and frames: beyond it, torch cannot count the elements."""
 
 
 class CannotMeasure(ValueError):
-    """A model cannot be run without values; the message says why."""
+    """A model cannot run on the meta device; the message says why."""
 
 
 @dataclass(frozen=True)
 class Workload:
-    """What a model is measured on: rows of equal length, without padding.
+    """The batch that a model is measured on: rows of equal length, without padding.
 
     Attributes:
         rows: Utterances of a training batch.
         phonemes: Phonemes of an utterance.
-        frames: Mel frames of an utterance; read speech has about six a phoneme.
+        frames: Mel frames of an utterance; read speech has about six per phoneme.
     """
 
     rows: int = 16
@@ -77,14 +77,14 @@ class Workload:
 
 
 def cost(spec: ModelSpec, workload: Workload | None = None) -> dict[str, Any]:
-    """Return what a model costs, as values that JSON has.
+    """Return the cost of a model, as JSON values.
 
     Returns:
-        ``workload``; ``multiply_adds_per_frame``: in total and for each slot, of one utterance;
+        ``workload``; ``multiply_adds_per_frame``: total and by slot, for one utterance;
         ``training_memory``: estimated bytes of a step with AdamW in float32.
 
     Raises:
-        CannotMeasure: The model needs side inputs, or a part of it looks at values.
+        CannotMeasure: The model needs side inputs, or one of its parts reads values.
     """
     workload = workload or Workload()
     model = assemble(spec, device="meta")
@@ -106,11 +106,11 @@ def cost(spec: ModelSpec, workload: Workload | None = None) -> dict[str, Any]:
 
 
 def multiply_adds(model: AcousticModel, spec: ModelSpec, workload: Workload) -> dict[str, int]:
-    """Return the multiply-adds of one utterance for each slot.
+    """Return the multiply-adds of one utterance, by slot.
 
-    They are those of matrix products and convolutions, in one pass over all frames; a decoder that
-    speaks frame by frame does the same products with a cache. What no module's forward does is the
-    regulator's, which has none.
+    They count matrix products and convolutions in one pass over all frames; a decoder that
+    generates frame by frame does the same products with a cache. Work outside the forward of any
+    module is attributed to the regulator, which has none.
     """
     one = Workload(1, workload.phonemes, workload.frames).batch(spec, _device(model))
     was_training = model.training
@@ -127,12 +127,12 @@ def multiply_adds(model: AcousticModel, spec: ModelSpec, workload: Workload) -> 
 
 
 def training_memory(model: AcousticModel, spec: ModelSpec, workload: Workload) -> dict[str, Any]:
-    """Return the estimated bytes of a training step: what is kept until the backward pass is done.
+    """Return the estimated bytes of a training step, up to the end of the backward pass.
 
     Returns:
         ``weights``, ``gradients`` and ``optimizer``; ``activations``: tensors saved for the
-        backward pass, by slot; ``working``: what the backward pass holds besides at its worst
-        moment, such as a segment of a checkpointed stack that is computed again; ``total``.
+        backward pass, by slot; ``working``: the peak of what the backward pass holds on top,
+        such as a recomputed segment of a checkpointed stack; ``total``.
     """
     batch = workload.batch(spec, _device(model))
     weights = parameter_bytes(model)
@@ -154,13 +154,13 @@ def training_memory(model: AcousticModel, spec: ModelSpec, workload: Workload) -
 
 
 def saved_bytes(model: AcousticModel, batch: TrainingBatch, loss: LossWeights) -> dict[str, int]:
-    """Return the bytes that autograd saves in a training step, for each slot and the losses.
+    """Return the bytes that autograd saves in a training step, by slot and for the losses.
 
     Parameters are not counted: they exist anyway. A storage that two operations save counts once,
     for the first of them; what an unused result had saved is freed with it.
     """
     parts, running = filled_parts(model), ModuleTracker()
-    outside = "regulator"  # whose methods are no module's forward
+    outside = "regulator"  # its methods run outside the forward of any module
 
     def slot(_: int) -> str:
         paths = ((each, f"{type(model).__name__}.{each}") for each in parts)
@@ -177,7 +177,7 @@ def saved_bytes(model: AcousticModel, batch: TrainingBatch, loss: LossWeights) -
     counted = dict.fromkeys([*parts, outside], 0)
     for storage in saved.held():
         counted[storage.owner] = counted.get(storage.owner, 0) + storage.nbytes
-    del total  # the graph has lived until here, and with it what it saved
+    del total  # keeps the graph, and what it saved, alive until here
     return counted
 
 

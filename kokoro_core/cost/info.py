@@ -15,7 +15,7 @@ from registry import Plugins
 
 
 def model_info(model: AcousticModel, spec: ModelSpec, plugins: Plugins) -> dict[str, Any]:
-    """Return parameters and bytes, in total and for each slot, and where each part comes from."""
+    """Return parameters and bytes, in total and by slot, and the origin of each part."""
     present = filled_parts(model)
     total = count_parameters(model)
     return {
@@ -34,7 +34,7 @@ def model_info(model: AcousticModel, spec: ModelSpec, plugins: Plugins) -> dict[
 
 
 def count_parameters(module: nn.Module, *, trainable: bool = False) -> int:
-    """Return the number of parameters, each counted once."""
+    """Return the number of parameters, counting shared ones once."""
     return sum(p.numel() for p in module.parameters() if p.requires_grad or not trainable)
 
 

@@ -1,4 +1,4 @@
-"""What a training step holds at its worst moment, counted operation by operation.
+"""Peak memory of a training step, counted operation by operation.
 
 The step runs on the meta device, so that the largest model takes no memory and no time, and the
 result is the same on every machine. A storage counts from the operation that allocates it
@@ -45,7 +45,7 @@ def activations(model: AcousticModel, batch: TrainingBatch, loss: LossWeights) -
         model: On any device; on ``meta`` nothing is computed. Left in the mode that it is in, its
             gradients are dropped.
         batch: On the same device.
-        loss: How the losses are weighed.
+        loss: Weights of the losses.
     """
     was_training = model.training
     model.train()

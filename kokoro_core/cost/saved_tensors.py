@@ -1,4 +1,4 @@
-"""What autograd keeps for the backward pass, counted storage by storage."""
+"""What autograd saves for the backward pass, counted by storage."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class SavedStorage(Generic[Owner]):
     """A storage that autograd holds.
 
     Attributes:
-        owner: Whatever the caller noted when it was saved.
+        owner: What `on_saved` returned when it was saved.
         nbytes: Its size.
     """
 
@@ -29,7 +29,7 @@ class SavedStorage(Generic[Owner]):
 
 @dataclass(eq=False)
 class _Packed(Generic[Owner]):
-    """A tensor as the graph holds it, which keeps the record of its storage alive."""
+    """A tensor as held by the graph; it keeps the record of its storage alive."""
 
     tensor: Tensor
     storage: SavedStorage[Owner] | None
@@ -37,15 +37,15 @@ class _Packed(Generic[Owner]):
 
 @final
 class SavedTensors(Generic[Owner]):
-    """Counts every storage that autograd saves, once while it is held.
+    """Counts every storage that autograd saves, once, while it is held.
 
     Only the innermost hooks of a program see what is saved: within others, such as
-    `torch.autograd.graph.save_on_cpu`, nothing is counted. Nor is what gradient checkpointing drops
-    and computes again.
+    `torch.autograd.graph.save_on_cpu`, nothing is counted. Tensors that gradient checkpointing
+    drops and recomputes are not counted either.
 
     Args:
-        ignored: Tensors that are there anyway, such as parameters.
-        on_saved: Takes the bytes of a storage when it is first saved, and returns its owner.
+        ignored: Tensors that exist anyway, such as parameters.
+        on_saved: Called with the bytes of a storage when it is first saved; returns its owner.
     """
 
     def __init__(self, ignored: Iterable[Tensor], on_saved: Callable[[int], Owner]) -> None:

@@ -1,6 +1,6 @@
-"""Files that are there whole or not at all: after kill -9, on a full disk, after a power cut.
+"""Atomic files and step directories: complete or absent after kill -9, a full disk, a power cut.
 
-Standard library only; what the files hold is the caller's.
+Standard library only; the content of the files is up to the caller.
 """
 
 from kokoro_core.durable.atomic import atomic_file

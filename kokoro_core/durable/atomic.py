@@ -1,4 +1,4 @@
-"""A file that is there whole or not at all, also after a crash or a power cut."""
+"""A file that is complete or absent, even after a crash or a power cut."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from kokoro_core.durable.temporary import sweep, temporary_folder
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
-    """Give a temporary path to write to and put what is there in place of `path` at the end.
+    """Yield a temporary path to write to, and replace `path` by that file at the end.
 
-    The temporary lies in a folder of its own beside the target; what killed processes left there is
-    swept. The file gets the mode of the umask. If the block raises, the target is untouched.
+    The temporary is in a folder of its own next to the target; leftovers of killed processes there
+    are removed. The file's mode follows the umask. If the block raises, the target is untouched.
 
     Raises:
         CheckpointError: The block left no regular file.
-        OSError: The file system refuses.
+        OSError: The file system reports an error.
     """
     parent = path.absolute().parent
     with open_folder(parent) as folder:

@@ -1,4 +1,4 @@
-"""JSON that has one text for equal values."""
+"""Canonical JSON: equal values give equal text."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from kokoro_core.errors import CheckpointError
 
 
 def canonical_json(values: Mapping[str, Any], subject: str = "values") -> str:
-    """Return the one text that stands for these values: sorted keys, no spaces, ASCII.
+    """Return the canonical text of these values: sorted keys, no spaces, ASCII.
 
     Args:
-        values: What JSON has: no tuples, no NaN, no keys other than strings.
-        subject: What an error calls the values.
+        values: JSON values: no tuples, no NaN, no keys other than strings.
+        subject: The name of the values in errors.
 
     Raises:
-        CheckpointError: The values would not come back as they are.
+        CheckpointError: The values would change when read back.
     """
     try:
         text = json.dumps(dict(values), sort_keys=True, separators=(",", ":"), allow_nan=False)
@@ -36,7 +36,7 @@ def canonical_json(values: Mapping[str, Any], subject: str = "values") -> str:
 
 
 def _first_change(before: Any, after: Any, path: str) -> str | None:
-    """Return where a value differs from what JSON made of it, in type too."""
+    """Return the first place where a value changed in a JSON round trip, including its type."""
     if isinstance(before, Mapping) and isinstance(after, dict) and set(before) == set(after):
         changes = (_first_change(before[key], after[key], f"{path}.{key}") for key in before)
     elif isinstance(before, list) and isinstance(after, list):

@@ -1,7 +1,7 @@
-"""The few things that the room asks of the disk, each relative to an open folder.
+"""The disk operations of this package, all relative to an open folder.
 
-A name is resolved once, when its folder is opened, so that a link put in its place afterwards
-leads nowhere.
+A folder's name is resolved once, when it is opened, so a link put in its place afterwards
+has no effect.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from kokoro_core.errors import CheckpointError
 _PLAIN = re.compile(r"[A-Za-z0-9._-]{1,255}")
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-"""No link is followed, and a pipe without a writer is not waited for."""
+"""Links are not followed, and opening a pipe without a writer does not block."""
 
 
 def check_plain_name(name: str) -> None:
-    """Refuse a name that could lead out of its folder or that some file system has not.
+    """Reject a name that could lead out of its folder or that some file systems do not support.
 
     Raises:
         CheckpointError: The name has more than letters, digits, dots, underscores and hyphens.
@@ -38,10 +38,10 @@ def check_plain_name(name: str) -> None:
 
 @contextmanager
 def open_folder(path: Path | str, inside: int | None = None) -> Iterator[int]:
-    """Give the descriptor of a folder; one inside another may not be a link.
+    """Yield the descriptor of a folder; one inside another must not be a link.
 
     Raises:
-        OSError: There is none, or it is no folder.
+        OSError: It does not exist, or is not a folder.
     """
     flags = _FOLDER if inside is None else _FOLDER | os.O_NOFOLLOW
     descriptor = os.open(path, flags, dir_fd=inside)
@@ -53,15 +53,15 @@ def open_folder(path: Path | str, inside: int | None = None) -> Iterator[int]:
 
 @contextmanager
 def open_regular(name: str, folder: int) -> Iterator[int]:
-    """Give the descriptor of a regular file in a folder, to read.
+    """Yield the descriptor of a regular file in a folder, for reading.
 
     Args:
-        name: A name without a folder in it.
+        name: A name without a path.
         folder: The folder, open.
 
     Raises:
         CheckpointError: It is a link, a pipe, a device or a folder.
-        OSError: There is no such file, or it may not be read.
+        OSError: The file does not exist or is not readable.
     """
     descriptor = open_file(name, folder)
     try:
@@ -71,9 +71,9 @@ def open_regular(name: str, folder: int) -> Iterator[int]:
 
 
 def open_file(name: str, folder: int) -> int:
-    """Return what `open_regular` gives; the caller closes it."""
+    """Return the descriptor that `open_regular` yields; the caller closes it."""
     mode = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
-    if not stat.S_ISREG(mode):  # opening a device can have effects, so it is looked at before
+    if not stat.S_ISREG(mode):  # opening a device can have side effects, so check first
         raise CheckpointError(f"`{name}` must be a regular file; it is {_kind(mode)}.")
     descriptor = os.open(name, _FILE, dir_fd=folder)
     mode = os.fstat(descriptor).st_mode
@@ -84,7 +84,7 @@ def open_file(name: str, folder: int) -> int:
 
 
 def close_read(descriptor: int) -> None:
-    """Close what nothing was written through, so that a failure to do so loses nothing."""
+    """Close a descriptor that was only read; an error here cannot lose data."""
     with suppress(OSError):
         os.close(descriptor)
 
@@ -107,11 +107,11 @@ def sha256_of(descriptor: int) -> str:
 
 
 def write_new(name: str, content: bytes, folder: int) -> None:
-    """Make a file with this content and wait until it is on the disk.
+    """Create a file with this content and wait until it is on disk.
 
     Raises:
-        FileExistsError: There is something of that name.
-        OSError: The file system refuses.
+        FileExistsError: The name is taken.
+        OSError: The file system reports an error.
     """
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(name, flags, 0o666, dir_fd=folder)
@@ -125,9 +125,9 @@ def write_new(name: str, content: bytes, folder: int) -> None:
 
 
 def sync(descriptor: int) -> None:
-    """Wait until a file's content, or a folder's list of names, is on the disk.
+    """Wait until a file's content, or a folder's list of names, is on disk.
 
-    On macOS `fsync` leaves it in the drive's cache (`man 2 fsync`), so a full flush is asked for.
+    On macOS `fsync` leaves it in the drive's cache (`man 2 fsync`), so request a full flush.
     """
     full = getattr(fcntl, "F_FULLFSYNC", None)
     if full is None:
@@ -137,18 +137,18 @@ def sync(descriptor: int) -> None:
 
 
 def umask_mode(folder: int) -> int:
-    """Return the mode that a new file has beside a folder that was made without a mode of its own.
+    """Return the mode of a new file next to a folder that was created without an explicit mode.
 
-    The umask itself can be read only by setting it, for all threads.
+    The umask itself can be read only by setting it, which would affect all threads.
     """
     return stat.S_IMODE(os.fstat(folder).st_mode) & 0o666
 
 
 def make_folders(path: Path) -> None:
-    """Make a folder and those above it, so that a power cut does not take them away again.
+    """Create a folder and its parents, and sync them, so that they survive a power cut.
 
     Raises:
-        OSError: The file system refuses, or a file has that name.
+        OSError: The file system reports an error, or a file has that name.
     """
     if path.is_dir():
         return

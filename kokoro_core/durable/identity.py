@@ -1,4 +1,4 @@
-"""Which process made something: its number is used again, with its start and the boot it is not."""
+"""Which process created something; start time and boot ID tell it from later ones with its PID."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _TEXT = re.compile(r"(?P<pid>[1-9][0-9]*)-(?P<started>[0-9]+)-(?P<boot>[0-9a-f]{
 
 @dataclass(frozen=True)
 class ProcessIdentity:
-    """A process, for as long as names with it can lie about.
+    """A process, identified unambiguously even long after its end.
 
     Attributes:
-        pid: Its number.
-        started: When it started, in clock ticks since the boot; 0 where the system does not tell.
-        boot: Eight hexadecimal digits of the boot that it ran in.
+        pid: Its PID.
+        started: When it started, in clock ticks since boot; 0 if the system does not report it.
+        boot: Eight hexadecimal digits that identify the boot.
     """
 
     pid: int
@@ -29,12 +29,12 @@ class ProcessIdentity:
 
     @classmethod
     def own(cls) -> Self:
-        """Return the identity of the process that asks."""
+        """Return the identity of the current process."""
         return cls(os.getpid(), _started(os.getpid()) or 0, _boot())
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
-        """Return the identity that `str` wrote, or nothing."""
+        """Return the identity from the text that `str` gives, or None."""
         found = _TEXT.fullmatch(text)
         return found and cls(int(found["pid"]), int(found["started"]), found["boot"])
 
@@ -57,7 +57,7 @@ class ProcessIdentity:
 
 
 def _boot() -> str:
-    """Return what differs from boot to boot, or at least from machine to machine."""
+    """Return an identifier of the boot, or at least of the machine."""
     try:
         text = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii")
     except OSError:
@@ -66,10 +66,10 @@ def _boot() -> str:
 
 
 def _started(pid: int) -> int | None:
-    """Return when a process started; nothing if there is none, if it has ended, or no `/proc`."""
+    """Return when a process started; None if it does not run, or there is no `/proc`."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
-    state, *fields = text.rpartition(")")[2].split()  # the name before it may hold anything
+    state, *fields = text.rpartition(")")[2].split()  # the name may contain anything
     return None if state in "ZX" else int(fields[18])  # field 22 of man 5 proc_pid_stat

@@ -1,4 +1,4 @@
-"""Which steps stay, and the way of the others: out of sight at once, then removed."""
+"""Which steps stay, and how the others go: first hidden by a rename, then deleted."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from kokoro_core.errors import CheckpointError
 
 @dataclass(frozen=True)
 class Keeping:
-    """How many steps stay.
+    """How many steps to keep.
 
     Attributes:
         last: The newest ones, at least 1.
-        best: Those with the best scores, besides; of equal scores the earlier is better.
+        best: Those with the best scores, in addition; of equal scores the earlier is better.
         lower_is_better: Whether the best score is the lowest.
     """
 
@@ -34,7 +34,7 @@ class Keeping:
         _check_count("keep_best", self.best, 0)
 
     def kept(self, scores: Sequence[tuple[int, float | None]]) -> set[int]:
-        """Return the numbers that stay, of steps with their scores."""
+        """Return the numbers to keep, given steps with their scores."""
         sign = 1 if self.lower_is_better else -1
         scored = sorted((sign * score, number) for number, score in scores if score is not None)
         newest = sorted(number for number, _ in scores)[-self.last :]
@@ -49,13 +49,13 @@ def _check_count(name: str, value: int, least: int) -> None:
 
 
 def prune(steps: Sequence[Step], keeping: Keeping, folder: int) -> None:
-    """Remove the steps that need not stay.
+    """Remove the steps that need not be kept.
 
-    A damaged one is left to be looked at, and counts for nothing; one in which somebody put a file
-    of their own is left whole.
+    A damaged step is left for inspection and not counted; one to which somebody added a file
+    is left untouched.
 
     Raises:
-        OSError: The file system refuses.
+        OSError: The file system reports an error.
     """
     whole = [each for each in steps if _is_whole(each)]
     kept = keeping.kept([(each.number, each.manifest.score) for each in whole])
@@ -64,12 +64,12 @@ def prune(steps: Sequence[Step], keeping: Keeping, folder: int) -> None:
 
 
 def clear(step: Step, folder: int) -> None:
-    """Take a step directory away by its name: remove what was saved, set aside all else.
+    """Free the name of a step directory: remove an intact step, rename anything else.
 
-    A directory that is damaged, or in which somebody put a file of their own, is renamed.
+    A directory that is damaged, or to which somebody added a file, is renamed.
 
     Raises:
-        OSError: The file system refuses.
+        OSError: The file system reports an error.
     """
     if _is_whole(step) and not _has_foreign_files(step, folder):
         _discard([step], folder)
@@ -78,10 +78,10 @@ def clear(step: Step, folder: int) -> None:
 
 
 def set_aside(step: Step, folder: int) -> None:
-    """Rename what has the name of a step; it may be all that somebody has.
+    """Rename what has the name of a step rather than delete it: it may be somebody's only copy.
 
     Raises:
-        OSError: The file system refuses.
+        OSError: The file system reports an error.
     """
     _move(step.path.name, f"set-aside-{step.path.name}", folder)
 
@@ -95,15 +95,15 @@ def _is_whole(step: Step) -> bool:
 
 
 def _has_foreign_files(step: Step, folder: int) -> bool:
-    """Tell whether a step directory holds something that was not saved with it."""
+    """Return whether a step directory contains anything that was not saved with it."""
     with open_folder(step.path.name, inside=folder) as descriptor:
         return not set(os.listdir(descriptor)) <= {MANIFEST_NAME, *step.manifest.files}
 
 
 def _discard(steps: Sequence[Step], folder: int) -> None:
-    """Remove steps: out of sight first, each in one move, then file by file or by a later sweep.
+    """Remove steps: rename them all first, then delete the files now or in a later sweep.
 
-    The moves are on the disk before a file goes, so that no power cut leaves a part of a step.
+    The renames are synced before a file is deleted, so no power cut leaves a partial step.
     """
     moved = [_move(each.path.name, free_name(folder, "old"), folder) for each in steps]
     if moved:
@@ -114,7 +114,7 @@ def _discard(steps: Sequence[Step], folder: int) -> None:
 
 
 def _move(name: str, to: str, folder: int) -> str:
-    """Rename to a name that is free, with a number behind it if need be; return that name."""
+    """Rename to a free name, numbered if necessary, and return that name."""
     taken = set(os.listdir(folder))
     names = chain([to], (f"{to}-{number}" for number in count(2)))
     free = next(each for each in names if each not in taken)

@@ -1,4 +1,4 @@
-"""One writer at a time: a lock that ends with its process, however that ends."""
+"""One writer at a time: a lock that is released when its process ends, however that happens."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _FLAGS = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 
 class WriterLock:
-    """The right to write to a folder, held by one process; within it, by whoever asks.
+    """The right to write to a folder, held by one process and reentrant within it.
 
-    It is `flock` on a file that stays, with the holder written in it for those who are refused.
-    A forked child has not the lock, and does not keep it when its parent dies.
+    It is `flock` on a permanent file that contains the holder's identity, for the error that others
+    get. A forked child does not hold the lock, and does not keep it when its parent dies.
     """
 
     def __init__(self, root: Path) -> None:
@@ -37,14 +37,14 @@ class WriterLock:
 
     @contextmanager
     def held(self, folder: int) -> Iterator[bool]:
-        """Hold the lock; gives whether it was taken just now, and not held already.
+        """Hold the lock; yield whether it was acquired now rather than held already.
 
         Args:
             folder: The folder to write to, open.
 
         Raises:
             CheckpointError: Another process writes to the folder; the message names it.
-            OSError: The file system refuses.
+            OSError: The file system reports an error.
         """
         with self._mutex:
             if first := self._depth == 0:
@@ -76,14 +76,14 @@ class WriterLock:
         return descriptor
 
     def drop(self) -> None:
-        """Give the lock up."""
+        """Release the lock."""
         if self._descriptor is not None:
             close_read(self._descriptor)
             self._descriptor = None
 
 
 def _forget(lock: WriterLock | None) -> None:
-    """Leave the lock to the parent; closing a copy of a descriptor does not unlock it."""
+    """Leave the lock to the parent; closing an inherited descriptor does not release it."""
     if lock is not None:
         lock.drop()
         lock._depth, lock._mutex = 0, Lock()
@@ -96,7 +96,7 @@ def _card() -> bytes:
 
 
 def _describe(card: bytes) -> str:
-    """Return who holds a lock, as it wrote itself down; that may be half done."""
+    """Return who holds a lock, from the identity in the file, which may be incomplete."""
     with suppress(ValueError, KeyError, TypeError):
         values = json.loads(card)
         return f"process {int(values['pid'])} on {values['host']!a} (boot {values['boot']!a})"

@@ -1,4 +1,4 @@
-"""What a step directory says of itself: its files with size and hash, and what the caller adds."""
+"""The manifest of a step directory: its files with size and hash, and the caller's facts."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from kokoro_core.errors import CheckpointError
 MANIFEST_NAME = "manifest.json"
 FORMAT_VERSION = 1
 MAX_BYTES = 16 * 2**20
-"""A larger manifest is refused before it is parsed."""
+"""A larger manifest is rejected before it is parsed."""
 
 _HASH = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
 class FileRecord:
-    """What a file must be.
+    """The expected size and hash of a file.
 
     Attributes:
         size: Bytes.
-        sha256: Of its content, in hexadecimal.
+        sha256: Hash of its content, in hexadecimal.
     """
 
     size: int
@@ -37,13 +37,13 @@ class FileRecord:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a step directory holds.
+    """The content of a step directory.
 
     Attributes:
         step: The number of the step.
-        files: What each file must be, by name.
-        facts: What the caller wrote down: spec, plugins, progress; values that JSON has.
-        score: How good the step is, if it was measured.
+        files: Expected size and hash of each file, by name.
+        facts: The caller's facts, such as spec, plugins and progress; JSON values.
+        score: The step's score, if it was evaluated.
     """
 
     step: int
@@ -52,10 +52,10 @@ class Manifest:
     score: float | None = None
 
     def to_bytes(self) -> bytes:
-        """Return the file: canonical JSON with a hash of all the rest in it.
+        """Return the file's content: canonical JSON that includes a hash of everything else.
 
         Raises:
-            CheckpointError: The facts are not values that JSON has, or are more than 16 MiB.
+            CheckpointError: The facts are not JSON values, or exceed 16 MiB.
         """
         body = {
             "facts": self.facts,
@@ -77,10 +77,10 @@ class Manifest:
 
     @classmethod
     def from_bytes(cls, content: bytes) -> Self:
-        """Read the file, strictly: only the bytes that `to_bytes` writes are a manifest.
+        """Parse the file strictly: only bytes that `to_bytes` would write are accepted.
 
         Raises:
-            CheckpointError: It is damaged, or of another version; the message says what is wrong.
+            CheckpointError: It is damaged, or has another version; the message says what is wrong.
         """
         values = _parse(content)
         version = values.get("format_version")

@@ -1,4 +1,4 @@
-"""Hash what was written as the memory has it and, close behind, as the disk gives it back."""
+"""Hash written files in memory and, closely behind, as read back from disk."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from kokoro_core.durable.disk import sync
 from kokoro_core.errors import CheckpointError
 
 _SPAN = 32 * 2**20
-"""Bytes that the system is told to forget at once; it reads ahead only within what it forgot."""
+"""Bytes dropped from the page cache at a time; the system reads ahead only within them."""
 
 _PIECE = 2**20
 _AHEAD = 4
-"""Bytes of a read, and how many reads are on their way while one piece is hashed."""
+"""Bytes per read, and how many reads are in flight while one piece is hashed."""
 
 
 def sync_and_hash(name: str, descriptor: int) -> str:
-    """Bring an open file to the disk and return the SHA-256 that it has in memory and there.
+    """Sync an open file and return its SHA-256, verified to be the same in memory and on disk.
 
-    The first hash runs beside the sync. The second follows it through the file, span by span, after
-    the system was told to forget the span; on two cores both take little more than one.
+    The first hash runs during the sync. The second follows it through the file, span by span, after
+    the span was dropped from the page cache; on two cores both take little longer than one.
 
     Raises:
-        CheckpointError: The disk gives back something else than was written.
-        OSError: The file system refuses.
+        CheckpointError: The disk returns other content than was written.
+        OSError: The file system reports an error.
     """
     size = os.fstat(descriptor).st_size
     hashed: SimpleQueue[int | None] = SimpleQueue()
@@ -47,7 +47,7 @@ def sync_and_hash(name: str, descriptor: int) -> str:
 
 
 def _hash_ahead(descriptor: int, size: int, hashed: SimpleQueue[int | None]) -> str:
-    """Hash a file and say of each span when it is done; the end is said whatever happens."""
+    """Hash a file, announcing every finished span; the end is announced whatever happens."""
     try:
         places = _places(_then_said(range(0, size, _SPAN), hashed), size)
         return _hash(_read(descriptor, at) for at in places)
@@ -62,21 +62,21 @@ def _then_said(spans: Iterable[int], hashed: SimpleQueue[int | None]) -> Iterato
 
 
 def _forgotten(descriptor: int, spans: Iterable[int]) -> Iterator[int]:
-    """Have the system forget each span before it is read."""
+    """Drop every span from the page cache before it is read."""
     for span in spans:
-        if hasattr(os, "posix_fadvise"):  # macOS has none: there, it may come from memory
+        if hasattr(os, "posix_fadvise"):  # missing on macOS, where the data may come from memory
             os.posix_fadvise(descriptor, span, _SPAN, os.POSIX_FADV_DONTNEED)
         yield span
 
 
 def _places(spans: Iterable[int], size: int) -> Iterator[int]:
-    """Yield where each piece of each span starts."""
+    """Yield the start of each piece of each span."""
     for span in spans:
         yield from range(span, min(span + _SPAN, size), _PIECE)
 
 
 def _read(descriptor: int, at: int) -> bytes:
-    """Return a piece of a file, or what there is of it; one read may give less."""
+    """Return a piece of a file, shorter only at its end; a single `pread` may return less."""
     parts, left = [], _PIECE
     while left and (part := os.pread(descriptor, left, at + _PIECE - left)):
         parts.append(part)
@@ -87,7 +87,7 @@ def _read(descriptor: int, at: int) -> bytes:
 def _read_ahead(
     descriptor: int, places: Iterable[int], pool: ThreadPoolExecutor
 ) -> Iterator[bytes]:
-    """Yield the pieces at some places, the next of them on their way meanwhile."""
+    """Yield the pieces at these offsets, reading ahead meanwhile."""
     coming: deque[Future[bytes]] = deque()
     for at in places:
         coming.append(pool.submit(_read, descriptor, at))

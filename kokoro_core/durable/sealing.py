@@ -1,4 +1,4 @@
-"""From a folder of written files to one that verifies itself: hash, sync, manifest last."""
+"""Turn a folder of written files into a verifiable one: hash, sync, manifest last."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from kokoro_core.errors import CheckpointError
 
 
 def seal(folder: int, step: int, facts: Mapping[str, Any], score: float | None) -> Manifest:
-    """Make the files in an open folder a step: afterwards all is on the disk and read back.
+    """Seal the files in an open folder as a step: then all are on disk and have been read back.
 
     Raises:
-        CheckpointError: There is no file, one that is none or has no plain name, or what was
-            read back is not what was written.
-        OSError: The file system refuses.
+        CheckpointError: There is no file, one is not a regular file or has no plain name, or the
+            content read back differs from what was written.
+        OSError: The file system reports an error.
     """
     names = sorted(os.listdir(folder))
     if not names:
@@ -42,7 +42,7 @@ def seal(folder: int, step: int, facts: Mapping[str, Any], score: float | None) 
 
 
 def _seal_file(name: str, folder: int) -> FileRecord:
-    """Give a file the umask's mode, bring it to the disk, and hash what is there."""
+    """Give a file the umask's mode, sync it, and hash its content on disk."""
     check_plain_name(name)
     with open_regular(name, folder) as descriptor:
         os.fchmod(descriptor, umask_mode(folder))

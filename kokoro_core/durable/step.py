@@ -1,4 +1,4 @@
-"""One step directory, as a reader sees it."""
+"""A step directory, from the reader's side."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NAME = re.compile(r"step-(\d{9,})", re.ASCII)
 
 
 class StepGone(CheckpointError):
-    """A step directory was there and is not any more: its run has pruned it."""
+    """A step directory no longer exists, because its run has pruned it."""
 
 
 def step_name(number: int) -> str:
@@ -28,7 +28,7 @@ def step_name(number: int) -> str:
 
 
 def step_number(name: str) -> int | None:
-    """Return the number in the name of a step's directory; nothing if it is no such name."""
+    """Return the number in the name of a step's directory; None for any other name."""
     found = _NAME.fullmatch(name)
     number = int(found[1]) if found and len(name) < 64 else None
     return number if number is not None and step_name(number) == name else None
@@ -48,16 +48,16 @@ class Step:
 
     @cached_property
     def manifest(self) -> Manifest:
-        """What the directory says that it holds.
+        """The directory's manifest.
 
         Raises:
-            CheckpointError: It is damaged, or of another version.
+            CheckpointError: It is damaged, or has another version.
         """
         with self._opened() as folder:
             return self._manifest(folder)
 
     def file(self, name: str) -> Path:
-        """Return the path of a file that the manifest lists; use `open` where links may be put.
+        """Return the path of a file in the manifest; prefer `open` where links may be planted.
 
         Raises:
             CheckpointError: The manifest does not list it.
@@ -67,12 +67,12 @@ class Step:
 
     @contextmanager
     def open(self, name: str) -> Iterator[BinaryIO]:
-        """Give a file that the manifest lists, to read: a regular one of the right size, no link.
+        """Open a file in the manifest for reading; it must be a regular file of the right size.
 
-        Its content is not verified; hash it while reading, or call `verify` before.
+        Its content is not verified; hash it while reading, or call `verify` first.
 
         Raises:
-            CheckpointError: It is not listed, not there, or not such a file.
+            CheckpointError: It is not listed, is missing, or is not such a file.
         """
         record = self._record(name)
         with self._opened() as folder, open_regular(name, folder) as descriptor:
@@ -81,7 +81,7 @@ class Step:
                 yield file
 
     def check(self) -> None:
-        """Verify all but the content of the files: the manifest, and that each has its size.
+        """Verify everything except the content of files: the manifest, and the sizes.
 
         Raises:
             CheckpointError: As `verify`.
@@ -95,8 +95,8 @@ class Step:
         """Read every file and compare it with the manifest.
 
         Raises:
-            CheckpointError: Something is missing, changed or no plain file; the message says what.
-            StepGone: The directory is not there any more.
+            CheckpointError: A file is missing, changed or not regular; the message says which.
+            StepGone: The directory no longer exists.
         """
         with self._opened() as folder:
             verify_files(folder, self._manifest(folder))
@@ -121,7 +121,7 @@ class Step:
 
     @contextmanager
     def _opened(self) -> Iterator[int]:
-        """Give the directory, open; errors name it, and say if it has gone meanwhile."""
+        """Yield the directory's descriptor; errors name it, and say if it has disappeared."""
         try:
             with open_folder(self.path.parent) as root, open_folder(self.path.name, root) as folder:
                 yield folder
@@ -137,7 +137,7 @@ class Step:
             self.path.lstat()
         except FileNotFoundError:
             return True
-        except OSError:  # there, but nobody may look at it
+        except OSError:  # it exists, but is not accessible
             return False
         return False
 
@@ -146,7 +146,7 @@ def verify_files(folder: int, manifest: Manifest) -> None:
     """Compare the files in an open folder with a manifest.
 
     Raises:
-        CheckpointError: A file is changed or no plain file.
+        CheckpointError: A file is changed or not a regular one.
         OSError: A file is missing or cannot be read.
     """
     for name, record in manifest.files.items():
@@ -167,7 +167,7 @@ def _check_size(name: str, descriptor: int, record: FileRecord) -> None:
 
 
 def said(error: Exception) -> str:
-    """Return what an error says as the end of a sentence."""
+    """Return an error's message as the end of a sentence."""
     if isinstance(error, OSError):
         where = f"`{error.filename}`: " if error.filename else ""
         return f"{where}{error.strerror or error}."

@@ -1,4 +1,4 @@
-"""A run's folder of step directories: saving, and finding the newest that is whole."""
+"""A run's folder of step directories: saving, and finding the newest intact one."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from kokoro_core.errors import CheckpointError
 
 
 class StepFolder:
-    """A folder with a directory for each saved step, ``<root>/step-000000120/``.
+    """A folder with one directory per saved step, ``<root>/step-000000120/``.
 
-    Nothing is made on disk before the first `save` or `hold`.
+    Nothing is created on disk before the first `save` or `hold`.
 
     Args:
         root: The folder of the run's steps.
-        keep_last: How many of the newest steps stay, at least 1.
-        keep_best: How many of those with the best scores stay besides.
+        keep_last: How many of the newest steps to keep, at least 1.
+        keep_best: How many of those with the best scores to keep in addition.
         lower_is_better: Whether the best score is the lowest.
 
     Raises:
@@ -50,7 +50,7 @@ class StepFolder:
         self._saving = Lock()
 
     def steps(self) -> list[Step]:
-        """Return what has the name of a step directory, by number, whole or not."""
+        """Return everything named like a step directory, by number, intact or not."""
         try:
             numbers = [step_number(name) for name in os.listdir(self.root)]
         except FileNotFoundError:
@@ -60,20 +60,20 @@ class StepFolder:
         return [self._step(each) for each in sorted(n for n in numbers if n is not None)]
 
     def newest(self, say: Callable[[str], None]) -> Step | None:
-        """Return the newest step that verifies; nothing if there is none at all.
+        """Return the newest step that verifies; None if there are no steps.
 
         Args:
-            say: Is given a sentence about each newer one that is damaged.
+            say: Called with a sentence about each newer step that is damaged.
 
         Raises:
-            CheckpointError: There are steps, but not one of them is whole.
+            CheckpointError: There are steps, but none is intact.
         """
         refused: dict[int, str] = {}
         while candidates := [each for each in self.steps() if each.number not in refused]:
             step = candidates[-1]
             try:
                 step.verify()
-            except StepGone:  # pruned while it was read, so there is a newer one
+            except StepGone:  # pruned while being read, so there is a newer one
                 continue
             except CheckpointError as error:
                 refused[step.number] = str(error)
@@ -89,11 +89,11 @@ class StepFolder:
 
     @contextmanager
     def hold(self) -> Iterator[None]:
-        """Be the folder's one writer, for a ``with`` block; `save` is it for its own time.
+        """Be the folder's only writer during a ``with`` block; `save` takes that role by itself.
 
         Raises:
-            CheckpointError: Another process is; the message names it. Or the folder is not to be
-                written to.
+            CheckpointError: Another process is writing, and the message names it; or the folder is
+                not writable.
         """
         with self._writing():
             yield
@@ -106,19 +106,18 @@ class StepFolder:
         facts: Mapping[str, Any],
         score: float | None = None,
     ) -> Step:
-        """Save a step, then remove those that need not stay.
+        """Save a step, then remove those that need not be kept.
 
-        A step that is there already and has the same content is returned as it is.
+        An existing step with the same content is returned unchanged.
 
         Args:
-            step: Its number, from 0 on, higher than any that is saved.
-            write: Puts plain files into the folder that it is given, and no folders.
-            facts: What else is to be known, as values that JSON has; no times, if equal content is
-                to give equal bytes.
-            score: How good the step is, if that was measured.
+            step: Its number, 0 or more, higher than any saved one.
+            write: Writes regular files, and no folders, into the folder that it is given.
+            facts: Further JSON values; without timestamps, equal content gives equal bytes.
+            score: The step's score, if it was evaluated.
 
         Raises:
-            CheckpointError: It could not be saved; all that was there is there still.
+            CheckpointError: It could not be saved; everything saved before is unaffected.
         """
         canonical_json(facts, "facts")
         _check_numbers(step, score)
@@ -136,12 +135,12 @@ class StepFolder:
         return target
 
     def discard_after(self, step: int) -> list[Step]:
-        """Remove the steps after one that is whole, to go on from there; return the removed.
+        """Remove the steps after an intact one, to continue from there; return the removed ones.
 
-        One that is damaged, or in which somebody put a file of their own, is renamed instead.
+        A step that is damaged, or to which somebody added a file, is renamed instead.
 
         Raises:
-            CheckpointError: The step is not there or damaged, or one could not be removed.
+            CheckpointError: The step is missing or damaged, or a later one could not be removed.
         """
         self._step(step).verify()
         with self._writing() as folder, self._saving:
@@ -157,7 +156,7 @@ class StepFolder:
 
     @contextmanager
     def _writing(self) -> Iterator[int]:
-        """Give the folder, open, while this process is its writer; sweep it at the start."""
+        """Yield the folder's descriptor while this process is its writer; sweep it first."""
         with ExitStack() as stack:
             try:
                 make_folders(self.root)
@@ -172,7 +171,7 @@ class StepFolder:
 
     @contextmanager
     def _named(self, what: str) -> Iterator[None]:
-        """Say of every failure what it stopped, and what there is."""
+        """Add to every failure what it prevented, and what is saved."""
         try:
             yield
         except (OSError, CheckpointError) as error:
@@ -182,7 +181,7 @@ class StepFolder:
             raise
 
     def _remaining(self) -> str:
-        """Return what there is to go on from, or nothing if that cannot be told either."""
+        """Return what can be resumed from, or an empty text if that is unknown."""
         try:
             steps, disk = self.steps(), os.statvfs(self.root)
         except (OSError, CheckpointError):
@@ -192,7 +191,7 @@ class StepFolder:
         return f"The folder has {len(steps)} steps{newest}. The disk has {free:,} bytes free."
 
     def _check_order(self, step: int) -> None:
-        """Refuse to save before a step that is whole: it would stay the newest."""
+        """Reject saving below an intact step, since that would remain the newest."""
         for later in self.steps():
             if later.number > step and _verifies(later):
                 raise CheckpointError(
@@ -201,7 +200,7 @@ class StepFolder:
                 )
 
     def _place(self, new: Temporary, target: Step, manifest: Manifest, folder: int) -> None:
-        """Put a sealed folder where it belongs; one that is whole is never replaced."""
+        """Move a sealed folder into place; an intact step is never replaced."""
         if os.path.lexists(target.path):
             if _verifies(target):
                 _check_equal(target, manifest)

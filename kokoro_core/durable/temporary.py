@@ -1,4 +1,4 @@
-"""Folders that hold what is not finished: made, given up, and swept when their process is dead."""
+"""Temporary folders for unfinished files: created, removed, and swept after their process dies."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _NAME = re.compile(r"\.tmp-[a-z0-9]+-(?P<identity>[0-9]+-[0-9]+-[0-9a-f]{8})-[0-
 
 @dataclass(frozen=True)
 class Temporary:
-    """A folder that is being filled.
+    """A folder that is being written.
 
     Attributes:
-        name: Its name in the folder around it.
-        path: The same, from outside.
-        descriptor: It itself, open.
+        name: Its name in the parent folder.
+        path: Its full path.
+        descriptor: Its open descriptor.
     """
 
     name: str
@@ -35,31 +35,31 @@ class Temporary:
 
 @contextmanager
 def temporary_folder(parent: Path, folder: int, label: str) -> Iterator[Temporary]:
-    """Give a new folder inside another; what is left of it at the end is removed.
+    """Yield a new folder inside another; what is left of it at the end is removed.
 
-    It is locked while it is in use, so that nobody sweeps it who cannot see its process.
+    It is locked while in use, so that machines which cannot see its process do not sweep it.
 
     Args:
-        parent: The folder around it.
-        folder: The same, open.
-        label: Lower-case letters and digits that say what it is for.
+        parent: The parent folder.
+        folder: The parent's open descriptor.
+        label: Lower-case letters and digits that describe its purpose.
 
     Raises:
-        OSError: The file system refuses.
+        OSError: The file system reports an error.
     """
     name = _make(folder, label)
     try:
         with open_folder(name, inside=folder) as descriptor:
-            with suppress(OSError):  # where there are no locks, nothing is swept
+            with suppress(OSError):  # without locks, nothing is swept
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             yield Temporary(name, parent / name, descriptor)
     finally:
-        with suppress(OSError):  # what does not go now is swept later
+        with suppress(OSError):  # leftovers are swept later
             remove_folder(name, folder)
 
 
 def free_name(folder: int, label: str) -> str:
-    """Return a name for a temporary that nothing has."""
+    """Return an unused name for a temporary."""
     taken = set(os.listdir(folder))
     names = (f".tmp-{label}-{ProcessIdentity.own()}-{number}" for number in count())
     return next(name for name in names if name not in taken)
@@ -74,10 +74,10 @@ def _make(folder: int, label: str) -> str:
 
 
 def remove_folder(name: str, folder: int) -> None:
-    """Remove a folder with all that is in it, if it is there; no link is followed.
+    """Remove a folder and its content, if it exists; links are not followed.
 
     Raises:
-        OSError: The file system refuses.
+        OSError: The file system reports an error.
     """
     with suppress(FileNotFoundError):
         shutil.rmtree(name, dir_fd=folder)
@@ -89,7 +89,7 @@ def sweep(folder: int) -> None:
         found = _NAME.fullmatch(name)
         identity = found and ProcessIdentity.parse(found["identity"])
         if identity and not identity.is_alive():
-            with suppress(OSError):  # in use after all, a link, or not to be removed
+            with suppress(OSError):  # in use after all, a link, or not removable
                 _sweep_one(name, folder)
 
 

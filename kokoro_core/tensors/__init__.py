@@ -1,1 +1,1 @@
-"""The ground that everything with tensors stands on: masks, durations, noise."""
+"""The foundation of everything that uses tensors: masks, durations, noise."""

@@ -1,4 +1,4 @@
-"""Parts that `torch.compile` has wrapped: their originals, and the names of their tensors."""
+"""Parts wrapped by `torch.compile`: their original modules and tensor names."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TypeVar, cast
 from torch import Tensor, nn
 
 WRAPPED = "_orig_mod"
-"""What `torch.compile` calls the module that it wraps."""
+"""The attribute under which `torch.compile` keeps the wrapped module."""
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -18,10 +18,10 @@ def original(module: Module) -> Module:
 
 
 def original_name(name: str) -> str:
-    """Return a tensor's name as it is without `torch.compile`."""
+    """Return a tensor's name without the prefix of `torch.compile`."""
     return ".".join(part for part in name.split(".") if part != WRAPPED)
 
 
 def original_state(module: nn.Module) -> dict[str, Tensor]:
-    """Return a module's tensors by the names that they have without `torch.compile`."""
+    """Return a module's tensors by their names without the prefix of `torch.compile`."""
     return {original_name(name): each for name, each in module.state_dict().items()}

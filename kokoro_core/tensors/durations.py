@@ -1,4 +1,4 @@
-"""Durations: what the predicted number means, the one rounding, and the place of a frame."""
+"""Durations: the meaning of predictions, the only rounding, and a frame's place in its phoneme."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import torch
 from torch import Tensor
 
 MOST_FRAMES = 10_000_000
-"""No phoneme lasts as long (more than a day at the usual 86 frames a second)."""
+"""Upper limit of a phoneme's frames (more than a day at the usual 86 frames per second)."""
 
 
 def log_durations(durations: Tensor, dtype: torch.dtype) -> Tensor:
-    """Return what a duration predictor is trained on: the natural log of (frames + 1)."""
+    """Return the target of a duration predictor: the natural log of (frames + 1)."""
     return torch.log1p(durations.to(dtype))
 
 
 def frames_from_log(duration_pred: Tensor, padding_mask: Tensor) -> Tensor:
     """Return frames from the natural log of (frames + 1), not negative, 0 at padding.
 
-    A prediction below 0 means less than no frame, which is no frame.
+    A prediction below 0 would be a negative number of frames and counts as none.
 
     Shape:
         duration_pred: (B, N). padding_mask: (B, N) bool. Returns: (B, N).
@@ -38,12 +38,12 @@ def round_durations(
         frames: (B, N) float, not negative.
         padding_mask: (B, N) bool.
         speed: Above 1 is faster; a number, (B, 1) or (B, N).
-        min_frames: The least that a phoneme lasts.
+        min_frames: The minimum for a phoneme.
 
     Raises:
-        TypeError: `speed` is no number.
+        TypeError: `speed` is not a number.
         ValueError: `speed` is not above 0 or does not fit the phonemes, `min_frames` is negative,
-            or a phoneme would last longer than `MOST_FRAMES` or for no number of frames.
+            or a phoneme's frames exceed `MOST_FRAMES` or are NaN.
     """
     _check_speed(speed, tuple(frames.shape))
     if min_frames < 0:
@@ -51,6 +51,7 @@ def round_durations(
     paced = (frames / speed).masked_fill(padding_mask, 0)
     if not torch.compiler.is_compiling():
         _check_frames(paced)
+    # not torch.round, which rounds halves to even: 2.5 frames would last as long as 1.5
     whole = torch.floor(paced + 0.5).to(torch.int64)
     return whole.clamp_min(min_frames).masked_fill(padding_mask, 0)
 
@@ -83,13 +84,13 @@ def _check_frames(frames: Tensor) -> None:
 
 
 def check_durations(durations: Tensor, padding_mask: Tensor) -> None:
-    """Refuse durations that are not whole frames of the phonemes; nothing is synchronised.
+    """Reject durations that are not integer frames of the phonemes, without synchronising.
 
     Shape:
         durations: (B, N) int64. padding_mask: (B, N) bool.
 
     Raises:
-        ValueError: They are not int64, or not of the phonemes' shape.
+        ValueError: They are not int64, or do not have the phonemes' shape.
     """
     if durations.dtype is not torch.int64 or durations.shape != padding_mask.shape:
         raise ValueError(
@@ -100,9 +101,9 @@ def check_durations(durations: Tensor, padding_mask: Tensor) -> None:
 
 
 def phoneme_of_frame(durations: Tensor, num_frames: int) -> Tensor:
-    """Return for each frame the index of the phoneme that it belongs to.
+    """Return the index of the phoneme of each frame.
 
-    A frame after the last phoneme gets the last index; its row's padding mask says that it is none.
+    A frame after the last phoneme gets the last index; the row's padding mask marks it as padding.
 
     Shape:
         durations: (B, N) int64. Returns: (B, T) int64.
@@ -114,10 +115,10 @@ def phoneme_of_frame(durations: Tensor, num_frames: int) -> Tensor:
 
 
 def place_in_phoneme(durations: Tensor, num_frames: int) -> tuple[Tensor, Tensor]:
-    """Return for each frame how many frames of its phoneme lie before it, and how many after it.
+    """Return the number of frames of the same phoneme before and after each frame.
 
-    Past the row's end both are what they would be if the last phoneme went on: the first grows, the
-    second is below 0. The caller masks such frames.
+    Past the row's end both continue as if the last phoneme went on: the first grows, the
+    second is below 0. The caller masks these frames.
 
     Shape:
         durations: (B, N) int64. Returns: two tensors (B, T) int64.

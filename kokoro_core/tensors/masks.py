@@ -1,7 +1,7 @@
 """Lengths and padding masks: the only file that decides polarity.
 
-A ``padding_mask`` is bool and True means padding, as torch's ``key_padding_mask``. What
-``scaled_dot_product_attention`` wants, True = may attend, is made here and nowhere else.
+A ``padding_mask`` is bool and True means padding, as in torch's ``key_padding_mask``. The opposite
+polarity of ``scaled_dot_product_attention``, True = may attend, is produced only here.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def lengths_from_padding_mask(padding_mask: Tensor) -> Tensor:
 
 
 def zero_padding(x: Tensor, padding_mask: Tensor) -> Tensor:
-    """Return x with exactly 0 at padding, whatever stood there (a product would keep a NaN).
+    """Return x with exactly 0 at padding, even in place of a NaN (which a product would keep).
 
     Shape:
         x: (B, T) or (B, T, C). padding_mask: (B, T) bool. Returns: as x.
@@ -49,7 +49,7 @@ def attend_mask(padding_mask: Tensor) -> Tensor:
 
 
 def causal_mask(q_positions: Tensor, k_positions: Tensor) -> Tensor:
-    """Return which keys each query may attend to if it sees no later position than its own.
+    """Return which keys each query may attend to if it must not see later positions.
 
     Shape:
         q_positions: (Tq,). k_positions: (Tk,). Returns: (Tq, Tk) bool, True = may attend.
@@ -58,7 +58,7 @@ def causal_mask(q_positions: Tensor, k_positions: Tensor) -> Tensor:
 
 
 def add_bias(attend: Tensor | None, bias: Tensor | None) -> Tensor | None:
-    """Join a mask of what may be attended to (or a bias made of one) with a bias of the scores.
+    """Combine an attention mask (or a bias made from one) with a bias of the scores.
 
     Shape:
         attend, bias: broadcastable to (B, heads, Tq, Tk); `attend` bool with True = may attend.
@@ -71,14 +71,14 @@ def add_bias(attend: Tensor | None, bias: Tensor | None) -> Tensor | None:
 
 
 def can_look_inside(tensor: Tensor) -> bool:
-    """Return whether a check of the values costs no synchronisation and breaks no graph."""
+    """Return whether checking values causes neither a synchronisation nor a graph break."""
     return tensor.device.type == "cpu" and not torch.compiler.is_compiling()
 
 
 def check_padding_mask(name: str, padding_mask: Tensor, shape: tuple[int, int]) -> None:
-    """Refuse what is not a mask of right-padded rows that each hold something.
+    """Reject a mask whose rows are not right-padded and non-empty.
 
-    The values are looked at only where that costs no synchronisation.
+    Values are checked only where that causes no synchronisation.
 
     Raises:
         ValueError: It is not bool, has another shape, a row is empty, or padding is not at the end.

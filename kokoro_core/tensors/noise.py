@@ -1,4 +1,4 @@
-"""`RowNoise`: random numbers that a row gets whatever else is in the batch."""
+"""`RowNoise`: random numbers for a row that do not depend on the rest of the batch."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ import torch
 from torch import Tensor
 
 BLOCK = 64
-"""Positions that are drawn at a time; fixed, so that a longer row begins with the same numbers."""
+"""Positions drawn at a time; fixed, so that a longer row begins with the same numbers."""
 
 
 @final
 class RowNoise:
-    """Gaussian noise from a seed per row, in a stream of its own for each part of a model.
+    """Gaussian noise from one seed per row, with a separate stream for each part of a model.
 
     Numbers are drawn on the CPU in blocks of fixed size and moved, so that a row's noise depends
-    neither on its batch-mates, nor on the padding, nor on the device. Each call draws anew; what
-    one part draws changes nothing of what another gets.
+    neither on other rows, nor on padding, nor on the device. Every call draws new numbers; draws of
+    one part do not affect those of another.
 
     Args:
         seeds: The seed of each row.
-        stream: Whose numbers these are; other names, other numbers.
+        stream: Name of the stream; different names give different numbers.
     """
 
     def __init__(self, seeds: Sequence[int], stream: str = "") -> None:
@@ -38,11 +38,11 @@ class RowNoise:
 
     @classmethod
     def from_global(cls, rows: int) -> RowNoise:
-        """Return noise for as many rows, its seeds drawn from torch's global generator."""
+        """Return noise for this many rows, with seeds drawn from torch's global generator."""
         return cls(torch.randint(2**62, (rows,)).tolist())
 
     def of(self, part: str) -> RowNoise:
-        """Return the noise of a part: always the same object, so that it goes on where it was."""
+        """Return the noise of a part: always the same object, so that its stream continues."""
         if part not in self._streams:
             self._streams[part] = RowNoise(self.seeds, f"{self.stream}/{part}")
         return self._streams[part]
@@ -59,7 +59,7 @@ class RowNoise:
         blocks = -(-num // BLOCK)
         rows = [self._row(seed, blocks, channels)[:num] for seed in self.seeds]
         self._calls += 1
-        # The type first: not every device has float64.
+        # Convert before moving: not every device supports float64.
         return torch.stack(rows).to(like.dtype).to(like.device)
 
     def _row(self, seed: int, blocks: int, channels: int) -> Tensor:
@@ -71,7 +71,7 @@ class RowNoise:
         return torch.cat(drawn) if drawn else torch.zeros(0, channels, dtype=torch.float64)
 
     def _seed(self, seed: int) -> int:
-        """Return the seed of a row's next draw; a sum would let two rows meet."""
+        """Return the seed of a row's next draw; with a sum, two rows could get the same numbers."""
         text = f"{seed} {self._calls} {self.stream}"
         return int.from_bytes(blake2b(text.encode(), digest_size=7).digest())
 
@@ -81,7 +81,7 @@ _NOTED: ContextVar[dict[RowNoise, int] | None] = ContextVar("noted", default=Non
 
 @contextmanager
 def noting_draws() -> Iterator[dict[RowNoise, int]]:
-    """Give the noise that is drawn from within a block, with the number of its draws before."""
+    """Yield the noise drawn from within a block, with its number of draws before the block."""
     outer = _NOTED.get()
     noted: dict[RowNoise, int] = {}
     token = _NOTED.set(noted)
@@ -95,7 +95,7 @@ def noting_draws() -> Iterator[dict[RowNoise, int]]:
 
 @contextmanager
 def replaying(drawn: Mapping[RowNoise, int]) -> Iterator[None]:
-    """Draw within a block what was drawn before, from such numbers of draws on."""
+    """Repeat earlier draws within a block, starting from these numbers of draws."""
     now = {noise: noise._calls for noise in drawn}
     for noise, calls in drawn.items():
         noise._calls = calls
@@ -107,10 +107,10 @@ def replaying(drawn: Mapping[RowNoise, int]) -> Iterator[None]:
 
 
 def row_noise(seed: int | Sequence[int] | None, rows: int) -> RowNoise | None:
-    """Return the noise of a seed for every row or of one a row; None: without a seed.
+    """Return the noise of one seed for all rows, or of one per row; None without a seed.
 
     Raises:
-        TypeError: A seed is no whole number.
+        TypeError: A seed is not an integer.
         ValueError: There are more or fewer seeds than rows.
     """
     if seed is None:

@@ -1,4 +1,4 @@
-"""Trees of tensors: what torch's transforms see inside a dataclass, and where a leaf stands."""
+"""Trees of tensors: dataclasses that torch's transforms can traverse, and paths of leaves."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def register_pytree(cls: type[Class]) -> type[Class]:
 
 
 def children(path: str, tree: Any) -> list[tuple[str, Any]] | None:
-    """Return what stands in a mapping, list, tuple or dataclass; None for a leaf.
+    """Return the children of a mapping, list, tuple or dataclass; None for a leaf.
 
-    A field that is None by default is no child where it is None.
+    A field that is None, and None by default, is skipped.
 
     Args:
-        path: What the tree is called; the children's begin with it, as in ``style['curves'][0]``.
+        path: Path of the tree, a prefix of the children's, as in ``style['curves'][0]``.
         tree: The container, or a leaf.
     """
     if isinstance(tree, Mapping):
@@ -44,7 +44,7 @@ def children(path: str, tree: Any) -> list[tuple[str, Any]] | None:
 
 
 def named_tensors(path: str, tree: Any) -> list[tuple[str, Tensor]]:
-    """Return the tensors of a tree, each with its path."""
+    """Return the tensors of a tree with their paths."""
     if isinstance(tree, Tensor):
         return [(path, tree)]
     return [

@@ -51,7 +51,7 @@ class ConvDurationPredictor(DurationPredictor):
         padding_mask: Tensor,
         durations: Tensor | None = None,
     ) -> DurationOutput:
-        """Predict the natural log of (frames + 1); the true durations are not looked at.
+        """Predict the natural log of (frames + 1); the true durations are ignored.
 
         Shape:
             hidden: (B, N, H). padding_mask: (B, N) bool.

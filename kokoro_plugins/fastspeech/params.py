@@ -21,7 +21,7 @@ class ConvDurationPredictorParams(DurationPredictorParams):
         channels: Channels of each convolution.
         kernel_size: Phonemes that each convolution sees, odd.
         num_layers: Number of convolutions.
-        dropout: After each LayerNorm.
+        dropout: Dropout after each LayerNorm.
     """
 
     type: Literal["conv"] = "conv"
@@ -39,12 +39,12 @@ class ConvDurationPredictorParams(DurationPredictorParams):
 
     @property
     def capabilities(self) -> Capabilities:
-        """Each convolution sees half a kernel more to both sides."""
+        """Each convolution adds half a kernel on both sides."""
         reach = self.num_layers * (self.kernel_size // 2)
         return Capabilities(receptive_field=reach, exportable=True)
 
     def size(self, sizes: Sizes) -> Size:
-        """Return the size of the convolutions, their norms and the way out."""
+        """Return the size of the convolutions, their norms and the output layer."""
         layer = LAYER + conv1d(self.channels, self.channels, self.kernel_size)
         first = LAYER + conv1d(sizes.hidden_dim, self.channels, self.kernel_size)
         norms = layer_norm(self.channels) * self.num_layers

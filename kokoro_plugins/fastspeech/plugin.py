@@ -1,4 +1,4 @@
-"""What the plugin brings."""
+"""The plugin's hooks."""
 
 from __future__ import annotations
 

@@ -19,10 +19,10 @@ class GaussianRegulatorParams(RegulatorParams):
     """Blends neighbouring phonemes with Gaussian weights (EATS, Donahue et al., 2021; JETS).
 
     Attributes:
-        delta: Fixed temperature of the softmax over -delta · (frame - centre)²; JETS has 0.1. A
+        delta: Fixed temperature of the softmax over -delta · (frame - centre)²; JETS uses 0.1. A
             standard deviation of σ frames is 1 / (2 σ²).
-        frame_time: Where in a frame its distance to a phoneme's centre is measured: ``start`` as in
-            JETS, or ``middle``, which leans to neither neighbour.
+        frame_time: Point in a frame from which the distance to a phoneme's centre is measured:
+            ``start`` as in JETS, or ``middle``, which favours neither neighbour.
     """
 
     type: Literal["gaussian"] = "gaussian"
@@ -36,15 +36,15 @@ class GaussianRegulatorParams(RegulatorParams):
 
     @classmethod
     def tiny(cls) -> Mapping[str, Mapping[str, Any]]:
-        """Return both ways to measure the distance to a phoneme's centre."""
+        """Return a configuration for each value of `frame_time`."""
         return {"": {}, "middle": {"frame_time": "middle"}}
 
     def size(self, sizes: Sizes) -> Size:
-        """Return nothing: it has no parameters."""
+        """Return an empty size: it has no parameters."""
         return Size()
 
     def build(self, sizes: Sizes) -> GaussianRegulator:
-        """Return the regulator, which serves any width."""
+        """Return the regulator, which works at any width."""
         from kokoro_plugins.gaussian.regulator import GaussianRegulator
 
         return GaussianRegulator(delta=self.delta, frame_time=self.frame_time)

@@ -17,10 +17,10 @@ from kokoro_core.tensors.pytree import register_pytree
 @register_pytree
 @dataclass(frozen=True)
 class GaussianPlan(Plan):
-    """A plan with the share of each phoneme in each frame.
+    """A plan with the weight of each phoneme in each frame.
 
     Attributes:
-        weights: (B, T, N), each frame's sum is 1, and 0 at padding.
+        weights: (B, T, N); they sum to 1 for each frame, and are 0 at padding.
     """
 
     weights: Tensor
@@ -34,8 +34,8 @@ class GaussianRegulator(Regulator):
     at c = cumsum(d) - d/2 and t is 0 … T-1 (EATS, Donahue et al., 2021, section 2.2; delta as in
     ``GaussianUpsampling`` of JETS, Lim et al., 2022, espnet2/gan_tts/jets/length_regulator.py).
 
-    A phoneme of 0 frames takes no part, as in a regulator that repeats. JETS lets it in, where it
-    is the nearest of all at its place; the durations of its alignment have no 0.
+    A phoneme of 0 frames has no weight, as in a regulator that repeats. JETS includes it, although
+    it is then the nearest of all at its position; the durations of its alignment are never 0.
 
     Args:
         delta: Temperature, in 1 / frames².
@@ -56,16 +56,16 @@ class GaussianRegulator(Regulator):
         padding_mask: Tensor,
         num_frames: int | None = None,
     ) -> GaussianPlan:
-        """Weigh the phonemes for each frame.
+        """Compute the weights of the phonemes in each frame.
 
         Args:
             hidden: (B, N, H); only its dtype matters.
             durations: (B, N) int64.
             padding_mask: (B, N) bool.
-            num_frames: T of the plan; None: the longest row's, which waits for the device.
+            num_frames: T of the plan; None: that of the longest row, which waits for the device.
 
         Raises:
-            ValueError: The durations are not int64, or not of the phonemes' shape.
+            ValueError: The durations are not int64, or do not have the phonemes' shape.
         """
         check_durations(durations, padding_mask)
         durations = zero_padding(durations, padding_mask)
@@ -77,7 +77,7 @@ class GaussianRegulator(Regulator):
         return GaussianPlan(lengths, frame_padding, durations, weights)
 
     def expand(self, plan: Plan, x: Tensor) -> Tensor:
-        """Blend a tensor's phonemes into frames.
+        """Blend a tensor from phonemes into frames.
 
         Shape:
             x: (B, N, C). Returns: (B, T, C).
@@ -92,14 +92,14 @@ class GaussianRegulator(Regulator):
                 f"`x` must be of shape {tuple(plan.durations.shape)} and channels, as the plan's "
                 f"phonemes are, not {tuple(x.shape)}."
             )
-        # A weight of 0 would keep a NaN.
+        # 0 · NaN is NaN, so a weight of 0 does not hide what an absent phoneme contains.
         return plan.weights.to(x.dtype) @ zero_padding(x, plan.durations == 0)
 
     def _weights(self, durations: Tensor, num_frames: int, dtype: torch.dtype) -> Tensor:
-        """Return the weights (B, T, N); a row without any frame has NaN, which the caller masks.
+        """Return the weights (B, T, N); a row without frames has NaN, which the caller masks.
 
-        Distances are counted in half frames and in int64, so that a difference of two squares is
-        exact: in float32, squares of a few thousand frames are wrong by whole units.
+        Distances are measured in half frames and in int64, so that a difference of two squares is
+        exact: in float32, squares of a few thousand frames are off by whole units.
         """
         half = 1 if self.frame_time == "middle" else 0
         frames = 2 * torch.arange(num_frames, device=durations.device) + half
@@ -108,5 +108,6 @@ class GaussianRegulator(Regulator):
         squares = (frames.unsqueeze(1) - centres.unsqueeze(1)).square()
         absent = (durations == 0).unsqueeze(1)
         nearest = squares.masked_fill(absent, torch.iinfo(torch.int64).max).amin(2, keepdim=True)
+        # Subtracted before the cast, while it is exact; softmax is invariant to the shift.
         energies = (squares - nearest).to(dtype) * (-self.delta / 4)
         return energies.masked_fill(absent, -torch.inf).softmax(2)

@@ -1,4 +1,4 @@
-"""`AlibiPositions`: attention scores that fall off with distance."""
+"""`AlibiPositions`: attention scores that decrease with distance."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from kokoro_core.contracts import PositionalEncoding
 
 
 def slope_exponents(num_heads: int) -> list[float]:
-    """Return for each head the e of its slope 2^(-e), as Press et al. (2022) choose them.
+    """Return the exponent e of each head's slope 2^(-e), as in Press et al. (2022).
 
-    For a power of two, e grows from 8/heads to 8 in equal parts. Any other number of heads takes
-    all slopes of the power of two below it, then every second one of the power of two above it
+    For a power of two, e grows from 8/heads to 8 in equal steps. Any other number of heads uses
+    all slopes of the next lower power of two, then every second one of the next higher
     (``get_slopes`` in the authors' ofirpress/attention_with_linear_biases).
     """
     below = 1 << (num_heads.bit_length() - 1)
@@ -28,8 +28,8 @@ def slope_exponents(num_heads: int) -> list[float]:
 class AlibiPositions(PositionalEncoding):
     """Attention with linear biases (ALiBi; Press et al., 2022), in both directions.
 
-    A score is lowered by slope · |i - j|; a causal stack sees the paper's own bias, for of two
-    distances it needs only the ones behind.
+    A score is reduced by slope · |i - j|. In a causal stack that is the paper's own bias, since
+    only earlier keys are visible.
 
     Args:
         num_heads: Heads of the stack, any number.
@@ -39,7 +39,7 @@ class AlibiPositions(PositionalEncoding):
 
     def __init__(self, *, num_heads: int) -> None:
         super().__init__()
-        # Dyadic fractions of few digits: exact in every dtype the model may be cast to.
+        # Short dyadic fractions: exact in every dtype that the model may be cast to.
         exponents = torch.tensor(slope_exponents(num_heads))
         self.register_buffer("exponents", exponents, persistent=False)
 

@@ -1,4 +1,4 @@
-"""`LearnedPositions`: a table of vectors, one a position."""
+"""`LearnedPositions`: a table with one vector per position."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from kokoro_core.contracts import PositionalEncoding
 
 INITIAL_STD = 0.02
-"""Of BERT and GPT-2: small beside the vectors that the table is added to."""
+"""As in BERT and GPT-2: small compared with the vectors that the table is added to."""
 
 
 @final
@@ -18,7 +18,7 @@ class LearnedPositions(PositionalEncoding):
 
     Args:
         hidden_dim: Width of the stack.
-        max_len: Number of positions; the caller refuses longer ones with `check_length`.
+        max_len: Number of positions; callers reject longer sequences with `check_length`.
     """
 
     def __init__(self, *, hidden_dim: int, max_len: int) -> None:

@@ -9,4 +9,4 @@ from kokoro_core.contracts import PositionalEncoding
 
 @final
 class NoPositions(PositionalEncoding):
-    """Leaves attention without positions: every method keeps the contract's neutral answer."""
+    """Gives attention no positions: every method keeps the contract's neutral result."""

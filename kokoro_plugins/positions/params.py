@@ -22,7 +22,7 @@ class LearnedParams(PositionalEncodingParams):
     """Adds a learned vector for each position (Gehring et al., 2017; BERT and GPT-2).
 
     Attributes:
-        max_len: Number of positions in the table; a longer sequence is refused.
+        max_len: Number of positions in the table; longer sequences are rejected.
     """
 
     type: Literal["learned"] = "learned"
@@ -40,17 +40,17 @@ class LearnedParams(PositionalEncodingParams):
 
 
 class RotaryParams(PositionalEncodingParams):
-    """Turns queries and keys by their positions (RoPE, Su et al., 2021).
+    """Rotates queries and keys by their positions (RoPE, Su et al., 2021).
 
     Attributes:
-        base: The wavelengths run from 2π to nearly 2π · base positions.
+        base: Wavelengths range from 2π to nearly 2π · base positions.
     """
 
     type: Literal["rotary"] = "rotary"
     base: float = Field(10000.0, gt=1)
 
     def check_stack(self, *, hidden_dim: int, num_heads: int) -> Iterable[tuple[str, str]]:
-        """Yield the type if the channels of a head do not pair up."""
+        """Yield the type if a head has an odd number of channels."""
         if hidden_dim // num_heads % 2:
             yield (
                 "type",
@@ -59,7 +59,7 @@ class RotaryParams(PositionalEncodingParams):
             )
 
     def size(self, *, hidden_dim: int, num_heads: int) -> Size:
-        """Return nothing: the angles are computed at each call."""
+        """Return an empty size: angles are computed at each call."""
         return Size()
 
     def build(self, *, hidden_dim: int, num_heads: int) -> RotaryPositions:
@@ -70,12 +70,12 @@ class RotaryParams(PositionalEncodingParams):
 
 
 class AlibiParams(PositionalEncodingParams):
-    """Lowers the scores of distant positions by a slope a head (ALiBi, Press et al., 2022)."""
+    """Lowers the scores of distant positions by one slope per head (ALiBi, Press et al., 2022)."""
 
     type: Literal["alibi"] = "alibi"
 
     def size(self, *, hidden_dim: int, num_heads: int) -> Size:
-        """Return the size of the slopes, one a head."""
+        """Return the size of the slopes, one per head."""
         return table(1, num_heads)
 
     def build(self, *, hidden_dim: int, num_heads: int) -> AlibiPositions:
@@ -86,17 +86,17 @@ class AlibiParams(PositionalEncodingParams):
 
 
 class NoPositionsParams(PositionalEncodingParams):
-    """Tells attention nothing of positions: for stacks that know them otherwise (convolutions)."""
+    """Gives attention no positions, for stacks that encode them otherwise (convolutions)."""
 
     type: Literal["none"] = "none"
 
     @property
     def capabilities(self) -> Capabilities:
-        """No position is told from another."""
+        """Positions are indistinguishable."""
         return Capabilities(position_free=True)
 
     def size(self, *, hidden_dim: int, num_heads: int) -> Size:
-        """Return nothing: there is none."""
+        """Return an empty size: there are no parameters."""
         return Size()
 
     def build(self, *, hidden_dim: int, num_heads: int) -> NoPositions:

@@ -1,4 +1,4 @@
-"""`RotaryPositions`: queries and keys turned by angles that grow with their positions."""
+"""`RotaryPositions`: queries and keys rotated by angles proportional to their positions."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from kokoro_core.contracts import PositionalEncoding
 class RotaryPositions(PositionalEncoding):
     """Rotary position embedding (RoPE; Su et al., 2021), channels paired as in LLaMA.
 
-    Channel i is paired with channel i + D/2 and the pair is turned by position · base^(-2i/D), so a
-    score depends on the distance of query and key alone. The angles are computed from the positions
-    at each call, in float32 at least: a table would end somewhere, and one that is cast with the
-    model would be wrong in half precision and only float32-exact in float64.
+    Channel i is paired with channel i + D/2 and the pair is rotated by position · base^(-2i/D), so
+    a score depends only on the distance of query and key. The angles are computed from the
+    positions at each call, in float32 at least: a table would have an end, and one cast with the
+    model would be wrong in half precision and accurate only to float32 in float64.
 
     Args:
         head_dim: Channels of one head (D), even.
-        base: The larger, the longer the longest wavelength.
+        base: Larger values give a longer longest wavelength.
 
     Raises:
         ValueError: `head_dim` is odd.
@@ -41,7 +41,7 @@ class RotaryPositions(PositionalEncoding):
 
     def for_one_pass(self) -> RotaryPositions:
         """Return a view that computes the angles of the same positions once, not in every layer."""
-        if torch.compiler.is_compiling():  # a compiler finds out by itself
+        if torch.compiler.is_compiling():  # a compiler eliminates the repetition itself
             return self
         view = copy.copy(self)
         view._remembered = []
@@ -50,7 +50,7 @@ class RotaryPositions(PositionalEncoding):
     def rotate(
         self, q: Tensor, k: Tensor, q_positions: Tensor, k_positions: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Return queries and keys turned by their positions.
+        """Return queries and keys rotated by their positions.
 
         Shape:
             q: (B, heads, Tq, D). k: (B, heads, Tk, D). Positions: (T,) or (B, T) int64.
@@ -82,6 +82,6 @@ class RotaryPositions(PositionalEncoding):
         # (..., T) -> (..., T, D/2)
         angles = positions.to(exact).unsqueeze(-1) * frequencies
         if positions.dim() == 2:
-            # (B, T, D/2) -> (B, 1, T, D/2): the same for every head
+            # (B, T, D/2) -> (B, 1, T, D/2): shared by all heads
             angles = angles.unsqueeze(1)
         return angles.cos().to(dtype), angles.sin().to(dtype)

@@ -78,7 +78,7 @@ def _is_not_read(letter: str, word: ReadWord, espeak: Espeak) -> bool:
         return True
     if plain.startswith(phonemes(espeak, "letter").translate(STRESS)):
         return plain in word.reading
-    # A name of two stresses, as "a macron", is no reading of a letter within a word.
+    # A name of two stresses, as "a macron", is not how a letter within a word is read.
     is_alone = sum(map(str.isalpha, word.text)) == 1
     return not is_alone and len(name) - len(plain) >= 2 and plain in word.reading
 

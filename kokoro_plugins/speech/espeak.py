@@ -10,9 +10,7 @@ from collections.abc import Callable
 from typing import final
 
 from kokoro_plugins.speech.espeak_library import EspeakLibrary, Speech, data_path
-
-VOICES = ("en-us", "en-us-nyc", "en-gb", "en-gb-x-rp")
-"""The English voices whose sounds are all in the vocabulary."""
+from kokoro_plugins.speech.vocabulary import VOICES
 
 
 @final

@@ -12,12 +12,10 @@ from pydantic import AfterValidator, Field
 from kokoro_core.params.audio import AudioSettings
 from kokoro_core.params.sizes import Sizes
 from kokoro_core.slots import CorpusParams, FrontendParams, VocoderParams
-from kokoro_plugins.speech.vocabulary import PAD_ID, SYMBOLS
+from kokoro_plugins.speech.vocabulary import PAD_ID, SYMBOLS, VOICES
 
 if TYPE_CHECKING:
     from kokoro_core.contracts import Corpus, Frontend, Vocoder
-
-_VOICES = ("en-us", "en-us-nyc", "en-gb", "en-gb-x-rp")
 
 
 def _check_voice(voice: str) -> str:
@@ -26,10 +24,10 @@ def _check_voice(voice: str) -> str:
     Raises:
         ValueError: The vocabulary does not have the sounds of the voice.
     """
-    if not re.fullmatch(rf"({'|'.join(map(re.escape, _VOICES))})(\+\w+)?", voice):
+    if not re.fullmatch(rf"({'|'.join(map(re.escape, VOICES))})(\+\w+)?", voice):
         raise ValueError(
             f"{voice!r} is no voice whose sounds the vocabulary of 63 symbols of English has; "
-            f"those are {', '.join(map(repr, _VOICES))}, with a variant of espeak-ng's if wanted "
+            f"those are {', '.join(map(repr, VOICES))}, with a variant of espeak-ng's if wanted "
             f"('en-us+f3')"
         )
     return voice

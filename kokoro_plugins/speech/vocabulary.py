@@ -6,6 +6,9 @@ schwa (``ɑːɹ``, ``aɪɚ``, ``əl``, British ``əʊ`` …) are written as thei
 
 from __future__ import annotations
 
+VOICES = ("en-us", "en-us-nyc", "en-gb", "en-gb-x-rp")
+"""The voices of espeak-ng whose sounds are all among the symbols."""
+
 PAD = "_"
 PAD_ID = 0
 PAUSES = (",", ".", "?", "!")

@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 
 class ConvPostnetParams(PostnetParams):
-    """Adds what convolutions with batch normalisation find missing (Tacotron 2, Shen et al., 2018).
+    """Adds a residual from convolutions with batch normalisation (Tacotron 2, Shen et al., 2018).
 
-    In training its rows depend on each other, through the batch's statistics.
+    In training, rows depend on each other through the batch statistics.
 
     Attributes:
         channels: Channels between the first convolution and the last.
         kernel_size: Frames that each convolution sees, odd.
         num_layers: Number of convolutions.
-        dropout: After each convolution.
+        dropout: Dropout after each convolution.
     """
 
     type: Literal["conv"] = "conv"
@@ -41,12 +41,12 @@ class ConvPostnetParams(PostnetParams):
 
     @property
     def capabilities(self) -> Capabilities:
-        """Each convolution sees half a kernel more to both sides."""
+        """Each convolution adds half a kernel on both sides."""
         reach = self.num_layers * (self.kernel_size // 2)
         return Capabilities(receptive_field=reach, exportable=True)
 
     def size(self, sizes: Sizes) -> Size:
-        """Return the size of the convolutions and of the normalisation after each."""
+        """Return the size of the convolutions and their normalisations."""
         mel_dim, channels = sizes.mel_dim, self.channels
         inner = conv1d(channels, channels, self.kernel_size) + batch_norm(channels)
         first = conv1d(mel_dim, channels, self.kernel_size) + batch_norm(channels)

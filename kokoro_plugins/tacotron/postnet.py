@@ -19,7 +19,7 @@ class ConvPostnet(Postnet):
     """Tacotron 2's postnet (Shen et al., 2018, section 2.3), laid out as in NVIDIA/tacotron2.
 
     Each layer is a convolution, batch normalisation, tanh (not after the last) and dropout; their
-    result is added to the coarse mel. In training the normalisation looks at the valid frames of
+    result is added to the coarse mel. In training the normalisation uses the valid frames of
     the whole batch, so rows depend on each other but not on padding.
 
     Args:

@@ -60,7 +60,7 @@ def evaluate(model: KokoroModel, batches: Iterable[TrainingBatch]) -> Evaluation
     """Measure a model in evaluation mode, with true durations.
 
     Raises:
-        ValueError: There is no batch.
+        ValueError: `batches` is empty.
     """
     parts = [_evaluate(model, batch) for batch in batches]
     if not parts:

@@ -52,7 +52,7 @@ def fit(
     Raises:
         ValueError: There are averaged weights, which are not saved.
         CorpusError: Utterances are too long for the model; the message names them.
-        BadStep: The loss or a gradient is no number; the message names the first tensor.
+        BadStep: The loss or a gradient is NaN or infinite; the message names the first tensor.
         CheckpointError: A step could not be saved, or not gone on from.
         TrainingStopped: A signal came; the last step is saved.
     """

@@ -34,7 +34,7 @@ def run_training(
     Raises:
         CorpusError: The data is missing or does not fit; the message lists every problem.
         ValueError: The spec has no audio or no frontend, an option is out of range, the folder
-            holds a training already, or the loss is no number any more.
+            holds a training already, or the loss is not finite.
         CheckpointError: A step could not be saved, or not gone on from.
         TrainingStopped: A signal came; the last step is saved.
     """

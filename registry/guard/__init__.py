@@ -1,1 +1,1 @@
-"""Plugins are loaded in a guard each: what they may do, change and claim."""
+"""Guarded loading of plugins: what they may do, change and claim."""

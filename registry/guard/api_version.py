@@ -1,4 +1,4 @@
-"""The version of the hooks: what a plugin says that it was written for, and what there is."""
+"""The version of the hooks: the one that a plugin declares, and those supported here."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from registry.names import BUILT_IN_DISTRIBUTION
 from registry.records import PluginRecord
 
 API_VERSION = 1
-"""The version of the hooks and contracts that this installation has."""
+"""The version of the hooks and contracts in this installation."""
 
 OLDEST_API = 1
-"""The oldest version that plugins may be written for."""
+"""The oldest version for which plugins may be written."""
 
 ATTRIBUTE = "KOKORO_API"
 
 
 def api_in_source(entry_point: metadata.EntryPoint) -> int | None:
-    """Return the version that a plugin's file states, without running it; None if it is not seen.
+    """Return the version stated in a plugin's file, without running it; None if not found.
 
-    A plugin for later hooks mostly fails on import, with an error that hides the reason. So the
-    line ``KOKORO_API = 2`` is read from its source, where the source lies with its distribution.
+    A plugin for later hooks usually fails on import, with an error that hides the reason. So the
+    line ``KOKORO_API = 2`` is read from its source, if that is installed with its distribution.
     """
     if entry_point.dist is None:
         return None
@@ -41,7 +41,7 @@ def _stated(source: bytes) -> int | None:
     try:
         body = ast.parse(source).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None  # the import says it better
+        return None  # the import gives a better error
     for node in body:
         names = [each.id for each in _targets(node) if isinstance(each, ast.Name)]
         if ATTRIBUTE in names and isinstance(node, (ast.Assign, ast.AnnAssign)):
@@ -52,17 +52,17 @@ def _stated(source: bytes) -> int | None:
 
 
 def _targets(node: ast.stmt) -> list[ast.expr]:
-    """Return what a statement assigns to: ``x = …`` or ``x: int = …``."""
+    """Return the targets of an assignment, ``x = …`` or ``x: int = …``."""
     if isinstance(node, ast.AnnAssign):
         return [node.target]
     return node.targets if isinstance(node, ast.Assign) else []
 
 
 def api_of(plugin: object, record: PluginRecord) -> int:
-    """Return the version that an imported plugin states; the first one if it states none.
+    """Return the version stated by an imported plugin; 1 if it states none.
 
     Raises:
-        InvalidPlugin: What it states is no version.
+        InvalidPlugin: The stated value is not a version.
     """
     stated = getattr(plugin, ATTRIBUTE, 1)
     if type(stated) is not int or stated < 1:

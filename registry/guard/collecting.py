@@ -1,4 +1,4 @@
-"""Ask one plugin's hooks what it brings, and refuse what does not keep their contract."""
+"""Call a plugin's hooks and reject results that violate their contract."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from registry.records import Contribution, NamedSpec, PluginRecord
 from registry.text import one_line
 
 MAX_ITEMS = 10_000
-"""The most that one hook may return; a generator without an end must end somewhere."""
+"""The most items that a hook may return; it bounds endless generators."""
 
 _OF_A_MODEL = ("model_fields", "model_validate", "model_rebuild")
 _HOOKS = [name for name in vars(hookspecs) if name.startswith("kokoro_")]
 
 
 def collect(plugin: Any, record: PluginRecord) -> Contribution:
-    """Register a plugin with a manager of its own and collect what its hooks return.
+    """Register a plugin with its own manager and collect the results of its hooks.
 
     Raises:
-        InvalidPlugin: It has no hook, a misspelt one, or a hook that returns something else than
-            the contract says.
+        InvalidPlugin: It has no hook, a misspelt one, or a hook whose result violates the
+            contract.
     """
     manager = _register(plugin, record)
     contribution = Contribution(
@@ -39,7 +39,7 @@ def collect(plugin: Any, record: PluginRecord) -> Contribution:
         commands=_commands(_returned(manager, "kokoro_commands", record), record),
         migrations=_migrations(_returned(manager, "kokoro_migrations", record), record),
     )
-    ComponentRegistry(contribution.components)  # a name twice is this plugin's fault alone
+    ComponentRegistry(contribution.components)  # finds duplicate names here, within this plugin
     _refuse_twice("spec", [each.name for each in contribution.specs], record)
     _refuse_twice("command", [each.name for each in contribution.commands], record)
     return contribution
@@ -65,7 +65,7 @@ def _register(plugin: Any, record: PluginRecord) -> pluggy.PluginManager:
 
 
 def _call(manager: pluggy.PluginManager, hook: str, record: PluginRecord) -> list[Any]:
-    """Return what each implementation of a hook returned; pluggy itself would drop a None."""
+    """Return the results of all implementations of a hook; pluggy itself would drop None."""
     results = []
     for each in getattr(manager.hook, hook).get_hookimpls():
         if each.wrapper or each.hookwrapper:
@@ -92,7 +92,7 @@ def _returned(manager: pluggy.PluginManager, hook: str, record: PluginRecord) ->
 
 
 def _close(result: Any) -> None:
-    """Close what an ``async def`` returned, which would otherwise warn that nobody awaited it."""
+    """Close the coroutine of an ``async def``, which would otherwise warn about a missing await."""
     if inspect.iscoroutine(result):
         result.close()
 
@@ -117,7 +117,7 @@ def _components(items: list[Any], record: PluginRecord) -> tuple[Registration, .
 
 
 def _resolve_types(component: Any, what: str) -> None:
-    """Refuse a class whose settings have no known type, which else whoever uses it would find."""
+    """Reject a class with unresolvable types of settings here, rather than at its first use."""
     try:
         component.model_rebuild()
     except Exception as error:

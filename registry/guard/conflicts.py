@@ -1,8 +1,8 @@
-"""Names that more than one plugin claims: refused alike, whatever the order of the plugins.
+"""Names that more than one plugin claims: rejected alike, whatever the order of the plugins.
 
-A name of what is in the box stays with it. Among third parties nobody wins: a plugin's name, on
-which qualified names rest, is refused to all who claim it; any other name is reached in its
-qualified form, and those who have it are flagged.
+A built-in name keeps its meaning. Among third parties nobody takes precedence: a plugin's name, on
+which qualified names depend, is rejected for all who claim it; any other name remains available in
+its qualified form, and its plugins are flagged.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from registry.records import Contribution, PluginRecord
 
 
 def contested_plugin_names(records: Sequence[PluginRecord]) -> dict[int, PluginRecord]:
-    """Return by index the records whose name another plugin has too, each with its cause.
+    """Return the records whose name another plugin has too, with the cause, by index.
 
-    Of several plugins of one name the built-in one, if there is one, is not among them.
+    A built-in plugin keeps its name and is not among them.
     """
     refused = {}
     for index, record in enumerate(records):
@@ -41,9 +41,9 @@ def contested_plugin_names(records: Sequence[PluginRecord]) -> dict[int, PluginR
 
 
 def resolve_conflicts(loaded: Iterable[Loaded]) -> list[Loaded]:
-    """Refuse plugins that take a built-in's name of a spec, a command, a slot or a migration.
+    """Reject plugins that take the name of a built-in spec, command, slot or migration.
 
-    The rest come back with flags for the names that they share.
+    The others are returned with flags for the names that they share.
     """
     found = refuse_second_owners(list(loaded))
     settled = [_break_takers(each, found) for each in found]
@@ -76,7 +76,7 @@ def _break_takers(one: Loaded, everyone: Sequence[Loaded]) -> Loaded:
 def _foreign_migrations(
     contribution: Contribution, record: PluginRecord, everyone: Sequence[Loaded]
 ) -> list[tuple[PluginRecord, str]]:
-    """Return the components of others whose settings a plugin would rewrite, with their owners."""
+    """Return components of other plugins whose settings it would migrate, with their owners."""
     wanted = {f"{each.slot}/{each.name}" for each in contribution.migrations}
     foreign = wanted - set(record.components)
     owners = sorted((owner for owner, _ in everyone), key=lambda each: not each.built_in)
@@ -103,7 +103,7 @@ def _flag_shared(one: Loaded, everyone: Sequence[Loaded]) -> Loaded:
 def _shared(
     record: PluginRecord, others: Iterable[Loaded], kind: str
 ) -> list[tuple[PluginRecord, str]]:
-    """Return the names of a kind that others have too, each with who has it."""
+    """Return the names of a kind that others have too, with their owners."""
     mine = set(getattr(record, f"{kind}s"))
     theirs = [(owner, getattr(owner, f"{kind}s")) for owner, _ in others]
     return [(owner, name) for owner, names in theirs for name in sorted(mine & set(names))]

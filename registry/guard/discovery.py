@@ -1,7 +1,7 @@
-"""Find the installed plugins, load each in its own guard and keep a record of each.
+"""Find the installed plugins, load each in its own guard and record the results.
 
-The loop is our own: pluggy's loader stops at the first plugin that raises and skips in silence a
-second distribution with a name that is taken.
+The loop is our own: pluggy's loader stops at the first plugin that raises, and silently skips a
+second distribution whose name is taken.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ UNKNOWN = "unknown"
 
 @functools.cache
 def installed_plugins() -> Plugins:
-    """Return the plugins of this environment, found once in a process and never changed.
+    """Return the plugins of this environment, discovered once per process and immutable.
 
     Raises:
-        InvalidPolicy: An environment variable that rules plugins has a wrong value.
+        InvalidPolicy: An environment variable that controls plugins has an invalid value.
     """
     return discover(Policy.from_environment())
 
@@ -37,10 +37,10 @@ def installed_plugins() -> Plugins:
 def discover(
     policy: Policy | None = None, *, entry_points: Iterable[metadata.EntryPoint] | None = None
 ) -> Plugins:
-    """Load every plugin that may be loaded.
+    """Load every plugin that the policy permits.
 
-    A plugin that raises is recorded as broken and leaves nothing behind; the others load all the
-    same. The result does not depend on the order of the entry points.
+    A plugin that raises is recorded as broken and leaves nothing behind; the others are
+    unaffected. The result does not depend on the order of the entry points.
 
     Args:
         policy: What may be imported; None: everything.
@@ -58,13 +58,13 @@ def discover(
 
 
 def installed_entry_points() -> tuple[list[metadata.EntryPoint], list[PluginRecord]]:
-    """Return the entry points of all distributions, and a record of each whose list is unreadable.
+    """Return the entry points of all distributions, and records of those with unreadable lists.
 
-    One list that cannot be read makes the standard library's look-up fail for all.
+    A single unreadable list makes the standard library's look-up fail for all.
     """
     try:
         return list(metadata.entry_points(group=ENTRY_POINT_GROUP)), []
-    except Exception:  # whatever a broken distribution makes of it
+    except Exception:  # a broken distribution may raise anything
         return _entry_points_one_by_one()
 
 
@@ -75,7 +75,7 @@ def _entry_points_one_by_one() -> tuple[list[metadata.EntryPoint], list[PluginRe
     for dist in metadata.distributions():
         name, version = _identity(dist)
         if name != UNKNOWN and canonical(name) in seen:
-            continue  # a later folder of the path; the first one is what would be imported
+            continue  # a later folder of the path; imports use the first one
         seen.add(canonical(name))
         try:
             entry_points += dist.entry_points.select(group=ENTRY_POINT_GROUP)
@@ -90,7 +90,7 @@ def _entry_points_one_by_one() -> tuple[list[metadata.EntryPoint], list[PluginRe
 
 
 def _mentions_us(dist: metadata.Distribution) -> bool:
-    """Return whether an unreadable list is about our group; one without a text may be."""
+    """Return whether an unreadable list may concern our group; one without text may."""
     try:
         return ENTRY_POINT_GROUP in (dist.read_text("entry_points.txt") or "")
     except Exception:  # not even text
@@ -103,7 +103,7 @@ def _identity(dist: metadata.Distribution | None) -> tuple[str, str]:
     for attribute in ("name", "version"):
         try:
             value = getattr(dist, attribute)
-        except Exception:  # a file that is missing or no text
+        except Exception:  # the file is missing or not text
             value = None
         values.append(one_line(value, 80) if value else UNKNOWN)
     return values[0], values[1]
@@ -122,7 +122,7 @@ def _by_name_and_origin(found: tuple[PluginRecord, metadata.EntryPoint]) -> tupl
 def _refuse_early(
     found: Sequence[tuple[PluginRecord, metadata.EntryPoint]], policy: Policy
 ) -> tuple[list[tuple[PluginRecord, metadata.EntryPoint]], list[PluginRecord]]:
-    """Part the plugins that are to be imported from those that are not, whatever they contain."""
+    """Separate the plugins to import from those rejected before any is imported."""
     refused: list[PluginRecord] = []
     kept: list[tuple[PluginRecord, metadata.EntryPoint]] = []
     for record, entry_point in found:
@@ -151,7 +151,7 @@ def _bad_metadata(entry_point: metadata.EntryPoint, record: PluginRecord) -> str
 def _gather(
     loaded: Sequence[Loaded], others: Sequence[PluginRecord], unmatched: tuple[str, ...]
 ) -> Plugins:
-    """Join the contributions."""
+    """Combine the contributions."""
     records = [*(record for record, _ in loaded), *others]
     records.sort(key=lambda each: (each.name, each.distribution, each.version, each.target))
     every = [contribution for _, contribution in loaded]

@@ -1,4 +1,4 @@
-"""Notice the first import of heavy packages while other code runs."""
+"""Detect the first import of heavy packages while other code runs."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ Around = Callable[[], contextlib.AbstractContextManager[None]]
 
 @contextlib.contextmanager
 def watch_imports(packages: Sequence[str], around: Around) -> Iterator[None]:
-    """Run each first import of a package or of a module in it inside a context.
+    """Run every first import of a package, or of a module in it, inside a context.
 
     Args:
         packages: Top-level names.
-        around: Makes the context; what an import within imports has none of its own.
+        around: Creates the context; nested imports get none of their own.
     """
     finder = _Finder(packages, around)
     sys.meta_path.insert(0, finder)
@@ -30,7 +30,7 @@ def watch_imports(packages: Sequence[str], around: Around) -> Iterator[None]:
 
 
 class _Finder:
-    """Finds what the other finders find, and runs the modules in question in a context."""
+    """Delegates to the other finders, and runs the watched modules in a context."""
 
     def __init__(self, packages: Sequence[str], around: Around) -> None:
         self._packages = packages
@@ -40,7 +40,7 @@ class _Finder:
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Return the spec of a module in question; None leaves the name to the others."""
+        """Return the spec of a watched module; None leaves the name to the other finders."""
         if self._inside or name.partition(".")[0] not in self._packages:
             return None
         for finder in sys.meta_path:
@@ -54,13 +54,13 @@ class _Finder:
         return None
 
     def _wrap(self, loader: Any) -> None:
-        """Put the context around a loader's run; one that other modules share is left alone."""
+        """Wrap a loader's run in the context; a loader shared with other modules is left alone."""
         if isinstance(loader, type) or not hasattr(loader, "exec_module"):
             return
         run = loader.exec_module
 
         def run_once(module: ModuleType) -> None:
-            del loader.exec_module  # what was put over the method below
+            del loader.exec_module  # the override set below
             self._inside = True
             try:
                 with self._around():

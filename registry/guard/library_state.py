@@ -1,6 +1,6 @@
-"""Parts of the process's state, those of libraries only where the library is imported already.
+"""Parts of the process's state; a library's only if the library has been imported already.
 
-Each row names a module and how to read and set something in it; nothing here imports one.
+Each row names a module and how to read and set something in it; this module imports none of them.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ class Place:
     """A part of the process's state.
 
     Attributes:
-        name: In words.
-        read: Returns what is there, or None.
-        put_back: Sets what was there.
+        name: Description for messages.
+        read: Returns the value, or None.
+        put_back: Restores a value.
     """
 
     name: str
@@ -26,17 +26,17 @@ class Place:
     put_back: Callable[[Any], None]
 
     def value(self) -> Any:
-        """Return what is there, or None for what cannot be read."""
+        """Return the value, or None if it cannot be read."""
         try:
             return self.read()
-        except Exception:  # a stranger may have replaced what it asks
+        except Exception:  # third-party code may have replaced the function
             return None
 
 
 def _in(
     module: str, name: str, read: Callable[[Any], Any], put_back: Callable[[Any, Any], None]
 ) -> Place:
-    """Return a part of a module's state, which is None where the module is not imported."""
+    """Return a part of a module's state, whose value is None if the module is not imported."""
     return Place(
         name,
         lambda: read(sys.modules[module]) if module in sys.modules else None,
@@ -61,12 +61,12 @@ def _numpy_state(random: Any) -> Any:
 CPU = "cpu"
 
 OF_LIBRARIES = (
-    # the device first: what else is put back must not land on another one
+    # the device first, so that other values are not restored on the wrong one
     _in(
         "torch",
         "torch's default device",
         lambda torch: str(torch.get_default_device()),
-        # a default that is the CPU costs every call something, none costs nothing
+        # an explicit default of CPU slows down every call, None does not
         lambda torch, value: torch.set_default_device(None if value == CPU else value),
     ),
     _of_torch("default dtype", "get_default_dtype", "set_default_dtype"),

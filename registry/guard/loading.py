@@ -1,4 +1,4 @@
-"""Import one plugin in a guard of its own; whatever it does becomes its record."""
+"""Import a plugin in its own guard; whatever it does is recorded."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from registry.records import Contribution, PluginRecord, Status
 from registry.text import one_line
 
 SLOW_SECONDS = 1.0
-"""An import that takes longer is flagged: everybody waits for it at every command."""
+"""A slower import is flagged, since every command waits for it."""
 
 
 _MACHINERY = (("registry",), ("metadata",), ("importlib",))
-"""Folders of code that runs plugins; a place there says nothing about the plugin."""
+"""Folders of code that runs plugins; a location there says nothing about the plugin."""
 
 
 def load(
     entry_point: metadata.EntryPoint, record: PluginRecord
 ) -> tuple[PluginRecord, Contribution]:
-    """Import one plugin and ask its hooks.
+    """Import a plugin and call its hooks.
 
-    Everything that it raises is caught but KeyboardInterrupt, which is the user's. Code that ends
-    the process (``os._exit``) or never returns is not held up: a plugin that is enabled is code.
+    Every exception is caught except KeyboardInterrupt, which is the user's. Code that terminates
+    the process (``os._exit``) or never returns is not contained: an enabled plugin is code.
     """
     stated = api.api_in_source(entry_point)
     if stated is not None and (found := api.incompatibility(stated, record)):
@@ -80,7 +80,7 @@ def _refused(record: PluginRecord, status: Status, cause: str, remedy: str) -> P
 
 
 def _cause(error: BaseException) -> str:
-    """Return what was raised, and where in the plugin."""
+    """Return what was raised, and its location in the plugin."""
     text = one_line(error)
     if isinstance(error, (RegistryError, pluggy.PluginValidationError)):
         return text

@@ -1,4 +1,4 @@
-"""Which plugins may be imported: decided before any of them is."""
+"""Which plugins may be imported, decided before any is."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class Policy:
     """What may be imported.
 
     Attributes:
-        block: Plugins that may not, each a plugin's name or ``distribution:name``.
-        allow: The only distributions beside the framework's own that may; None: all may.
-        third_party: False: nothing may but what is in the box.
+        block: Plugins that may not, by name or ``distribution:name``.
+        allow: The only distributions that may besides the framework's own; None: all may.
+        third_party: False: only built-in plugins may.
     """
 
     block: frozenset[str] = field(default_factory=frozenset)
@@ -34,10 +34,10 @@ class Policy:
     def from_environment(
         cls, block: Iterable[str] = (), environment: Mapping[str, str] | None = None
     ) -> Self:
-        """Return what the environment variables say, with more plugins to block.
+        """Return the policy of the environment variables, with more plugins to block.
 
-        ``KOKORO_BLOCK_PLUGINS`` and ``KOKORO_ALLOW_PLUGINS`` are lists with commas; an allow-list
-        that is set and empty allows nothing. ``KOKORO_DISABLE_PLUGINS`` is 1 or 0.
+        ``KOKORO_BLOCK_PLUGINS`` and ``KOKORO_ALLOW_PLUGINS`` are comma-separated lists; an
+        allow-list that is set but empty allows nothing. ``KOKORO_DISABLE_PLUGINS`` is 1 or 0.
 
         Raises:
             InvalidPolicy: ``KOKORO_DISABLE_PLUGINS`` is something else.
@@ -57,7 +57,7 @@ class Policy:
         )
 
     def refusal(self, record: PluginRecord) -> tuple[str, str] | None:
-        """Return why a plugin may not be imported and what would let it, or None."""
+        """Return why a plugin may not be imported and how to permit it, or None."""
         named = [each for each in (record.name, _full(record)) if each in self.block]
         if named:
             return (
@@ -77,7 +77,7 @@ class Policy:
         )
 
     def unmatched(self, records: Iterable[PluginRecord]) -> tuple[str, ...]:
-        """Return the names in the policy that no plugin has, sorted."""
+        """Return the names in the policy that match no plugin, sorted."""
         found = list(records)
         names = {each.name for each in found} | {_full(each) for each in found}
         owners = {canonical(each.distribution) for each in found}

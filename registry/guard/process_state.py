@@ -1,7 +1,7 @@
-"""What a plugin's import may change in the process around it, noticed and put back.
+"""Side effects of a plugin's import on the process, detected and undone.
 
-The import of a manifest says what a plugin has; it has no business with the state of the process. A
-random state that it moves would give every model built afterwards other weights.
+Importing a manifest should only declare what a plugin has, not affect the state of the process. A
+changed random state would give every model built afterwards different weights.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from registry.guard.library_state import OF_LIBRARIES, Place
 from registry.text import one_line
 
 HEAVY = ("jax", "lightning", "numpy", "scipy", "tensorflow", "torch", "transformers")
-"""Packages that a manifest must not import: they cost seconds for whoever checks a spec."""
+"""Packages that a manifest must not import, since checking a spec would then take seconds."""
 
 
 @dataclass
 class Effects:
-    """What happened during a stranger's code.
+    """Side effects of third-party code.
 
     Attributes:
-        changed: What was changed and has been put back, in words.
-        stuck: What was changed and could not be put back, in words.
-        printed: What went to the standard output; it was kept from it.
+        changed: Descriptions of what was changed and has been restored.
+        stuck: Descriptions of what was changed and could not be restored.
+        printed: Text for standard output, which was suppressed.
         imported: Heavy packages that were imported.
     """
 
@@ -41,7 +41,7 @@ class Effects:
     imported: list[str] = field(default_factory=list)
 
     def flags(self) -> tuple[str, ...]:
-        """Return a sentence for each effect."""
+        """Return one sentence per effect."""
         said = [f"changes {each} when it is imported; that was put back" for each in self.changed]
         said += [f"changes {each} when it is imported; that stays changed" for each in self.stuck]
         if self.printed:
@@ -53,9 +53,9 @@ class Effects:
 
 @contextlib.contextmanager
 def watched() -> Iterator[Effects]:
-    """Run a stranger's code, note what it changes around itself and put that back.
+    """Run third-party code, record its side effects and undo them.
 
-    What the import of a heavy package changes by itself stays, and nobody is blamed for it.
+    Changes made by the import of a heavy package itself stay and are not attributed to the plugin.
     """
     effects = Effects()
     before = _read_all()
@@ -76,16 +76,16 @@ def _read_all() -> dict[str, Any]:
 
 
 def _restore(place: Place, before: Any, effects: Effects) -> None:
-    """Put back what was there before, if it is something else now."""
+    """Restore the earlier value, if it has changed."""
     if before is None or place.value() == before:
         return
-    with contextlib.suppress(Exception):  # what it left in place is looked at below
+    with contextlib.suppress(Exception):  # whether it worked is checked below
         place.put_back(before)
     (effects.changed if place.value() == before else effects.stuck).append(place.name)
 
 
 def _excusing(before: dict[str, Any]) -> Callable[[], contextlib.AbstractContextManager[None]]:
-    """Return a context that takes what changes within it for what was there before."""
+    """Return a context whose changes count as the state before."""
 
     @contextlib.contextmanager
     def excused() -> Iterator[None]:

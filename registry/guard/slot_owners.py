@@ -1,7 +1,7 @@
-"""A slot has one owner: the class that its components derive from and that a spec's field names.
+"""A slot has one owner: the base class of its components, which the fields of specs refer to.
 
-A second class that defines a slot of the same name has components that no field takes, though they
-stand among the slot's names. What is in the box keeps its slots; among third parties nobody wins.
+Components of a second class that defines a slot of the same name would be listed under the slot,
+but no field accepts them. Built-in slots keep their owner; among third parties nobody wins.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Loaded = tuple[PluginRecord, Contribution]
 
 
 def refuse_second_owners(loaded: Sequence[Loaded]) -> list[Loaded]:
-    """Refuse plugins with components of a slot that another class defines."""
+    """Reject plugins with components of a slot that another class owns."""
     owners = _owners(loaded)
     return [_refuse(each, owners, loaded) for each in loaded]
 
@@ -32,7 +32,7 @@ def _definitions(component: ComponentClass) -> list[ComponentClass]:
 
 
 def _owners(loaded: Iterable[Loaded]) -> dict[str, list[ComponentClass]]:
-    """Return the classes that define each slot; only that of the box where it has one."""
+    """Return the classes that define each slot; only the built-in one if there is one."""
     found: dict[str, dict[ComponentClass, None]] = {}
     for _, contribution in loaded:
         for each in contribution.components:
@@ -50,7 +50,7 @@ def _winners(owners: list[ComponentClass]) -> list[ComponentClass]:
 
 
 def _of_the_box(component: ComponentClass) -> Iterator[ComponentClass]:
-    """Yield the box's owner of a slot, also where no component of the box fills it now."""
+    """Yield a slot's built-in owner, even if no built-in component currently fills the slot."""
     line: list[ComponentClass] = [e for e in component.__mro__ if "defines_slot" in vars(e)]
     related = line[-1:]
     while related:
@@ -86,14 +86,14 @@ def _refuse(
 def _contested(
     slot: str, owners: Iterable[ComponentClass], everyone: Sequence[Loaded]
 ) -> tuple[str, str]:
-    """Return why a slot that third parties define twice is refused, and what to do."""
+    """Return why a slot defined twice by third parties is rejected, and what to do."""
     who = " and ".join(f"`{_name(each)}`{_plugin_of(each, everyone)}" for each in owners)
     cause = f"the slot `{slot}` is defined more than once: by {who}"
     return cause, "uninstall one of the plugins, or block one with `--no-plugin`"
 
 
 def _plugin_of(owner: ComponentClass, everyone: Iterable[Loaded]) -> str:
-    """Return the plugin whose package has a class, in words; nothing for a package of no plugin."""
+    """Return the plugin that contains a class, in words, or an empty text if none does."""
     for record, _ in everyone:
         package = record.target.partition(":")[0].partition(".")[0].strip()
         if owner.__module__.partition(".")[0] == package:

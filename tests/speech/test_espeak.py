@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from kokoro_core.errors import FrontendError
 from kokoro_plugins.speech.alignment import Segment, frames_of, segments, symbols_of
-from kokoro_plugins.speech.espeak import VOICES, Espeak
+from kokoro_plugins.speech.espeak import Espeak
 from kokoro_plugins.speech.espeak_library import SpeechEvent
+from kokoro_plugins.speech.vocabulary import VOICES
 
 
 def test_a_recording_comes_with_its_phonemes_in_order(espeak: Espeak) -> None:

@@ -14,7 +14,7 @@ from kokoro_core.params.sizes import MAX_PARAMETERS
 if TYPE_CHECKING:
     from kokoro_core.spec.tree.model_spec import ModelSpec
 FormatOption = Annotated[
-    Format, typer.Option("--format", help="How problems are printed; github: as annotations.")
+    Format, typer.Option("--format", help="Output format of problems; github: annotations.")
 ]
 
 
@@ -42,7 +42,7 @@ def check(
 def check_one(
     source: str, settings: list[str], session: Session, max_parameters: int = MAX_PARAMETERS
 ) -> Checked:
-    """Return the problems of one spec, and what to know of it."""
+    """Return the problems of a spec, and notes about it."""
     from kokoro_core.spec.problems.problem import Problem, SpecError
     from registry.errors import UnknownNamedSpec
 
@@ -57,7 +57,7 @@ def check_one(
 
 
 def notes_of(spec: ModelSpec) -> list[str]:
-    """Return what else to know of a right spec: what no limit holds, what no command can give."""
+    """Return notes about a valid spec: unlimited components, inputs that no command can pass."""
     from kokoro_core.spec.rules.side_inputs import refusal_of_side_inputs
 
     refusal = refusal_of_side_inputs(spec)
@@ -65,7 +65,7 @@ def notes_of(spec: ModelSpec) -> list[str]:
 
 
 def size_notes(spec: ModelSpec) -> list[str]:
-    """Return a line for each component of a model that no limit of size holds."""
+    """Return one line per component of a model that size limits cannot cover."""
     from kokoro_core.spec.rules.limits import uncounted
 
     return [f"size of {path} unknown; not limited" for path in uncounted(spec)]

@@ -1,4 +1,4 @@
-"""The command ``conformance``: check what components promise."""
+"""The command ``conformance``: test components against their contracts."""
 
 from __future__ import annotations
 
@@ -53,35 +53,36 @@ def conformance(
         list[str] | None, typer.Option(metavar="ID", help="Only this check; can be repeated.")
     ] = None,
     case: Annotated[
-        str | None, typer.Option(metavar="JSON", help="The only data to try; needs one --check.")
+        str | None, typer.Option(metavar="JSON", help="The only data to test; needs one --check.")
     ] = None,
     settings: Annotated[
         str | None, typer.Option(metavar="JSON", help="Settings of the one component.")
     ] = None,
     variant: Annotated[
-        str | None, typer.Option(help="Only this of its small configurations; '' is the first.")
+        str | None, typer.Option(help="Only this one of its small configurations; '' is the first.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Of what is drawn.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the generated data.")] = None,
     expect: Annotated[
         list[str] | None,
-        typer.Option(metavar="ID=REASON", help="A failure that must come; can be repeated."),
+        typer.Option(metavar="ID=REASON", help="A failure that must occur; can be repeated."),
     ] = None,
     golden: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="What the state must look like.")
+        Path | None, typer.Option(metavar="FILE", help="Expected names and shapes of the state.")
     ] = None,
     write_golden: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write what the state looks like, and end.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Write names and shapes of the state, and exit."),
     ] = None,
     version: Annotated[
-        int | None, typer.Option(metavar="N", help="Of the list of checks; newer ones only warn.")
+        int | None, typer.Option(metavar="N", help="Version of the checks; newer ones only warn.")
     ] = None,
-    list_checks: Annotated[bool, typer.Option("--list", help="List the checks, and end.")] = False,
+    list_checks: Annotated[bool, typer.Option("--list", help="List the checks, and exit.")] = False,
     verbose: Annotated[
         bool, typer.Option("--verbose", help="Show every check, and why some are skipped.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Check what components promise: padding, batches, steps, caches, weights and more."""
+    """Test components against their contracts: padding, batches, steps, caches and weights."""
     if list_checks:
         if target:
             raise typer.BadParameter(
@@ -115,7 +116,7 @@ def conformance(
 
 
 def _refuse_beside_writing(ctx: typer.Context) -> None:
-    """Refuse options of a run where none takes place.
+    """Reject options of a run if there is no run.
 
     Raises:
         BadParameter: One is given.
@@ -134,7 +135,7 @@ def _subjects(
     golden: Path | None,
     session: Session,
 ) -> list[Subject]:
-    """Return what the arguments name."""
+    """Return the subjects that the arguments name."""
     from kokoro_core.testing.engine.component import Target, subjects_of, with_golden
     from kokoro_core.testing.engine.targets import params_of, targets_named
 

@@ -1,4 +1,4 @@
-"""How the command ``conformance`` prints."""
+"""Output of the command ``conformance``."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def print_checks(as_json: bool) -> None:
 
 
 def advancing(results: Iterable[Result], total: int) -> Iterator[Result]:
-    """Yield results as they come, and show on a terminal how many have come."""
+    """Yield results as they arrive, and show their number on a terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
@@ -46,7 +46,7 @@ def advancing(results: Iterable[Result], total: int) -> Iterator[Result]:
 
 
 def print_report(report: Report, verbose: bool) -> None:
-    """Print a line for each component, then what failed, then a line for all."""
+    """Print one line per component, then the failures, then a summary."""
     counts = report.counts()
     statuses = [*_ALWAYS, *(each for each in _SOMETIMES if counts.get(each))]
     columns = ("component", *(_TITLES.get(each, each) for each in statuses), "seconds")

@@ -28,7 +28,7 @@ def describe(
         str, typer.Argument(metavar="COMPONENT|SPEC", help="A component, a spec file or its name.")
     ],
     slot: Annotated[
-        str | None, typer.Option(help="The slot of the component, where several have the name.")
+        str | None, typer.Option(help="The slot of the component, if several have the name.")
     ] = None,
     override: SetOption = None,
     rows: Annotated[int, typer.Option(min=1, help="Utterances of a training batch.")] = 16,
@@ -36,7 +36,7 @@ def describe(
     frames: Annotated[int, typer.Option(min=1, help="Mel frames of an utterance.")] = 600,
     as_json: JsonOption = False,
 ) -> None:
-    """Describe a component (its settings) or a spec (its parts and what they cost)."""
+    """Describe a component (its settings) or a spec (its parts and their cost)."""
     session = session_of(ctx)
     found = components_meant(name, slot, session)
     if found:
@@ -60,7 +60,7 @@ def describe(
 
 
 def components_meant(name: str, slot: str | None, session: Session) -> list[Registration]:
-    """Return the components that an argument means, and say which specs have its name as well.
+    """Return the components that an argument means, and note specs with the same name.
 
     Raises:
         UnknownComponent, AmbiguousComponent: As `find_components`.
@@ -79,8 +79,8 @@ def find_components(name: str, slot: str | None, session: Session) -> list[Regis
     ``encoder/transformer`` names the slot too.
 
     Raises:
-        RegistryError: The slot that is asked for is none.
-        UnknownComponent: The slot that is asked for has no such component.
+        RegistryError: The requested slot does not exist.
+        UnknownComponent: The requested slot has no such component.
         AmbiguousComponent: More than one plugin has it in that slot.
     """
     components = session.plugins.components
@@ -95,7 +95,7 @@ def find_components(name: str, slot: str | None, session: Session) -> list[Regis
 
 
 def _refuse_options_of_specs(ctx: typer.Context, name: str) -> None:
-    """Refuse options that would be passed over in silence.
+    """Reject options that would be silently ignored.
 
     Raises:
         BadParameter: One is given.
@@ -107,7 +107,7 @@ def _refuse_options_of_specs(ctx: typer.Context, name: str) -> None:
 
 
 def _suggest_component(name: str, session: Session) -> None:
-    """Raise an error that names the component that a name of no spec may misspell, if any.
+    """Raise an error with the component that an unknown name may misspell, if any.
 
     Raises:
         RegistryError: There is one.
@@ -127,7 +127,7 @@ def _suggest_component(name: str, session: Session) -> None:
 
 
 def describe_component(registration: Registration) -> dict[str, Any]:
-    """Return a component's origin, description and settings, as values that JSON has."""
+    """Return a component's origin, description and settings, as JSON values."""
     from kokoro_core.spec.views.reference import description_of, fields_of
 
     component = registration.component
@@ -146,7 +146,7 @@ def describe_component(registration: Registration) -> dict[str, Any]:
 def describe_spec(
     source: str, settings: list[str] | None, session: Session, work: tuple[int, int, int]
 ) -> dict[str, Any]:
-    """Return a resolved spec with what each slot costs.
+    """Return a resolved spec with the cost of each slot.
 
     Parameters and bytes are exact: the model is built on the meta device, which takes no memory.
     Multiply-adds and the memory of training are those of batches of (rows, phonemes, frames).
@@ -165,7 +165,7 @@ def describe_spec(
 
 
 def sizes_of(spec: ModelSpec, plugins: Plugins) -> dict[str, Any]:
-    """Return parameters and their bytes for each slot and in total."""
+    """Return parameters and their bytes, by slot and in total."""
     from kokoro_core.cost.info import model_info
     from kokoro_core.model.assembly import assemble
 
@@ -178,7 +178,7 @@ def sizes_of(spec: ModelSpec, plugins: Plugins) -> dict[str, Any]:
 
 
 def cost_of(spec: ModelSpec, work: tuple[int, int, int] | None = None) -> dict[str, Any]:
-    """Return multiply-adds and memory of training, or under ``unknown`` why they are not known."""
+    """Return multiply-adds and training memory, or under ``unknown`` why they are unknown."""
     from kokoro_core.cost.estimate import CannotMeasure, Workload, cost
 
     try:
@@ -245,7 +245,7 @@ def _print_spec(spec: dict[str, Any]) -> None:
 
 
 def _cost_lines(cost: dict[str, Any]) -> list[str]:
-    """Return what the table cannot say: of which batch, and the memory of a training step."""
+    """Return what the table lacks: the batch, and the memory of a training step."""
     if "unknown" in cost:
         return [f"multiply-adds and memory of training are not known: {cost['unknown']}"]
     work, memory = cost["workload"], cost["training_memory"]

@@ -34,7 +34,7 @@ def diff(
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Say how two specs differ in what they mean, and how size and compute change."""
+    """Show how two specs differ in meaning, and how size and compute change."""
     if as_json and markdown:
         raise typer.BadParameter("--json and --markdown are two ways to print; leave one out")
     session = session_of(ctx)
@@ -50,11 +50,11 @@ def diff(
 
 
 def load_any(source: str, settings: list[str] | None, session: Session, option: str) -> ModelSpec:
-    """Return the spec behind an argument that may also be a checkpoint.
+    """Return the spec of an argument, which may also be a checkpoint.
 
     Raises:
         SpecError: The spec or an override has problems.
-        CheckpointError: The file has a checkpoint's suffix and is none.
+        CheckpointError: The file has a checkpoint's suffix but is not one.
         FileNotFoundError: The path leads to no file.
     """
     from kokoro_core.checkpoints.locate import checkpointer_for, suffixes
@@ -80,7 +80,7 @@ def load_any(source: str, settings: list[str] | None, session: Session, option: 
 def compare(
     old: ModelSpec, new: ModelSpec, session: Session, names: tuple[str, str]
 ) -> dict[str, Any]:
-    """Return the differences of two specs with the counts of both, as values that JSON has."""
+    """Return the differences of two specs with the counts of both, as JSON values."""
     from kokoro_core.spec.views.diff import diff_specs
     from kokoro_core.spec.views.resolve import spec_hash
 
@@ -166,7 +166,7 @@ def _change_rows(found: dict[str, Any]) -> list[tuple[str, str, str]]:
 
 
 def _values(change: dict[str, Any]) -> tuple[str, str]:
-    """Return both values as a spec writes them; a key that is not there is a dash."""
+    """Return both values as in a spec; a missing key is a dash."""
     old, new = (_shown(change[each]) for each in ("old", "new"))
     kind = change["kind"]
     return ("–" if kind == "added" else old), ("–" if kind == "removed" else new)
@@ -177,7 +177,7 @@ def _shown(value: Any) -> str:
 
 
 def _count_rows(found: dict[str, Any]) -> list[tuple[str, str, str, str, str]]:
-    """Return the counts that differ, a line each, the totals last."""
+    """Return the counts that differ, one per line, totals last."""
     every = {**found["counts"], "total": found["total"]}
     return [
         (part, what, _number(old), _number(new), _change(old, new))

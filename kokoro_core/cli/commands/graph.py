@@ -1,4 +1,4 @@
-"""The command ``graph``: the composed model as text that others draw."""
+"""The command ``graph``: the composed model as text for graph-drawing tools."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def graph(
         typer.Option(
             "--format",
             metavar="mermaid|dot",
-            help="By default what the suffix of --out says, else mermaid.",
+            help="Default: by the suffix of --out, else mermaid.",
         ),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Write it to this file instead of printing it.")
     ] = None,
 ) -> None:
-    """Describe a model as a graph: its parts, what flows between them and its shape."""
+    """Draw a model as a graph: its parts and the tensors between them with shapes."""
     from kokoro_core.spec.views.drawing import dot, mermaid
     from kokoro_core.spec.views.graph import model_graph
 
@@ -52,10 +52,10 @@ def graph(
 
 
 def _checked(form: str | None) -> str | None:
-    """Return a format that there is.
+    """Return a valid format.
 
     Raises:
-        BadParameter: There is none of that name.
+        BadParameter: The format does not exist.
     """
     if form not in (None, *_SUFFIXES.values()):
         raise typer.BadParameter(f"--format {form}: write mermaid or dot. {_PICTURES}")
@@ -63,10 +63,10 @@ def _checked(form: str | None) -> str | None:
 
 
 def _format_of(out: Path | None) -> str:
-    """Return how a graph is written to a file.
+    """Return the format for a file.
 
     Raises:
-        BadParameter: Its suffix is that of something else.
+        BadParameter: Its suffix belongs to no format.
     """
     if out is None:
         return "mermaid"

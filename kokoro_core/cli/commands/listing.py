@@ -43,7 +43,7 @@ def components(
 
 
 def component_rows(plugins: Plugins, slot: str | None) -> list[dict[str, Any]]:
-    """Return what there is to say in a line of each component of a slot, or of all.
+    """Return one row per component of a slot, or of all slots.
 
     Raises:
         RegistryError: No component fills such a slot.
@@ -68,7 +68,7 @@ def component_rows(plugins: Plugins, slot: str | None) -> list[dict[str, Any]]:
 
 
 def check_slot(slot: str, plugins: Plugins) -> None:
-    """Refuse a slot that no component fills; the framework's own are known without their plugins.
+    """Reject a slot that no component fills; built-in slots are known without their plugins.
 
     Raises:
         RegistryError: No component fills such a slot.
@@ -93,7 +93,7 @@ def summary_of(component: type[Any]) -> str:
 
 
 def specs(ctx: typer.Context, as_json: JsonOption = False) -> None:
-    """List the named specs: how large each model is and what it is for."""
+    """List the named specs with their size and purpose."""
     rows = spec_rows(session_of(ctx).plugins)
     if as_json:
         print_json(rows)
@@ -110,9 +110,9 @@ def _cell(value: str | int | None) -> str:
 
 
 def spec_rows(plugins: Plugins) -> list[dict[str, Any]]:
-    """Return what there is to say in a line of each named spec.
+    """Return one row per named spec.
 
-    The parameters are None where a part does not say its size, or the spec has problems.
+    Parameters are None if a part does not report its size, or the spec has problems.
     """
     from kokoro_core.spec.load import load, read_named
     from kokoro_core.spec.problems.problem import SpecError
@@ -136,11 +136,11 @@ def plugins(
     ctx: typer.Context,
     strict: Annotated[
         bool,
-        typer.Option("--strict", help="End with 1 if a plugin is not loaded or has a flag."),
+        typer.Option("--strict", help="Exit with 1 if a plugin is not loaded or has a flag."),
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """List the plugins: what each brings, its import time, and what is wrong with it."""
+    """List the plugins with their contents, import time and problems."""
     found = session_of(ctx).plugins
     if as_json:
         print_json([asdict(each) for each in found.records])
@@ -168,7 +168,7 @@ def plugins(
 
 
 def complaints(record: PluginRecord) -> Iterator[str]:
-    """Yield a line for why a plugin is not loaded, and for each of its flags."""
+    """Yield lines for why a plugin is not loaded and for its flags."""
     if record.status != "loaded":
         yield f"is {record.status}: {record.cause}. What to do: {record.remedy}."
     yield from (f"{flag}." for flag in record.flags)

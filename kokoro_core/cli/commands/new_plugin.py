@@ -15,7 +15,7 @@ from registry.names import with_article
 
 def new_plugin(
     ctx: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Of the package, as acme-gated.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The package, such as acme-gated.")],
     slot: Annotated[
         str,
         typer.Option(
@@ -41,11 +41,11 @@ def new_plugin(
 
 
 def write_new(folder: Path, texts: dict[str, str]) -> None:
-    """Write files into a folder that is not there yet: all of them, or no folder.
+    """Write files into a new folder: all of them, or no folder at all.
 
     Raises:
         FileExistsError: The folder exists.
-        FileNotFoundError: The folder around it does not.
+        FileNotFoundError: The parent folder does not exist.
     """
     if os.path.lexists(folder):
         raise FileExistsError(f"`{folder}` exists; `--out` names a folder that does not.")

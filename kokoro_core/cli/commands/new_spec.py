@@ -1,4 +1,4 @@
-"""The command ``new-spec``: writes a spec with every default and what each key means."""
+"""The command ``new-spec``: writes a spec with every default and comments on all keys."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TypeOption = Annotated[str | None, typer.Option(metavar="TYPE", help="A componen
 
 
 def _with_an_option_per_slot(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command an option for each slot of a model, in place of its ``**types``."""
+    """Replace a command's ``**types`` by one option per slot of a model."""
     signature = inspect.signature(command, eval_str=True)
     *given, types = signature.parameters.values()
     option = types.replace(kind=types.POSITIONAL_OR_KEYWORD, default=None, annotation=TypeOption)
@@ -38,7 +38,7 @@ def _with_an_option_per_slot(command: Callable[..., None]) -> Callable[..., None
 @_with_an_option_per_slot
 def new_spec(
     ctx: typer.Context,
-    like: Annotated[str, typer.Option(metavar="SPEC", help="What to start from.")] = "default",
+    like: Annotated[str, typer.Option(metavar="SPEC", help="The spec to start from.")] = "default",
     name: Annotated[str | None, typer.Option(help="Your name for the model.")] = None,
     override: SetOption = None,
     out: Annotated[
@@ -46,13 +46,13 @@ def new_spec(
     ] = None,
     **types: str | None,
 ) -> None:
-    """Write a spec with every default and a comment a key; asks if it is given no option."""
+    """Write a spec with every default and a comment per key; asks if no option is given."""
     from kokoro_core.scaffold.new_spec import commented
 
     session = session_of(ctx)
     chosen = {slot: each for slot, each in types.items() if each is not None}
     if not (chosen or name or override or like != "default") and sys.stdin.isatty():
-        with contextlib.redirect_stdout(sys.stderr):  # a prompt leaves blanks on standard output
+        with contextlib.redirect_stdout(sys.stderr):  # prompts print blanks to stdout
             name, chosen = ask(session, like)
     spec = compose(session, like, name, chosen, override)
     text = commented(spec, session.plugins.components)
@@ -76,7 +76,7 @@ def compose(
     A slot whose type changes takes the defaults of the new one; `none` leaves a slot empty.
 
     Raises:
-        SpecError: The parts do not fit together, or a setting is wrong.
+        SpecError: The parts do not fit together, or a setting is invalid.
     """
     from kokoro_core.spec.load import load
     from kokoro_core.spec.text.overrides import overrides_from_mapping, overrides_from_text

@@ -1,4 +1,4 @@
-"""The command ``resolve``: a spec in full, and where each value comes from."""
+"""The command ``resolve``: a spec in full, and the origin of each value."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def resolve(
     spec: SpecArgument,
     override: SetOption = None,
     explain: Annotated[
-        bool, typer.Option("--explain", help="Write behind each value where it comes from.")
+        bool, typer.Option("--explain", help="Add a comment with the origin of each value.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -54,7 +54,7 @@ def resolve(
 def checked_document(
     source: str, settings: list[str] | None, session: Session
 ) -> tuple[Document, ModelSpec]:
-    """Return the document behind an argument, overrides in it, and the spec that it describes.
+    """Return the document of an argument with overrides applied, and its spec.
 
     Raises:
         SpecError: The spec or an override has problems.
@@ -73,9 +73,9 @@ def checked_document(
 
 
 def explained(plain: Mapping[str, Any], origins: Mapping[str, Origin]) -> str:
-    """Return a resolved spec as YAML with the origin of each value as a comment behind it.
+    """Return a resolved spec as YAML with the origin of each value as a comment after it.
 
-    Behind a text that goes over several lines it would be part of it, so there it stands above.
+    For a text of several lines the comment goes above, since after it, it would be part of it.
     """
     from kokoro_core.spec.problems.problem import dotted
     from kokoro_core.spec.text.parse import parse

@@ -1,4 +1,4 @@
-"""The command ``synthesize``: a checkpoint and a text → a wav."""
+"""The command ``synthesize``: a checkpoint and a text to a wav."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Precision(StrEnum):
-    """What the decoder is in while it speaks; named as torch names them."""
+    """Precision of the decoder during generation; names as in torch."""
 
     FLOAT32 = "float32"
     BFLOAT16 = "bfloat16"
@@ -31,13 +31,11 @@ class Precision(StrEnum):
 def synthesize(
     ctx: typer.Context,
     checkpoint: Annotated[Path, typer.Argument(help="A checkpoint with its spec inside.")],
-    text: Annotated[
-        str | None, typer.Argument(help="What to say; '-' reads the standard input.")
-    ] = None,
+    text: Annotated[str | None, typer.Argument(help="The text; '-' reads standard input.")] = None,
     out: Annotated[Path, typer.Option(help="The wav to write.")] = Path("out.wav"),
     text_file: Annotated[Path | None, typer.Option(help="Read the text from this file.")] = None,
     speed: Annotated[float, typer.Option(help="Above 1 is faster.")] = 1.0,
-    seed: Annotated[int | None, typer.Option(help="Seed of models that draw numbers.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed for models that sample.")] = None,
     max_mel_len: Annotated[int, typer.Option(min=1, help="Stop after this many frames.")] = 1000,
     device: Annotated[str, typer.Option(help="cpu, cuda or mps.")] = "cpu",
     dtype: Annotated[
@@ -46,9 +44,9 @@ def synthesize(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Speak a text with a trained model and write a 16-bit wav.
+    """Synthesize a text with a trained model to a 16-bit wav.
 
-    Ends with status 1 if words are missing or surely misread, whatever was written.
+    Exits with status 1 if words are missing or certainly misread, even though a file was written.
     """
     words = read_text(text, text_file)
     check_out(out)
@@ -82,7 +80,7 @@ def synthesize(
 
 
 def figures(result: SynthesisResult, seconds: float) -> dict[str, Any]:
-    """Return the figures of a spoken text as values that JSON has."""
+    """Return the figures of a synthesized text as JSON values."""
     return {
         "audio_seconds": result.audio_seconds,
         "frames": result.frames,
@@ -97,7 +95,7 @@ def figures(result: SynthesisResult, seconds: float) -> dict[str, Any]:
 
 
 def summary(result: SynthesisResult, seconds: float) -> str:
-    """Return the figures of a spoken text in words."""
+    """Return the figures of a synthesized text in words."""
     return (
         f"{result.audio_seconds:.2f} s of speech ({result.frames} frames), "
         f"ended by {result.stop_reason}, made in {seconds:.2f} s "
@@ -106,7 +104,7 @@ def summary(result: SynthesisResult, seconds: float) -> str:
 
 
 def read_text(text: str | None, file: Path | None) -> str:
-    """Return the text from the argument, a file or the standard input.
+    """Return the text from the argument, a file or standard input.
 
     Raises:
         ValueError: There is no text, or there are two, or it is not UTF-8.
@@ -123,12 +121,12 @@ def read_text(text: str | None, file: Path | None) -> str:
 
 
 def check_out(out: Path) -> None:
-    """Refuse a file that cannot be a wav in an existing folder, before any work is done for it.
+    """Reject a file that cannot be written as a wav, before any work is done for it.
 
     Raises:
         FileNotFoundError: The folder does not exist.
-        PermissionError: The folder or the file may not be written.
-        ValueError: The file is a folder, or its suffix says that it is no wav.
+        PermissionError: The folder or the file is not writable.
+        ValueError: The file is a folder, or does not have the suffix of a wav.
     """
     if out.is_dir() or out.suffix.lower() != ".wav":
         raise ValueError(f"`--out {out}` must be a file that ends in .wav.")

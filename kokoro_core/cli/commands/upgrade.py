@@ -19,10 +19,10 @@ def upgrade(
     ctx: typer.Context,
     file: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Spec files.")],
     write: Annotated[
-        bool, typer.Option("--write", help="Rewrite the files; without it the text is printed.")
+        bool, typer.Option("--write", help="Rewrite the files instead of printing the text.")
     ] = False,
 ) -> None:
-    """Rewrite specs of an old format, comments kept, and check what came of them."""
+    """Rewrite specs of an old format, keeping comments, and check the result."""
     session = session_of(ctx)
     right = [_upgrade(each, session, write=write) for each in file]
     if not all(right):
@@ -30,7 +30,7 @@ def upgrade(
 
 
 def _upgrade(path: Path, session: Session, *, write: bool) -> bool:
-    """Upgrade one file and return whether it is right now; others go on if it cannot be read."""
+    """Upgrade a file and return whether it is now valid; an unreadable one is reported."""
     try:
         return not upgrade_file(path, session, write=write)
     except OSError as error:
@@ -46,10 +46,10 @@ def _upgrade(path: Path, session: Session, *, write: bool) -> bool:
 
 
 def upgrade_file(path: Path, session: Session, *, write: bool) -> list[Problem]:
-    """Upgrade one file, say what was done on standard error and return what is still wrong.
+    """Upgrade a file, report the steps on standard error and return the remaining problems.
 
     Raises:
-        FileNotFoundError: There is no such file.
+        FileNotFoundError: The file does not exist.
     """
     from kokoro_core.spec.load import read_file
     from kokoro_core.spec.problems.problem import SpecError

@@ -107,7 +107,7 @@ class _Exported(torch.nn.Module):
         return dict(outputs.tensors)
 
 
-def _says(subject: Subject, said: bool) -> str | None:
+def _unless_exportable_is(subject: Subject, said: bool) -> str | None:
     exportable = subject.capabilities.exportable
     if exportable is said:
         return None
@@ -118,7 +118,7 @@ def _says(subject: Subject, said: bool) -> str | None:
     "export",
     costly=True,
     cases=TWO_LENGTHS,
-    skip=lambda subject: _says(subject, True),
+    skip=lambda subject: _unless_exportable_is(subject, True),
     bug="pytorch#87550, pytorch#156873: repeat_interleave cannot be exported",
 )
 def exported(subject: Subject, batch: RaggedBatch) -> None:
@@ -147,7 +147,7 @@ def _arguments(probe: Probe, batch: RaggedBatch) -> tuple[tuple[Any, ...], Outpu
     "export-is-refused",
     costly=True,
     cases=TWO_LENGTHS,
-    skip=lambda subject: _says(subject, False),
+    skip=lambda subject: _unless_exportable_is(subject, False),
     bug="pytorch#87550",
 )
 def export_is_refused(subject: Subject, batch: RaggedBatch) -> None:

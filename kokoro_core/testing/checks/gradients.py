@@ -51,17 +51,17 @@ def assert_slope(tensors: Mapping[str, Tensor], total: Callable[[], Tensor], wha
     value = total()
     if not value.requires_grad:
         return
-    said = torch.autograd.grad(value, list(tensors.values()), allow_unused=True)
-    ways = _directions(tensors)
-    pairs = zip(said, ways.values(), strict=True)
-    slope = sum(float((each * way).sum()) for each, way in pairs if each is not None)
+    analytic = torch.autograd.grad(value, list(tensors.values()), allow_unused=True)
+    directions = _directions(tensors)
+    pairs = zip(analytic, directions.values(), strict=True)
+    slope = sum(float((each * direction).sum()) for each, direction in pairs if each is not None)
     for step in STEPS:
-        seen = _seen(tensors, ways, total, step)
-        if abs(slope - seen) <= 1e-4 * max(1.0, abs(seen)):
+        numeric = _central_difference(tensors, directions, total, step)
+        if abs(slope - numeric) <= 1e-4 * max(1.0, abs(numeric)):
             return
     raise AssertionError(
         f"the gradient of the {what} must be the slope that small changes show: it says "
-        f"{slope:.6g}, they show {seen:.6g}"
+        f"{slope:.6g}, they show {numeric:.6g}"
     )
 
 
@@ -73,9 +73,9 @@ def _directions(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     }
 
 
-def _seen(
+def _central_difference(
     tensors: Mapping[str, Tensor],
-    ways: Mapping[str, Tensor],
+    directions: Mapping[str, Tensor],
     total: Callable[[], Tensor],
     step: float,
 ) -> float:
@@ -85,7 +85,7 @@ def _seen(
     with torch.no_grad():
         for side in (step, -step):
             for name, tensor in tensors.items():
-                tensor.copy_(kept[name] + side * ways[name])
+                tensor.copy_(kept[name] + side * directions[name])
             values.append(float(total()))
         for name, tensor in tensors.items():
             tensor.copy_(kept[name])
@@ -121,8 +121,8 @@ def detached_inputs(subject: Subject, batch: RaggedBatch) -> None:
     assert not unknown, f"{unknown} must be floating inputs, of {sorted(inputs.floating)}"
     before = probe.run(inputs)
     total = projection(before)
-    told = [inputs.tensors[name] for name in sorted(declared)]
-    found = torch.autograd.grad(total, told, allow_unused=True) if total.requires_grad else ()
+    given = [inputs.tensors[name] for name in sorted(declared)]
+    found = torch.autograd.grad(total, given, allow_unused=True) if total.requires_grad else ()
     for name, each in zip(sorted(declared), found, strict=False):
         assert each is None or not bool(each.any()), f"`{name}` must get no gradient, as declared"
     for name in sorted(declared):

@@ -58,7 +58,9 @@ def _no_durations(subject: ModelSubject) -> str | None:
 model_check = partial(Check, slots=("model",), skip=_extras)
 
 
-def spoken(subject: ModelSubject, batch: RaggedBatch, *, extra_frames: int = 0) -> TrainingBatch:
+def training_batch(
+    subject: ModelSubject, batch: RaggedBatch, *, extra_frames: int = 0
+) -> TrainingBatch:
     """Return a training batch with this structure; phonemes last 1 to 3 frames."""
     sizes, mask = subject.spec.sizes, batch.padding_mask
     durations = batch.integers(1, 4, stream=1).masked_fill(mask, 0)
@@ -103,7 +105,7 @@ def row_of(data: TrainingBatch, row: int) -> TrainingBatch:
 def model_rows(subject: ModelSubject, batch: RaggedBatch) -> None:
     """In training each row gives what it gives alone, through all parts."""
     model = subject.component
-    data = spoken(subject, batch, extra_frames=1)
+    data = training_batch(subject, batch, extra_frames=1)
     together = train(model, data)
     for row in range(len(batch.lengths)):
         own = row_of(data, row)
@@ -123,7 +125,7 @@ def model_rows(subject: ModelSubject, batch: RaggedBatch) -> None:
 def model_losses(subject: ModelSubject, batch: RaggedBatch) -> None:
     """More padding changes no loss, and every loss is finite with finite gradients."""
     model = subject.build()
-    data = spoken(subject, batch)
+    data = training_batch(subject, batch)
     before, after = train(model, data), train(model, _padded(data, phonemes=2, frames=3))
     for name, loss in before.losses.items():
         assert bool(loss.isfinite().all()), f"the loss `{name}` must be finite"
@@ -170,7 +172,7 @@ def generate(model: KokoroModel, data: TrainingBatch, **options: Any) -> Generat
 def speaking_rows(subject: ModelSubject, batch: RaggedBatch) -> None:
     """Each row speaks alone what it speaks in a batch, as long, and ends for the same reason."""
     model = subject.component
-    data = spoken(subject, batch)
+    data = training_batch(subject, batch)
     for durations in (None, data.durations):
         together = generate(model, data, durations=durations)
         for row in range(len(batch.lengths)):
@@ -200,7 +202,7 @@ def speaking_rows(subject: ModelSubject, batch: RaggedBatch) -> None:
 def speaking_is_training(subject: ModelSubject, batch: RaggedBatch) -> None:
     """Fed with what it spoke, training gives the same frames: both start and shift alike."""
     model = subject.component
-    data = spoken(subject, RaggedBatch((4, 3), 0, batch.seed))
+    data = training_batch(subject, RaggedBatch((4, 3), 0, batch.seed))
     result = generate(model, data, durations=data.durations, stop_threshold=1.0)
     frames = result.mel.shape[1]
     assert data.stop_token_targets is not None
@@ -228,7 +230,7 @@ def speaking_is_training(subject: ModelSubject, batch: RaggedBatch) -> None:
 def stream(subject: ModelSubject, batch: RaggedBatch) -> None:
     """Streamed frames, one after the other, are those that are made at once."""
     model = subject.component
-    data = spoken(subject, RaggedBatch((5,), 0, batch.seed))
+    data = training_batch(subject, RaggedBatch((5,), 0, batch.seed))
     whole = generate(model, data, durations=data.durations, stop_threshold=1.0)
     pieces = list(
         model.stream(
@@ -256,7 +258,7 @@ def stream(subject: ModelSubject, batch: RaggedBatch) -> None:
 )
 def durations_of_speech(subject: ModelSubject, batch: RaggedBatch) -> None:
     """Durations are frames / speed rounded once, at least 1 for a phoneme, and 0 at padding."""
-    model, data = subject.build(), spoken(subject, batch)
+    model, data = subject.build(), training_batch(subject, batch)
     # an untrained model would predict less than a frame for all, rounded up to one
     frames = batch.floats(1, stream=6)[:, :, 0].abs() * 6
     model.acoustic.predict_frames = lambda *_: frames.masked_fill(data.padding_mask, 0)  # type: ignore[method-assign]
@@ -277,7 +279,7 @@ def durations_of_speech(subject: ModelSubject, batch: RaggedBatch) -> None:
 def speaking_is_pure(subject: ModelSubject, batch: RaggedBatch) -> None:
     """Speaking keeps the mode, weights, inputs and random state, and repeats itself."""
     model = subject.build()
-    data = spoken(subject, batch)
+    data = training_batch(subject, batch)
     kept = {name: each.clone() for name, each in model.state_dict().items()}
     indices = data.phoneme_indices.clone()
     for training in (False, True):
@@ -302,7 +304,7 @@ def speaking_is_pure(subject: ModelSubject, batch: RaggedBatch) -> None:
 def model_file(subject: ModelSubject, batch: RaggedBatch) -> None:
     """Saved and loaded it speaks the same to the bit."""
     model = subject.build().float()
-    data = spoken(subject, batch)
+    data = training_batch(subject, batch)
     with TemporaryDirectory() as folder:
         path = Path(folder, "model.safetensors")
         model.save(path)

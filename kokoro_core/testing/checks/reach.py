@@ -87,19 +87,22 @@ def assert_reach(subject: Subject, length: int, seed: int, *, draws: int = DRAWS
     probe = subject.probe
     name = _source_of(probe)
     drawn = [probe.inputs(RaggedBatch((length,), 0, seed + each)).row(0) for each in range(draws)]
-    told = _told(probe, drawn, name)
-    steps, sources = told.shape
+    depends = _dependencies(probe, drawn, name)
+    steps, sources = depends.shape
     before, after = subject.capabilities.reach
     distance = torch.arange(sources) - torch.arange(steps).unsqueeze(1)
     inside = (distance >= -(before if before is not None else steps + sources)) & (
         distance <= (after if after is not None else steps + sources)
     )
-    _assert_told(name, told, inside, subject)
+    _assert_dependencies(name, depends, inside, subject)
 
 
-def _assert_told(name: str, told: Tensor, inside: Tensor, subject: Subject) -> None:
+def _assert_dependencies(name: str, depends: Tensor, inside: Tensor, subject: Subject) -> None:
     field = subject.capabilities.receptive_field
-    for wrong, promise in ((inside & ~told, "must depend"), (told & ~inside, "must not depend")):
+    for wrong, promise in (
+        (inside & ~depends, "must depend"),
+        (depends & ~inside, "must not depend"),
+    ):
         places = wrong.nonzero().tolist()
         assert not places, (
             f"step {places[0][0]} {promise} on step {places[0][1]} of `{name}`, "
@@ -107,26 +110,28 @@ def _assert_told(name: str, told: Tensor, inside: Tensor, subject: Subject) -> N
         )
 
 
-def _told(probe: Probe, draws: list[Inputs], name: str) -> Tensor:
+def _dependencies(probe: Probe, draws: list[Inputs], name: str) -> Tensor:
     """Return on which input steps (second axis) each output step (first axis) depends."""
     inputs = _stacked(draws)
     steps = len(inputs.padding[name][0])
     by_gradient = name in inputs.floating and name not in probe.capabilities.detached_inputs
     if by_gradient:
         steps = probe.run(draws[0]).padding_mask.shape[1]
-        told = _told_by_gradient(probe, inputs.select(_each(inputs.rows, steps)), name, steps)
+        copies = inputs.select(_each(inputs.rows, steps))
+        depends = _dependencies_by_gradient(probe, copies, name, steps)
     else:
-        told = _told_by_change(probe, inputs.select(_each(inputs.rows, steps)), name)
+        copies = inputs.select(_each(inputs.rows, steps))
+        depends = _dependencies_by_change(probe, copies, name)
     # (draws · S, T) -> (draws, S, T)
-    told = told.view(inputs.rows, steps, -1).any(0)
-    return told if by_gradient else told.T
+    depends = depends.view(inputs.rows, steps, -1).any(0)
+    return depends if by_gradient else depends.T
 
 
 def _each(rows: int, times: int) -> list[int]:
     return [row for row in range(rows) for _ in range(times)]
 
 
-def _told_by_gradient(probe: Probe, copies: Inputs, name: str, steps: int) -> Tensor:
+def _dependencies_by_gradient(probe: Probe, copies: Inputs, name: str, steps: int) -> Tensor:
     """Return the input steps on which one output step per row depends, from gradients."""
     copies = copies.mapped(lambda each: each.requires_grad_())
     own_step = torch.eye(steps, dtype=torch.bool).repeat(copies.rows // steps, 1)
@@ -137,7 +142,7 @@ def _told_by_gradient(probe: Probe, copies: Inputs, name: str, steps: int) -> Te
     return (gradient != 0).view(*gradient.shape[:2], -1).any(-1)
 
 
-def _told_by_change(probe: Probe, copies: Inputs, name: str) -> Tensor:
+def _dependencies_by_change(probe: Probe, copies: Inputs, name: str) -> Tensor:
     """Return the output steps that depend on one input step per row, from changing it."""
     old = copies.tensors[name]
     sources = old.shape[1]
@@ -145,11 +150,11 @@ def _told_by_change(probe: Probe, copies: Inputs, name: str) -> Tensor:
     # (draws · S, S) -> as the input: (draws · S, S) or (draws · S, S, C)
     changed = torch.where(one.view(*one.shape, *[1] * (old.dim() - 2)), _others(probe, old), old)
     before, after = probe.run(copies), probe.run(copies.changed(**{name: changed}))
-    told = torch.zeros(before.padding_mask.shape, dtype=torch.bool)
+    depends = torch.zeros(before.padding_mask.shape, dtype=torch.bool)
     for output, tensor in after.tensors.items():
         difference = (tensor - before.tensors[output]).detach().abs()
-        told = told | (difference.view(*told.shape, -1).amax(-1) > tolerance_of(tensor))
-    return told
+        depends = depends | (difference.view(*depends.shape, -1).amax(-1) > tolerance_of(tensor))
+    return depends
 
 
 def _others(probe: Probe, old: Tensor) -> Tensor:
@@ -176,9 +181,9 @@ def context(subject: Subject, batch: RaggedBatch) -> None:
     probe, far = subject.probe, subject.component.context
     steps = 2 * far + 3
     draws = [probe.inputs(RaggedBatch((steps,), 0, seed)) for seed in _seeds(batch)]
-    told = _told(probe, draws, probe.first)
+    depends = _dependencies(probe, draws, probe.first)
     distance = (torch.arange(steps) - torch.arange(steps).unsqueeze(1)).abs()
-    beyond = distance[told & (distance > far)]
+    beyond = distance[depends & (distance > far)]
     assert not len(beyond), (
         f"`context` must cover what a frame depends on: frames {int(beyond.max())} away, not {far}"
     )

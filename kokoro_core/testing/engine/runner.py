@@ -29,7 +29,7 @@ class CheckPlan:
         expected: Reasons for expected failures, by id of the check or `result_id`.
         version: Of the list of checks; failures of newer ones are warnings.
         golden_file: The file of the golden keys, for replay lines, or empty.
-        told: Subjects whose check `registered` has failed; pytest skips their other checks.
+        unregistered: Subjects whose check `registered` has failed; pytest skips their other checks.
     """
 
     level: Level
@@ -38,7 +38,7 @@ class CheckPlan:
     expected: dict[str, str] = field(default_factory=dict)
     version: int = 1
     golden_file: str = ""
-    told: set[str] = field(default_factory=set)
+    unregistered: set[str] = field(default_factory=set)
 
     def expects(self, subject: Subject, check: Check[Any]) -> str | None:
         """Return the reason for an expected failure, or None."""

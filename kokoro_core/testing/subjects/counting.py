@@ -23,18 +23,18 @@ def check_size(params: Any, sizes: Sizes, *, num_heads: int = NUM_HEADS) -> None
     """
     arguments = build_arguments(params, sizes, num_heads)
     name = type(params).__name__
-    said: Size | None = params.size(**arguments)
-    assert said is not None, f"`{name}.size` returns None, so no limit would hold the component"
+    declared: Size | None = params.size(**arguments)
+    assert declared is not None, f"`{name}.size` returns None, so no limit would hold the component"
     with torch.device("meta"):
         built = params.build(**arguments)
     parameters = sum(each.numel() for each in built.parameters())
-    kept = buffer_bytes(built)
+    buffers = buffer_bytes(built)
     for what, counted, has in (
-        ("parameters", said.parameters, parameters),
-        ("bytes of buffers", said.buffer_bytes, kept),
+        ("parameters", declared.parameters, parameters),
+        ("bytes of buffers", declared.buffer_bytes, buffers),
     ):
-        right = counted == has if said.complete else counted <= has
-        most = "" if said.complete else "at most "
+        right = counted == has if declared.complete else counted <= has
+        most = "" if declared.complete else "at most "
         assert right, f"`{name}.size` must count {most}{has} {what}, not {counted}"
 
 

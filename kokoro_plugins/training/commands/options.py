@@ -28,7 +28,7 @@ def read_bad_step(policy: str) -> int:
     """Return how many bad steps in a row a policy passes over.
 
     Raises:
-        ValueError: It is no policy.
+        ValueError: The policy is neither `stop` nor `skip:N`.
     """
     word, _, number = policy.partition(":")
     if policy == "stop":

@@ -16,7 +16,7 @@ class DoneRuns:
         path: Of the file; it need not be there.
 
     Raises:
-        ValueError: A line of it is no run.
+        ValueError: A line of the file does not hold a run.
     """
 
     def __init__(self, path: Path) -> None:

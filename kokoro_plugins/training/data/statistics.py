@@ -105,7 +105,7 @@ def measure(utterances: Iterable[Utterance]) -> Statistics:
     """Look at every utterance once, holding none of them.
 
     Raises:
-        ValueError: There is no utterance.
+        ValueError: `utterances` is empty.
     """
     sums = MelSums()
     for utterance in utterances:

@@ -1,4 +1,4 @@
-"""What a step came to: gathered on the device, looked at once."""
+"""Figures of a step: gathered on the device, read back once."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ def _check(model: KokoroModel, data: AlignedSpeech) -> None:
         if error is None:
             continue
         if _refusal(model, data, torch.ones(1, dtype=torch.int64)):
-            raise error  # it is no matter of length
+            raise error  # not a question of length: even one phoneme is refused
         said = said or error
         first = _first_refused(model, data, order)
         refused += reversed(order[first:])

@@ -32,8 +32,8 @@ STATE = "training_module"
 class TrainingModule(LightningModule):
     """Teacher forcing with an optimizer (AdamW, Loshchilov and Hutter, 2019), warm-up and cosine.
 
-    A step whose loss or gradient is no number leaves the weights as they are; it ends the training
-    or, as often in a row as is allowed, is passed over.
+    A step whose loss or gradient is not finite leaves the weights as they are; it ends the
+    training or, as often in a row as allowed, is skipped.
 
     Args:
         model: What is trained; its spec weighs the losses.
@@ -47,9 +47,9 @@ class TrainingModule(LightningModule):
         signals: As above.
         step: Steps done; a checkpoint goes on counting.
         frames: Frames of those steps, padding not counted.
-        figures: What the step came to that has just been done; None while a step goes on.
+        figures: Of the step that has just ended; None within a step.
         bad: In words what was wrong with that step, or None.
-        finished: Whether the budget is used up.
+        finished: Whether the budget is spent.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class TrainingModule(LightningModule):
 
     @property
     def progress(self) -> float:
-        """The share of the budget that is used up."""
+        """The share of the budget that is spent, from 0 to 1."""
         return self.budget.progress(self.step, self.frames)
 
     @property
@@ -129,7 +129,7 @@ class TrainingModule(LightningModule):
             self.stop()
 
     def on_train_batch_start(self, batch: TrainingBatch, batch_idx: int) -> None:
-        """Begin with a step, or go on with one."""
+        """Forget the figures of the step before."""
         self.figures = None
 
     def training_step(self, batch: TrainingBatch, batch_idx: int) -> Tensor:
@@ -169,13 +169,13 @@ class TrainingModule(LightningModule):
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:
-        """Clip the norm of the gradients, or drop them if they are no numbers.
+        """Clip the norm of the gradients, or drop gradients that are not finite.
 
         Lightning refuses to clip for a fused optimizer, since in float16 its gradients are still
         scaled; here they are not, as nothing is trained in float16.
 
         Raises:
-            BadStep: The loss or the gradient is no number, and too many were before.
+            BadStep: The loss or the gradient is not finite, once too often in a row.
         """
         parameters = [each for each in self.parameters() if each.grad is not None]
         norm = get_total_norm([each.grad for each in parameters if each.grad is not None])

@@ -43,7 +43,7 @@ def make_trainer(
 
 
 def quieten() -> None:
-    """Keep Lightning from printing what is no warning."""
+    """Silence everything that Lightning logs below a warning."""
     for name in ("lightning", "lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
 

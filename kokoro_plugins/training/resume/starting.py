@@ -71,7 +71,7 @@ def refuse_out(out: Path, files: Collection[str], folders: Collection[str] = ())
         folders: Folders that are made in it.
 
     Raises:
-        ValueError: It is no folder, or a folder stands where a file belongs, or the reverse.
+        ValueError: It is not a folder, or a folder stands where a file belongs, or the reverse.
     """
     for each in (out, *out.parents):
         if os.path.lexists(each) and not each.is_dir():
@@ -96,7 +96,7 @@ def default_out(name: str) -> Path:
         name: Of the spec.
 
     Raises:
-        ValueError: It is no name of a folder.
+        ValueError: A folder cannot have that name.
     """
     if name in (".", "..") or not name.isprintable() or any(each in name for each in "/\\:"):
         raise ValueError(

@@ -93,8 +93,8 @@ class StepFiles(CheckpointIO):
         """Save a step; `path` is not asked, since the folder knows where a step belongs.
 
         Raises:
-            CheckpointError: A tensor is no number, or the disk refuses; what was there is there
-                still.
+            CheckpointError: A tensor is not finite, or the disk refuses; earlier steps are left
+                untouched.
         """
         step = checkpoint[STATE]["step"]
         rest = {key: each for key, each in checkpoint.items() if key not in LEFT_OUT}
@@ -187,7 +187,7 @@ def _check_metadata(file: Path, metadata: Mapping[str, Any]) -> None:
 
 
 def _refuse_bad(step: int, tensors: Mapping[str, Tensor]) -> None:
-    """Refuse to save weights or averages of gradients that are no numbers.
+    """Refuse to save weights or averages of gradients that are not finite.
 
     Raises:
         CheckpointError: The message names the first such tensor.

@@ -36,7 +36,7 @@ def convert(
     Raises:
         CheckpointError: The checkpoint is damaged or none, has numbers beyond the type's range, or
             the copy cannot be written.
-        BadParameter: The type is none that a model has.
+        BadParameter: The type is not one that models support.
     """
     if dtype is not None and dtype not in _DTYPES:
         raise typer.BadParameter(f"`--dtype {dtype}` must be one of {', '.join(_DTYPES)}.")
@@ -59,10 +59,10 @@ def convert(
 
 
 def _in_type(name: str, tensor: Tensor, dtype: str) -> Tensor:
-    """Return a tensor in a floating type; other types stay what they are.
+    """Return a tensor in a floating type; tensors of other types are unchanged.
 
     Raises:
-        CheckpointError: Numbers would become infinite, so that nobody could load the copy.
+        CheckpointError: Values would become infinite, and the copy could not be loaded.
     """
     import torch
 
@@ -79,7 +79,7 @@ def _in_type(name: str, tensor: Tensor, dtype: str) -> Tensor:
 
 
 def _there(out: Path, plugins: Plugins) -> Path | None:
-    """Return what stands where a checkpoint is to be written, in one file or as an index."""
+    """Return what already exists at the output path, as one file or as an index."""
     endings = sorted(suffixes(plugins), key=len, reverse=True)
     stem = next(out.name.removesuffix(each) for each in endings if out.name.endswith(each))
     names = [out, *(out.with_name(stem + each) for each in endings)]

@@ -1,4 +1,4 @@
-"""``checkpoint diff``: what differs between two checkpoints."""
+"""``checkpoint diff``: differences between two checkpoints."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from registry.text import printable
 
 
 def diff(a: Path, b: Path, plugins: Plugins, *, as_json: bool) -> None:
-    """Print how two checkpoints differ; neither is built, and each is verified.
+    """Print how two checkpoints differ; both are verified, and no model is built.
 
     Raises:
-        CheckpointError: One is missing, damaged or none.
+        CheckpointError: One is missing, damaged or not a checkpoint.
     """
     with ExitStack() as stack:
         old, new = (stack.enter_context(open_checkpoint(each, plugins)) for each in (a, b))
@@ -30,7 +30,7 @@ def diff(a: Path, b: Path, plugins: Plugins, *, as_json: bool) -> None:
 
 
 def compared(old: OpenCheckpoint, new: OpenCheckpoint) -> dict[str, Any]:
-    """Return the differences of two open checkpoints, as values that JSON has.
+    """Return the differences of two open checkpoints, as JSON values.
 
     Raises:
         CheckpointError: The content of one is not what was saved.
@@ -53,14 +53,14 @@ def compared(old: OpenCheckpoint, new: OpenCheckpoint) -> dict[str, Any]:
 
 
 def _verified(found: Iterable[OpenCheckpoint]) -> dict[str, float]:
-    """Return that no value differs where the hashes are equal, which must be those of the bytes."""
+    """Return no differences for equal hashes, after verifying that the bytes match them."""
     for each in found:
         each.verify()
     return {}
 
 
 def _values(old: OpenCheckpoint, new: OpenCheckpoint, names: list[str]) -> dict[str, float]:
-    """Return the largest difference of each tensor that is not the same bit for bit."""
+    """Return the largest difference of each tensor that is not bit-identical."""
     import torch
 
     first, second = (each.read(names=set(names)) for each in (old, new))
@@ -75,7 +75,7 @@ def _values(old: OpenCheckpoint, new: OpenCheckpoint, names: list[str]) -> dict[
 
 
 def _changes(old: Any, new: Any, path: str) -> list[tuple[str, list[Any]]]:
-    """Return the dotted paths at which plain values differ, each with both values."""
+    """Return the dotted paths at which plain values differ, with both values."""
     if not isinstance(old, Mapping) or not isinstance(new, Mapping):
         return [] if old == new else [(path, [old, new])]
     keys = [*old, *(each for each in new if each not in old)]

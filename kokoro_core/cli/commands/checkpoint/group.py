@@ -12,7 +12,7 @@ from kokoro_core.cli.toolkit import JsonOption
 
 checkpoint = typer.Typer(
     name="checkpoint",
-    help="Look at checkpoints, verify, compare and convert them.",
+    help="Inspect, verify, compare and convert checkpoints.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -36,7 +36,7 @@ def inspect(
     tensors: Annotated[bool, typer.Option("--tensors", help="List every tensor.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Say what a checkpoint holds; no weight is read, and no torch is imported."""
+    """Print a checkpoint's content; reads no weights and imports no torch."""
     from kokoro_core.cli.commands.checkpoint.inspect import inspect as run
 
     run(path, session_of(ctx).plugins, tensors=tensors, as_json=as_json)
@@ -44,7 +44,7 @@ def inspect(
 
 @checkpoint.command()
 def verify(ctx: typer.Context, path: PathArgument, as_json: JsonOption = False) -> None:
-    """Read every byte and compare it with the hashes; exit with 1 if something is damaged."""
+    """Compare every byte with the hashes; exit with 1 if something is damaged."""
     from kokoro_core.cli.commands.checkpoint.verify import verify as run
 
     run(path, session_of(ctx).plugins, as_json=as_json)
@@ -57,7 +57,7 @@ def diff(
     b: Annotated[Path, typer.Argument(metavar="B", help="Another one.")],
     as_json: JsonOption = False,
 ) -> None:
-    """Say how two checkpoints differ: in settings, in tensors, and in their values."""
+    """Show how two checkpoints differ in settings, tensors and values."""
     from kokoro_core.cli.commands.checkpoint.diff import diff as run
 
     run(a, b, session_of(ctx).plugins, as_json=as_json)
@@ -75,7 +75,7 @@ def convert(
     max_shard_bytes: Annotated[
         int | None, typer.Option(min=1, help="Split more bytes than this over several files.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace OUT if it is there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace OUT if it exists.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Write a copy: with a content hash, in one file or several, in another precision."""

@@ -1,4 +1,4 @@
-"""``checkpoint inspect``: what a checkpoint says of itself."""
+"""``checkpoint inspect``: metadata and layout of a checkpoint."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _BYTES |= {"float32": 4, "int32": 4, "uint32": 4, "int16": 2, "uint16": 2}
 
 
 def inspect(path: Path, plugins: Plugins, *, tensors: bool, as_json: bool) -> None:
-    """Print what a checkpoint holds.
+    """Print the content of a checkpoint.
 
     Raises:
-        CheckpointError: It is missing or none.
+        CheckpointError: The file is missing or not a checkpoint.
     """
     with open_checkpoint(path, plugins, verify=False) as opened:
         report = {"path": str(opened.path), **described(opened.content)}
@@ -40,7 +40,7 @@ def inspect(path: Path, plugins: Plugins, *, tensors: bool, as_json: bool) -> No
 
 
 def described(found: OpenCheckpoint) -> dict[str, Any]:
-    """Return what an open checkpoint says of itself, as values that JSON has."""
+    """Return the metadata and layout of an open checkpoint, as JSON values."""
     metadata = found.metadata
     spec = metadata.get("spec")
     types: dict[str, int] = {}
@@ -64,12 +64,12 @@ def described(found: OpenCheckpoint) -> dict[str, Any]:
 
 
 def size_of(info: TensorInfo) -> int:
-    """Return the bytes of a stored tensor; types that are not listed have one each."""
+    """Return the bytes of a stored tensor; unlisted types have one byte per element."""
     return prod(info.shape) * _BYTES.get(info.dtype, 1)
 
 
 def parts_of(layout: Mapping[str, TensorInfo]) -> dict[str, dict[str, int]]:
-    """Return the number of tensors, numbers and bytes below each first part of a name."""
+    """Return the number of tensors, values and bytes for each first component of the names."""
     parts: dict[str, dict[str, int]] = {}
     for name, info in layout.items():
         part = parts.setdefault(name.partition(".")[0], {"tensors": 0, "numbers": 0, "bytes": 0})

@@ -1,4 +1,4 @@
-"""``checkpoint verify``: whether every byte is what was written."""
+"""``checkpoint verify``: whether every byte is as written."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from registry.text import printable
 
 
 def verify(path: Path, plugins: Plugins, *, as_json: bool) -> None:
-    """Print what is damaged, for each step of a run's folder, or for the one checkpoint.
+    """Print what is damaged in each step of a run's folder, or in a single checkpoint.
 
     Raises:
         Exit: Something is damaged.
