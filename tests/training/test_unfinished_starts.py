@@ -52,7 +52,8 @@ def demo(tmp_path):
 
     def started(*options):
         known = ["--spec", "voice", "--out", tmp_path / "runs" / "out", "--sentences", "6"]
-        return run("demo", *known, *ON_CPU, *SMALL_DEMO, *options)
+        quick = ["--set", "vocoder.iterations=2"]
+        return run("demo", *known, *ON_CPU, *SMALL_DEMO, *quick, *options)
 
     return started
 
