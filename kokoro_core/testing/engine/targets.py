@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -93,16 +93,12 @@ def _components(text: str, plugins: Plugins) -> list[Registration]:
     """Return the components that a name refers to: of a slot, of a plugin, or by their own name."""
     slot, _, name = text.partition("/")
     every = sorted(plugins.components, key=lambda each: (each.slot, each.qualified_name))
+    if slot in plugins.components.slots() and name:
+        return [plugins.components.find(slot, name)]
     if slot in plugins.components.slots():
-        return [plugins.components.find(slot, name)] if name else _of(every, slot=slot)
+        return [each for each in every if each.slot == slot]
     named = [each for each in every if text in (each.name, each.qualified_name)]
-    return named or _of(every, plugin=text.removesuffix("/"))
-
-
-def _of(every: Iterable[Registration], **wanted: str) -> list[Registration]:
-    return [
-        each for each in every if all(getattr(each, key) == value for key, value in wanted.items())
-    ]
+    return named or [each for each in every if each.plugin == text.removesuffix("/")]
 
 
 def _with_checks(text: str, found: list[Registration], note: Note) -> list[Target]:
