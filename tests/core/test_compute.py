@@ -143,7 +143,8 @@ def test_a_model_that_needs_side_inputs_is_refused_by_name() -> None:
 
 @pytest.mark.parametrize("sizes", [(0, 1, 1), (1, 0, 1), (1, 1, -2)])
 def test_a_workload_holds_something(sizes: tuple[int, int, int]) -> None:
-    with pytest.raises(ValueError, match=r"`(rows|phonemes|frames)` must be from 1 to 1,000,000, not "):
+    rule = r"`(rows|phonemes|frames)` must be from 1 to 1,000,000, not "
+    with pytest.raises(ValueError, match=rule):
         Workload(*sizes)
 
 
