@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 @final
 class SafetensorsCheckpointer(Checkpointer):
-    """Writes safetensors files, whole or not at all; equal content gives equal bytes.
+    """Writes safetensors files atomically; equal content gives equal bytes.
 
-    Reading what a checkpoint says of itself imports no torch.
+    Reading metadata and layout imports no torch.
     """
 
     def save(
@@ -34,11 +34,11 @@ class SafetensorsCheckpointer(Checkpointer):
         *,
         max_shard_bytes: int | None = None,
     ) -> None:
-        """Write a checkpoint; one that is there already is replaced at the very end.
+        """Write a checkpoint; an existing one is replaced at the very end.
 
         Raises:
             CheckpointError: A tensor or the metadata cannot be stored exactly, or the files cannot
-                be written; the path then holds the old checkpoint or the new one, whole.
+                be written; the path then holds the complete old or new checkpoint.
         """
         from kokoro_plugins.safetensors.writing import write
 
@@ -59,10 +59,10 @@ class SafetensorsCheckpointer(Checkpointer):
             ) from error
 
     def check(self, tensors: Mapping[str, Tensor]) -> None:
-        """Refuse tensors that would not come back as they are.
+        """Reject tensors that would change when read back.
 
         Raises:
-            CheckpointError: One cannot be stored, or lies in the same memory as another.
+            CheckpointError: One cannot be stored, or shares memory with another.
         """
         from kokoro_plugins.safetensors.storable import check_storable
 
@@ -101,10 +101,10 @@ def _shards(tensors: Mapping[str, Tensor], max_shard_bytes: int | None) -> list[
 
 
 def _check_form(path: Path, shards: int) -> None:
-    """Refuse to leave two checkpoints of one name, since which is newer could not be told.
+    """Reject writing a second checkpoint of the same name, since the newer could not be identified.
 
     Raises:
-        CheckpointError: There is one in the other form.
+        CheckpointError: One exists in the other form.
     """
     single, index = path.with_name(path.name.removesuffix(".index.json")), index_path(path)
     other = single if shards > 1 else index

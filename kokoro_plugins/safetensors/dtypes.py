@@ -1,4 +1,4 @@
-"""The element types of the format: the code in the header, torch's name, bytes an element."""
+"""The element types of the format: code in the header, torch's name, bytes per element."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CODES: dict[str, tuple[str, int]] = {
     "F64": ("float64", 8),
     "C64": ("complex64", 8),
 }
-"""Those that torch has; types of less than a byte are not read."""
+"""The types that torch supports; types below one byte are not read."""
 
 NAMES: dict[str, tuple[str, int]] = {name: (code, size) for code, (name, size) in CODES.items()}
-"""The same by torch's name: the code, and bytes an element."""
+"""The same by torch's name: code, and bytes per element."""

@@ -1,8 +1,8 @@
-"""What a checkpoint says of itself in the one metadata key: its content hash, and the metadata.
+"""The only metadata key of a checkpoint: its content hash, and the metadata.
 
-The format keeps several keys in no fixed order, so there is one, with canonical JSON. The hash
-stands first in it and the key first in the header, so that its 64 digits are at the same place in
-every file: the hash is the SHA-256 of the file with zeros there.
+The format stores several keys in no fixed order, so there is only one, with canonical JSON. The
+hash comes first in it, and the key first in the header, so that its 64 digits have the same offset
+in every file: the hash is the SHA-256 of the file with zeros there.
 """
 
 from __future__ import annotations
@@ -21,29 +21,29 @@ HASH_KEY = "content_sha256"
 NO_DIGITS = "0" * 64
 START = f'{{"{METADATA}":{{"{METADATA_KEY}":"{{\\"{HASH_KEY}\\":\\"'.encode()
 DIGITS = slice(LENGTH.size + len(START), LENGTH.size + len(START) + len(NO_DIGITS))
-"""Where the digits of the hash stand in a file."""
+"""Position of the hash's digits in a file."""
 
 _HASH = re.compile(r"[0-9a-f]{64}")
 
 
 def wrap(metadata: Mapping[str, Any]) -> str:
-    """Return the text of the key, with zeros for the hash.
+    """Return the value of the key, with zeros in place of the hash.
 
     Raises:
-        CheckpointError: The metadata would not come back as it is.
+        CheckpointError: The metadata would change when read back.
     """
     inner = canonical_json(metadata, "metadata")
     return f'{{"{HASH_KEY}":"{NO_DIGITS}","metadata":{inner}}}'
 
 
 def unwrap(path: object, raw: bytes, header: Header) -> tuple[str | None, dict[str, Any]]:
-    """Return the hash that a file states, and its metadata.
+    """Return the hash stated in a file, and its metadata.
 
     Files of the first version state none: their key holds the metadata itself, which has
     `format_version` 1.
 
     Args:
-        path: What an error calls the file.
+        path: The file's name in errors.
         raw: The file up to its body.
         header: The same, parsed.
 
@@ -70,7 +70,7 @@ def unwrap(path: object, raw: bytes, header: Header) -> tuple[str | None, dict[s
 
 
 def without_digits(raw: bytes) -> bytes:
-    """Return the start of a file as it is hashed."""
+    """Return the start of a file with the hash's digits zeroed, as it is hashed."""
     return raw[: DIGITS.start] + NO_DIGITS.encode() + raw[DIGITS.stop :]
 
 

@@ -1,4 +1,4 @@
-"""SHA-256 in a thread of its own, beside the reading: hashlib lets other threads run meanwhile."""
+"""SHA-256 in a separate thread while reading: hashlib releases the GIL."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import final
 
 @final
 class HashBeside:
-    """Hashes pieces in the order in which they are handed over.
+    """Hashes pieces in the order in which they are passed in.
 
     Args:
-        start: What comes before all of them.
+        start: The bytes before all of them.
         worker: A pool of one thread.
     """
 
@@ -23,17 +23,17 @@ class HashBeside:
         self._worker = worker
 
     def update(self, piece: memoryview) -> Future[None]:
-        """Hand over a piece, which must stay as it is until the future is done."""
+        """Submit a piece, which must not change until the future is done."""
         return self._worker.submit(self._digest.update, piece)
 
     def hexdigest(self) -> str:
-        """Return the SHA-256 of all pieces, when it is there."""
+        """Wait for all pieces and return their SHA-256."""
         return self._worker.submit(self._digest.hexdigest).result()
 
 
 @final
 class PassingBuffers:
-    """Two buffers for what is only hashed: one is read into while the other is hashed.
+    """Two buffers for bytes that are only hashed: one is filled while the other is hashed.
 
     Args:
         size: Bytes of one buffer.
@@ -46,7 +46,7 @@ class PassingBuffers:
         self._turn = 0
 
     def fill(self, size: int, read: Callable[[memoryview], Future[None] | None]) -> None:
-        """Have so many bytes read, and handed over, as soon as a buffer is free."""
+        """Have this many bytes read and submitted as soon as a buffer is free."""
         self._buffers = self._buffers or [memoryview(bytearray(self._size)) for _ in range(2)]
         self._turn = 1 - self._turn
         if (before := self._hashed[self._turn]) is not None:
@@ -56,7 +56,7 @@ class PassingBuffers:
 
 @contextmanager
 def hash_beside(start: bytes) -> Iterator[HashBeside]:
-    """Give a hash; leaving the block early waits for one piece and drops the rest."""
+    """Yield a hash; leaving the block early waits for one piece and drops the rest."""
     worker = ThreadPoolExecutor(1, thread_name_prefix="content-hash")
     try:
         yield HashBeside(start, worker)

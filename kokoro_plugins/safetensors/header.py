@@ -1,9 +1,9 @@
 """The header of a safetensors file, read more strictly than the format's own reader does.
 
 The format is eight bytes of length, JSON, and the tensors' bytes without a gap
-(https://github.com/huggingface/safetensors#format). The reference reader takes a name twice, any
-number of tensors, and headers of 100 MB; a file that means two things to two readers is refused
-here, and so is one that would take long or much memory to refuse.
+(https://github.com/huggingface/safetensors#format). The reference reader accepts duplicate names,
+any number of tensors, and headers of 100 MB; a file that two readers could interpret differently is
+rejected here, and so is one that would take much time or memory to reject.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ _NESTED_IN_LIST = re.compile(rb"\[[^\]]*[\[{]")
 
 
 class HeaderFault(ValueError):
-    """What is wrong with a header, as the end of a sentence."""
+    """A problem of a header, as the end of a sentence."""
 
 
 @dataclass(frozen=True)
 class StoredTensor:
-    """A tensor in the header: what it is, and its bytes as a range of the body."""
+    """A tensor in the header: its type and shape, and the range of its bytes in the body."""
 
     info: TensorInfo
     start: int
@@ -78,10 +78,10 @@ def header_length(start: bytes, file_size: int) -> int:
 
 
 def parse_header(text: bytes, body_size: int) -> Header:
-    """Return the header in a text, checked to the last byte of the body.
+    """Parse a header, checking that tensors cover the body to its last byte.
 
     Raises:
-        HeaderFault: It breaks a rule; the first that it breaks is named.
+        HeaderFault: It violates a rule; the first one is named.
     """
     _check_outline(text)
     try:
@@ -96,10 +96,10 @@ def parse_header(text: bytes, body_size: int) -> Header:
 
 
 def check_name(name: str) -> None:
-    """Refuse a name of a tensor that a reader could take for another, or for a path.
+    """Reject a tensor's name that could be mistaken for another, or for a path.
 
     Raises:
-        HeaderFault: It is empty, long, has characters that do not show, or leads elsewhere.
+        HeaderFault: It is empty or too long, has invisible characters, or resembles a path.
     """
     if not 0 < len(name) <= MAX_NAME:
         raise HeaderFault(f"a name of a tensor has {len(name)} characters, not 1 to {MAX_NAME}")
@@ -112,7 +112,7 @@ def check_name(name: str) -> None:
 
 
 def _check_outline(text: bytes) -> None:
-    """Refuse what needs no parser to be seen: it would take a parser much memory, or time."""
+    """Reject what can be seen without parsing, since parsing it could take much memory or time."""
     if not text.startswith(b"{"):
         raise HeaderFault("its header does not start with a brace")
     outline = _STRING.sub(b"", text)
@@ -165,12 +165,12 @@ def _stored_tensor(name: str, values: Any) -> StoredTensor:
 
 
 def _are_sizes(values: Any) -> TypeGuard[list[int]]:
-    """Return whether a value is a list of numbers; the outline has left no others than 0, 1, …."""
+    """Return whether a value is a list of integers; the outline check excludes negative ones."""
     return isinstance(values, list) and all(type(each) is int for each in values)
 
 
 def _in_order(tensors: Mapping[str, StoredTensor], body_size: int) -> dict[str, StoredTensor]:
-    """Return the tensors by their bytes, which must be all of the body, each of one tensor."""
+    """Return the tensors ordered by offset; their bytes must cover the body exactly once."""
     ordered = sorted(tensors.items(), key=lambda each: (each[1].start, each[1].end))
     end = 0
     for name, tensor in ordered:

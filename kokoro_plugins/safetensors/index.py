@@ -1,8 +1,8 @@
-"""The index of a checkpoint in several files: which holds which tensor, and what each must be.
+"""The index of a checkpoint in several files: the file of each tensor, and the hash of each file.
 
-Other readers of sharded safetensors files find what they look for (`weight_map`, a map from tensor
+Other readers of sharded safetensors files find what they expect (`weight_map`, a map from tensor
 to file); ours is under `metadata`: the checkpoint's metadata, the content hash of every shard, and
-that of the index itself, which is the SHA-256 of the index with zeros for its digits.
+that of the index itself, which is the SHA-256 of the index with zeros in place of its digits.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ _HASH = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class Index:
-    """What an index says.
+    """The content of an index.
 
     Attributes:
-        metadata: What was saved beside the tensors.
+        metadata: What was saved with the tensors.
         shards: The content hash of each file, by its name.
         weight_map: The file of each tensor.
         total_size: Bytes of all tensors.
-        content_hash: Of the index itself, and so of all that it lists.
+        content_hash: Hash of the index itself, and thereby of everything that it lists.
     """
 
     metadata: dict[str, Any]
@@ -47,10 +47,10 @@ class Index:
     content_hash: str = NO_DIGITS
 
     def to_bytes(self) -> bytes:
-        """Return the file.
+        """Return the file's content.
 
         Raises:
-            CheckpointError: The metadata would not come back as it is, or is too large.
+            CheckpointError: The metadata would change when read back, or is too large.
         """
         ours = {HASH_KEY: NO_DIGITS, "metadata": self.metadata, "shards": dict(self.shards)}
         values = {
@@ -67,7 +67,7 @@ class Index:
 
     @classmethod
     def from_bytes(cls, path: object, content: bytes) -> Index:
-        """Read the file, strictly.
+        """Parse the file strictly.
 
         Raises:
             CheckpointError: It is damaged, or was not written by this checkpointer.
@@ -87,7 +87,7 @@ class Index:
 
     @classmethod
     def _from_values(cls, path: object, values: Any, stated: str) -> Index:
-        """Return the index; only an author of a file of that hash can have got it wrong."""
+        """Return the index; after the hash check, only a faulty writer can cause errors here."""
         try:
             ours, weight_map = values["metadata"][METADATA_KEY], values["weight_map"]
             metadata, shards = ours["metadata"], ours["shards"]

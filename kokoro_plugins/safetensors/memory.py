@@ -1,4 +1,4 @@
-"""A tensor's bytes, to read into and to write from without a copy."""
+"""A tensor's bytes, for reading into and writing from without a copy."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from kokoro_core.contracts import TensorInfo
 
 
 def empty(info: TensorInfo) -> Tensor:
-    """Return a tensor that waits for its bytes, on the CPU."""
+    """Return an uninitialised tensor on the CPU."""
     return torch.empty(info.shape, dtype=getattr(torch, info.dtype), device="cpu")
 
 
 def info_of(tensor: Tensor) -> TensorInfo:
-    """Return what a header says of a tensor."""
+    """Return a tensor's type and shape as in a header."""
     return TensorInfo(str(tensor.dtype).removeprefix("torch."), tuple(tensor.shape))
 
 

@@ -1,4 +1,4 @@
-"""One safetensors file, open: checked before anything of it is used, hashed while it is read."""
+"""An open safetensors file: checked before anything in it is used, hashed while being read."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 CHUNK = 2**20
-"""Bytes that are read at once, and hashed when they are there."""
+"""Bytes per read; each chunk is hashed as it arrives."""
 
 
 @final
 class SafetensorsFile(OpenCheckpoint):
-    """A file of which the header has been read and checked, and nothing else."""
+    """A file whose header has been read and checked; tensors are read on demand."""
 
     def __init__(self, path: object, descriptor: int) -> None:
         self._path = path
@@ -62,9 +62,9 @@ class SafetensorsFile(OpenCheckpoint):
     def reading(
         self, device: str = "cpu", *, names: Collection[str] | None = None, verify: bool = True
     ) -> Iterator[dict[str, Tensor]]:
-        """Give the tensors while their hash is still being computed; see `OpenCheckpoint.reading`.
+        """Yield the tensors while their hash is still being computed; see `OpenCheckpoint.reading`.
 
-        What the block raises gives way to the news that the content is damaged.
+        If the content is damaged, that error replaces any raised in the block.
 
         Raises:
             CheckpointError: The content is not what was saved.
@@ -82,7 +82,7 @@ class SafetensorsFile(OpenCheckpoint):
             self._compare(hashing.hexdigest())
 
     def verify(self) -> None:
-        """Read everything and keep nothing.
+        """Read and verify everything, keeping nothing.
 
         Raises:
             CheckpointError: The content is not what was saved, or the file states no hash.
@@ -109,7 +109,7 @@ class SafetensorsFile(OpenCheckpoint):
             tensor = empty(stored.info)
             last = self._fill(bytes_of(tensor), at + stored.start, hashing)
             if device != "cpu" and last is not None:
-                last.result()  # so that the next tensor finds this one gone
+                last.result()  # so that this tensor is freed before the next one
             yield name, tensor.to(device)
         end = max((each.end for each in self._stored.values()), default=0)
         self._pass_over(passed, at + end, hashing, buffers)
@@ -117,14 +117,14 @@ class SafetensorsFile(OpenCheckpoint):
     def _pass_over(
         self, start: int, end: int, hashing: HashBeside | None, buffers: PassingBuffers
     ) -> None:
-        """Hash bytes that were not asked for; without a hash they are not even read."""
+        """Hash bytes that are not wanted; without a hash they are not even read."""
         for at in range(start, end, CHUNK) if hashing is not None else ():
             buffers.fill(min(CHUNK, end - at), partial(self._fill, at=at, hashing=hashing))
 
     def _fill(
         self, content: memoryview, at: int, hashing: HashBeside | None
     ) -> Future[None] | None:
-        """Read bytes from a place of the file to the end of a buffer; return the last hash's."""
+        """Fill a buffer from an offset of the file; return the future of its last hash update."""
         done, last = 0, None
         while done < len(content):
             with _disk_errors(self._path):
@@ -146,10 +146,10 @@ class SafetensorsFile(OpenCheckpoint):
 
 @contextmanager
 def open_file(path: Path) -> Iterator[SafetensorsFile]:
-    """Open a file; everything is read from the one that was opened, whatever its name becomes.
+    """Open a file; everything is read from this descriptor, whatever happens to the name.
 
     Raises:
-        CheckpointError: It is missing, no regular file, or not a checkpoint.
+        CheckpointError: It is missing, not a regular file, or not a checkpoint.
     """
     with opened(path) as descriptor:
         yield SafetensorsFile(path, descriptor)
@@ -157,10 +157,10 @@ def open_file(path: Path) -> Iterator[SafetensorsFile]:
 
 @contextmanager
 def opened(path: Path) -> Iterator[int]:
-    """Give the descriptor of a regular file; its folder may be a link, it may not.
+    """Yield the descriptor of a regular file; its folder may be a link, the file may not.
 
     Raises:
-        CheckpointError: It is missing, no regular file, or cannot be read.
+        CheckpointError: It is missing, not a regular file, or unreadable.
     """
     with ExitStack() as stack:
         try:
@@ -170,7 +170,7 @@ def opened(path: Path) -> Iterator[int]:
             raise CheckpointError(
                 f"`{path}` does not exist; a checkpoint is a .safetensors file."
             ) from None
-        except (OSError, ValueError) as error:  # a name with a NUL is a ValueError
+        except (OSError, ValueError) as error:  # a name with a NUL raises ValueError
             raise CheckpointError(f"`{path}` could not be read: {_said(error)}") from error
         yield descriptor
 

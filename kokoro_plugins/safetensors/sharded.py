@@ -1,8 +1,8 @@
-"""A checkpoint in several files: written so that the index changes at one moment, read one by one.
+"""A checkpoint in several files: switched over at once by its index, and read file by file.
 
-The shards carry their content hash in their names, so those of the next checkpoint never overwrite
-those of the last; the index is replaced when all of them are on the disk, and what no index lists
-any more is removed after that.
+Shards carry their content hash in their names, so those of the next checkpoint never overwrite
+those of the last; the index is replaced once all of them are on disk, and files that no index
+lists any more are removed after that.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def index_path(path: Path) -> Path:
-    """Return the index that stands for a path when the tensors are in several files."""
+    """Return the path of the index that represents a path if the tensors are in several files."""
     return path.with_name(stem_of(path) + INDEX_SUFFIX)
 
 
@@ -38,7 +38,7 @@ def stem_of(path: Path) -> str:
 def split(sizes: Mapping[str, int], max_shard_bytes: int) -> list[list[str]]:
     """Return the names of the tensors, by shard, filled in the order of the names.
 
-    A tensor that is larger than a shard may be has one of its own.
+    A tensor larger than the limit gets a shard of its own.
     """
     shards: list[list[str]] = []
     free = -1
@@ -57,11 +57,11 @@ def save_sharded(
     metadata: Mapping[str, Any],
     shards: list[list[str]],
 ) -> None:
-    """Write the shards, then the index, then remove what the last checkpoint had.
+    """Write the shards, then the index, then remove the files of the last checkpoint.
 
     Raises:
-        CheckpointError: A reader would refuse it.
-        OSError: The file system refuses.
+        CheckpointError: A reader would reject it.
+        OSError: The file system reports an error.
     """
     parent = path.absolute().parent
     hashes: dict[str, str] = {}
@@ -117,7 +117,7 @@ def _remove_unlisted(folder: int, stem: str, listed: Collection[str]) -> None:
 
 @final
 class ShardedCheckpoint(OpenCheckpoint):
-    """An index of which every shard's header has been read and checked, and nothing else."""
+    """An index whose shards' headers have been read and checked; tensors are read on demand."""
 
     def __init__(self, path: Path, folder: int, index: Index) -> None:
         self._path = path
@@ -130,7 +130,7 @@ class ShardedCheckpoint(OpenCheckpoint):
     def read(
         self, device: str = "cpu", *, names: Collection[str] | None = None, verify: bool = True
     ) -> dict[str, Tensor]:
-        """Return the tensors, read from one shard after the other; see `OpenCheckpoint.read`.
+        """Return the tensors, reading one shard after the other; see `OpenCheckpoint.read`.
 
         Raises:
             CheckpointError: The content is not what was saved.
@@ -142,7 +142,7 @@ class ShardedCheckpoint(OpenCheckpoint):
         return tensors
 
     def verify(self) -> None:
-        """Read everything and keep nothing.
+        """Read and verify everything, keeping nothing.
 
         Raises:
             CheckpointError: The content is not what was saved.
@@ -152,7 +152,7 @@ class ShardedCheckpoint(OpenCheckpoint):
                 shard.verify()
 
     def _layout(self) -> dict[str, TensorInfo]:
-        """Return what the shards hold, which must be what the index says."""
+        """Return the layout of all shards, which must match the index."""
         layout: dict[str, TensorInfo] = {}
         for file in self._index.shards:
             with self._shard(file) as shard:
@@ -167,7 +167,7 @@ class ShardedCheckpoint(OpenCheckpoint):
 
     @contextmanager
     def _shard(self, name: str) -> Iterator[SafetensorsFile]:
-        """Open a shard in the folder of the index, which must be the one that was indexed."""
+        """Open a shard in the folder of the index; its hash must be the one in the index."""
         shown = self._path.parent / name
         try:
             with open_regular(name, self._folder) as descriptor:
@@ -186,7 +186,7 @@ class ShardedCheckpoint(OpenCheckpoint):
 
 @contextmanager
 def open_sharded(path: Path) -> Iterator[ShardedCheckpoint]:
-    """Open the index of a checkpoint and look at each shard.
+    """Open the index of a checkpoint and check every shard's header.
 
     Raises:
         CheckpointError: Something is missing, damaged, or does not belong together.

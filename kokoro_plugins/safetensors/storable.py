@@ -1,4 +1,4 @@
-"""Tensors as safetensors can store them: dense, contiguous, each in memory of its own."""
+"""Tensors that safetensors can store: dense, contiguous, without shared memory."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from kokoro_plugins.safetensors.memory import info_of
 
 
 def check_storable(tensors: Mapping[str, Tensor]) -> None:
-    """Refuse tensors that would not come back as they are.
+    """Reject tensors that would change when read back.
 
     Raises:
-        CheckpointError: A tensor is sparse, has a type or name that the format has
-            not, or lies in the same memory as another.
+        CheckpointError: A tensor is sparse, has a type or name that the format does not
+            support, or shares memory with another.
     """
     for name, tensor in tensors.items():
         _check(name, tensor)
@@ -27,9 +27,9 @@ def check_storable(tensors: Mapping[str, Tensor]) -> None:
 
 
 def contiguous_on_cpu(tensor: Tensor) -> Tensor:
-    """Return a tensor's values; one that is contiguous and on the CPU already is not copied.
+    """Return a tensor's values, copying only if it is not contiguous or not on the CPU.
 
-    A lazy conjugate or negation is materialized, since a file stores values alone.
+    A lazy conjugate or negation is materialized, since a file stores only values.
     """
     return tensor.detach().resolve_conj().resolve_neg().cpu().contiguous()
 
@@ -50,7 +50,7 @@ def _check(name: str, tensor: Tensor) -> None:
 
 
 def _check_sharing(tensors: Mapping[str, Tensor]) -> None:
-    """Refuse memory that two tensors share: after loading there would be two of it.
+    """Reject memory shared by two tensors, since after loading there would be two copies.
 
     Views of different parts of one storage are fine (a flattened LSTM has them).
     """
@@ -64,7 +64,7 @@ def _check_sharing(tensors: Mapping[str, Tensor]) -> None:
 
 
 def _span(tensor: Tensor) -> tuple[int, int, int]:
-    """Return a tensor's storage, its first byte in it and the one behind its last."""
+    """Return a tensor's storage, and its first byte and end in it."""
     steps = sum((n - 1) * step for n, step in zip(tensor.shape, tensor.stride(), strict=True))
     start = int(tensor.storage_offset())
     end = start + int(steps) + 1

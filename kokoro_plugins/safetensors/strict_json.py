@@ -1,4 +1,4 @@
-"""JSON that means one thing to every reader: no key twice, no NaN."""
+"""JSON that is unambiguous to every reader: no duplicate keys, no NaN."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ def parse_strictly(text: str) -> Any:
     """Return the values of a JSON text.
 
     Raises:
-        ValueError: It is not JSON, has a key twice, or a constant that JSON has not.
-        RecursionError: It is nested too deep.
+        ValueError: It is not JSON, or has a duplicate key or a constant that is not JSON.
+        RecursionError: It is nested too deeply.
     """
     return json.loads(text, object_pairs_hook=_once, parse_constant=_refuse_constant)
 

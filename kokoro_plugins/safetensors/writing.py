@@ -1,4 +1,4 @@
-"""Tensors → a safetensors file with its content hash, in one pass over the bytes."""
+"""Write tensors to a safetensors file with its content hash, in one pass over the bytes."""
 
 from __future__ import annotations
 
@@ -29,23 +29,23 @@ if TYPE_CHECKING:
     from hashlib import _Hash
 
 CHUNK = 2**20
-"""Bytes that are hashed right after they are written."""
+"""Bytes per write; each chunk is hashed right after it is written."""
 
 
 def write(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> str:
     """Write a new file and return its content hash.
 
-    Equal content gives equal bytes: wider types come first, so that every tensor lies at a multiple
-    of its element's size, and among equals the name decides.
+    Equal content gives equal bytes: wider types come first, so that every tensor is aligned
+    to its element size, and equal types are ordered by name.
 
     Args:
         path: Must not exist yet.
-        tensors: As `check_storable` lets them pass; one at a time is copied if it must be.
-        metadata: Values that JSON has.
+        tensors: Accepted by `check_storable`; copied one at a time if necessary.
+        metadata: JSON values.
 
     Raises:
-        CheckpointError: Names, number or metadata are more than a reader takes.
-        OSError: The file system refuses.
+        CheckpointError: Names, number or metadata exceed a reader's limits.
+        OSError: The file system reports an error.
     """
     order = sorted(tensors, key=lambda name: (-tensors[name].element_size(), name))
     start = header_of({name: tensors[name] for name in order}, metadata)
@@ -62,7 +62,7 @@ def header_of(tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> byt
     """Return the start of a file up to its body, with zeros for the content hash.
 
     Raises:
-        CheckpointError: A reader would refuse it.
+        CheckpointError: A reader would reject it.
     """
     values: dict[str, Any] = {METADATA: {METADATA_KEY: wrap(metadata)}}
     end = 0
@@ -87,7 +87,7 @@ def header_of(tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> byt
 
 
 def _write_hashed(file: RawIOBase, content: memoryview, digest: _Hash) -> None:
-    """Write bytes and hash them while a core's cache has them."""
+    """Write bytes and hash them while they are in the core's cache."""
     while content:
         written = file.write(content[:CHUNK]) or 0
         digest.update(content[:written])
