@@ -12,6 +12,7 @@ from torch.utils import _pytree as pytree
 from kokoro_core import KokoroModel, ModelSpec, SpecError, assemble, load_spec
 from kokoro_core.model.assembly import set_segments
 from kokoro_core.nn.stack import CheckpointedStack
+from kokoro_plugins.transformer.params import TransformerDecoderParams, TransformerEncoderParams
 
 NO_OUTSIDE = {"frontend": None, "vocoder": None}
 INDICES = torch.tensor([[3, 4, 5], [7, 8, 0]])
@@ -187,8 +188,10 @@ def test_input_that_does_not_fit_is_refused(arguments: tuple[Any, ...], message:
 
 def test_overrides_change_the_spec_that_the_model_keeps() -> None:
     model = KokoroModel.from_spec("small", overrides={"encoder.num_layers": 1, **NO_OUTSIDE})
-    assert model.spec.encoder.num_layers == 1  # type: ignore[attr-defined]
-    assert model.spec.decoder.hidden_dim == 256  # type: ignore[attr-defined]
+    assert isinstance(model.spec.encoder, TransformerEncoderParams)
+    assert isinstance(model.spec.decoder, TransformerDecoderParams)
+    assert model.spec.encoder.num_layers == 1
+    assert model.spec.decoder.hidden_dim == 256
 
 
 def test_a_spec_made_in_python_builds_the_model_that_the_file_builds() -> None:

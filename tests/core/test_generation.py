@@ -12,6 +12,7 @@ from torch import Tensor
 
 from kokoro_core import KokoroModel
 from kokoro_core.contracts import AutoregressiveDecoder
+from kokoro_plugins.transformer.mlp import MlpDurationPredictor
 
 SPEC: dict[str, Any] = {
     "vocab_size": 12,
@@ -35,6 +36,14 @@ DURATIONS = torch.tensor([[2, 0, 3, 2], [4, 1, 0, 0], [1, 1, 4, 0]])
 ROWS = [4, 2, 3]
 
 
+def last_bias_of_predictor(model: KokoroModel) -> torch.Tensor:
+    predictor = model.acoustic.duration_predictor
+    assert isinstance(predictor, MlpDurationPredictor)
+    bias = predictor.layers[-1].bias
+    assert isinstance(bias, torch.Tensor)
+    return bias
+
+
 def make(stop_bias: float = -30.0, **slots: Any) -> KokoroModel:
     """Return a tiny model; its stop token fires or not as the bias says."""
     torch.manual_seed(0)
@@ -42,7 +51,7 @@ def make(stop_bias: float = -30.0, **slots: Any) -> KokoroModel:
     decoder = model.acoustic.decoder
     if isinstance(decoder, AutoregressiveDecoder):
         with torch.no_grad():
-            decoder.stop_out.bias.fill_(stop_bias)  # type: ignore[union-attr, operator]
+            decoder.get_parameter("stop_out.bias").fill_(stop_bias)
     return model
 
 
@@ -163,8 +172,8 @@ def test_a_row_ends_with_the_first_frame_whose_stop_probability_is_above_the_thr
 def test_a_stop_probability_at_the_threshold_does_not_stop() -> None:
     model = make()
     with torch.no_grad():
-        model.acoustic.decoder.stop_out.weight.zero_()  # type: ignore[union-attr, operator]
-        model.acoustic.decoder.stop_out.bias.zero_()  # type: ignore[union-attr, operator]
+        model.acoustic.decoder.get_parameter("stop_out.weight").zero_()
+        model.acoustic.decoder.get_parameter("stop_out.bias").zero_()
     assert model.generate(INDICES, durations=DURATIONS).stop_reasons == ["planned_length"] * 3
 
 
@@ -218,7 +227,7 @@ def test_speed_with_given_durations_is_refused_since_it_would_change_nothing() -
 def test_a_predictor_that_runs_away_is_refused_and_not_rounded_to_one_frame() -> None:
     model = make()
     with torch.no_grad():
-        model.acoustic.duration_predictor.layers[-1].bias.fill_(100.0)  # type: ignore[union-attr, index]
+        last_bias_of_predictor(model).fill_(100.0)
     with pytest.raises(ValueError, match="the duration predictor \\(or `speed`\\) is off"):
         model.generate(INDICES)
 
@@ -243,7 +252,7 @@ def test_given_durations_replace_the_predicted_ones() -> None:
 def test_a_higher_speed_plans_fewer_frames() -> None:
     model = make()
     with torch.no_grad():
-        model.acoustic.duration_predictor.layers[-1].bias.fill_(3.0)  # type: ignore[union-attr, index]
+        last_bias_of_predictor(model).fill_(3.0)
     normal = model.generate(INDICES).lengths
     fast = model.generate(INDICES, speed=2.0).lengths
     assert (fast < normal * 0.6).all()

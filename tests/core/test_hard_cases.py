@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from kokoro_core import KokoroModel
+from kokoro_core.contracts import AutoregressiveDecoder
 from registry import ComponentRegistry, Plugins, Registration, installed_plugins
 from tests.core.hard_cases import COMPONENTS
 
@@ -71,13 +72,14 @@ def test_a_recurrent_state_can_be_forked_and_dropped() -> None:
     decoder = model(decoder={"type": "lstm"}).acoustic.decoder
     memory = torch.randn(3, 4, 16, dtype=torch.float64)
     mask = torch.zeros(3, 4, dtype=torch.bool)
-    state = decoder.init_state(memory, mask, 4)  # type: ignore[operator]
-    decoder.step(mels(2), state)  # type: ignore[operator]
+    assert isinstance(decoder, AutoregressiveDecoder)
+    state: Any = decoder.init_state(memory, mask, 4)
+    decoder.step(mels(2), state)
     fork = state.select(torch.tensor([2, 0]))
     assert fork.position == 2
-    chosen, _ = decoder.step(mels(3)[[2, 0], 2:], fork)  # type: ignore[operator]
+    chosen, _ = decoder.step(mels(3)[[2, 0], 2:], fork)
     assert state.position == 2
-    everyone, _ = decoder.step(mels(3)[:, 2:], state)  # type: ignore[operator]
+    everyone, _ = decoder.step(mels(3)[:, 2:], state)
     torch.testing.assert_close(chosen, everyone[[2, 0]])
 
 

@@ -240,13 +240,13 @@ def test_a_type_that_is_missing_points_at_its_component(tmp_path: Path) -> None:
 
 
 def test_problems_in_nested_components_and_third_party_slots_have_their_paths() -> None:
-    stack = {
+    stack: dict[str, Any] = {
         "type": "stack",
         "parts": [{"type": "wide"}, {"type": "wide", "norm": {"type": "rms"}}],
     }
     assert load_spec(minimal(encoder=stack), plugins=PLUGINS).hidden_dim == 8
-    stack["parts"][1]["norm"] = {"type": "rms", "eps": 0}  # type: ignore[index]
-    stack["parts"][0]["norm"] = {"type": "rmz"}  # type: ignore[index]
+    stack["parts"][1]["norm"] = {"type": "rms", "eps": 0}
+    stack["parts"][0]["norm"] = {"type": "rmz"}
     assert codes(problems_of(minimal(encoder=stack))) == {
         "encoder.parts[0].norm.type": "unknown-type",
         "encoder.parts[1].norm.eps": "out-of-range",

@@ -101,7 +101,7 @@ def test_the_first_frame_of_a_group_says_what_memory_it_hears() -> None:
     heard = []
     two.dropout.register_forward_pre_hook(lambda _, given: heard.append(given[0]))
     two(memory, nothing, torch.zeros_like(mel), nothing)
-    table = two.positional_encoding.table[0:7:2]  # type: ignore[index]
+    table = two.get_buffer("positional_encoding.table")[0:7:2]
     expected = two.frame_in.bias + memory[:, ::2] + table
     torch.testing.assert_close(heard[0], expected, atol=1e-12, rtol=0)
 
