@@ -1,1 +1,0 @@
-"""Plugins that are broken in every way that we know, installed as real distributions."""
