@@ -42,7 +42,7 @@ ELSEWHERE = (
     ("python", "-m", "venv", ".venv"),
     (".", ".venv/bin/activate"),
     ("python", "-m", "pytest"),
-    ("KOKORO_FAULTS=release", "python", "-m", "pytest", "tests/durable", "tests/checkpoints"),
+    ("KOKORO_FAULTS=release", "python", "-m", "pytest"),
 )
 """Commands that make an environment, as CI does, or run tests: the suite runs as a whole, and the
 test of the third-party package runs those of the package that docs/plugins.md shows."""

@@ -11,7 +11,7 @@ import torch
 
 from kokoro_core import KokoroModel, load_spec
 from kokoro_core.errors import CheckpointError
-from tests.core.test_api import tiny
+from tests.kokoro_core.test_api import tiny
 
 Door = Callable[[Any], Any]
 SPEC = tiny().spec

@@ -12,7 +12,7 @@ from torch import Tensor
 from kokoro_core import KokoroModel
 from kokoro_core.contracts import AutoregressiveDecoder
 from registry import ComponentRegistry, Plugins, Registration, installed_plugins
-from tests.core.hard_cases import COMPONENTS
+from tests.kokoro_core.hard_cases import COMPONENTS
 
 INDICES = torch.tensor([[3, 4, 5, 6], [7, 8, 0, 0], [9, 3, 4, 0]])
 DURATIONS = torch.tensor([[2, 0, 3, 2], [4, 1, 0, 0], [1, 1, 4, 0]])

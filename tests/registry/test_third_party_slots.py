@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.plugins_broken.site import Site
+from tests.registry.guard.site import Site
 
 ROOT = Path(__file__).parents[2]
 

@@ -38,8 +38,10 @@ sys.exit({fails!r} in " ".join(words))
 """
 
 NUMERICS = (
-    "python -m pytest -q tests/kernels tests/nn tests/transformer tests/core/test_generation*.py"
-    " tests/conformance tests/benchmarks"
+    "python -m pytest -q -n 2 tests/kokoro_core/kernels tests/kokoro_core/nn"
+    " tests/kokoro_core/generation tests/kokoro_plugins/transformer"
+    " tests/kokoro_plugins/bench tests/kokoro_core/testing"
+    " --ignore tests/kokoro_core/testing/mutants"
 )
 CALLS = [
     "python -m pip install --quiet -c constraints.txt -e .[test]",
@@ -48,7 +50,7 @@ CALLS = [
     "ruff check .",
     "ruff format --check .",
     "mypy",
-    "python -m pytest",
+    "python -m pytest -n 2",
     f"{NUMERICS} KOKORO_CPU=avx2 ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2",
     f"{NUMERICS} KOKORO_CPU=none ONEDNN_MAX_CPU_ISA=SSE41 ATEN_CPU_CAPABILITY=default",
     f"{NUMERICS} KOKORO_KERNELS=reference",

@@ -16,7 +16,7 @@ from kokoro_core import KokoroModel, SpecError, load_spec
 from kokoro_core.checkpoints.adapt import Adapt, Adaptation, vocabulary_by_symbol
 from kokoro_core.checkpoints.adapt_model import vocabulary_axes
 from kokoro_core.errors import CheckpointError
-from tests.core.test_api import DURATIONS, INDICES, TINY, tiny
+from tests.kokoro_core.test_api import DURATIONS, INDICES, TINY, tiny
 
 TABLE = "encoder.embedding.weight"
 State = dict[str, torch.Tensor]

@@ -12,7 +12,7 @@ import torch
 from kokoro_core import KokoroModel
 from kokoro_core.durable import StepFolder
 from kokoro_core.errors import CheckpointError
-from tests.core.test_api import tiny
+from tests.kokoro_core.test_api import tiny
 
 
 def numbered(number: int) -> KokoroModel:

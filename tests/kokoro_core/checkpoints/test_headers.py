@@ -17,7 +17,7 @@ from kokoro_core.errors import CheckpointError
 from kokoro_plugins.safetensors.dtypes import CODES
 from kokoro_plugins.safetensors.header import HeaderFault, parse_header
 from kokoro_plugins.safetensors.params import SafetensorsParams
-from tests.checkpoints.headers import BODY, GOOD, METADATA, cases, raw
+from tests.kokoro_core.checkpoints.headers import BODY, GOOD, METADATA, cases, raw
 
 CASES = list(cases())
 

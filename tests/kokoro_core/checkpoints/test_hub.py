@@ -16,7 +16,7 @@ from kokoro_core.checkpoints import hub
 from kokoro_core.checkpoints.adapt import Adapt
 from kokoro_core.errors import CheckpointError
 from kokoro_plugins.transformer.params import TransformerDecoderParams
-from tests.core.test_api import tiny
+from tests.kokoro_core.test_api import tiny
 
 
 def same_weights(a: KokoroModel, b: KokoroModel) -> bool:

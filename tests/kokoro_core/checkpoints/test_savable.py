@@ -19,7 +19,7 @@ from kokoro_core.params.sizes import Sizes
 from kokoro_core.slots import EncoderParams
 from kokoro_core.tensors.masks import zero_padding
 from registry import ComponentRegistry, Plugins, Registration, installed_plugins
-from tests.core.test_api import DURATIONS, INDICES, tiny
+from tests.kokoro_core.test_api import DURATIONS, INDICES, tiny
 
 
 @final

@@ -18,7 +18,7 @@ from kokoro_core.errors import CheckpointError
 from kokoro_plugins.safetensors import reading
 from kokoro_plugins.safetensors.params import SafetensorsParams
 from kokoro_plugins.safetensors.sharded import split
-from tests.core.test_api import tiny
+from tests.kokoro_core.test_api import tiny
 
 CHECKPOINTER = SafetensorsParams().build()
 METADATA = {"format_version": 1}

@@ -15,7 +15,7 @@ from kokoro_core import KokoroModel, SpecError
 from kokoro_core.errors import CheckpointError
 from kokoro_core.model.assembly import assemble
 from registry import installed_plugins
-from tests.core.test_api import DURATIONS, INDICES, tiny
+from tests.kokoro_core.test_api import DURATIONS, INDICES, tiny
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from kokoro_core.checkpoints.values import check_finite
 from kokoro_core.contracts.checkpoints import TensorInfo
 from kokoro_core.errors import CheckpointError
 from registry import installed_plugins
-from tests.core.test_api import DURATIONS, INDICES, tiny
+from tests.kokoro_core.test_api import DURATIONS, INDICES, tiny
 
 Layout = dict[str, TensorInfo]
 LAST = "decoder.stop_out.bias"

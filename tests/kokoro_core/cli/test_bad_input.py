@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from kokoro_core.cli.app import main
 from kokoro_core.cli.output import write_file
-from tests.core.test_api import tiny
+from tests.kokoro_core.test_api import tiny
 
 SPEC = """\
 hidden_dim: 8

@@ -15,7 +15,7 @@ from kokoro_core.cli.app import main
 from kokoro_core.spec.load import load_spec
 from kokoro_core.spec.text.parse import parse
 from registry import installed_plugins
-from tests.core.test_api import tiny
+from tests.kokoro_core.test_api import tiny
 
 ENCODINGS = ["cp1252", "ascii", "latin-1"]
 SPEC = """\

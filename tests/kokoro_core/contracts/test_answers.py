@@ -11,7 +11,7 @@ import torch
 
 from kokoro_core import KokoroModel
 from kokoro_core.contracts import DecoderOutput, DurationOutput
-from tests.core.test_hard_cases import DURATIONS, INDICES, mels, model
+from tests.kokoro_core.test_hard_cases import DURATIONS, INDICES, mels, model
 
 PARALLEL = {"type": "parallel_transformer", "num_layers": 1, "num_heads": 1, "ff_dim": 8}
 LSTM = {"type": "lstm"}

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from kokoro_core.errors import CheckpointError
-from tests.durable.calls import CHANGING, names_of_calls, watched
-from tests.durable.kills import ended_by, fork
-from tests.durable.scenes import copy_of, judge, judge_next_start, run_with, save
-from tests.durable.small_process import quick_folder
+from tests.kokoro_core.durable.calls import CHANGING, names_of_calls, watched
+from tests.kokoro_core.durable.kills import ended_by, fork
+from tests.kokoro_core.durable.scenes import copy_of, judge, judge_next_start, run_with, save
+from tests.kokoro_core.durable.small_process import quick_folder
 
 FAILING = CHANGING | {"close", "flock", "file_digest"}
 

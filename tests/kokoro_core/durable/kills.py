@@ -13,8 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tests.durable.calls import CHANGING, before_call, names_of_calls, watched
-from tests.durable.scenes import (
+from tests.kokoro_core.durable.calls import CHANGING, before_call, names_of_calls, watched
+from tests.kokoro_core.durable.scenes import (
     OTHERS,
     content_of,
     copy_of,
@@ -25,7 +25,7 @@ from tests.durable.scenes import (
     save,
     write_file,
 )
-from tests.durable.small_process import quick_folder
+from tests.kokoro_core.durable.small_process import quick_folder
 
 
 def fork(action: Callable[[], Any]) -> int:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from kokoro_core.durable import StepFolder
 from kokoro_core.errors import CheckpointError
-from tests.durable.kills import ended_by, fork
-from tests.durable.scenes import save, write_file
-from tests.durable.small_process import quick_folder
+from tests.kokoro_core.durable.kills import ended_by, fork
+from tests.kokoro_core.durable.scenes import save, write_file
+from tests.kokoro_core.durable.small_process import quick_folder
 
 CASES = {
     "save to a folder that is read-only": "Permission denied. The folder has 2 steps",

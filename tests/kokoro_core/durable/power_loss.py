@@ -14,10 +14,18 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.durable.calls import watched
-from tests.durable.op_log import Image, Operation, Recorder, Sync
-from tests.durable.scenes import OTHERS, content_of, judge, judge_others, run_with, save, write_file
-from tests.durable.small_process import quick_folder
+from tests.kokoro_core.durable.calls import watched
+from tests.kokoro_core.durable.op_log import Image, Operation, Recorder, Sync
+from tests.kokoro_core.durable.scenes import (
+    OTHERS,
+    content_of,
+    judge,
+    judge_others,
+    run_with,
+    save,
+    write_file,
+)
+from tests.kokoro_core.durable.small_process import quick_folder
 
 
 def cut_the_power(older: int, draws: int, forget: str) -> dict[str, Any]:

@@ -11,9 +11,9 @@ from typing import Any
 
 from kokoro_core.durable import StepFolder
 from kokoro_core.errors import CheckpointError
-from tests.durable.kills import ended_by, fork
-from tests.durable.scenes import FACTS, content_of, read, write_file, writer_of
-from tests.durable.small_process import quick_folder
+from tests.kokoro_core.durable.kills import ended_by, fork
+from tests.kokoro_core.durable.scenes import FACTS, content_of, read, write_file, writer_of
+from tests.kokoro_core.durable.small_process import quick_folder
 
 REFUSED = "is being written to by"
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[3]
 RELEASE = os.environ.get("KOKORO_FAULTS") == "release"
 """Whether the campaigns run in the sizes of a release, which take an hour."""
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.durable.disk_full import fail_at_every_call, full_at_sizes
-from tests.durable.small_process import RELEASE, in_small_process
+from tests.kokoro_core.durable.disk_full import fail_at_every_call, full_at_sizes
+from tests.kokoro_core.durable.small_process import RELEASE, in_small_process
 
 
 def test_a_disk_that_is_full_at_any_of_64_sizes_leaves_the_last_step() -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from tests.durable.kills import (
+from tests.kokoro_core.durable.kills import (
     kill_another_act,
     kill_at_every_call,
     kill_at_random,
     kill_the_single_file_at_every_call,
 )
-from tests.durable.small_process import RELEASE, in_small_process
+from tests.kokoro_core.durable.small_process import RELEASE, in_small_process
 
 
 @pytest.mark.parametrize("older", [0, 1, 3])

@@ -10,9 +10,9 @@ import pytest
 from kokoro_core.durable import StepFolder, atomic_file
 from kokoro_core.durable.identity import ProcessIdentity
 from kokoro_core.errors import CheckpointError
-from tests.durable import other_users
-from tests.durable.scenes import judge, save, write_file
-from tests.durable.small_process import in_small_process
+from tests.kokoro_core.durable import other_users
+from tests.kokoro_core.durable.scenes import judge, save, write_file
+from tests.kokoro_core.durable.small_process import in_small_process
 
 
 def test_a_second_writer_is_refused_with_the_name_of_the_first(tmp_path: Path) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from tests.durable.power_loss import (
+from tests.kokoro_core.durable.power_loss import (
     cut_the_power,
     cut_the_power_of_another_act,
     cut_the_power_of_one_file,
 )
-from tests.durable.small_process import RELEASE, in_small_process
+from tests.kokoro_core.durable.small_process import RELEASE, in_small_process
 
 DRAWS = 400 if RELEASE else 60
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.durable.races import race, race_for_one_file
-from tests.durable.small_process import RELEASE, in_small_process
+from tests.kokoro_core.durable.races import race, race_for_one_file
+from tests.kokoro_core.durable.small_process import RELEASE, in_small_process
 
 
 def test_of_several_writers_one_writes_and_readers_get_whole_steps() -> None:

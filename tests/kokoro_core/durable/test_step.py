@@ -16,7 +16,7 @@ import pytest
 from kokoro_core.durable import Step, StepFolder
 from kokoro_core.durable.step import StepGone
 from kokoro_core.errors import CheckpointError
-from tests.durable.scenes import content_of, read, save
+from tests.kokoro_core.durable.scenes import content_of, read, save
 
 
 def newest_of(root: Path) -> tuple[int, list[str]]:

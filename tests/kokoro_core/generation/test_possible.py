@@ -9,8 +9,8 @@ import torch
 
 from kokoro_core import KokoroModel
 from kokoro_core.generation.possible import refuse_impossible
-from tests.core.test_contract_answers import LSTM, PARALLEL
-from tests.core.test_hard_cases import DURATIONS, INDICES, SPEAKER, model
+from tests.kokoro_core.contracts.test_answers import LSTM, PARALLEL
+from tests.kokoro_core.test_hard_cases import DURATIONS, INDICES, SPEAKER, model
 
 
 @pytest.fixture(scope="module")

@@ -22,8 +22,8 @@ from kokoro_core.model.losses import (
 )
 from kokoro_core.spec.tree.model_spec import LossWeights
 from kokoro_core.tensors.masks import padding_mask_from_lengths
-from tests.core.test_contract_answers import changed, train
-from tests.core.test_hard_cases import model
+from tests.kokoro_core.contracts.test_answers import changed, train
+from tests.kokoro_core.test_hard_cases import model
 
 lengths = st.lists(st.integers(1, 5), min_size=1, max_size=4)
 

@@ -19,8 +19,8 @@ from kokoro_core.model.side_inputs import check_extras
 from kokoro_core.params.sizes import Sizes
 from kokoro_core.slots import EncoderParams
 from kokoro_core.tensors.masks import zero_padding
-from tests.core.hard_cases import COMPONENTS
-from tests.core.test_hard_cases import DURATIONS, INDICES, SPEAKER, mels, model
+from tests.kokoro_core.hard_cases import COMPONENTS
+from tests.kokoro_core.test_hard_cases import DURATIONS, INDICES, SPEAKER, mels, model
 
 SPEAKERS = 4
 
@@ -188,7 +188,7 @@ class NestedParams(EncoderParams):
 
 @pytest.fixture
 def nested(monkeypatch: pytest.MonkeyPatch) -> KokoroModel:
-    monkeypatch.setattr("tests.core.test_hard_cases.COMPONENTS", (*COMPONENTS, NestedParams))
+    monkeypatch.setattr("tests.kokoro_core.test_hard_cases.COMPONENTS", (*COMPONENTS, NestedParams))
     return model(encoder={"type": "nested"}, decoder={"type": "lstm"})
 
 
@@ -252,7 +252,9 @@ def test_tensors_are_reached_in_mappings_and_named_tuples_of_any_class() -> None
 def test_a_speaker_that_the_model_does_not_know_gets_a_sentence(
     speaker: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tests.core.test_hard_cases.COMPONENTS", (*COMPONENTS, NumberedParams))
+    monkeypatch.setattr(
+        "tests.kokoro_core.test_hard_cases.COMPONENTS", (*COMPONENTS, NumberedParams)
+    )
     tts = model(encoder={"type": "numbered"}, decoder={"type": "lstm"})
     wrong = torch.tensor(speaker)
     message = (

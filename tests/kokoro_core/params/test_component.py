@@ -14,7 +14,7 @@ from kokoro_core.spec.problems.problem import Path, Position, Problem, dotted
 from kokoro_core.spec.tree.model_spec import ModelSpec
 from kokoro_core.spec.tree.walk import components_in, model_at, parse_path, value_at
 from kokoro_core.spec.views.reference import description_of, fields_of, type_name
-from tests.spec.spec_toys import (
+from tests.kokoro_core.spec.toys import (
     AMBIGUOUS,
     PLUGINS,
     RmsNorm,

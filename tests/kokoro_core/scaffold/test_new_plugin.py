@@ -21,7 +21,7 @@ from kokoro_core.scaffold.new_plugin import EXAMPLES, Names, check_names, plugin
 from kokoro_core.testing import check_component
 from registry import PluginRecord, Plugins
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 NAMES = {kind: Names(f"acme-{kind.replace('_', '-')}", f"{kind[:4]}_x") for kind in EXAMPLES}
 
 

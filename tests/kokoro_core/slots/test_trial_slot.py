@@ -19,10 +19,10 @@ import pytest
 
 from kokoro_core.slots import MODEL_SLOTS
 from kokoro_core.spec.tree.model_spec import ModelSpec
-from tests.plugins_broken.site import Site
+from tests.registry.guard.site import Site
 
 HERE = Path(__file__).parent
-ROOT = HERE.parents[1]
+ROOT = HERE.parents[2]
 PATCH = HERE / "style_slot.patch"
 
 

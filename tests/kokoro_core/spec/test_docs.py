@@ -10,7 +10,7 @@ from kokoro_core.spec.text.parse import parse
 from kokoro_core.spec.tree.model_spec import LossWeights, ModelSpec
 from kokoro_core.spec.views.reference import fields_of
 
-TEXT = (Path(__file__).parents[2] / "docs" / "spec.md").read_text(encoding="utf-8")
+TEXT = (Path(__file__).parents[3] / "docs" / "spec.md").read_text(encoding="utf-8")
 
 
 def blocks(language: str) -> list[str]:

@@ -16,7 +16,7 @@ from kokoro_core.spec.problems.problem import Position, Problem, SpecError
 from kokoro_core.spec.tree.model_spec import ModelSpec
 from registry import NamedSpec, PluginRecord, Plugins
 from registry.errors import AmbiguousName, UnknownNamedSpec
-from tests.spec.spec_toys import (
+from tests.kokoro_core.spec.toys import (
     AMBIGUOUS,
     BROKEN,
     LOADED,

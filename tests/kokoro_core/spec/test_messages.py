@@ -13,7 +13,7 @@ from kokoro_core.spec.load import load_spec
 from kokoro_core.spec.problems.problem import SpecError
 from registry import ComponentRegistry, Plugins, installed_plugins
 from registry.errors import UnknownComponent
-from tests.core.test_api import tiny
+from tests.kokoro_core.test_api import tiny
 
 BODY = "duration_predictor: {type: mlp}\nregulator: {type: repeat}\n"
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from kokoro_core.testing.engine.component import check_component
-from tests.conformance.faulty import LeakyParams
+from tests.kokoro_core.testing.faulty import LeakyParams
 
 MODULE = """\
 from typing import Literal

@@ -17,7 +17,7 @@ from kokoro_core.testing.engine.runner import CheckPlan, run_check
 from kokoro_core.testing.subjects.model_subject import ModelSubject, small_model
 from kokoro_core.testing.subjects.subject import Subject
 from registry import installed_plugins
-from tests.conformance.small import tiny_params
+from tests.kokoro_core.testing.small import tiny_params
 
 REGISTRY = installed_plugins().components
 COMPONENTS = [f"{slot}/{name}" for slot in PARTS for name in REGISTRY.names(slot)]

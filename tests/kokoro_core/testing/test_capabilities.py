@@ -6,7 +6,7 @@ import pytest
 from torch import nn
 
 from kokoro_core.testing.engine.component import check_component
-from tests.conformance import toys
+from tests.kokoro_core.testing import toys
 
 CASES = [
     # what a toy does, what it declares, the check that falls away, the check that joins

@@ -24,10 +24,10 @@ from kokoro_core.testing.engine.runner import CheckPlan, run_check
 from kokoro_core.testing.subjects.importable import import_class, is_importable, name_of, roots_of
 from kokoro_core.testing.subjects.subject import Subject
 from kokoro_plugins.transformer.params import MlpParams, TransformerEncoderParams
-from tests.conformance.faulty import LeakyParams
+from tests.kokoro_core.testing.faulty import LeakyParams
 
 LEAK = "row-alone"
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def test_a_failure_says_the_property_the_smallest_case_and_a_line_that_tries_it_again() -> None:
@@ -41,7 +41,11 @@ def test_a_failure_says_the_property_the_smallest_case_and_a_line_that_tries_it_
     assert json.loads(result.case)["lengths"] == [1]  # alone, and one step longer than it is
     words = shlex.split(result.replay)
     assert words[0].split(":")[0] == f"PYTHONPATH={ROOT}"
-    assert words[1:4] == ["kokoro-core", "conformance", "tests.conformance.faulty:LeakyParams"]
+    assert words[1:4] == [
+        "kokoro-core",
+        "conformance",
+        "tests.kokoro_core.testing.faulty:LeakyParams",
+    ]
 
 
 def test_the_line_finds_the_same_failure_and_no_other_from_any_folder(tmp_path: Path) -> None:
@@ -204,7 +208,7 @@ def test_golden_keys_of_a_configuration_that_is_gone_are_refused() -> None:
 def test_a_failure_of_golden_keys_is_tried_again_with_their_file(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(Path(__file__).parents[2])
+    monkeypatch.chdir(Path(__file__).parents[3])
     file = tmp_path / "golden.json"
     file.write_text(json.dumps(spoilt(lambda state: state.pop("out.bias"))))
     [found] = check_component(LeakyParams, only="golden-keys", golden=file, raises=False).results
@@ -224,19 +228,20 @@ def test_a_class_is_named_by_its_module_where_a_fresh_process_finds_it(
     monkeypatch.chdir(tmp_path)
     assert name_of(TransformerEncoderParams) == installed
     assert import_class(installed) is TransformerEncoderParams
-    assert not is_importable("tests.conformance.faulty")
+    assert not is_importable("tests.kokoro_core.testing.faulty")
     monkeypatch.delenv("PYTHONPATH", raising=False)
-    assert roots_of(["tests.conformance.faulty", "torch", "json"]) == [str(ROOT)]
+    assert roots_of(["tests.kokoro_core.testing.faulty", "torch", "json"]) == [str(ROOT)]
     monkeypatch.chdir(ROOT)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([".", str(tmp_path), str(ROOT)]))
-    assert not is_importable("tests.conformance.faulty")
-    assert roots_of(["tests.conformance.faulty"]) == [str(ROOT), str(tmp_path)]
+    assert not is_importable("tests.kokoro_core.testing.faulty")
+    assert roots_of(["tests.kokoro_core.testing.faulty"]) == [str(ROOT), str(tmp_path)]
     assert roots_of(["torch"]) == []
 
 
 def test_a_class_of_a_file_is_named_by_the_file(tmp_path: Path) -> None:
     (tmp_path / "acme_of_a_file.py").write_text(
-        "from tests.conformance.faulty import LeakyParams\nclass AcmeParams(LeakyParams): ...\n"
+        "from tests.kokoro_core.testing.faulty import LeakyParams\n"
+        "class AcmeParams(LeakyParams): ...\n"
     )
     name = f"{tmp_path}/acme_of_a_file.py:AcmeParams"
     found = import_class(name)

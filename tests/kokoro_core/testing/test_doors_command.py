@@ -20,8 +20,8 @@ from kokoro_core.testing.engine.targets import targets_named
 from kokoro_core.testing.subjects.model_subject import ModelSubject
 from registry import ComponentRegistry, Plugins, installed_plugins
 
-ROOT = Path(__file__).parents[2]
-LEAKY = "tests.conformance.faulty:LeakyParams"
+ROOT = Path(__file__).parents[3]
+LEAKY = "tests.kokoro_core.testing.faulty:LeakyParams"
 
 
 @pytest.fixture(autouse=True)
@@ -158,7 +158,7 @@ STRANGE = {
         "class P(metaclass=M): ...\n"
     ),
     "tiny_raises.py": (
-        "from tests.conformance.faulty import LeakyParams\n"
+        "from tests.kokoro_core.testing.faulty import LeakyParams\n"
         "class P(LeakyParams):\n"
         "    @classmethod\n"
         "    def tiny(cls): raise KeyError('size')\n"

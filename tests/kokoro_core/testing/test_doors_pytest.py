@@ -24,9 +24,9 @@ from kokoro_core.testing.pytest_support.checks import BoundCheck, bound_checks
 from kokoro_core.testing.pytest_support.markers import Request
 from kokoro_core.testing.subjects.subject import Subject
 from kokoro_plugins.transformer.params import MlpParams
-from tests.conformance.faulty import LeakyParams
+from tests.kokoro_core.testing.faulty import LeakyParams
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def bound(check: str, subject: Subject | None = None, **plan: Any) -> BoundCheck:
@@ -226,7 +226,7 @@ def pytest_sessionfinish():
     assert settings().max_examples == 7, "the kit has loaded a profile"
 """,
     "acme.py": """
-from tests.conformance.faulty import LeakyParams
+from tests.kokoro_core.testing.faulty import LeakyParams
 class AcmeParams(LeakyParams):
     "A leak of one's own."
 """,

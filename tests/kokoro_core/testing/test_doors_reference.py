@@ -6,7 +6,7 @@ from pathlib import Path
 
 from kokoro_core.testing.engine.reference_page import reference_page
 
-PAGE = Path(__file__).parents[2] / "docs" / "conformance-checks.md"
+PAGE = Path(__file__).parents[3] / "docs" / "conformance-checks.md"
 
 
 def test_the_page_of_the_checks_is_up_to_date() -> None:

@@ -20,7 +20,7 @@ from kokoro_core.testing.engine.targets import spec_targets
 from kokoro_core.testing.subjects.model_subject import small_model
 from kokoro_core.testing.subjects.subject import Subject
 from kokoro_plugins.transformer.params import TransformerEncoderParams
-from tests.conformance.small import tiny_params
+from tests.kokoro_core.testing.small import tiny_params
 
 
 class InnerParams(StrictModel):

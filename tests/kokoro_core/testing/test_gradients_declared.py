@@ -13,7 +13,12 @@ from kokoro_core.params.capabilities import Capabilities, SideInput
 from kokoro_core.slots import DurationPredictorParams
 from kokoro_core.tensors.masks import zero_padding
 from kokoro_core.testing.engine.component import check_component
-from tests.mutants.params import BlendParams, DetachedParams, RangesParams, RoundedParams
+from tests.kokoro_core.testing.mutants.params import (
+    BlendParams,
+    DetachedParams,
+    RangesParams,
+    RoundedParams,
+)
 
 
 def status(params: Any, check: str) -> tuple[str, str]:

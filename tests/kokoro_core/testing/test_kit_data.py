@@ -38,7 +38,7 @@ from kokoro_plugins.transformer.params import (
     TransformerDecoderParams,
     TransformerEncoderParams,
 )
-from tests.conformance.small import tiny_params
+from tests.kokoro_core.testing.small import tiny_params
 
 DRAWN = settings(max_examples=50, deadline=None, derandomize=True, database=None)
 KINDS: dict[str, Any] = {

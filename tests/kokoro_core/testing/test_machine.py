@@ -9,7 +9,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from kokoro_core.testing import RaggedBatch, Subject, decoding_machine
 from kokoro_core.testing.walks.walk import Walk
 from kokoro_plugins.transformer.params import TransformerDecoderParams
-from tests.conformance.small import tiny_params
+from tests.kokoro_core.testing.small import tiny_params
 
 SETTINGS = settings(
     max_examples=15,

@@ -15,7 +15,7 @@ from kokoro_core.testing.engine.component import check_component
 from kokoro_core.testing.pytest_support.checks import BoundCheck
 from kokoro_core.testing.pytest_support.markers import Request
 from kokoro_core.testing.subjects.registration import find_unregistered
-from tests.conformance.test_doors_pytest import requested
+from tests.kokoro_core.testing.test_doors_pytest import requested
 
 
 class Stack(Encoder):

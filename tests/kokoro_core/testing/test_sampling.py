@@ -17,8 +17,8 @@ from kokoro_core.testing.engine.report import Result
 from kokoro_core.testing.engine.runner import CheckPlan, run_check
 from kokoro_core.testing.subjects.model_subject import ModelSubject, small_model
 from kokoro_core.testing.subjects.subject import Subject
-from tests.mutants.params import FlowParams, LikelihoodParams
-from tests.mutants.sound_parallel import Flow
+from tests.kokoro_core.testing.mutants.params import FlowParams, LikelihoodParams
+from tests.kokoro_core.testing.mutants.sound_parallel import Flow
 
 
 def sampling_model() -> ModelSubject:

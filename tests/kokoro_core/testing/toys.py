@@ -106,10 +106,13 @@ class Tied(Pointwise):
         return zero_padding(self.twin(super().forward(mel, padding_mask)), padding_mask)
 
 
+PointwiseClass = type[Pointwise]  # where `type` is a field, pydantic would read that
+
+
 class ToyParams(PostnetParams):
     """A toy postnet."""
 
-    kind: ClassVar[type[Pointwise]] = Pointwise
+    kind: ClassVar[PointwiseClass] = Pointwise
     declared: ClassVar[Capabilities] = Capabilities(receptive_field=0)
     type: Literal["toy"] = "toy"
 

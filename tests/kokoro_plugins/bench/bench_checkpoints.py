@@ -1,4 +1,4 @@
-"""What a durable save costs: ``python -m tests.benchmarks.bench_checkpoints [FOLDER]``.
+"""What a durable save costs: ``python -m tests.kokoro_plugins.bench.bench_checkpoints [FOLDER]``.
 
 The contenders take turns in rounds on one folder, each round in the other order. The bar is
 1.5 times plain `save_file` plus the time of the hash alone. A plain file is not on the disk when

@@ -31,7 +31,7 @@ from kokoro_plugins.bench.catalogue import BETWEEN_COMMITS, cases_named
 from kokoro_plugins.bench.sizes import Scale
 from kokoro_plugins.bench.timing import Timing
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 TINY = """
 format: 1
 name: tiny

@@ -18,7 +18,7 @@ from kokoro_plugins.safetensors import hashing as hashing_module
 from kokoro_plugins.safetensors import reading
 from kokoro_plugins.safetensors.checkpointer import SafetensorsCheckpointer
 from kokoro_plugins.safetensors.hashing import hash_beside
-from tests.core.test_api import tiny
+from tests.kokoro_core.test_api import tiny
 
 CHECKPOINTER = SafetensorsCheckpointer()
 NUMBERS = {"a": torch.arange(300.0), "b": torch.arange(7.0), "c": torch.arange(100.0)}

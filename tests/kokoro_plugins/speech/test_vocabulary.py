@@ -13,7 +13,7 @@ from kokoro_plugins.speech.espeak import Espeak
 from kokoro_plugins.speech.frontend import EspeakFrontend
 from kokoro_plugins.speech.vocabulary import PAD, PAD_ID, PAUSES, STRESSES, SYMBOLS, split_phoneme
 
-DOCS = Path(__file__).parents[2] / "docs" / "vocabulary.md"
+DOCS = Path(__file__).parents[3] / "docs" / "vocabulary.md"
 ROW = re.compile(r"^\| (\d+) \| `(.+?)` \| (.*?) \| (.*?) \| (.*?) \|$", re.MULTILINE)
 SOUNDS = [each for each in SYMBOLS if each not in (PAD, *PAUSES, *STRESSES)]
 

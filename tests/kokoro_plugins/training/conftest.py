@@ -11,7 +11,7 @@ import torch
 
 from kokoro_core import ModelSpec, load_spec
 from kokoro_core.contracts.speech import Corpus, Utterance
-from tests.training.forking import ForkServer
+from tests.kokoro_plugins.training.resume.forking import ForkServer
 
 SMALL = {
     "hidden_dim": 32,

@@ -27,7 +27,7 @@ from kokoro_plugins.training.output import write_json
 from kokoro_plugins.training.resume import step_files
 from kokoro_plugins.training.resume.resuming import TrainingStopped, is_first_process
 from kokoro_plugins.training.settings import Saving, TrainingSettings
-from tests.training.conftest import ListCorpus
+from tests.kokoro_plugins.training.conftest import ListCorpus
 
 STEPS = 8
 VALIDATE_EVERY = 3

@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 
 from kokoro_core import KokoroModel
 from kokoro_core.durable import StepFolder
-from tests.training.jobs import STEPS, train
+from tests.kokoro_plugins.training.jobs import STEPS, train
 
 BEFORE = Path(__file__).with_name("before")
 assert_close = partial(torch.testing.assert_close, atol=1e-4, rtol=1e-3)  # of another processor

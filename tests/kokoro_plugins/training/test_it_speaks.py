@@ -10,7 +10,7 @@ from kokoro_plugins.training.evaluation import evaluate
 from kokoro_plugins.training.fit import fit, seed_everything
 from kokoro_plugins.training.loop.schedule import StepBudget
 from kokoro_plugins.training.settings import TrainingSettings
-from tests.training.built_corpus import corpus_of
+from tests.kokoro_plugins.training.built_corpus import corpus_of
 
 SMALLER = {
     "hidden_dim": 128,

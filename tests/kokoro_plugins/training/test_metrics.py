@@ -16,7 +16,7 @@ from kokoro_plugins.training.metrics import (
     mel_cepstral_distortion,
     natural_log_mel,
 )
-from tests.training.built_corpus import corpus_of
+from tests.kokoro_plugins.training.built_corpus import corpus_of
 
 
 def noise(*shape, seed=0):

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from kokoro_plugins.training.signals import StopSignals, ignore_stop_signals, stop_signals
-from tests.training.saved import differences, steps_in, validation_is_due
+from tests.kokoro_plugins.training.resume.saved import differences, steps_in, validation_is_due
 
 STATUS = {"SIGTERM": 143, "SIGINT": 130, "SIGUSR1": 138, "SIGHUP": 129}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tests.plugins_broken.site import GOOD, Site
+from tests.registry.guard.site import GOOD, Site
 
 HOOK = "from kokoro_core import hookimpl\nfrom registry import Command, Migration\n@hookimpl\n"
 

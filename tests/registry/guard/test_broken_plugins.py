@@ -18,8 +18,8 @@ import torch
 from kokoro_core.model.assembly import assemble
 from kokoro_core.spec.load import load_spec
 from registry import Plugins
-from tests.plugins_broken.cases import CASES, TORCH, Case, importing, install
-from tests.plugins_broken.site import GOOD, Site
+from tests.registry.guard.cases import CASES, TORCH, Case, importing, install
+from tests.registry.guard.site import GOOD, Site
 
 TINY = {"hidden_dim": 16, "encoder.num_layers": 1, "decoder.num_layers": 1}
 TINY |= {f"{stack}.ff_dim": 8 for stack in ("encoder", "decoder")}
@@ -136,7 +136,7 @@ def run(*arguments):
 status = run("plugins", "--json", "--strict"), run("check", "small", "parallel")
 print(json.dumps(status))
 if sys.argv[1] == "build":
-    from tests.plugins_broken.test_broken_plugins import weights
+    from tests.registry.guard.test_broken_plugins import weights
     import torch
     torch.manual_seed(5)
     print(weights(installed_plugins()))
@@ -164,7 +164,7 @@ class Report:
 
 def report(what: str, *path: Path) -> Report:
     """Return what a fresh process says that finds these folders installed."""
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     clean = {key: value for key, value in os.environ.items() if not key.startswith("KOKORO_")}
     done = subprocess.run(
         [sys.executable, "-c", REPORT, what],

@@ -22,7 +22,7 @@ from registry.errors import (
 )
 from registry.names import canonical
 from registry.text import one_line
-from tests.plugins_broken.site import GOOD, Site, record_of
+from tests.registry.guard.site import GOOD, Site, record_of
 
 
 @pytest.fixture

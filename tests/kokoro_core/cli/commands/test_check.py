@@ -15,7 +15,7 @@ from kokoro_core.cli.commands.check import check_one
 from kokoro_core.cli.reporting import Format, annotation, report
 from kokoro_core.cli.session import Session
 from kokoro_core.spec.problems.problem import Position, Problem
-from tests.spec.spec_toys import PLUGINS, minimal
+from tests.kokoro_core.spec.toys import PLUGINS, minimal
 
 SIX = """\
 hiden_dim: 8

@@ -12,9 +12,9 @@ import pytest
 
 from kokoro_core.cli.app import app
 from registry import installed_plugins
-from tests.plugins_broken.site import GOOD, Site
+from tests.registry.guard.site import GOOD, Site
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[4]
 
 
 @pytest.fixture(scope="module")

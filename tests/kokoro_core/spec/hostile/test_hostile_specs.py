@@ -13,8 +13,8 @@ from ruamel.yaml import YAML
 from kokoro_core.spec.load import load_spec
 from kokoro_core.spec.problems.problem import MAX_PROBLEMS, Problem, SpecError
 from kokoro_core.spec.text.bounds import MAX_BYTES
-from tests.hostile.texts import SPEC, TEXTS
-from tests.hostile.values import RIGHT, VALUES, changed
+from tests.kokoro_core.spec.hostile.texts import SPEC, TEXTS
+from tests.kokoro_core.spec.hostile.values import RIGHT, VALUES, changed
 
 
 def as_yaml(value: Any) -> str:

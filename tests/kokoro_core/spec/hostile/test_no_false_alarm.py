@@ -18,8 +18,8 @@ from kokoro_core.spec.tree.model_spec import ModelSpec
 from kokoro_core.spec.views.resolve import resolve, spec_hash
 from kokoro_core.testing.data.spec_strategies import specs
 from registry import installed_plugins
-from tests.hostile.test_hostile_specs import as_yaml
-from tests.hostile.values import VALUES, changed
+from tests.kokoro_core.spec.hostile.test_hostile_specs import as_yaml
+from tests.kokoro_core.spec.hostile.values import VALUES, changed
 
 PLUGINS = installed_plugins()
 SHIPPED = {name: each.file.read_text(encoding="utf-8") for name, each in PLUGINS.specs.items()}
@@ -68,7 +68,7 @@ def verdict(text: str) -> set[tuple[str, str]]:
     return set()
 
 
-# a fuzz of the loader: `HYPOTHESIS_PROFILE=nightly pytest tests/hostile/test_no_false_alarm.py`
+# a fuzz of the loader: `HYPOTHESIS_PROFILE=nightly pytest` with the path of this file
 
 FRAGMENTS = (
     *":-,[]{}&*!|>'\"%#~\\ \n\t?@`",

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.hostile.test_hostile_specs import as_yaml, write
-from tests.hostile.texts import SPEC, TEXTS
-from tests.hostile.values import RIGHT, VALUES, changed
+from tests.kokoro_core.spec.hostile.test_hostile_specs import as_yaml, write
+from tests.kokoro_core.spec.hostile.texts import SPEC, TEXTS
+from tests.kokoro_core.spec.hostile.values import RIGHT, VALUES, changed
 
 WATCH = """
 import json, sys

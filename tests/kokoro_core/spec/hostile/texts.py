@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from tests.hostile.values import RIGHT
+from tests.kokoro_core.spec.hostile.values import RIGHT
 
 HEAD = json.dumps(RIGHT)[:-1]
 """A right spec in JSON, but for its last brace."""

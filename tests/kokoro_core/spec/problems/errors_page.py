@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 from kokoro_core.params.sizes import Sizes
 from kokoro_core.slots import EncoderParams, PositionalEncodingParams, RegulatorParams
 from registry import ComponentRegistry, PluginRecord, Plugins, Registration, installed_plugins
-from tests.spec.spec_toys import Unbuildable
+from tests.kokoro_core.spec.toys import Unbuildable
 
 
 class ConformerOfOne(Unbuildable, EncoderParams):

@@ -19,7 +19,7 @@ from kokoro_core.spec.text.migrations import migrate
 from kokoro_core.spec.tree.model_spec import ModelSpec
 from registry import Migration, Plugins, Registration
 from registry.records import NamedSpec
-from tests.spec.spec_toys import (
+from tests.kokoro_core.spec.toys import (
     CopyRegulator,
     LinePredictor,
     RowDecoder,

@@ -12,10 +12,12 @@ from ruamel.yaml.error import YAMLError
 
 from kokoro_core.spec.load import load_spec
 from kokoro_core.spec.problems.problem import Problem, SpecError
-from tests.spec.errors_page import PLUGINS
+from tests.kokoro_core.spec.problems.errors_page import PLUGINS
 
-ROOT = Path(__file__).parents[2]
-CODES = tuple((ROOT / "tests/spec/golden/codes.txt").read_text(encoding="utf-8").split())
+ROOT = Path(__file__).parents[4]
+CODES = tuple(
+    (ROOT / "tests/kokoro_core/spec/problems/codes.txt").read_text(encoding="utf-8").split()
+)
 PAGE = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
 SECTIONS = dict(
     re.findall(r"^### (\S+)\n(.*?)(?=^##|\Z)", PAGE, re.M | re.S)  # code and what stands below it

@@ -10,7 +10,7 @@ import pytest
 
 from kokoro_core.slots import EncoderParams
 from kokoro_core.spec.rules.accessed_fields import accessed_fields
-from tests.spec.spec_toys import Unbuildable
+from tests.kokoro_core.spec.toys import Unbuildable
 
 
 class Asked(Unbuildable, EncoderParams):

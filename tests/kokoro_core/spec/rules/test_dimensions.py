@@ -18,7 +18,7 @@ from kokoro_core.spec.problems.problem import Position, Problem, SpecError
 from kokoro_core.spec.rules.dimensions import component_sizes, solve_dimensions
 from kokoro_core.spec.tree.model_spec import ModelSpec
 from registry import Plugins, Registration
-from tests.spec.spec_toys import (
+from tests.kokoro_core.spec.toys import (
     PLUGINS,
     BarePostnet,
     CopyRegulator,

@@ -18,7 +18,7 @@ from kokoro_core.slots import MODEL_SLOTS
 from kokoro_core.spec.load import load_spec
 from kokoro_core.spec.problems.problem import Problem, SpecError
 from kokoro_core.spec.rules.limits import MAX_LAYERS, count_parts, refuse_excess, uncounted
-from tests.spec.spec_toys import PLUGINS, TablePositions, minimal
+from tests.kokoro_core.spec.toys import PLUGINS, TablePositions, minimal
 
 SMALL = {
     "hidden_dim": 8,

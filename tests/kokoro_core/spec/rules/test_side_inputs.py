@@ -30,7 +30,7 @@ from kokoro_core.spec.problems.problem import Problem, SpecError
 from kokoro_core.spec.rules.side_inputs import ARGUMENTS, refusal_of_side_inputs
 from kokoro_core.spec.tree.model_spec import ModelSpec
 from registry import Registration
-from tests.spec.spec_toys import Unbuildable, minimal, plugins_with
+from tests.kokoro_core.spec.toys import Unbuildable, minimal, plugins_with
 
 
 class Needy(Unbuildable, ComponentParams):

@@ -19,7 +19,7 @@ from kokoro_core.spec.load import load_spec
 from kokoro_core.spec.problems.problem import Problem, SpecError
 from kokoro_core.spec.views.resolve import resolve
 from registry import Plugins, Registration, installed_plugins
-from tests.spec.spec_toys import Unbuildable, minimal, plugins_with
+from tests.kokoro_core.spec.toys import Unbuildable, minimal, plugins_with
 
 
 class WholePositions(Unbuildable, PositionalEncodingParams):

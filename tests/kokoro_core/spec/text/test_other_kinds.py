@@ -16,7 +16,7 @@ import torch
 from kokoro_core.spec.load import load_spec
 from kokoro_core.spec.problems.problem import SpecError
 from kokoro_core.spec.views.resolve import resolve
-from tests.core.test_api import tiny
+from tests.kokoro_core.test_api import tiny
 
 
 def a_wav() -> bytes:

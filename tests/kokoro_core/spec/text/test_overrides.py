@@ -13,7 +13,7 @@ from kokoro_core.spec.load import load, load_spec
 from kokoro_core.spec.problems.problem import Problem, SpecError
 from kokoro_core.spec.text.document import from_mapping
 from kokoro_core.spec.text.overrides import apply_overrides, overrides_from_text
-from tests.spec.spec_toys import (
+from tests.kokoro_core.spec.toys import (
     PLUGINS,
     RmsNorm,
     StackEncoder,

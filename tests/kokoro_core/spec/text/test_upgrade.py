@@ -24,7 +24,7 @@ from kokoro_core.spec.text.migrations import is_format_0, migrate
 from kokoro_core.spec.text.parse import parse
 from kokoro_core.spec.text.upgrade import upgrade_text
 from registry import Migration, Plugins, installed_plugins
-from tests.spec.spec_toys import AMBIGUOUS, PLUGINS, minimal
+from tests.kokoro_core.spec.toys import AMBIGUOUS, PLUGINS, minimal
 
 OLD = """\
 # My first voice.

@@ -9,8 +9,8 @@ from hypothesis import example, given, settings
 from kokoro_core.spec.load import load_spec
 from kokoro_core.spec.views.diff import Change, diff_specs
 from kokoro_core.spec.views.resolve import resolve, spec_hash
-from tests.spec.spec_toys import PLUGINS, minimal
-from tests.spec.test_spec_resolve import OVERRIDES
+from tests.kokoro_core.spec.toys import PLUGINS, minimal
+from tests.kokoro_core.spec.views.test_resolve import OVERRIDES
 
 
 def diff(first: dict[str, Any], second: dict[str, Any]) -> list[Change]:

@@ -18,7 +18,7 @@ from kokoro_core.spec.load import load_spec
 from kokoro_core.spec.views.drawing import dot, mermaid
 from kokoro_core.spec.views.graph import Edge, Graph, Node, model_graph
 from registry import installed_plugins
-from tests.spec.spec_toys import PLUGINS, LinePredictor, RowDecoder, WideEncoder, minimal
+from tests.kokoro_core.spec.toys import PLUGINS, LinePredictor, RowDecoder, WideEncoder, minimal
 
 GOLDEN = Path(__file__).parent / "golden"
 NAMES = ("small", "parallel")

@@ -18,8 +18,8 @@ from kokoro_core.spec.text.overrides import apply_overrides, overrides_from_text
 from kokoro_core.spec.text.parse import parse
 from kokoro_core.spec.views.provenance import Origin, leaves, provenance
 from kokoro_core.spec.views.resolve import resolve
-from tests.spec.spec_toys import PLUGINS, minimal
-from tests.spec.test_spec_resolve import OVERRIDES
+from tests.kokoro_core.spec.toys import PLUGINS, minimal
+from tests.kokoro_core.spec.views.test_resolve import OVERRIDES
 
 TEXT = """\
 hidden_dim: 8

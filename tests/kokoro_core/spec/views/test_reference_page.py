@@ -14,7 +14,7 @@ from kokoro_core.slots import EncoderParams
 from kokoro_core.spec.views.reference_page import reference_page
 from registry import ComponentRegistry, Plugins, Registration, installed_plugins
 
-PAGE = Path(__file__).parents[2] / "docs" / "components.md"
+PAGE = Path(__file__).parents[4] / "docs" / "components.md"
 RENEW = ("-m", "kokoro_core.spec.views.reference_page")
 
 

@@ -15,7 +15,7 @@ from kokoro_core.spec.load import load_spec
 from kokoro_core.spec.text.parse import parse
 from kokoro_core.spec.views.resolve import resolve
 from registry.errors import UnknownComponent
-from tests.spec.spec_toys import AMBIGUOUS, PLUGINS, WideEncoder, minimal
+from tests.kokoro_core.spec.toys import AMBIGUOUS, PLUGINS, WideEncoder, minimal
 
 SETTINGS: dict[str, st.SearchStrategy[Any]] = {
     "name": st.text(

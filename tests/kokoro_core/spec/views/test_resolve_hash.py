@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from kokoro_core.spec.load import load_spec
 from kokoro_core.spec.views.resolve import resolve, spec_hash
 from registry import installed_plugins
-from tests.spec.spec_toys import PLUGINS, minimal
-from tests.spec.test_spec_resolve import OVERRIDES
+from tests.kokoro_core.spec.toys import PLUGINS, minimal
+from tests.kokoro_core.spec.views.test_resolve import OVERRIDES
 
 
 def hash_of(value: Any) -> str:

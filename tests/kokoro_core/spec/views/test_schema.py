@@ -20,8 +20,8 @@ from kokoro_core.spec.text.document import from_mapping
 from kokoro_core.spec.views.resolve import resolve
 from kokoro_core.spec.views.schema import schema
 from registry import Plugins, Registration, installed_plugins
-from tests.spec.spec_toys import AMBIGUOUS, PLUGINS, Unbuildable, minimal, plugins_with
-from tests.spec.test_spec_resolve import OVERRIDES
+from tests.kokoro_core.spec.toys import AMBIGUOUS, PLUGINS, Unbuildable, minimal, plugins_with
+from tests.kokoro_core.spec.views.test_resolve import OVERRIDES
 
 BETWEEN_FIELDS = {
     "inconsistent",

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import field_serializer
 
 from kokoro_core.params.sizes import Size, Sizes, linear
-from tests.mutants.params import ConvPredictorParams, SinusoidParams
+from tests.kokoro_core.testing.mutants.params import ConvPredictorParams, SinusoidParams
 
 
 class CountsTooLittle(ConvPredictorParams):

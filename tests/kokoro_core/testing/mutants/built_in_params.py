@@ -32,7 +32,7 @@ class Breakable(StrictModel):
         """Return the component, broken."""
         built = super().build(*args, **kwargs)  # type: ignore[misc]
         if self.mutant:
-            from tests.mutants.catalogue import find_mutant
+            from tests.kokoro_core.testing.mutants.catalogue import find_mutant
 
             # A built-in component is final to the type checker alone.
             built.__class__ = find_mutant(self.mutant).component

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from functools import cache
 
-from tests.mutants.mutant import Mutant
+from tests.kokoro_core.testing.mutants.mutant import Mutant
 
 
 @cache
 def all_mutants() -> dict[str, Mutant]:
     """Return every mutant by name."""
-    from tests.mutants import (
+    from tests.kokoro_core.testing.mutants import (
         of_built_in,
         of_causality,
         of_cells,

@@ -22,7 +22,7 @@ JUSTIFIED: dict[str, str] = {
     ),
     "side-inputs-matter": (
         "No component of the table has side inputs; toys that have some are in "
-        "`tests/conformance/test_capabilities.py`."
+        "`tests/kokoro_core/testing/test_capabilities.py`."
     ),
     "frames-vary": ("`sensitivity` finds a predictor that says nothing; rounding is its own word."),
     "causality": (

@@ -14,7 +14,7 @@ from kokoro_core.testing.checks.storage import layout
 from kokoro_core.testing.engine.levels import LevelName, level_named
 from kokoro_core.testing.engine.report import Result
 from kokoro_core.testing.engine.runner import CheckPlan, run_check
-from tests.mutants.mutant import Mutant
+from tests.kokoro_core.testing.mutants.mutant import Mutant
 
 
 def subject_of(mutant: Mutant) -> Subject:

@@ -22,8 +22,8 @@ from kokoro_plugins.transformer.mlp import MlpDurationPredictor
 from kokoro_plugins.transformer.parallel_decoder import ParallelTransformerDecoder
 from kokoro_plugins.transformer.repeat import RepeatRegulator
 from kokoro_plugins.transformer.sinusoidal import SinusoidalEncoding
-from tests.mutants import built_in_params as ours
-from tests.mutants.mutant import Mutant, mutants_of
+from tests.kokoro_core.testing.mutants import built_in_params as ours
+from tests.kokoro_core.testing.mutants.mutant import Mutant, mutants_of
 
 
 def mutant(kind, name, *, killed_by, **settings):

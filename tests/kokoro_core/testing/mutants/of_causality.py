@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch.nn import functional as F
 
-from tests.mutants.blocks import zeroed
-from tests.mutants.mutant import mutants_of
-from tests.mutants.params import AttentionDecoderParams
-from tests.mutants.sound_decoders import AttentionDecoder
+from tests.kokoro_core.testing.mutants.blocks import zeroed
+from tests.kokoro_core.testing.mutants.mutant import mutants_of
+from tests.kokoro_core.testing.mutants.params import AttentionDecoderParams
+from tests.kokoro_core.testing.mutants.sound_decoders import AttentionDecoder
 
 mutant = mutants_of(AttentionDecoderParams)
 grouped = mutants_of(AttentionDecoderParams, reduction_factor=2)

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch.nn import functional as F
 
-from tests.mutants.mutant import mutants_of
-from tests.mutants.params import CellDecoderParams
-from tests.mutants.sound_cell import CellDecoder, Celled
+from tests.kokoro_core.testing.mutants.mutant import mutants_of
+from tests.kokoro_core.testing.mutants.params import CellDecoderParams
+from tests.kokoro_core.testing.mutants.sound_cell import CellDecoder, Celled
 
 mutant = mutants_of(CellDecoderParams)
 

@@ -6,10 +6,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from tests.mutants.blocks import Conv
-from tests.mutants.mutant import mutants_of
-from tests.mutants.params import ConvEncoderParams
-from tests.mutants.sound_encoders import ConvEncoder
+from tests.kokoro_core.testing.mutants.blocks import Conv
+from tests.kokoro_core.testing.mutants.mutant import mutants_of
+from tests.kokoro_core.testing.mutants.params import ConvEncoderParams
+from tests.kokoro_core.testing.mutants.sound_encoders import ConvEncoder
 
 mutant = mutants_of(ConvEncoderParams)
 

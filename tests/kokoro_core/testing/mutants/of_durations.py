@@ -7,10 +7,10 @@ from torch import nn
 from torch.nn import functional as F
 
 from kokoro_core.contracts import DurationOutput
-from tests.mutants.blocks import Conv, zeroed
-from tests.mutants.mutant import mutants_of
-from tests.mutants.params import ConvPredictorParams, LikelihoodParams
-from tests.mutants.sound_durations import ConvPredictor, LikelihoodPredictor
+from tests.kokoro_core.testing.mutants.blocks import Conv, zeroed
+from tests.kokoro_core.testing.mutants.mutant import mutants_of
+from tests.kokoro_core.testing.mutants.params import ConvPredictorParams, LikelihoodParams
+from tests.kokoro_core.testing.mutants.sound_durations import ConvPredictor, LikelihoodPredictor
 
 mutant = mutants_of(ConvPredictorParams)
 likely = mutants_of(LikelihoodParams)

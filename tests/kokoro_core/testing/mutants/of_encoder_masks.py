@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch.nn import functional as F
 
-from tests.mutants.blocks import Attention, zeroed
-from tests.mutants.mutant import mutants_of
-from tests.mutants.params import AttentionEncoderParams
-from tests.mutants.sound_encoders import AttentionEncoder, OwnAttention
+from tests.kokoro_core.testing.mutants.blocks import Attention, zeroed
+from tests.kokoro_core.testing.mutants.mutant import mutants_of
+from tests.kokoro_core.testing.mutants.params import AttentionEncoderParams
+from tests.kokoro_core.testing.mutants.sound_encoders import AttentionEncoder, OwnAttention
 
 mutant = mutants_of(AttentionEncoderParams)
 

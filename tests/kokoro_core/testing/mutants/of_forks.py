@@ -8,9 +8,9 @@ import torch
 from torch.nn import functional as F
 
 from kokoro_core.contracts.values import map_tensors
-from tests.mutants.mutant import mutants_of
-from tests.mutants.params import AttentionDecoderParams
-from tests.mutants.sound_decoders import AttentionDecoder, Decoded
+from tests.kokoro_core.testing.mutants.mutant import mutants_of
+from tests.kokoro_core.testing.mutants.params import AttentionDecoderParams
+from tests.kokoro_core.testing.mutants.sound_decoders import AttentionDecoder, Decoded
 
 mutant = mutants_of(AttentionDecoderParams)
 grouped = mutants_of(AttentionDecoderParams, reduction_factor=2)

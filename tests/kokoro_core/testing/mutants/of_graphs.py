@@ -7,9 +7,9 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from kokoro_core.nn.stack import CheckpointedStack
-from tests.mutants.mutant import mutants_of
-from tests.mutants.params import AttentionEncoderParams
-from tests.mutants.sound_encoders import AttentionEncoder
+from tests.kokoro_core.testing.mutants.mutant import mutants_of
+from tests.kokoro_core.testing.mutants.params import AttentionEncoderParams
+from tests.kokoro_core.testing.mutants.sound_encoders import AttentionEncoder
 
 mutant = mutants_of(AttentionEncoderParams)
 

@@ -6,10 +6,10 @@ import copy
 
 import torch
 
-from tests.mutants.mutant import mutants_of
-from tests.mutants.params import AttentionEncoderParams, RotaryParams
-from tests.mutants.sound_encoders import AttentionEncoder
-from tests.mutants.sound_positions import Rotary
+from tests.kokoro_core.testing.mutants.mutant import mutants_of
+from tests.kokoro_core.testing.mutants.params import AttentionEncoderParams, RotaryParams
+from tests.kokoro_core.testing.mutants.sound_encoders import AttentionEncoder
+from tests.kokoro_core.testing.mutants.sound_positions import Rotary
 
 mutant = mutants_of(AttentionEncoderParams)
 turned = mutants_of(RotaryParams)

@@ -6,10 +6,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from tests.mutants.blocks import Attention, sinusoids, zeroed
-from tests.mutants.mutant import mutants_of
-from tests.mutants.params import AttentionDecoderParams
-from tests.mutants.sound_decoders import AttentionDecoder, Layer, dropped
+from tests.kokoro_core.testing.mutants.blocks import Attention, sinusoids, zeroed
+from tests.kokoro_core.testing.mutants.mutant import mutants_of
+from tests.kokoro_core.testing.mutants.params import AttentionDecoderParams
+from tests.kokoro_core.testing.mutants.sound_decoders import AttentionDecoder, Layer, dropped
 
 mutant = mutants_of(AttentionDecoderParams)
 grouped = mutants_of(AttentionDecoderParams, reduction_factor=2)

@@ -8,10 +8,10 @@ import time
 import torch
 from torch import Tensor, nn
 
-from tests.mutants.blocks import Attention, sinusoids
-from tests.mutants.mutant import mutants_of
-from tests.mutants.params import AttentionEncoderParams
-from tests.mutants.sound_encoders import AttentionEncoder, Layer
+from tests.kokoro_core.testing.mutants.blocks import Attention, sinusoids
+from tests.kokoro_core.testing.mutants.mutant import mutants_of
+from tests.kokoro_core.testing.mutants.params import AttentionEncoderParams
+from tests.kokoro_core.testing.mutants.sound_encoders import AttentionEncoder, Layer
 
 mutant = mutants_of(AttentionEncoderParams)
 

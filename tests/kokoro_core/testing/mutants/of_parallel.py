@@ -6,10 +6,10 @@ import torch
 
 from kokoro_core.contracts import DecoderOutput
 from kokoro_core.tensors.noise import RowNoise
-from tests.mutants.blocks import zeroed
-from tests.mutants.mutant import mutants_of
-from tests.mutants.params import FlowParams, ParallelParams
-from tests.mutants.sound_parallel import Flow, SoundParallel
+from tests.kokoro_core.testing.mutants.blocks import zeroed
+from tests.kokoro_core.testing.mutants.mutant import mutants_of
+from tests.kokoro_core.testing.mutants.params import FlowParams, ParallelParams
+from tests.kokoro_core.testing.mutants.sound_parallel import Flow, SoundParallel
 
 mutant = mutants_of(ParallelParams)
 flow = mutants_of(FlowParams)

@@ -6,10 +6,10 @@ import math
 
 import torch
 
-from tests.mutants.blocks import sinusoids
-from tests.mutants.mutant import mutants_of
-from tests.mutants.params import RelativeParams, RotaryParams, SinusoidParams
-from tests.mutants.sound_positions import Relative, Rotary, Sinusoid
+from tests.kokoro_core.testing.mutants.blocks import sinusoids
+from tests.kokoro_core.testing.mutants.mutant import mutants_of
+from tests.kokoro_core.testing.mutants.params import RelativeParams, RotaryParams, SinusoidParams
+from tests.kokoro_core.testing.mutants.sound_positions import Relative, Rotary, Sinusoid
 
 added = mutants_of(SinusoidParams)
 turned = mutants_of(RotaryParams)

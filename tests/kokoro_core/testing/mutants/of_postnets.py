@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import torch
 
-from tests.mutants.blocks import Conv, zeroed
-from tests.mutants.mutant import mutants_of
-from tests.mutants.params import ConvPostnetParams, NormedPostnetParams
-from tests.mutants.sound_postnets import NormedPostnet, SoundPostnet
+from tests.kokoro_core.testing.mutants.blocks import Conv, zeroed
+from tests.kokoro_core.testing.mutants.mutant import mutants_of
+from tests.kokoro_core.testing.mutants.params import ConvPostnetParams, NormedPostnetParams
+from tests.kokoro_core.testing.mutants.sound_postnets import NormedPostnet, SoundPostnet
 
 mutant = mutants_of(ConvPostnetParams)
 normed = mutants_of(NormedPostnetParams)

@@ -7,10 +7,10 @@ from dataclasses import replace
 import torch
 from torch.nn import functional as F
 
-from tests.mutants.blocks import zeroed
-from tests.mutants.mutant import mutants_of
-from tests.mutants.params import BlendParams, RepeatParams
-from tests.mutants.sound_regulators import Blend, Repeat
+from tests.kokoro_core.testing.mutants.blocks import zeroed
+from tests.kokoro_core.testing.mutants.mutant import mutants_of
+from tests.kokoro_core.testing.mutants.params import BlendParams, RepeatParams
+from tests.kokoro_core.testing.mutants.sound_regulators import Blend, Repeat
 
 mutant = mutants_of(RepeatParams)
 blend = mutants_of(BlendParams)

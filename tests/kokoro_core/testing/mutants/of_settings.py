@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from tests.mutants.broken_params import CountsTooLittle, ForgetsDropout, Undocumented
-from tests.mutants.mutant import settings_mutant
-from tests.mutants.params import (
+from tests.kokoro_core.testing.mutants.broken_params import (
+    CountsTooLittle,
+    ForgetsDropout,
+    Undocumented,
+)
+from tests.kokoro_core.testing.mutants.mutant import settings_mutant
+from tests.kokoro_core.testing.mutants.params import (
     AttentionDecoderParams,
     AttentionEncoderParams,
     BlendParams,
@@ -14,7 +18,7 @@ from tests.mutants.params import (
     RepeatParams,
     SinusoidParams,
 )
-from tests.mutants.torch_params import ImportsTorch
+from tests.kokoro_core.testing.mutants.torch_params import ImportsTorch
 
 
 def declaring(name, killed_by, kind, **declared):

@@ -7,9 +7,9 @@ from dataclasses import replace
 import torch
 from torch.nn import functional as F
 
-from tests.mutants.mutant import mutants_of
-from tests.mutants.params import AttentionDecoderParams
-from tests.mutants.sound_decoders import AttentionDecoder, Cache, Layer, dropped
+from tests.kokoro_core.testing.mutants.mutant import mutants_of
+from tests.kokoro_core.testing.mutants.params import AttentionDecoderParams
+from tests.kokoro_core.testing.mutants.sound_decoders import AttentionDecoder, Cache, Layer, dropped
 
 mutant = mutants_of(AttentionDecoderParams)
 grouped = mutants_of(AttentionDecoderParams, reduction_factor=2)

@@ -57,7 +57,7 @@ class Breakable(StrictModel):
         """Return the class to build."""
         if not self.mutant:
             return sound
-        from tests.mutants.catalogue import find_mutant
+        from tests.kokoro_core.testing.mutants.catalogue import find_mutant
 
         return find_mutant(self.mutant).component or sound
 
@@ -72,7 +72,7 @@ class AttentionEncoderParams(Breakable, EncoderParams):
 
     def build(self, sizes: Sizes) -> Encoder:
         """Return the encoder."""
-        from tests.mutants.sound_encoders import AttentionEncoder
+        from tests.kokoro_core.testing.mutants.sound_encoders import AttentionEncoder
 
         return self.chosen(AttentionEncoder)(
             sizes=sizes, num_layers=self.num_layers, dropout=self.dropout
@@ -88,7 +88,7 @@ class ConvEncoderParams(Breakable, EncoderParams):
 
     def build(self, sizes: Sizes) -> Encoder:
         """Return the encoder."""
-        from tests.mutants.sound_encoders import ConvEncoder
+        from tests.kokoro_core.testing.mutants.sound_encoders import ConvEncoder
 
         return self.chosen(ConvEncoder)(sizes=sizes, dropout=self.dropout)
 
@@ -107,7 +107,7 @@ class ConvPredictorParams(Breakable, DurationPredictorParams):
 
     def build(self, sizes: Sizes) -> DurationPredictor:
         """Return the duration predictor."""
-        from tests.mutants.sound_durations import ConvPredictor
+        from tests.kokoro_core.testing.mutants.sound_durations import ConvPredictor
 
         return self.chosen(ConvPredictor)(width=sizes.hidden_dim, dropout=self.dropout)
 
@@ -120,7 +120,7 @@ class DetachedParams(ConvPredictorParams):
 
     def build(self, sizes: Sizes) -> DurationPredictor:
         """Return the duration predictor."""
-        from tests.mutants.sound_durations import DetachedPredictor
+        from tests.kokoro_core.testing.mutants.sound_durations import DetachedPredictor
 
         return self.chosen(DetachedPredictor)(width=sizes.hidden_dim, dropout=self.dropout)
 
@@ -138,7 +138,7 @@ class LikelihoodParams(Breakable, DurationPredictorParams):
 
     def build(self, sizes: Sizes) -> DurationPredictor:
         """Return the duration predictor."""
-        from tests.mutants.sound_durations import LikelihoodPredictor
+        from tests.kokoro_core.testing.mutants.sound_durations import LikelihoodPredictor
 
         return self.chosen(LikelihoodPredictor)(width=sizes.hidden_dim)
 
@@ -150,7 +150,7 @@ class RepeatParams(Breakable, RegulatorParams):
 
     def build(self, sizes: Sizes) -> Regulator:
         """Return the regulator."""
-        from tests.mutants.sound_regulators import Repeat
+        from tests.kokoro_core.testing.mutants.sound_regulators import Repeat
 
         return self.chosen(Repeat)()
 
@@ -163,7 +163,7 @@ class BlendParams(Breakable, RegulatorParams):
 
     def build(self, sizes: Sizes) -> Regulator:
         """Return the regulator."""
-        from tests.mutants.sound_regulators import Blend
+        from tests.kokoro_core.testing.mutants.sound_regulators import Blend
 
         return self.chosen(Blend)()
 
@@ -176,7 +176,7 @@ class RangesParams(Breakable, RegulatorParams):
 
     def build(self, sizes: Sizes) -> Regulator:
         """Return the regulator."""
-        from tests.mutants.sound_regulators import LearnedRanges
+        from tests.kokoro_core.testing.mutants.sound_regulators import LearnedRanges
 
         return self.chosen(LearnedRanges)(width=sizes.hidden_dim)
 
@@ -190,7 +190,7 @@ class AttentionDecoderParams(Breakable, DecoderParams):
 
     def build(self, sizes: Sizes) -> AutoregressiveDecoder:
         """Return the decoder."""
-        from tests.mutants.sound_decoders import AttentionDecoder
+        from tests.kokoro_core.testing.mutants.sound_decoders import AttentionDecoder
 
         return self.chosen(AttentionDecoder)(
             sizes=sizes, reduction_factor=self.reduction_factor, dropout=self.dropout
@@ -210,7 +210,7 @@ class CellDecoderParams(Breakable, DecoderParams):
 
     def build(self, sizes: Sizes) -> AutoregressiveDecoder:
         """Return the decoder."""
-        from tests.mutants.sound_cell import CellDecoder
+        from tests.kokoro_core.testing.mutants.sound_cell import CellDecoder
 
         return self.chosen(CellDecoder)(sizes=sizes)
 
@@ -225,7 +225,7 @@ class ParallelParams(Breakable, DecoderParams):
 
     def build(self, sizes: Sizes) -> ParallelDecoder:
         """Return the decoder."""
-        from tests.mutants.sound_parallel import SoundParallel
+        from tests.kokoro_core.testing.mutants.sound_parallel import SoundParallel
 
         return self.chosen(SoundParallel)(sizes=sizes, dropout=self.dropout)
 
@@ -245,7 +245,7 @@ class FlowParams(Breakable, DecoderParams):
 
     def build(self, sizes: Sizes) -> ParallelDecoder:
         """Return the decoder."""
-        from tests.mutants.sound_parallel import Flow
+        from tests.kokoro_core.testing.mutants.sound_parallel import Flow
 
         return self.chosen(Flow)(sizes=sizes)
 
@@ -259,7 +259,7 @@ class ConvPostnetParams(Breakable, PostnetParams):
 
     def build(self, sizes: Sizes) -> Postnet:
         """Return the postnet."""
-        from tests.mutants.sound_postnets import SoundPostnet
+        from tests.kokoro_core.testing.mutants.sound_postnets import SoundPostnet
 
         return self.chosen(SoundPostnet)(mel_dim=sizes.mel_dim, dropout=self.dropout)
 
@@ -272,7 +272,7 @@ class RoundedParams(ConvPostnetParams):
 
     def build(self, sizes: Sizes) -> Postnet:
         """Return the postnet."""
-        from tests.mutants.sound_postnets import RoundedPostnet
+        from tests.kokoro_core.testing.mutants.sound_postnets import RoundedPostnet
 
         return self.chosen(RoundedPostnet)(mel_dim=sizes.mel_dim, dropout=self.dropout)
 
@@ -284,7 +284,7 @@ class NormedPostnetParams(ConvPostnetParams):
 
     def build(self, sizes: Sizes) -> Postnet:
         """Return the postnet."""
-        from tests.mutants.sound_postnets import NormedPostnet
+        from tests.kokoro_core.testing.mutants.sound_postnets import NormedPostnet
 
         return self.chosen(NormedPostnet)(mel_dim=sizes.mel_dim, dropout=self.dropout)
 
@@ -296,7 +296,7 @@ class SinusoidParams(Breakable, PositionalEncodingParams):
 
     def build(self, *, hidden_dim: int, num_heads: int) -> PositionalEncoding:
         """Return the positional encoding."""
-        from tests.mutants.sound_positions import Sinusoid
+        from tests.kokoro_core.testing.mutants.sound_positions import Sinusoid
 
         return self.chosen(Sinusoid)(width=hidden_dim)
 
@@ -308,7 +308,7 @@ class RotaryParams(Breakable, PositionalEncodingParams):
 
     def build(self, *, hidden_dim: int, num_heads: int) -> PositionalEncoding:
         """Return the positional encoding."""
-        from tests.mutants.sound_positions import Rotary
+        from tests.kokoro_core.testing.mutants.sound_positions import Rotary
 
         return self.chosen(Rotary)(head_dim=hidden_dim // num_heads)
 
@@ -320,6 +320,6 @@ class RelativeParams(Breakable, PositionalEncodingParams):
 
     def build(self, *, hidden_dim: int, num_heads: int) -> PositionalEncoding:
         """Return the positional encoding."""
-        from tests.mutants.sound_positions import Relative
+        from tests.kokoro_core.testing.mutants.sound_positions import Relative
 
         return self.chosen(Relative)(num_heads=num_heads, head_dim=hidden_dim // num_heads)

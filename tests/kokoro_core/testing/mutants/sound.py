@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kokoro_core.params.component import ComponentParams
-from tests.mutants.params import (
+from tests.kokoro_core.testing.mutants.params import (
     AttentionDecoderParams,
     AttentionEncoderParams,
     BlendParams,

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from kokoro_core.contracts import AutoregressiveDecoder, DecoderOutput, State
 from kokoro_core.nn.shift import shift_right
 from kokoro_core.params.sizes import Sizes
-from tests.mutants.blocks import require, zeroed
+from tests.kokoro_core.testing.mutants.blocks import require, zeroed
 
 
 @dataclass

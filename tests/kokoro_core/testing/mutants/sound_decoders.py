@@ -14,7 +14,13 @@ from kokoro_core.contracts import AutoregressiveDecoder, DecoderOutput, State
 from kokoro_core.nn.shift import shift_right
 from kokoro_core.nn.stack import CheckpointedStack
 from kokoro_core.params.sizes import Sizes
-from tests.mutants.blocks import Attention, FeedForward, require, sinusoids, zeroed
+from tests.kokoro_core.testing.mutants.blocks import (
+    Attention,
+    FeedForward,
+    require,
+    sinusoids,
+    zeroed,
+)
 
 
 @dataclass

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from kokoro_core.contracts import DurationOutput, DurationPredictor
 from kokoro_core.tensors.noise import RowNoise
-from tests.mutants.blocks import Conv, require, zeroed
+from tests.kokoro_core.testing.mutants.blocks import Conv, require, zeroed
 
 
 class ConvPredictor(DurationPredictor):

@@ -11,7 +11,14 @@ from torch.nn import functional as F
 from kokoro_core.contracts import Encoder
 from kokoro_core.nn.stack import CheckpointedStack
 from kokoro_core.params.sizes import Sizes
-from tests.mutants.blocks import Attention, Conv, FeedForward, require, sinusoids, zeroed
+from tests.kokoro_core.testing.mutants.blocks import (
+    Attention,
+    Conv,
+    FeedForward,
+    require,
+    sinusoids,
+    zeroed,
+)
 
 
 class Layer(nn.Module):

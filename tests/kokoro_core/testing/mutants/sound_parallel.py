@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from kokoro_core.contracts import DecoderOutput, ParallelDecoder
 from kokoro_core.params.sizes import Sizes
 from kokoro_core.tensors.noise import RowNoise
-from tests.mutants.blocks import Attention, Conv, require, sinusoids, zeroed
+from tests.kokoro_core.testing.mutants.blocks import Attention, Conv, require, sinusoids, zeroed
 
 
 class SoundParallel(ParallelDecoder):

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from kokoro_core.contracts import PositionalEncoding
-from tests.mutants.blocks import sinusoids
+from tests.kokoro_core.testing.mutants.blocks import sinusoids
 
 
 class Sinusoid(PositionalEncoding):

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from kokoro_core.contracts import Postnet
 from kokoro_core.nn.batch_norm import MaskedBatchNorm
-from tests.mutants.blocks import Conv, require, zeroed
+from tests.kokoro_core.testing.mutants.blocks import Conv, require, zeroed
 
 
 class SoundPostnet(Postnet):

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from kokoro_core.contracts import Plan, Regulator
 from kokoro_core.tensors.pytree import register_pytree
-from tests.mutants.blocks import require, zeroed
+from tests.kokoro_core.testing.mutants.blocks import require, zeroed
 
 
 @register_pytree

@@ -1,4 +1,6 @@
-"""Work out which checks kill which mutants, and write it down: ``python -m tests.mutants.table``.
+"""Work out which checks kill which mutants, and write it down.
+
+``python -m tests.kokoro_core.testing.mutants.table`` does it.
 
 With words after it, only mutants whose names have one of them are tried anew.
 """
@@ -12,23 +14,23 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from kokoro_core.testing.checks import CHECKS
-from tests.mutants.catalogue import all_mutants
-from tests.mutants.kills import kills_of
-from tests.mutants.mutant import Mutant
+from tests.kokoro_core.testing.mutants.catalogue import all_mutants
+from tests.kokoro_core.testing.mutants.kills import kills_of
+from tests.kokoro_core.testing.mutants.mutant import Mutant
 
 TABLE = Path(__file__).with_name("kill_table.json")
-PAGE = Path(__file__).parents[2] / "docs" / "conformance-mutants.md"
+PAGE = Path(__file__).parents[4] / "docs" / "conformance-mutants.md"
 
 INTRODUCTION = """\
 # Mutants
 
 A check is worth what it finds. Each component below is broken on purpose, in one way, and each
 must be killed by the check that is named for it; the sound components that they are made from must
-raise no alarm. `tests/mutants` holds them, and tests run every named kill. The whole table is
-worked out by `python -m tests.mutants.table`, which writes this page: there each check is tried on
-its corners, and the checks that cost seconds (compiling, exporting, importing) on the mutants that
-name them alone. With `KOKORO_MUTANTS=full` in the environment, `pytest tests/mutants` works every
-row of the table out again; without, it does so for a handful.
+raise no alarm. `tests/kokoro_core/testing/mutants` holds them, and tests run every named kill. The
+whole table is worked out by `python -m tests.kokoro_core.testing.mutants.table`, which writes this
+page: there each check is tried on its corners, and the checks that cost seconds (compiling,
+exporting, importing) on the mutants that name them alone. With `KOKORO_MUTANTS=full` in the
+environment, pytest works every row of the table out again; without, it does so for a handful.
 
 {mutants} mutants of {slots} slots; {checks} checks kill at least one, {alone} of them one that no
 other check kills. The check in bold is the one that is named.

@@ -13,11 +13,11 @@ import pytest
 from kokoro_core.testing import Subject, check_component
 from kokoro_core.testing.checks import CHECKS, checks_of
 from kokoro_core.testing.engine.levels import LevelName
-from tests.mutants.catalogue import all_mutants, find_mutant
-from tests.mutants.justified import JUSTIFIED
-from tests.mutants.kills import kills_of, named_kill
-from tests.mutants.sound import SOUND, VARIANTS
-from tests.mutants.table import PAGE, page_of, read_table, sole_kills
+from tests.kokoro_core.testing.mutants.catalogue import all_mutants, find_mutant
+from tests.kokoro_core.testing.mutants.justified import JUSTIFIED
+from tests.kokoro_core.testing.mutants.kills import kills_of, named_kill
+from tests.kokoro_core.testing.mutants.sound import SOUND, VARIANTS
+from tests.kokoro_core.testing.mutants.table import PAGE, page_of, read_table, sole_kills
 
 MUTANTS = all_mutants()
 PART_CHECKS = {each.id: each for each in CHECKS if set(each.slots) - {"model"}}
@@ -72,7 +72,7 @@ def test_every_named_check_is_one_of_the_slot():
 
 def test_the_recorded_table_has_the_mutants_and_checks_that_there_are():
     table = read_table()
-    assert list(table) == list(MUTANTS), "run `python -m tests.mutants.table`"
+    assert list(table) == list(MUTANTS), "run `python -m tests.kokoro_core.testing.mutants.table`"
     for name, kills in table.items():
         assert MUTANTS[name].killed_by in kills, name
         assert set(kills) <= {check.id for check in checks_of(MUTANTS[name].slot)}, name
@@ -90,7 +90,7 @@ def test_each_check_kills_what_no_other_kills_or_says_why_not():
 
 def test_the_page_is_that_of_the_table():
     assert PAGE.read_text("utf-8") == page_of(read_table(), MUTANTS), (
-        "run `python -m tests.mutants.table`"
+        "run `python -m tests.kokoro_core.testing.mutants.table`"
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from tests.mutants.params import ConvPredictorParams
+from tests.kokoro_core.testing.mutants.params import ConvPredictorParams
 
 DTYPE = torch.float32
 

@@ -17,7 +17,7 @@ from kokoro_core.cli.app import main
 from kokoro_plugins.training.data.collate import collate
 from kokoro_plugins.training.evaluation import generate_batch, predict
 from kokoro_plugins.training.loop.module import TrainingModule
-from tests.training.built_corpus import corpus_of
+from tests.kokoro_plugins.training.built_corpus import corpus_of
 
 SMALL = [
     *("--set", "hidden_dim=32", "--set", "encoder.num_layers=1", "--set", "encoder.ff_dim=32"),

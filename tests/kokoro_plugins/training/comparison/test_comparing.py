@@ -13,7 +13,7 @@ from kokoro_plugins.training.comparison.contender import read_contenders
 from kokoro_plugins.training.comparison.table import Comparison, Look, Run
 from kokoro_plugins.training.settings import TrainingSettings
 from registry import installed_plugins
-from tests.training.conftest import SMALL
+from tests.kokoro_plugins.training.conftest import SMALL
 
 SETS = " ".join(f"--set {name}={value}" for name, value in SMALL.items())
 QUICK = ["--holdout", "3", "--sentences", "8", "--precision", "32", "--device", "cpu"]

@@ -15,7 +15,7 @@ from kokoro_plugins.training.data.data_module import AlignedSpeech
 from kokoro_plugins.training.data.orders import EpochOrder
 from kokoro_plugins.training.data.statistics import measure
 from kokoro_plugins.training.loop.trainer import quieten
-from tests.training.conftest import ListCorpus
+from tests.kokoro_plugins.training.conftest import ListCorpus
 
 AUDIO = AudioSettings(mean=-4.0, std=2.0)
 

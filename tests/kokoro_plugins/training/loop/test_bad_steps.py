@@ -16,8 +16,8 @@ from kokoro_plugins.training.loop.bad_steps import BadStep, first_bad_tensor
 from kokoro_plugins.training.loop.module import TrainingModule
 from kokoro_plugins.training.loop.schedule import StepBudget
 from kokoro_plugins.training.settings import Saving, TrainingSettings
-from tests.training.jobs import SPEC, tiny_data
-from tests.training.saved import steps_in
+from tests.kokoro_plugins.training.jobs import SPEC, tiny_data
+from tests.kokoro_plugins.training.resume.saved import steps_in
 
 STEPS = 5
 

@@ -18,7 +18,7 @@ from kokoro_plugins.training.loop.progress_lines import ProgressLines, in_words
 from kokoro_plugins.training.loop.schedule import StepBudget
 from kokoro_plugins.training.pictures import draw_losses
 from kokoro_plugins.training.settings import Saving, TrainingSettings
-from tests.training.jobs import SPEC, tiny_data
+from tests.kokoro_plugins.training.jobs import SPEC, tiny_data
 
 NONE = StepFigures(losses={}, gradient_norm=0.0, frames=0, stop=False)
 """Figures that nobody looks at."""

@@ -17,11 +17,11 @@ import traceback
 from pathlib import Path
 from typing import Any, Self
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[4]
 
 
 class ForkServer:
-    """Runs functions of `tests.training.jobs`, each in a forked process of its own."""
+    """Runs functions of `tests.kokoro_plugins.training.jobs`, a forked process for each call."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -30,7 +30,11 @@ class ForkServer:
     def __enter__(self) -> Self:
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         self._process = subprocess.Popen(
-            [sys.executable, "-c", "from tests.training.forking import serve; serve()"],
+            [
+                sys.executable,
+                "-c",
+                f"from {__name__} import serve; serve()",
+            ],
             cwd=ROOT,
             env=environment,
             stdin=subprocess.PIPE,
@@ -89,7 +93,7 @@ def serve() -> None:
     import torch
 
     torch.set_num_threads(1)
-    from tests.training import jobs
+    from tests.kokoro_plugins.training import jobs
 
     jobs.warm_up()
     for line in sys.stdin:

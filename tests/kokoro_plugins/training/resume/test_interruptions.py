@@ -7,8 +7,13 @@ import os
 import pytest
 from safetensors.torch import load_file
 
-from tests.training.jobs import ACCUMULATE, STEPS, tiny_data
-from tests.training.saved import differences, same, steps_in, validation_is_due
+from tests.kokoro_plugins.training.jobs import ACCUMULATE, STEPS, tiny_data
+from tests.kokoro_plugins.training.resume.saved import (
+    differences,
+    same,
+    steps_in,
+    validation_is_due,
+)
 
 PLACES = [
     {"where": "batch", "step": 1, "batch": 0},

@@ -23,9 +23,9 @@ from kokoro_plugins.training.loop.schedule import StepBudget, TimeBudget
 from kokoro_plugins.training.resume.conditions import ResumeRefused, _of_end, differences
 from kokoro_plugins.training.settings import Saving, TrainingSettings
 from registry import installed_plugins
-from tests.training import saved
-from tests.training.jobs import SPEC, tiny_data
-from tests.training.saved import steps_in
+from tests.kokoro_plugins.training.jobs import SPEC, tiny_data
+from tests.kokoro_plugins.training.resume import saved
+from tests.kokoro_plugins.training.resume.saved import steps_in
 
 SETTINGS: dict[str, Any] = {"device": "cpu", "precision": "32", "validate_every": 3}
 

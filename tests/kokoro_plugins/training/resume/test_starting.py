@@ -27,9 +27,9 @@ from kokoro_plugins.training.loop.module import TrainingModule
 from kokoro_plugins.training.loop.schedule import StepBudget
 from kokoro_plugins.training.loop.sentences import as_sentences
 from kokoro_plugins.training.settings import Saving, TrainingSettings
-from tests.training.built_corpus import corpus_of
-from tests.training.jobs import SPEC
-from tests.training.jobs import utterance as noise
+from tests.kokoro_plugins.training.built_corpus import corpus_of
+from tests.kokoro_plugins.training.jobs import SPEC
+from tests.kokoro_plugins.training.jobs import utterance as noise
 
 SMALL = [
     *("--set", "hidden_dim=32", "--set", "encoder.num_layers=1", "--set", "encoder.ff_dim=32"),

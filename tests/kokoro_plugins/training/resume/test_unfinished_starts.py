@@ -11,8 +11,8 @@ from kokoro_plugins.training.comparison import compare as comparing
 from kokoro_plugins.training.demo import demo as demonstrating
 from kokoro_plugins.training.output import plain_console
 from kokoro_plugins.training.settings import TrainingSettings
-from tests.training.built_corpus import corpus_of
-from tests.training.conftest import SMALL
+from tests.kokoro_plugins.training.built_corpus import corpus_of
+from tests.kokoro_plugins.training.conftest import SMALL
 
 SETS = [f"{name}={value}" for name, value in SMALL.items()]
 CONTENDER = "voice " + " ".join(f"--set {each}" for each in SETS)

@@ -17,7 +17,7 @@ from kokoro_core import KokoroModel
 from kokoro_core.cli.app import main
 from kokoro_core.durable import StepFolder
 from kokoro_core.spec.views.resolve import resolve
-from tests.core.test_api import tiny
+from tests.kokoro_core.test_api import tiny
 
 
 @pytest.fixture
