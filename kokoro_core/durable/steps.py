@@ -77,7 +77,7 @@ class StepFolder:
                 continue
             except CheckpointError as error:
                 refused[step.number] = str(error)
-                say(f"{error} It is passed over; an earlier step is looked for.")
+                say(f"{error} It is skipped; looking for an earlier step.")
             else:
                 return step
         if refused:
@@ -206,6 +206,7 @@ class StepFolder:
                 _check_equal(target, manifest)
                 return
             set_aside(target, folder)
+        # Two folders cannot be exchanged atomically everywhere: an intact step is never replaced.
         os.rename(new.name, target.path.name, src_dir_fd=folder, dst_dir_fd=folder)
         sync(folder)
 
