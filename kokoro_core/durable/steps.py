@@ -82,7 +82,7 @@ class StepFolder:
                 return step
         if refused:
             raise CheckpointError(
-                f"`{self.root}` has {len(refused)} saved steps and none of them is whole: "
+                f"`{self.root}` has {len(refused)} saved steps and none of them is intact: "
                 f"{' '.join(refused.values())}"
             )
         return None
@@ -222,7 +222,7 @@ def _verifies(step: Step) -> bool:
 def _check_equal(there: Step, manifest: Manifest) -> None:
     if there.manifest != manifest:
         raise CheckpointError(
-            f"step {there.number} is saved already, with other content; one that is whole is "
+            f"step {there.number} is saved already, with different content; an intact one is "
             "not replaced. Give the run a folder of its own, or remove that step."
         )
 

@@ -107,7 +107,7 @@ def to_null(path: Path) -> None:
 DAMAGE: dict[str, tuple[Callable[[Path], Any], str]] = {
     "a flipped bit": (
         flip,
-        "has another content than when it was written|does not match its own hash|JSON",
+        "has different content than when it was written|does not match its own hash|JSON",
     ),
     "cut by one byte": (lambda path: os.truncate(path, path.stat().st_size - 1), "bytes, not|JSON"),
     "empty": (lambda path: os.truncate(path, 0), "has 0 bytes, not|is not JSON"),
@@ -160,7 +160,7 @@ def test_a_folder_in_which_no_step_is_whole_is_an_error_that_names_each(tmp_path
     said: list[str] = []
     with pytest.raises(
         CheckpointError,
-        match=r"has 2 saved steps and none of them is whole: .*step-000000002.*step-000000001",
+        match=r"has 2 saved steps and none of them is intact: .*step-000000002.*step-000000001",
     ):
         StepFolder(tmp_path).newest(said.append)
     assert len(said) == 2
