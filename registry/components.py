@@ -74,7 +74,7 @@ class ComponentRegistry:
         if key in self._by_qualified:
             raise DuplicateComponent(
                 f"`{new.plugin}` registers the {new.slot} `{new.name}` twice; "
-                f"a name stands for one component."
+                f"a name must be unique."
             )
         self._by_qualified[key] = new
         short = (new.slot, new.name)

@@ -60,7 +60,7 @@ class Command:
         except AttributeError:
             raise self._leads_nowhere(f"`{module}` has no `{function}`") from None
         if not callable(run):
-            raise self._leads_nowhere(f"`{function}` is no function")
+            raise self._leads_nowhere(f"`{function}` is not a function")
         return run
 
     def _leads_nowhere(self, why: str) -> InvalidPlugin:

@@ -28,7 +28,7 @@ class Session:
         """The plugins of the environment except blocked ones, discovered at first use.
 
         Raises:
-            RegistryError: A name that is to be blocked is of no plugin.
+            RegistryError: A blocked name matches no plugin.
         """
         import kokoro_core.slots  # noqa: F401  (every plugin imports it; no one's import pays)
 

@@ -29,6 +29,6 @@ def atomic_file(path: Path) -> Iterator[Path]:
             yield temporary.path / path.name
             with open_regular(path.name, temporary.descriptor) as written:
                 os.fchmod(written, umask_mode(temporary.descriptor))
-                sync(written)
+                sync(written)  # before the rename, which could reach the disk first
             os.rename(path.name, path.name, src_dir_fd=temporary.descriptor, dst_dir_fd=folder)
             sync(folder)

@@ -107,6 +107,7 @@ def _discard(steps: Sequence[Step], folder: int) -> None:
     """
     moved = [_move(each.path.name, free_name(folder, "old"), folder) for each in steps]
     if moved:
+        # Else a power cut could keep a deletion but lose the rename: part of a step would show.
         sync(folder)
     for name in moved:
         with suppress(OSError):
@@ -117,6 +118,7 @@ def _move(name: str, to: str, folder: int) -> str:
     """Rename to a free name, numbered if necessary, and return that name."""
     taken = set(os.listdir(folder))
     names = chain([to], (f"{to}-{number}" for number in count(2)))
+    # os.rename would silently replace an empty folder of that name
     free = next(each for each in names if each not in taken)
     os.rename(name, free, src_dir_fd=folder, dst_dir_fd=folder)
     return free

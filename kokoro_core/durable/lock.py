@@ -32,7 +32,7 @@ class WriterLock:
         self._descriptor: int | None = None
         self._depth = 0
         self._mutex = Lock()
-        this = weakref.ref(self)
+        this = weakref.ref(self)  # the callback is never unregistered and must not keep it alive
         os.register_at_fork(after_in_child=lambda: _forget(this()))
 
     @contextmanager
@@ -61,6 +61,7 @@ class WriterLock:
     def _take(self, folder: int) -> int:
         descriptor = os.open(LOCK_NAME, _FLAGS, 0o666, dir_fd=folder)
         try:
+            # Not a record lock: closing any descriptor of the file in this process would drop it.
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, _card(), 0)

@@ -88,10 +88,10 @@ class Manifest:
             raise _damaged(f"has format {version!r}; this version reads {FORMAT_VERSION}")
         claimed = values.pop("sha256", None)
         if claimed != _hash_of(values):
-            raise _damaged("has another content than its own hash says, so it is damaged")
+            raise _damaged("does not match its own hash, so it is damaged")
         manifest = cls._from_values(values)
         if manifest.to_bytes() != content:
-            raise _damaged("is not written as a manifest is, so it was changed by hand")
+            raise _damaged("is not in canonical form, so it was changed by hand")
         return manifest
 
     @classmethod
@@ -100,9 +100,9 @@ class Manifest:
             raise _damaged(f"has the keys {', '.join(sorted(values))}, which are not a manifest's")
         step, score, facts, files = (values[key] for key in ("step", "score", "facts", "files"))
         if type(step) is not int or step < 0:
-            raise _damaged(f"has the step {step!r}, which is no whole number from 0 on")
+            raise _damaged(f"has the step {step!r}, which is not an integer of 0 or more")
         if score is not None and (type(score) is not float or not math.isfinite(score)):
-            raise _damaged(f"has the score {score!r}, which is no finite float")
+            raise _damaged(f"has the score {score!r}, which is not a finite float")
         if not isinstance(facts, dict) or not isinstance(files, dict) or not files:
             raise _damaged("must hold facts and at least one file")
         records = {name: _record(name, each) for name, each in files.items()}
@@ -137,7 +137,7 @@ def _record(name: str, values: Any) -> FileRecord:
     if type(size) is not int or size < 0:
         raise _damaged(f"has the size {size!r} for `{name}`")
     if not isinstance(sha256, str) or not _HASH.fullmatch(sha256):
-        raise _damaged(f"has for `{name}` a hash that is no SHA-256")
+        raise _damaged(f"has for `{name}` a hash that is not a SHA-256")
     return FileRecord(size, sha256)
 
 

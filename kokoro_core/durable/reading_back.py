@@ -40,7 +40,7 @@ def sync_and_hash(name: str, descriptor: int) -> str:
         expected = written.result()
     if found != expected:
         raise CheckpointError(
-            f"`{name}` reads back as something else than was written; the disk is failing, or "
+            f"`{name}` reads back differently than it was written; the disk is failing, or "
             "another program writes to it."
         )
     return found

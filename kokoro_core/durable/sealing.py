@@ -35,6 +35,7 @@ def seal(folder: int, step: int, facts: Mapping[str, Any], score: float | None) 
         raise CheckpointError(f"`write` must not leave a `{MANIFEST_NAME}`; that is written here.")
     manifest = Manifest(step, {name: _seal_file(name, folder) for name in names}, facts, score)
     content = manifest.to_bytes()
+    # Last, so that a folder with a manifest is complete.
     write_new(MANIFEST_NAME, content, folder)
     sync(folder)
     _check_read_back(folder, content)
@@ -55,5 +56,5 @@ def _check_read_back(folder: int, content: bytes) -> None:
         found = os.read(descriptor, len(content) + 1)
     if found != content:
         raise CheckpointError(
-            f"`{MANIFEST_NAME}` reads back as something else than was written; the disk is failing."
+            f"`{MANIFEST_NAME}` reads back differently than it was written; the disk is failing."
         )

@@ -130,7 +130,7 @@ class Step:
         except (OSError, CheckpointError) as error:
             if self._is_gone():
                 raise StepGone(f"`{self.path}` does not exist (any more).") from error
-            raise CheckpointError(f"`{self.path}` is not whole: {said(error)}") from error
+            raise CheckpointError(f"`{self.path}` is not intact: {said(error)}") from error
 
     def _is_gone(self) -> bool:
         try:
@@ -155,7 +155,7 @@ def verify_files(folder: int, manifest: Manifest) -> None:
             found = sha256_of(descriptor)
         if found != record.sha256:
             raise CheckpointError(
-                f"`{name}` has another content than when it was written (SHA-256 {found[:12]}…, "
+                f"`{name}` has different content than when it was written (SHA-256 {found[:12]}…, "
                 f"not {record.sha256[:12]}…)."
             )
 

@@ -77,12 +77,12 @@ class StepFolder:
                 continue
             except CheckpointError as error:
                 refused[step.number] = str(error)
-                say(f"{error} It is passed over; an earlier step is looked for.")
+                say(f"{error} It is skipped; looking for an earlier step.")
             else:
                 return step
         if refused:
             raise CheckpointError(
-                f"`{self.root}` has {len(refused)} saved steps and none of them is whole: "
+                f"`{self.root}` has {len(refused)} saved steps and none of them is intact: "
                 f"{' '.join(refused.values())}"
             )
         return None
@@ -206,6 +206,7 @@ class StepFolder:
                 _check_equal(target, manifest)
                 return
             set_aside(target, folder)
+        # Two folders cannot be exchanged atomically everywhere: an intact step is never replaced.
         os.rename(new.name, target.path.name, src_dir_fd=folder, dst_dir_fd=folder)
         sync(folder)
 
@@ -221,7 +222,7 @@ def _verifies(step: Step) -> bool:
 def _check_equal(there: Step, manifest: Manifest) -> None:
     if there.manifest != manifest:
         raise CheckpointError(
-            f"step {there.number} is saved already, with other content; one that is whole is "
+            f"step {there.number} is saved already, with different content; an intact one is "
             "not replaced. Give the run a folder of its own, or remove that step."
         )
 

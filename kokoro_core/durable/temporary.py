@@ -89,6 +89,7 @@ def sweep(folder: int) -> None:
         found = _NAME.fullmatch(name)
         identity = found and ProcessIdentity.parse(found["identity"])
         if identity and not identity.is_alive():
+            # A PID that is dead here may run on another machine with this folder: try the lock.
             with suppress(OSError):  # in use after all, a link, or not removable
                 _sweep_one(name, folder)
 

@@ -64,7 +64,7 @@ def unwrap(path: object, raw: bytes, header: Header) -> tuple[str | None, dict[s
     elif HASH_KEY not in values and values.get("format_version") == 1:
         return None, values
     raise CheckpointError(
-        f"`{path}` is damaged, or another program has written it anew: it does not start with its "
+        f"`{path}` is damaged, or another program has rewritten it: it does not start with its "
         f"content hash; take another copy."
     )
 

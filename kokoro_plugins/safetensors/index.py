@@ -82,7 +82,7 @@ class Index:
         stated = content[_DIGITS]
         zeroed = content[: _DIGITS.start] + NO_DIGITS.encode() + content[_DIGITS.stop :]
         if sha256(zeroed).hexdigest().encode() != stated:
-            raise _damaged(path, "its content is not what its hash says")
+            raise _damaged(path, "its content does not match its hash")
         return cls._from_values(path, _parse(path, content), stated.decode())
 
     @classmethod
@@ -95,7 +95,7 @@ class Index:
         except (KeyError, TypeError):
             raise _damaged(path, "a part of it is missing") from None
         if not all(isinstance(each, dict) for each in (metadata, shards, weight_map)):
-            raise _damaged(path, "a part of it is no object")
+            raise _damaged(path, "a part of it is not an object")
         _check_shards(path, shards, weight_map)
         if type(total_size) is not int or total_size < 0:
             raise _damaged(path, f"its total size is {total_size!a}")
@@ -105,9 +105,9 @@ class Index:
 def _check_shards(path: object, shards: Mapping[str, Any], weight_map: Mapping[str, Any]) -> None:
     for name, content_hash in shards.items():
         if not SHARD.fullmatch(name):
-            raise _damaged(path, f"it lists {name!a}, which is no plain name of a shard")
+            raise _damaged(path, f"it lists {name!a}, which is not a valid name of a shard")
         if not isinstance(content_hash, str) or not _HASH.fullmatch(content_hash):
-            raise _damaged(path, f"it has for `{name}` a hash that is no SHA-256")
+            raise _damaged(path, f"it has for `{name}` a hash that is not a SHA-256")
     if len(weight_map) > MAX_TENSORS:
         raise _damaged(path, f"it lists {len(weight_map)} tensors, more than {MAX_TENSORS}")
     if set(map(str, weight_map.values())) != set(shards):

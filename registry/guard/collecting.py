@@ -105,7 +105,7 @@ def _components(items: list[Any], record: PluginRecord) -> tuple[Registration, .
         if not (is_name(new.slot) and is_name(new.name)):
             raise InvalidPlugin(f"{what} has a name that no spec can hold; {_NAMES}")
         if inspect.isabstract(item) or not callable(getattr(item, "build", None)):
-            raise InvalidPlugin(f"{what} implements no `build`, so nothing can be made of it")
+            raise InvalidPlugin(f"{what} implements no `build`, so it cannot be built")
         missing = [each for each in _OF_A_MODEL if not hasattr(item, each)]
         if missing:
             raise InvalidPlugin(
@@ -123,7 +123,7 @@ def _resolve_types(component: Any, what: str) -> None:
     except Exception as error:
         why = (str(error).splitlines() or [type(error).__name__])[0]
         raise InvalidPlugin(
-            f"{what} has a setting whose type is not understood: {one_line(why)}"
+            f"{what} has a setting whose type cannot be resolved: {one_line(why)}"
         ) from None
 
 
@@ -139,7 +139,7 @@ def _specs(manager: pluggy.PluginManager, record: PluginRecord) -> tuple[NamedSp
             _check_name("spec", name, record)
             if not callable(getattr(file, "read_bytes", None)):
                 raise InvalidPlugin(
-                    f"the spec `{name}` of `{record.name}` is {_shown(file)}, which is no file; "
+                    f"the spec `{name}` of `{record.name}` is {_shown(file)}, which is not a file; "
                     f"return `importlib.resources.files(…) / …`"
                 )
             if not file.is_file():
@@ -190,7 +190,7 @@ def _refuse_twice(kind: str, names: list[str], record: PluginRecord) -> None:
     for name in names:
         if names.count(name) > 1:
             raise InvalidPlugin(
-                f"`{record.name}` returns the {kind} `{name}` twice; a name stands for one thing"
+                f"`{record.name}` returns the {kind} `{name}` twice; a name must be unique"
             )
 
 

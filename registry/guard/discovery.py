@@ -142,7 +142,7 @@ def _refuse_early(
 
 def _bad_metadata(entry_point: metadata.EntryPoint, record: PluginRecord) -> str | None:
     if not is_name(entry_point.name):
-        return f"`{record.name}` is no name of a plugin; take the name of the distribution"
+        return f"`{record.name}` is not a valid plugin name; use the name of the distribution"
     if entry_point.dist is not None and UNKNOWN in (record.distribution, record.version):
         return "the metadata of its distribution has no readable name and version"
     return None

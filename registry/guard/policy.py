@@ -46,8 +46,7 @@ class Policy:
         disable = known.get(DISABLE_VARIABLE, "").strip()
         if disable not in {"", "0", "1"}:
             raise InvalidPolicy(
-                f"`{DISABLE_VARIABLE}` must be 1 (no plugin but those in the box) or 0, "
-                f"not {disable!r}."
+                f"`{DISABLE_VARIABLE}` must be 1 (built-in plugins only) or 0, not {disable!r}."
             )
         allow = known.get(ALLOW_VARIABLE)
         return cls(
@@ -61,7 +60,7 @@ class Policy:
         named = [each for each in (record.name, _full(record)) if each in self.block]
         if named:
             return (
-                f"`{named[0]}` is to be blocked",
+                f"`{named[0]}` is on the block list",
                 f"take it out of `--no-plugin` or `{BLOCK_VARIABLE}`",
             )
         if record.built_in:

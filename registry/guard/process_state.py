@@ -42,11 +42,11 @@ class Effects:
 
     def flags(self) -> tuple[str, ...]:
         """Return one sentence per effect."""
-        said = [f"changes {each} when it is imported; that was put back" for each in self.changed]
+        said = [f"changes {each} when it is imported; that was undone" for each in self.changed]
         said += [f"changes {each} when it is imported; that stays changed" for each in self.stuck]
         if self.printed:
             shown = one_line(self.printed, 80)
-            said.append(f"prints when it is imported; that was kept back: {shown!r}")
+            said.append(f"prints when it is imported; that was suppressed: {shown!r}")
         said += [f"imports {each}; import it inside `build`" for each in self.imported]
         return tuple(said)
 

@@ -279,4 +279,4 @@ def test_the_model_is_built_with_the_filler(site: Site) -> None:
 def test_without_the_filler_the_problem_names_it(site: Site) -> None:
     ran = kokoro(site, "--no-plugin", "filler", "check", "filler-rms.yaml")
     assert ran.returncode == 1
-    assert "the plugin 'filler' is blocked (`filler` is to be blocked)" in ran.stderr
+    assert "the plugin 'filler' is blocked (`filler` is on the block list)" in ran.stderr

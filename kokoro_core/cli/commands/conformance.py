@@ -153,7 +153,7 @@ def _subjects(
     chosen = [each for each in subjects if variant in (None, each.variant)]
     if not chosen:
         known = ", ".join(repr(each.variant) for each in subjects)
-        raise ValueError(f"`--variant {variant}` is no configuration; there are {known}.")
+        raise ValueError(f"`--variant {variant}` is not a configuration; the choices are {known}.")
     return chosen if variant is None else [replace(each, first=True) for each in chosen]
 
 

@@ -121,7 +121,7 @@ def _suggest_component(name: str, session: Session) -> None:
     )
     if near is not None:
         raise RegistryError(
-            f"`{name}` is no component and no spec, did you mean `{near}`? `kokoro-core "
+            f"`{name}` is neither a component nor a spec, did you mean `{near}`? `kokoro-core "
             f"components` and `kokoro-core specs` list what there is."
         )
 

@@ -84,7 +84,7 @@ def check_slot(slot: str, plugins: Plugins) -> None:
         raise RegistryError(f"no component for the slot `{slot}` is registered; {why}.")
     known |= {*filled}
     hint = suggestion(slot, sorted(known)) or ";"
-    raise RegistryError(f"`{slot}` is no slot{hint} slots: {', '.join(sorted(known))}.")
+    raise RegistryError(f"`{slot}` is not a slot{hint} slots: {', '.join(sorted(known))}.")
 
 
 def summary_of(component: type[Any]) -> str:
@@ -162,7 +162,7 @@ def plugins(
             for line in complaints(record):
                 print(f"{record.name} ({record.distribution} {record.version}) {line}")
     for name in found.unmatched:
-        print_error(f"`{name}` is to be blocked or allowed, but nothing has that name.")
+        print_error(f"`{name}` is blocked or allowed by a setting, but no plugin has that name.")
     if strict and (found.unmatched or any(list(complaints(each)) for each in found.records)):
         raise typer.Exit(1)
 

@@ -154,7 +154,7 @@ def test_a_file_that_another_program_wrote_anew_is_refused(single: Path) -> None
     with pytest.raises(CheckpointError, match="is damaged: its content has the SHA-256"):
         load(single)
     save_file(changed, single, {"format": "pt", **metadata})
-    with pytest.raises(CheckpointError, match="another program has written it anew"):
+    with pytest.raises(CheckpointError, match="another program has rewritten it"):
         load(single)
 
 

@@ -59,7 +59,7 @@ def test_a_folder_of_steps_gives_the_newest(run: Path) -> None:
 
 def test_a_damaged_newest_step_is_passed_over_loudly(run: Path) -> None:
     damage(run / "step-000000010")
-    with pytest.warns(UserWarning, match="`.*step-000000010` is not whole: .*It is passed over"):
+    with pytest.warns(UserWarning, match="`.*step-000000010` is not intact: .*It is skipped"):
         assert number_of(KokoroModel.load(run)) == 9
 
 
@@ -73,8 +73,8 @@ def test_without_a_step_that_is_whole_nothing_is_loaded(run: Path) -> None:
     for number in (8, 9, 10):
         damage(run / f"step-{number:09d}")
     with (
-        pytest.raises(CheckpointError, match="has 3 saved steps and none of them is whole"),
-        pytest.warns(UserWarning, match="It is passed over"),
+        pytest.raises(CheckpointError, match="has 3 saved steps and none of them is intact"),
+        pytest.warns(UserWarning, match="It is skipped"),
     ):
         KokoroModel.load(run)
 
@@ -142,7 +142,7 @@ def test_a_folder_without_a_model_says_what_it_could_have(tmp_path: Path) -> Non
 
 def test_a_step_that_is_a_link_is_refused(run: Path, tmp_path: Path) -> None:
     (tmp_path / "latest").symlink_to(run / "step-000000009")
-    with pytest.raises(CheckpointError, match="is not whole"):
+    with pytest.raises(CheckpointError, match="is not intact"):
         KokoroModel.load(tmp_path / "latest")
 
 

@@ -206,7 +206,7 @@ def test_an_index_leads_to_plain_names_of_shards_only(
     home: Path, opened: list[str], name: str
 ) -> None:
     index = indexed(home, name)
-    with pytest.raises(CheckpointError, match="which is no plain name of a shard"):
+    with pytest.raises(CheckpointError, match="which is not a valid name of a shard"):
         CHECKPOINTER.load(index)
     assert opened == [str(index)]
 

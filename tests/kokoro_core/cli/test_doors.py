@@ -60,7 +60,7 @@ def run(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.
 @pytest.mark.parametrize("given", ["ENCODER", "Encoder", "encoders"])
 def test_a_name_in_other_letters_is_nearly_right(run: Run, given: str) -> None:
     ran = run("components", given)
-    assert ran.err.startswith(f"`{given}` is no slot, did you mean `encoder`? slots: ")
+    assert ran.err.startswith(f"`{given}` is not a slot, did you mean `encoder`? slots: ")
     assert closest("TRANSFORMER", ["conv", "transformer"]) == "transformer"
     assert run("check", "ok.yaml", "--set", "Encoder.num_layers=2").status == 1
 
@@ -79,7 +79,7 @@ def test_a_component_that_is_nearly_right_is_named_by_describe(
 ) -> None:
     ran = run("describe", given)
     assert (ran.status, ran.out) == (1, "")
-    assert f"`{given}` is no component and no spec, did you mean `{meant}`?" in ran.err
+    assert f"`{given}` is neither a component nor a spec, did you mean `{meant}`?" in ran.err
 
 
 def test_describe_takes_a_slot_and_a_name(run: Run) -> None:
@@ -90,7 +90,7 @@ def test_describe_takes_a_slot_and_a_name(run: Run) -> None:
 
 def test_a_slot_of_describe_that_is_none_is_said_to_be_none(run: Run) -> None:
     ran = run("describe", "transformer", "--slot", "decodr")
-    assert ran.err.startswith("`decodr` is no slot, did you mean `decoder`?")
+    assert ran.err.startswith("`decodr` is not a slot, did you mean `decoder`?")
 
 
 def test_a_slot_stays_one_without_the_plugin_that_fills_it(run: Run) -> None:

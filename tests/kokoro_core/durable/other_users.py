@@ -18,7 +18,7 @@ CASES = {
     "save to a folder that is read-only": "Permission denied. The folder has 2 steps",
     "read from a folder that is read-only": "read step 2",
     "read a step whose file has mode 0": "`model.safetensors`: Permission denied",
-    "read a folder that may not be entered": "none of them is whole",
+    "read a folder that may not be entered": "none of them is intact",
     "read a folder that may not be listed": "could not be read: Permission denied",
     "make a folder where none may be made": "could not be written to: Permission denied",
     "replace a file in a folder that is read-only": "PermissionError",

@@ -137,7 +137,7 @@ def test_a_whole_step_is_never_replaced_by_another(
 ) -> None:
     folder = StepFolder(tmp_path)
     save(folder, 5, 0.5)
-    with pytest.raises(CheckpointError, match="step 5 is saved already, with other content"):
+    with pytest.raises(CheckpointError, match="step 5 is saved already, with different content"):
         save(folder, 5, score, text)
     assert newest_of(folder) == (5, [])
     assert (tmp_path / "step-000000005/model.safetensors").read_text() == "weights of 5"
@@ -198,7 +198,7 @@ def test_going_on_from_a_damaged_step_takes_nothing_away(tmp_path: Path) -> None
     for step in (1, 2):
         save(folder, step)
     (tmp_path / "step-000000001/model.safetensors").unlink()
-    with pytest.raises(CheckpointError, match=r"step-000000001` is not whole"):
+    with pytest.raises(CheckpointError, match=r"step-000000001` is not intact"):
         folder.discard_after(1)
     with pytest.raises(CheckpointError, match=r"step-000000007` does not exist"):
         folder.discard_after(7)

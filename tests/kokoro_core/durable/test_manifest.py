@@ -82,9 +82,9 @@ WRONG = {
     "a record with more": (body(files={"a": {**RECORD, "x": 1}}), "has a record of `a`"),
     "a negative size": (body(files={"a": {**RECORD, "size": -1}}), "has the size -1 for `a`"),
     "a size that is true": (body(files={"a": {**RECORD, "size": True}}), "has the size True"),
-    "a short hash": (body(files={"a": {**RECORD, "sha256": "ab"}}), "hash that is no SHA-256"),
-    "a hash in capitals": (body(files={"a": {**RECORD, "sha256": "A" * 64}}), "no SHA-256"),
-    "a hash that is a number": (body(files={"a": {**RECORD, "sha256": 5}}), "no SHA-256"),
+    "a short hash": (body(files={"a": {**RECORD, "sha256": "ab"}}), "hash that is not a SHA-256"),
+    "a hash in capitals": (body(files={"a": {**RECORD, "sha256": "A" * 64}}), "not a SHA-256"),
+    "a hash that is a number": (body(files={"a": {**RECORD, "sha256": 5}}), "not a SHA-256"),
 }
 
 

@@ -105,7 +105,10 @@ def to_null(path: Path) -> None:
 
 
 DAMAGE: dict[str, tuple[Callable[[Path], Any], str]] = {
-    "a flipped bit": (flip, "has another content than when it was written|another content|JSON"),
+    "a flipped bit": (
+        flip,
+        "has different content than when it was written|does not match its own hash|JSON",
+    ),
     "cut by one byte": (lambda path: os.truncate(path, path.stat().st_size - 1), "bytes, not|JSON"),
     "empty": (lambda path: os.truncate(path, 0), "has 0 bytes, not|is not JSON"),
     "longer": (lambda path: os.truncate(path, 9999), "has 9999 bytes, not|is not JSON"),
@@ -133,7 +136,7 @@ def test_a_damaged_step_is_passed_over_and_said(
     assert number == 1
     assert len(said) == 1
     assert str(tmp_path / "step-000000002") in said[0]
-    assert said[0].endswith("It is passed over; an earlier step is looked for.")
+    assert said[0].endswith("It is skipped; looking for an earlier step.")
 
 
 def test_files_that_two_steps_have_exchanged_are_found(tmp_path: Path) -> None:
@@ -157,7 +160,7 @@ def test_a_folder_in_which_no_step_is_whole_is_an_error_that_names_each(tmp_path
     said: list[str] = []
     with pytest.raises(
         CheckpointError,
-        match=r"has 2 saved steps and none of them is whole: .*step-000000002.*step-000000001",
+        match=r"has 2 saved steps and none of them is intact: .*step-000000002.*step-000000001",
     ):
         StepFolder(tmp_path).newest(said.append)
     assert len(said) == 2
@@ -271,7 +274,7 @@ def test_what_reads_back_as_something_else_is_not_saved(tmp_path: Path) -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "posix_fadvise", fail_to_keep)
-        with pytest.raises(CheckpointError, match="reads back as something else than was written"):
+        with pytest.raises(CheckpointError, match="reads back differently than it was written"):
             save(tmp_path, 2, keep_last=1)
     assert newest_of(tmp_path) == (1, [])
 

@@ -297,7 +297,7 @@ def test_needs_that_are_met_change_nothing(needs: dict[str, str]) -> None:
         (
             {"acme-shut": ""},
             "plugin-blocked",
-            "is blocked (`shut` is to be blocked): Leave out --no-plugin",
+            "is blocked (`shut` is on the block list): Leave out --no-plugin",
         ),
     ],
 )
@@ -310,7 +310,7 @@ def test_needs_that_are_not_met_are_problems(
         "acme-shut",
         "1",
         "blocked",
-        "`shut` is to be blocked",
+        "`shut` is on the block list",
         remedy="Leave out --no-plugin.",
     )
     [problem] = problems_of(minimal(plugins=needs), plugins_with(records=(LOADED, BROKEN, shut)))

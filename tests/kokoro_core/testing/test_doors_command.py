@@ -129,7 +129,7 @@ def test_the_list_has_every_check_with_its_meaning_and_a_bug(
         ),
         (["mlp", "--settings", "{"], "refuses settings: invalid JSON"),
         (["mlp", "repeat", "--settings", "{}"], "`--settings` needs one component"),
-        (["mlp", "--variant", "x"], "`--variant x` is no configuration; there are ''"),
+        (["mlp", "--variant", "x"], "`--variant x` is not a configuration; the choices are ''"),
         (["mlp", "--expect", "x"], "`--expect x` must be ID=REASON"),
         (["mlp", "--version", "9"], "has the versions 1 to 1, not 9"),
         (["mlp", "--version", "0"], "has the versions 1 to 1, not 0"),

@@ -111,7 +111,7 @@ CASES: dict[str, Case] = {
     ),
     "has-a-slash-in-its-name": Case(
         GOOD.format(name="m3"),
-        "is no name of a plugin",
+        "is not a valid plugin name",
         plugin="transformer/evil",
         entry_points="[kokoro.plugins]\ntransformer/evil = os\n",
         distribution="dist-slash",
@@ -168,14 +168,14 @@ CASES: dict[str, Case] = {
             "    def build", "    f: 'NotThere' = None\n    def build"
         )
         + returning("kokoro_components", "[Params]"),
-        "has a setting whose type is not understood: name 'NotThere' is not defined",
+        "has a setting whose type cannot be resolved: name 'NotThere' is not defined",
     ),
     "has-a-setting-of-a-type-that-no-spec-can-hold": Case(
         PARAMS.format(name="peculiar").replace(
             "    def build", "    f: __import__('io').StringIO = None\n    def build"
         )
         + returning("kokoro_components", "[Params]"),
-        "has a setting whose type is not understood: Unable to generate pydantic-core schema",
+        "has a setting whose type cannot be resolved: Unable to generate pydantic-core schema",
     ),
     "returns-a-class-without-build": Case(
         PARAMS.format(name="abstract").replace("    def build(self, sizes): ...\n", "")
@@ -197,7 +197,7 @@ CASES: dict[str, Case] = {
     ),
     "returns-a-list-of-specs": Case(returning("kokoro_specs", "['a.yaml']"), "must return a mapp"),
     "returns-a-path-as-text": Case(
-        returning("kokoro_specs", "{'tiny': __file__}"), "which is no file"
+        returning("kokoro_specs", "{'tiny': __file__}"), "which is not a file"
     ),
     "ships-a-spec-that-is-not-there": Case(
         returning("kokoro_specs", "{'tiny': __import__('pathlib').Path('/no/tiny.yaml')}"),
@@ -280,7 +280,7 @@ CASES: dict[str, Case] = {
         importing("import time; time.sleep(1.05)", "slow"), "s to import", status="loaded"
     ),
     "prints": Case(
-        importing("print('hello', end='')", "loud"), "that was kept back: 'hello'", status="loaded"
+        importing("print('hello', end='')", "loud"), "that was suppressed: 'hello'", status="loaded"
     ),
     "prints-in-the-hook": Case(
         f"{HOOK}def kokoro_components():\n    print('here')\n    return []",
@@ -311,27 +311,27 @@ CASES: dict[str, Case] = {
     # settings of torch; all after `imports-torch`, which is to be the first to import it
     "leaves-the-device-meta": Case(
         importing("import torch; torch.rand(2); torch.set_default_device('meta')", "meta"),
-        "changes torch's default device when it is imported; that was put back",
+        "changes torch's default device when it is imported; that was undone",
         status="loaded",
     ),
     "leaves-gradients-off": Case(
         importing("import torch; torch.set_grad_enabled(False)", "grad"),
-        "changes torch's recording of gradients when it is imported; that was put back",
+        "changes torch's recording of gradients when it is imported; that was undone",
         status="loaded",
     ),
     "lowers-the-precision": Case(
         importing("import torch; torch.set_float32_matmul_precision('medium')", "precise"),
-        "changes torch's float32 precision when it is imported; that was put back",
+        "changes torch's float32 precision when it is imported; that was undone",
         status="loaded",
     ),
     "takes-threads": Case(
         importing("import torch; torch.set_num_threads(torch.get_num_threads() + 2)", "thread"),
-        "changes torch's number of threads when it is imported; that was put back",
+        "changes torch's number of threads when it is imported; that was undone",
         status="loaded",
     ),
     "wants-determinism": Case(
         importing("import torch; torch.use_deterministic_algorithms(True)", "determined"),
-        "changes torch's deterministic mode when it is imported; that was put back",
+        "changes torch's deterministic mode when it is imported; that was undone",
         status="loaded",
     ),
 }

@@ -105,7 +105,7 @@ def test_a_keyboard_interrupt_is_the_user_s_and_no_plugin_s(site: Site) -> None:
 def test_a_blocked_plugin_is_not_imported(site: Site) -> None:
     site.add("acme", "raise OSError('imported')")
     record = record_of(site.discover(Policy(block=frozenset({"acme"}))), "acme")
-    assert (record.status, record.cause) == ("blocked", "`acme` is to be blocked")
+    assert (record.status, record.cause) == ("blocked", "`acme` is on the block list")
     assert "KOKORO_BLOCK_PLUGINS" in (record.remedy or "")
     assert "dist_acme_acme" not in sys.modules
 
@@ -333,7 +333,7 @@ def test_an_unknown_named_spec_hints_at_the_plugins_that_are_not_loaded(site: Si
         ("os.not_there:run", "there is no module `os.not_there`"),
         ("os:not_there", "`os` has no `not_there`"),
         ("os:path.not_there", "`os` has no `path.not_there`"),
-        ("os:sep", "`sep` is no function"),
+        ("os:sep", "`sep` is not a function"),
     ],
 )
 def test_a_command_that_leads_nowhere_names_its_plugin_and_its_target(

@@ -42,7 +42,7 @@ def kokoro(site: Site, *arguments: str, **variables: str) -> subprocess.Complete
 def test_json_stays_json_whatever_a_plugin_prints(site: Site) -> None:
     ran = kokoro(site, "plugins", "--json")
     records = {each["name"]: each for each in json.loads(ran.stdout)}
-    assert records["loud"]["flags"] == ["prints when it is imported; that was kept back: '['"]
+    assert records["loud"]["flags"] == ["prints when it is imported; that was suppressed: '['"]
     assert records["fine"]["components"] == ["encoder/wave"]
     assert {name: each["status"] for name, each in records.items() if "dist-" in str(each)} == {
         "fine": "loaded",
@@ -104,14 +104,14 @@ def test_the_environment_rules_what_is_imported(
 def test_a_name_in_the_environment_that_nothing_has_is_told(site: Site) -> None:
     ran = kokoro(site, "plugins", "--strict", KOKORO_BLOCK_PLUGINS="laud")
     assert ran.returncode == 1
-    assert "`laud` is to be blocked or allowed, but nothing has that name." in ran.stderr
+    assert "`laud` is blocked or allowed by a setting, but no plugin has that name." in ran.stderr
 
 
 def test_a_wrong_switch_is_one_clear_line(site: Site) -> None:
     ran = kokoro(site, "check", "small", KOKORO_DISABLE_PLUGINS="yes")
     assert ran.returncode == 1
     assert ran.stderr == (
-        "`KOKORO_DISABLE_PLUGINS` must be 1 (no plugin but those in the box) or 0, not 'yes'.\n"
+        "`KOKORO_DISABLE_PLUGINS` must be 1 (built-in plugins only) or 0, not 'yes'.\n"
     )
 
 

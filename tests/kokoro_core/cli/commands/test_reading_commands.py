@@ -147,7 +147,7 @@ def test_components_of_one_slot(run: Run) -> None:
     assert {each["slot"] for each in rows} == {"encoder"}
     ran = run("components", "encodr")
     assert (ran.status, ran.out) == (1, "")
-    assert ran.err.startswith("`encodr` is no slot, did you mean `encoder`? slots: ")
+    assert ran.err.startswith("`encodr` is not a slot, did you mean `encoder`? slots: ")
 
 
 def test_specs_lists_the_named_specs(run: Run) -> None:

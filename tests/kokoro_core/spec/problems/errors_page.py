@@ -62,7 +62,7 @@ PLUGINS = Plugins(
             "acme-unwanted",
             "1.0",
             "blocked",
-            "`unwanted` is to be blocked",
+            "`unwanted` is on the block list",
             remedy="Leave out --no-plugin unwanted.",
         ),
         PluginRecord("future", "x", "acme-future", "3.0", "incompatible", "written for API 9"),

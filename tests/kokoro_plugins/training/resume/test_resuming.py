@@ -276,7 +276,7 @@ def test_a_damaged_newest_step_is_passed_over_loudly(copy, capsys):
     console = Console(width=400)
     history = fit(model, tiny_data(), StepBudget(3), settings, saving=saving, console=console)
     said = capsys.readouterr().out
-    assert "step-000000002` is not whole" in said
+    assert "step-000000002` is not intact" in said
     assert "Training goes on from" in said
     assert "step-000000001`." in said
     assert [entry.step for entry in history.training] == [1, 2, 3]

@@ -171,7 +171,7 @@ def test_verify_looks_at_every_step_of_a_run_and_every_file_of_a_step(
     damage(steps[1] / "model.safetensors")
     status, out, err = run("verify", tmp_path / "steps")
     assert (status, out.splitlines()) == (1, [f"{steps[0]}: ok", f"{steps[2]}: ok"])
-    assert "step-000000002` is not whole: `model.safetensors` has another content" in err
+    assert "step-000000002` is not intact: `model.safetensors` has different content" in err
 
 
 def test_verify_looks_at_the_steps_and_the_model_of_a_run(
@@ -185,7 +185,7 @@ def test_verify_looks_at_the_steps_and_the_model_of_a_run(
     damage(step / "model.safetensors")
     status, said, err = run("verify", out)
     assert (status, said) == (1, f"{out}: ok\n")
-    assert "step-000000001` is not whole: `model.safetensors` has another content" in err
+    assert "step-000000001` is not intact: `model.safetensors` has different content" in err
     damage(out / "model.safetensors")
     status, said, err = run("verify", out)
     assert (status, said, len(err.splitlines())) == (1, "", 2)
