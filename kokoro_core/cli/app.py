@@ -22,7 +22,7 @@ PROGRAM = "kokoro-core"
 class PluginCommands(TyperGroup):
     """A group whose commands come from plugins, including the core's own.
 
-    Each is imported when it runs.
+    A command is imported when it runs.
     """
 
     def list_commands(self, ctx: Any) -> list[str]:
@@ -43,7 +43,7 @@ class PluginCommands(TyperGroup):
 def _forwarding(command: Command) -> Any:
     """Return a command that passes its arguments to a plugin's function, or to its group.
 
-    The function's own options are not known before it is imported, so all of them are let through.
+    The function's options are unknown until it is imported, so all arguments are passed on.
     """
     outer = typer.Typer(add_completion=False, rich_markup_mode=None)
 

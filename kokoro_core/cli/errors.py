@@ -25,7 +25,7 @@ def lines_of(error: Exception) -> list[str] | None:
     """Return the lines that tell a user what is wrong, or None for a possible bug.
 
     Every error that the framework raises for bad input derives from `ValueError` or
-    `RegistryError`; its message is made to be read as it is.
+    `RegistryError`; its message is written for users.
     """
     if isinstance(error, ModuleNotFoundError):
         return _missing_module(error)

@@ -11,8 +11,8 @@ from registry.text import printable
 def plugin_fault(error: BaseException, plugins: Plugins) -> str | None:
     """Return which plugin raised an error and where; None if no third-party plugin did.
 
-    The innermost frame of a plugin counts: what it calls in torch or in the framework fails on its
-    behalf. Those in the box are ours, and what they raise is a bug.
+    The innermost frame of a plugin counts: torch and the framework fail on behalf of their caller.
+    Built-in plugins do not count; an exception in them is a bug.
     """
     packages = {_package(each.target): each for each in plugins.records if not each.built_in}
     found: tuple[PluginRecord, str, int, str] | None = None

@@ -17,9 +17,9 @@ class Checked(NamedTuple):
     """The findings about a spec.
 
     Attributes:
-        spec: As the user named it.
-        problems: None if it is right.
-        notes: What its reader should know.
+        spec: The name given by the user.
+        problems: None if it is valid.
+        notes: Notes for the user.
     """
 
     spec: str
@@ -77,8 +77,8 @@ def _github(found: Found) -> None:
 def annotation(problem: Problem, spec: str) -> str:
     """Return a problem as a workflow command, which GitHub shows at the line.
 
-    The escapes are those of ``toolkit/packages/core/src/command.ts`` of github.com/actions. What
-    does not stand in the file itself, an override for example, has no file.
+    The escapes are those of ``toolkit/packages/core/src/command.ts`` of github.com/actions. A
+    problem outside the file, such as one in an override, has no file.
     """
     properties = {"title": problem.code}
     message = problem.message

@@ -16,8 +16,8 @@ class Session:
     """One run of the command line.
 
     Attributes:
-        blocked: Names of plugins that are not to be imported.
-        debug: Show tracebacks.
+        blocked: Names of plugins that must not be imported.
+        debug: Whether to show tracebacks.
     """
 
     blocked: tuple[str, ...] = ()

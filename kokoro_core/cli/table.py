@@ -20,7 +20,7 @@ Rows = Sequence[Sequence[str]]
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Print rows under headings, or as blocks of lines if a word would not fit.
 
-    What is None is left empty. The width is that of the terminal, or of ``COLUMNS``.
+    None gives an empty cell. The width is that of the terminal, or of ``COLUMNS``.
     """
     cells = [[_text(each) for each in row] for row in rows]
     room = shutil.get_terminal_size((0, 0)).columns

@@ -1,8 +1,8 @@
-"""What the commands of plugins are made with; the core's own are made with nothing else.
+"""The toolkit for commands of plugins; the core's own commands use nothing else.
 
-A command is a function with options for typer. Its first argument is ``ctx: typer.Context``;
-`session_of` gives it the plugins of the run, `load_with` the spec behind an argument, and the
-`print_…` functions an output that no terminal, pipe or code page breaks.
+A command is a function with typer options. Its first argument is ``ctx: typer.Context``;
+`session_of` returns the plugins of the run, `load_with` the spec of an argument, and the
+`print_…` functions produce output that works on every terminal, pipe and code page.
 """
 
 from __future__ import annotations
@@ -58,11 +58,11 @@ def load_with(
 ) -> ModelSpec:
     """Return the spec of an argument, with the overrides of ``--set`` or another option.
 
-    What else an override changed is said on standard error, unless the caller says it.
+    Other changes caused by an override are noted on standard error, unless the caller reports them.
 
     Raises:
         SpecError: The spec or an override has problems.
-        FileNotFoundError: The path leads to no file.
+        FileNotFoundError: The file does not exist.
         UnknownNamedSpec: No plugin ships a spec of that name.
     """
     from kokoro_core.spec.load import load
@@ -76,7 +76,7 @@ def check_device(device: str) -> None:
     """Reject a device that this machine does not have.
 
     Raises:
-        ValueError: Its name is wrong, or it is not there.
+        ValueError: Its name is invalid, or it is not available.
     """
     import torch
 

@@ -97,6 +97,6 @@ def _map_values(function: Callable[[Tensor], Tensor], tree: Mapping[Any, Any]) -
     changed = {key: map_tensors(function, each) for key, each in tree.items()}
     if type(tree) is dict or not isinstance(tree, MutableMapping):
         return changed
-    result = copy.copy(tree)
+    result = copy.copy(tree)  # keeps the class and its state, such as a default factory
     result.update(changed)
     return result

@@ -13,6 +13,7 @@ MOST_FRAMES = 10_000_000
 
 def log_durations(durations: Tensor, dtype: torch.dtype) -> Tensor:
     """Return the target of a duration predictor: the natural log of (frames + 1)."""
+    # log1p, not log: a phoneme of 0 frames is valid
     return torch.log1p(durations.to(dtype))
 
 

@@ -39,7 +39,7 @@ def api_in_source(entry_point: metadata.EntryPoint) -> int | None:
 
 def _stated(source: bytes) -> int | None:
     try:
-        body = ast.parse(source).body
+        body = ast.parse(source).body  # not imported: that may fail for the very reason sought
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None  # the import gives a better error
     for node in body:

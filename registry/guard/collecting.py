@@ -46,6 +46,7 @@ def collect(plugin: Any, record: PluginRecord) -> Contribution:
 
 
 def _register(plugin: Any, record: PluginRecord) -> pluggy.PluginManager:
+    # One manager per plugin: in a shared one, a plugin that fails half-way would stay registered.
     manager = pluggy.PluginManager(PROJECT)
     manager.add_hookspecs(hookspecs)
     manager.register(plugin, record.name)

@@ -76,7 +76,7 @@ def components_meant(name: str, slot: str | None, session: Session) -> list[Regi
 def find_components(name: str, slot: str | None, session: Session) -> list[Registration]:
     """Return the components of a short or qualified name; in one slot there must be one.
 
-    ``encoder/transformer`` names the slot too.
+    ``encoder/transformer`` includes the slot.
 
     Raises:
         RegistryError: The requested slot does not exist.
@@ -149,7 +149,7 @@ def describe_spec(
     """Return a resolved spec with the cost of each slot.
 
     Parameters and bytes are exact: the model is built on the meta device, which takes no memory.
-    Multiply-adds and the memory of training are those of batches of (rows, phonemes, frames).
+    Multiply-adds and training memory are for batches of (rows, phonemes, frames).
     """
     from kokoro_core.spec.views.resolve import resolve, spec_hash
 

@@ -55,7 +55,7 @@ def load_any(source: str, settings: list[str] | None, session: Session, option: 
     Raises:
         SpecError: The spec or an override has problems.
         CheckpointError: The file has a checkpoint's suffix but is not one.
-        FileNotFoundError: The path leads to no file.
+        FileNotFoundError: The file does not exist.
     """
     from kokoro_core.checkpoints.locate import checkpointer_for, suffixes
     from kokoro_core.checkpoints.recorded import with_recorded

@@ -58,7 +58,7 @@ def checked_document(
 
     Raises:
         SpecError: The spec or an override has problems.
-        FileNotFoundError: The path leads to no file.
+        FileNotFoundError: The file does not exist.
         UnknownNamedSpec: No plugin ships a spec of that name.
     """
     from kokoro_core.spec.check import check
