@@ -244,8 +244,8 @@ core.testing.checks            core.api core.contracts core.generation core.mode
                                core.tensors core.testing core.testing.data core.testing.probes
                                core.testing.subjects core.testing.walks registry
 core.testing.engine            core.durable core.params core.slots core.spec core.spec.rules
-                               core.spec.tree core.testing core.testing.checks core.testing.subjects
-                               registry
+                               core.spec.tree core.testing core.testing.checks
+                               core.testing.subjects registry
 core.cli.commands              core.api core.checkpoints core.cli core.cost core.errors
                                core.model core.params core.scaffold core.slots core.spec
                                core.spec.problems core.spec.rules core.spec.text core.spec.tree

@@ -238,13 +238,13 @@ def transitive_requirements() -> dict[str, str]:
 def test_the_readme_has_the_two_commands() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert f"{DEMO_INSTALL} && kokoro-core demo" in readme
-    assert f"{TEST_INSTALL} && python -m pytest" in readme
+    assert f"{TEST_INSTALL} && python -m pytest -n 2" in readme
 
 
 def test_ci_installs_as_the_readme_says_and_checks_lint_types_and_tests() -> None:
     script = (ROOT / ".ci" / "run").read_text()
     lines = [line.strip().replace(" --quiet", "") for line in script.splitlines()]
-    stages = ["install", "ruff check .", "ruff format --check .", "mypy", "python -m pytest"]
+    stages = ["install", "ruff check .", "ruff format --check .", "mypy", "python -m pytest -n 2"]
     found = [re.sub(r'^stage "[^"]*" ', "", line) for line in lines if line.startswith("stage ")]
     assert found[:5] == stages
     assert TEST_INSTALL in lines

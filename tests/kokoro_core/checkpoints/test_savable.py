@@ -228,7 +228,7 @@ CHANGES: list[tuple[Callable[[KokoroModel], None], str]] = [
     (louder_and_compiled, r"`decoder\.stop_out` is a `LouderLinear`, not a `Linear`"),
     (
         louder_namesake,
-        r"`decoder\.stop_out` is a `tests\.core\.test_savable\.Linear`, "
+        r"`decoder\.stop_out` is a `tests\.kokoro_core\.checkpoints\.test_savable\.Linear`, "
         r"not a `torch\.nn\.modules\.linear\.Linear`",
     ),
     (more_within, r"`encoder\.layers\.0\.squash` \(`Tanh`\) is not in the spec's model"),

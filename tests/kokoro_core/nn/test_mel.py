@@ -17,6 +17,11 @@ from kokoro_core.params.audio import AudioSettings
 RNG = np.random.default_rng(0)
 
 
+@pytest.fixture(scope="module")
+def audio() -> AudioSettings:
+    return AudioSettings()
+
+
 def _noise(num_samples: int) -> np.ndarray:
     tone = np.sin(np.arange(num_samples) * 0.05) * 0.3
     return np.asarray(tone + RNG.normal(0, 0.05, num_samples))
