@@ -370,3 +370,32 @@ def test_nothing_in_the_core_imports_the_public_face_of_it() -> None:
             assert not taken, (
                 f"{file.relative_to(ROOT)} imports {taken} from the top of the package"
             )
+
+
+def test_the_tests_mirror_the_source_a_folder_for_a_folder() -> None:
+    """Folders of tests that belong to a single file of the source are called like the file."""
+    for top in ("registry", "kokoro_core", "kokoro_plugins"):
+        for folder in {file.parent for file in (ROOT / "tests" / top).rglob("test_*.py")}:
+            inside = folder.relative_to(ROOT / "tests")
+            if not {"hostile", "mutants"} & set(inside.parts):
+                source = ROOT / inside
+                assert source.is_dir() or source.with_suffix(".py").is_file(), inside
+    rooms = {file.parent for file in files_of("kokoro_core") if file.name != "__init__.py"}
+    untested = {
+        room.relative_to(ROOT).as_posix()
+        for room in rooms
+        if "examples" not in room.parts
+        and not [*(ROOT / "tests" / room.relative_to(ROOT)).glob("test_*.py")]
+    }
+    assert untested == UNDER_ANOTHER_ROOF
+
+
+UNDER_ANOTHER_ROOF = {
+    f"kokoro_core/{room}"
+    for room in (
+        "spec/tree",
+        *(f"testing/{part}" for part in ("checks", "data", "engine", "probes")),
+        *(f"testing/{part}" for part in ("pytest_support", "subjects", "walks")),
+    )
+}
+"""Rooms whose tests lie one folder up, since they try several of them at once."""
