@@ -98,9 +98,10 @@ def _imported(module: str, home: str, folder: str) -> Any:
         if error.name is None or not f"{module}.".startswith(f"{error.name}."):
             raise ValueError(f"`{home}` needs the module `{error.name}`.") from error
         raise ValueError(f"`{module}` is no module that can be imported in `{folder}`.") from None
-    except SyntaxError as error:
-        raise ValueError(f"`{home}` is no Python that can be read: {error}.") from error
     except (Exception, SystemExit) as error:
+        null_bytes = isinstance(error, ValueError) and "null bytes" in str(error)
+        if isinstance(error, SyntaxError) or null_bytes:  # a ValueError before Python 3.11.4
+            raise ValueError(f"`{home}` is no Python that can be read: {error}.") from error
         where = place_of(error, None) or home
         said = f"{type(error).__name__}: {error}".rstrip(": ")
         raise ValueError(f"`{home}` could not be imported: {said} ({where}).") from error

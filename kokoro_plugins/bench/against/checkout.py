@@ -6,13 +6,13 @@ import io
 import os
 import shutil
 import subprocess
-import tarfile
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from zipfile import ZipFile
 
 import kokoro_core
 
@@ -94,12 +94,12 @@ def _resolve(commit: str, repository: Path) -> str:
 
 
 def _extract(commit: str, repository: Path, folder: Path) -> None:
-    archive = _git(repository, "archive", "--format=tar", commit)
+    archive = _git(repository, "archive", "--format=zip", commit)
     if archive.returncode:
         said = archive.stderr.decode(errors="replace").strip()
         raise ValueError(f"`git archive {commit}` failed in `{repository}`: {said}")
-    with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as tar:
-        tar.extractall(folder, filter="data")
+    with ZipFile(io.BytesIO(archive.stdout)) as found:
+        found.extractall(folder)
 
 
 def _git(repository: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
