@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 MOVED: dict[str, tuple[str, ...]] = {
@@ -35,12 +35,14 @@ MOVED: dict[str, tuple[str, ...]] = {
     "kokoro_core.spec.plain": ("kokoro_core.spec.tree.dump",),
     "kokoro_core.spec.reference": ("kokoro_core.spec.views.reference",),
     "kokoro_core.spec.reference_page": ("kokoro_core.spec.views.reference_page",),
+    "kokoro_core.spec.scalars": ("kokoro_core.spec.text.scalars",),
     "kokoro_core.spec.sizes": ("kokoro_core.params.sizes",),
     "kokoro_core.testing.counting": ("kokoro_core.testing.subjects.counting",),
     "kokoro_core.testing.reference_page": ("kokoro_core.testing.engine.reference_page",),
     "kokoro_core.testing.strategies": ("kokoro_core.testing.data.strategies",),
     "kokoro_plugins.training.data_module": ("kokoro_plugins.training.data.data_module",),
     "kokoro_plugins.training.schedule": ("kokoro_plugins.training.loop.schedule",),
+    "registry.api": ("registry.guard.api_version",),
 }
 """Old module → the modules that have its names now."""
 
@@ -62,6 +64,11 @@ class _Finder(MetaPathFinder):
 
 
 class _Moved(Loader):
+    def get_code(self, fullname: str) -> CodeType:
+        """Return what ``python -m`` runs for an old name: the module in its new place."""
+        run = f"import runpy; runpy.run_module({MOVED[fullname][0]!r}, run_name='__main__')"
+        return compile(run, fullname, "exec")
+
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         return None
 
@@ -76,6 +83,9 @@ class _Moved(Loader):
         )
 
         def look_up(name: str) -> Any:
+            if name == "__all__":  # of `from … import *`
+                faces = [vars(import_module(place)) for place in places]
+                return sorted({each for face in faces for each in face if each[0] != "_"})
             for place in map(import_module, places):
                 if hasattr(place, new := RENAMED.get(f"{old}.{name}", name)):
                     return getattr(place, new)

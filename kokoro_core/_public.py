@@ -21,8 +21,8 @@ PUBLIC: dict[str, tuple[str, ...]] = {
     "kokoro_core.params.component": ("ComponentParams", "StrictModel", "params_from"),
     "kokoro_core.params.capabilities": ("Capabilities", "SideInput"),
     "kokoro_core.params.sizes": (
-        *("LAYER", "Size", "Sizes", "batch_norm", "conv1d", "embedding", "layer_norm", "linear"),
-        "table",
+        *("LAYER", "Size", "Sizes", "UNKNOWN_PART", "batch_norm", "conv1d", "embedding"),
+        *("layer_norm", "linear", "table"),
     ),
     "kokoro_core.params.audio": ("AudioSettings",),
     "kokoro_core.contracts": (

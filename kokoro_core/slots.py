@@ -4,8 +4,8 @@ This file imports no torch. A component derives from one of these classes, adds 
 implements `build`, which imports the component's module inside the function and returns it.
 
 `MODEL_SLOTS` is the only list of the parts of a model: the rules for specs, assembly, drawings,
-commands and the conformance kit read it. Adding a slot takes a base class and a row here, a field
-of `ModelSpec`, a contract, and the call in `AcousticModel`.
+`new-spec` and the kit's checks of models read it. Adding a slot takes a base class and a row here,
+a field of `ModelSpec`, a contract, and the call in `AcousticModel`.
 """
 
 from __future__ import annotations

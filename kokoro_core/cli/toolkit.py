@@ -1,4 +1,4 @@
-"""The toolkit for commands of plugins; the core's own commands use nothing else.
+"""The toolkit for commands of plugins; the core's own commands use it too.
 
 A command is a function with typer options. Its first argument is ``ctx: typer.Context``;
 `session_of` returns the plugins of the run, `load_with` the spec of an argument, and the

@@ -7,7 +7,7 @@ from typing import final
 import torch
 from torch import Tensor
 
-from kokoro_core.generation.options import StopReason
+from kokoro_core.generation.options import GenerationOptions, StopReason
 
 AT_LIMIT, STOP_TOKEN, NOT_FINITE, TIME = range(4)
 """Why a row ended, as a number that can stay on the device."""
@@ -19,18 +19,21 @@ class RowEnds:
 
     Nothing here waits for the device but `reasons`.
 
+    Args:
+        limits: (B,) int64, the most frames of each row.
+        options: What was asked for; the rules below read their settings there.
+
     Attributes:
         lengths: (B,) int64.
         causes: (B,) int64, of the numbers above.
     """
 
-    def __init__(self, limits: Tensor) -> None:
+    def __init__(self, limits: Tensor, options: GenerationOptions) -> None:
+        self._options = options
         self.lengths = limits
         self.causes = torch.zeros_like(limits)
 
-    def note(
-        self, mel: Tensor, stop_logits: Tensor | None, first: int, stop_threshold: float
-    ) -> None:
+    def note(self, mel: Tensor, stop_logits: Tensor | None, first: int) -> None:
         """End the rows that one of these frames ends: with it, or before it if it is not finite.
 
         Shape:
@@ -42,7 +45,7 @@ class RowEnds:
         causes = torch.zeros_like(finite, dtype=torch.int64)
         if stop_logits is not None:
             finite = finite & (stop_logits.abs() < torch.inf)
-            causes = (stop_logits.float().sigmoid() > stop_threshold).long()
+            causes = (stop_logits.float().sigmoid() > self._options.stop_threshold).long()
         causes = causes.masked_fill(~finite, NOT_FINITE)
         causes = causes.masked_fill(frames >= self.lengths.unsqueeze(1), AT_LIMIT)
         at = (causes != AT_LIMIT).long().argmax(1, keepdim=True)
@@ -51,8 +54,7 @@ class RowEnds:
         self.lengths = torch.where(cause == AT_LIMIT, self.lengths, ends)
         self.causes = torch.where(cause == AT_LIMIT, self.causes, cause)
 
-    @staticmethod
-    def any_ends(mel: Tensor, stop_logits: Tensor, stop_threshold: float) -> bool:
+    def any_ends(self, mel: Tensor, stop_logits: Tensor) -> bool:
         """Return whether one of these frames ends its row; waits for the device.
 
         Shape:
@@ -61,7 +63,7 @@ class RowEnds:
         largest = torch.maximum(mel.abs().amax(), stop_logits.abs().amax())
         stops = stop_logits.float().sigmoid().amax()
         # Written so that NaN, which is not below infinity either, ends its row.
-        return not (float(largest) < torch.inf and float(stops) <= stop_threshold)
+        return not (float(largest) < torch.inf and float(stops) <= self._options.stop_threshold)
 
     def end_now(self, made: int, cause: int) -> None:
         """End every row that goes on past the frames made."""

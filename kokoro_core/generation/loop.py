@@ -46,7 +46,7 @@ class FrameLoop:
         self._side_inputs = side_inputs
         self._utterances = utterances
         self._options = utterances.options
-        self.ends = RowEnds(utterances.limits)
+        self.ends = RowEnds(utterances.limits, utterances.options)
         self._soonest = 0
 
     @property
@@ -112,14 +112,14 @@ class FrameLoop:
             can_look_inside(mel)
             and first + mel.shape[1] < self._soonest
             and not self._utterances.time_is_over()
-            and not self.ends.any_ends(mel, stop_logits, self._options.stop_threshold)
+            and not self.ends.any_ends(mel, stop_logits)
         )
 
     def _look(self, mel: Tensor, stop_logits: Tensor, rows: Tensor, first: int) -> Tensor:
         """Note which rows the frames of a chunk end; return those that count, of all rows."""
         num = len(self.lengths)
         mel, stop_logits = _of_all_rows(mel, rows, num), _of_all_rows(stop_logits, rows, num)
-        self.ends.note(mel, stop_logits, first, self._options.stop_threshold)
+        self.ends.note(mel, stop_logits, first)
         if self._utterances.time_is_over():
             self.ends.end_now(first + mel.shape[1], TIME)
         mel = mel[:, : max(0, int(self.lengths.max()) - first)]

@@ -109,8 +109,9 @@ def _decode_parallel(
             f"{callee} must return `stop_logits` None from `infer`: a parallel decoder makes the "
             f"frames that are planned, and nothing looks for an end."
         )
-    ends = RowEnds(torch.minimum(lengths_from_padding_mask(padding_mask), utterances.limits))
-    ends.note(output.mel, None, 0, 1.0)
+    limits = torch.minimum(lengths_from_padding_mask(padding_mask), utterances.limits)
+    ends = RowEnds(limits, utterances.options)
+    ends.note(output.mel, None, 0)
     mel = output.mel[:, : int(ends.lengths.max())]
     return zero_padding(mel, padding_mask_from_lengths(ends.lengths, mel.shape[1])), ends
 

@@ -32,7 +32,7 @@ def check_extras(extras: Mapping[str, Any], taken: Collection[str], *padding_mas
     """
     takes = ", ".join(f"`{name}`" for name in sorted(taken)) or "none"
     for name in sorted(extras.keys() - set(taken)):
-        raise TypeError(f"`{name}` is no side input of this model; it takes {takes}.")
+        raise TypeError(f"`{name}` is not a side input of this model; it takes {takes}.")
     for name in sorted(set(taken) - extras.keys()):
         raise TypeError(f"`{name}` is missing; this model takes the side inputs {takes}.")
     for name, value in extras.items():

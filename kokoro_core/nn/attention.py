@@ -88,7 +88,7 @@ class MultiheadAttention(nn.Module):
         if hidden_dim % num_heads:
             raise ValueError(
                 f"`num_heads` must divide `hidden_dim`, but "
-                f"{hidden_dim} / {num_heads} is no integer."
+                f"{hidden_dim} / {num_heads} is not an integer."
             )
         self.num_heads = num_heads
         self.head_dim = hidden_dim // num_heads

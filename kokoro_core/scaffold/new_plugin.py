@@ -107,8 +107,8 @@ def check_names(names: Names, kind: str, plugins: Plugins) -> None:
         raise ValueError(f"`--slot {kind}` has no example{hint} there are {', '.join(EXAMPLES)}.")
     if _NAME.fullmatch(names.distribution) is None:
         raise ValueError(
-            f"`{names.distribution}` is no name for a plugin; write lower-case words with dashes, "
-            f"such as acme-{EXAMPLES[kind].slot.replace('_', '-')}."
+            f"`{names.distribution}` is not a name for a plugin; write lower-case words with "
+            f"dashes, such as acme-{EXAMPLES[kind].slot.replace('_', '-')}."
         )
     _check_component(names.component, EXAMPLES[kind].slot, plugins)
     reserved = {*sys.stdlib_module_names, *keyword.kwlist, "kokoro_core", "kokoro_plugins"}
@@ -133,7 +133,7 @@ def _check_component(name: str, slot: str, plugins: Plugins) -> None:
     """
     if re.fullmatch(r"[a-z][a-z0-9_]*", name) is None or plain_value(name) != name:
         raise ValueError(
-            f"`--type {name}` is no name for a component; write lower-case letters, digits and "
+            f"`--type {name}` is not a name for a component; write lower-case letters, digits and "
             f"`_`, and no word such as `null` that YAML reads as something else."
         )
     for each in plugins.components:

@@ -75,5 +75,5 @@ def cases_named(names: Sequence[str]) -> list[Case]:
     for name in names:
         if name not in known:
             hint = suggestion(name, known) or "."
-            raise ValueError(f"`{name}` is no case{hint} There are {', '.join(known)}.")
+            raise ValueError(f"`{name}` is not a case{hint} There are {', '.join(known)}.")
     return [known[name] for name in names] if names else list(CASES)

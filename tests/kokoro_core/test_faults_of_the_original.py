@@ -1,4 +1,4 @@
-"""Faults of the seed's first implementation that must not come back."""
+"""Faults of the original model's first implementation that must not come back."""
 
 from __future__ import annotations
 

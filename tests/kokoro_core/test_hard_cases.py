@@ -168,5 +168,5 @@ def test_a_missing_side_input_is_named() -> None:
 
 def test_an_unknown_side_input_is_named() -> None:
     plain = model(decoder={"type": "lstm"})
-    with pytest.raises(TypeError, match="`speaker` is no side input of this model; it takes none"):
+    with pytest.raises(TypeError, match=r"`speaker` is not a side input of this .*; it takes none"):
         plain.generate(INDICES, speaker=SPEAKER)

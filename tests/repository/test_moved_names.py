@@ -33,6 +33,7 @@ NAMED = {
     "kokoro_core.spec.plain": "dump",
     "kokoro_core.spec.reference": "description_of fields_of",
     "kokoro_core.spec.reference_page": "reference_page",
+    "kokoro_core.spec.scalars": "plain_value",
     "kokoro_core.spec.sizes": "LAYER Size Sizes batch_norm conv1d embedding layer_norm linear "
     "table",
     "kokoro_core.testing.counting": "check_size",
@@ -40,6 +41,7 @@ NAMED = {
     "kokoro_core.testing.strategies": "durations ragged_batches",
     "kokoro_plugins.training.data_module": "AlignedSpeech",
     "kokoro_plugins.training.schedule": "StepBudget FrameBudget TimeBudget",
+    "registry.api": "API_VERSION",
 }
 """Old module → the names that docs or scaffold showed, or that stand beside such a name."""
 
@@ -86,6 +88,24 @@ def test_a_name_that_never_was_is_refused_and_the_new_place_told() -> None:
 def test_a_module_that_never_was_is_not_found() -> None:
     with pytest.raises(ModuleNotFoundError, match=r"kokoro_core\.mask"):
         importlib.import_module("kokoro_core.mask")
+
+
+def test_a_star_brings_the_names_of_the_new_place() -> None:
+    sys.modules.pop("kokoro_core.masks", None)
+    names: dict[str, object] = {}
+    with pytest.warns(DeprecationWarning, match=r"is `kokoro_core\.tensors\.masks` now"):
+        exec("from kokoro_core.masks import *", names)
+    assert {"zero_padding", "padding_mask_from_lengths"} <= set(names)
+
+
+def test_a_page_is_made_by_the_old_name_of_its_module_still() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-W", "ignore", "-m", "kokoro_core.spec.reference_page"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ran.stdout.startswith("# Settings of a spec")
 
 
 def test_the_warning_stands_at_the_line_that_imports(tmp_path: Path) -> None:

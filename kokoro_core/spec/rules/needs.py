@@ -29,7 +29,9 @@ def unmet_needs(
         try:
             canonical = canonicalize_name(name, validate=True)
         except InvalidName:  # an advised command has it in it, so it must be nothing else
-            message = f"'{shorten(name)}' is no name of a distribution; write one such as my-plugin"
+            message = (
+                f"'{shorten(name)}' is not the name of a distribution; write one such as my-plugin"
+            )
             yield document.problem("wrong-value", ("plugins", name), message, at_key=True)
             continue
         found = _unmet(name, wanted, records.get(canonical, []))

@@ -15,7 +15,7 @@ from kokoro_core.slots import MODEL_SLOTS
 from kokoro_core.spec.problems.problem import Path
 from kokoro_core.spec.problems.violation import RuleViolation
 from kokoro_core.spec.rules.accessed_fields import accessed_fields
-from kokoro_core.spec.rules.wiring import parts_of, reads_phonemes
+from kokoro_core.spec.rules.wiring import NO_PLAN, parts_of, reads_phonemes
 from kokoro_core.spec.tree.model_spec import ModelSpec
 from kokoro_core.spec.tree.walk import inner_components
 
@@ -46,7 +46,6 @@ ARGUMENTS = frozenset(
 
 _SLOTS = tuple(MODEL_SLOTS)
 _AFTER_THE_PLAN = _SLOTS[_SLOTS.index("regulator") + 1 :]
-_NULL: tuple[Path, ...] = (("regulator",), ("duration_predictor",))
 
 
 def refusal_of_side_inputs(spec: ModelSpec) -> str | None:
@@ -147,7 +146,7 @@ def _plan_is_made(
             f"{who} needs the plan, which no component gives, since {{other}} is null; "
             f"fill it, or leave out the settings that need the plan"
         )
-        yield RuleViolation("unmet-need", path, message, ("regulator",), (*causes, *_NULL))
+        yield RuleViolation("unmet-need", path, message, ("regulator",), (*causes, *NO_PLAN))
 
 
 def _causes(component: ComponentParams, path: Path) -> tuple[Path, ...]:

@@ -16,7 +16,9 @@ from kokoro_core.spec.problems.violation import RuleViolation
 from kokoro_core.spec.tree.model_spec import LossWeights, ModelSpec
 from kokoro_core.spec.tree.walk import components_in
 
-_NULL: tuple[Path, ...] = (("regulator",), ("duration_predictor",))
+NO_PLAN: tuple[Path, ...] = (("regulator",), ("duration_predictor",))
+"""The fields whose null leaves a model without a plan."""
+
 _STOP_SETTINGS = ("stop", "stop_positive_weight")
 
 
@@ -77,7 +79,7 @@ def _frames_have_memory(spec: ModelSpec) -> Iterator[RuleViolation]:
             "needs one memory vector a frame, which no component gives, since {other} is null; "
             "fill it, or change this setting"
         )
-        causes: tuple[Path, ...] = (("decoder", "type"), ("decoder", field), *_NULL)
+        causes: tuple[Path, ...] = (("decoder", "type"), ("decoder", field), *NO_PLAN)
         yield RuleViolation("unmet-need", ("decoder", field), message, ("regulator",), causes)
 
 

@@ -84,5 +84,5 @@ def find_checks(ids: Iterable[str], known: Iterable[Check[Any]] = CHECKS) -> dic
             from registry.text import suggestion
 
             hint = suggestion(wanted, by_id) or ";"
-            raise ValueError(f"`{wanted}` is no check{hint} the checks are {', '.join(by_id)}.")
+            raise ValueError(f"`{wanted}` is not a check{hint} the checks are {', '.join(by_id)}.")
     return {wanted: by_id[wanted] for wanted in ids}

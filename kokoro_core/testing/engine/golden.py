@@ -56,7 +56,7 @@ def golden_of(subjects: Iterable[Subject], golden: Golden) -> dict[str, Mapping[
             raise ValueError(f"the golden keys have nothing for `{name}`; {_HOW}")
     for key in golden:
         if key.partition(":")[0] in components and key not in names:
-            raise ValueError(f"the golden keys have `{key}`, which is no configuration; {_HOW}")
+            raise ValueError(f"the golden keys have `{key}`, which is not a configuration; {_HOW}")
     return {name: golden[name] for name in names}
 
 

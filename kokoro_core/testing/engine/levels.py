@@ -42,5 +42,5 @@ def level_named(name: str) -> Level:
         ValueError: There is none of that name.
     """
     if name not in _LEVELS:
-        raise ValueError(f"`{name}` is no level; the levels are {', '.join(LEVELS)}.")
+        raise ValueError(f"`{name}` is not a level; the levels are {', '.join(LEVELS)}.")
     return _LEVELS[name]

@@ -209,7 +209,7 @@ def case_of(check: Check[Any], text: str) -> Any:
     except ValueError:
         unknown = {text}
     if unknown:
-        raise ValueError(f"`{text}` is no case of `{check.id}`; one is {example}.")
+        raise ValueError(f"`{text}` is not a case of `{check.id}`; one is {example}.")
     return data
 
 

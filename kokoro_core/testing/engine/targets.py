@@ -66,7 +66,7 @@ def targets_named(text: str, plugins: Plugins, note: Note = lambda _: None) -> l
     hint = "" if text in known else suggestion(text, known)
     more = f"; {missing};" if missing else hint or ";"
     raise ValueError(
-        f"`{text}` is no component, plugin or spec{more} a component is named as "
+        f"`{text}` is not a component, plugin or spec{more} a component is named as "
         f"encoder/transformer or transformer, a class as acme.params:AcmeParams or "
         f"acme.py:AcmeParams."
     )
@@ -85,7 +85,7 @@ def _params_class(text: str) -> type[ComponentParams]:
     if not (isinstance(found, type) and issubclass(found, ComponentParams)):
         raise ValueError(f"`{text}` is no params class; it must derive from a slot's base class.")
     if found.component_name is None:
-        raise ValueError(f"`{text}` is no component: its `type` has no name as default.")
+        raise ValueError(f"`{text}` is not a component: its `type` has no name as default.")
     return found
 
 

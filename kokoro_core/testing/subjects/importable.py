@@ -91,13 +91,15 @@ def import_class(name: str) -> Any:
 
 def _imported(module: str, home: str, folder: str) -> Any:
     if not all(part.isidentifier() for part in module.split(".")):
-        raise ValueError(f"`{module}` is no module that can be imported in `{folder}`.")
+        raise ValueError(f"`{module}` is not a module that can be imported in `{folder}`.")
     try:
         found = importlib.import_module(module)
     except ModuleNotFoundError as error:
         if error.name is None or not f"{module}.".startswith(f"{error.name}."):
             raise ValueError(f"`{home}` needs the module `{error.name}`.") from error
-        raise ValueError(f"`{module}` is no module that can be imported in `{folder}`.") from None
+        raise ValueError(
+            f"`{module}` is not a module that can be imported in `{folder}`."
+        ) from None
     except (Exception, SystemExit) as error:
         null_bytes = isinstance(error, ValueError) and "null bytes" in str(error)
         if isinstance(error, SyntaxError) or null_bytes:  # a ValueError before Python 3.11.4

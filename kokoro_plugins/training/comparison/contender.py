@@ -83,7 +83,7 @@ def _read(
     except ValueError as error:
         why = str(error).rstrip(".")
         raise ValueError(
-            f"`{text}` is no contender: {why}. Write a spec and, within the same quotes, what "
+            f"`{text}` is not a contender: {why}. Write a spec and, within the same quotes, what "
             f'it is trained with, for example "voice --set hidden_dim=192 --lr 2e-3".'
         ) from None
     spec = read_spec(given.spec, given.set)

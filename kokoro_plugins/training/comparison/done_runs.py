@@ -51,6 +51,6 @@ def _read(line: bytes, place: str) -> tuple[dict[str, Any], Run]:
         return entry["identity"], Run.from_dict(entry["run"])
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
         raise ValueError(
-            f"{place}, is no run that `compare` has written: {line[:40]!r}; delete the line, or "
+            f"{place}, is not a run that `compare` has written: {line[:40]!r}; delete the line, or "
             f"give another `--out`."
         ) from None

@@ -228,9 +228,9 @@ def test_settings_of_conformance_have_the_limits_of_a_spec(
 @pytest.mark.parametrize(
     ("kind", "said"),
     [
-        ("", "`--type ` is no name for a component"),
-        ("null", "`--type null` is no name for a component"),
-        ("true", "`--type true` is no name for a component"),
+        ("", "`--type ` is not a name for a component"),
+        ("null", "`--type null` is not a name for a component"),
+        ("true", "`--type true` is not a name for a component"),
         ("transformer", "`--type transformer` is taken by `transformer/transformer`"),
     ],
 )

@@ -63,7 +63,7 @@ def test_a_record_takes_its_stop_targets_to_the_loss(model):
 
 
 def test_side_inputs_that_no_part_takes_are_refused_in_a_record_too(model):
-    with pytest.raises(TypeError, match="`speaker` is no side input of this model"):
+    with pytest.raises(TypeError, match="`speaker` is not a side input of this model"):
         model(replace(BATCH, extras={"speaker": torch.zeros(2)}))
 
 

@@ -290,8 +290,8 @@ def test_needs_that_are_met_change_nothing(needs: dict[str, str]) -> None:
         ({"acme-toys": ">=2"}, "plugin-version", "needs 'acme-toys' >=2 but 1.3.0 is installed"),
         ({"absent": ">=1"}, "plugin-missing", "python -m pip install 'absent>=1'"),
         ({"absent": "===1'x"}, "plugin-missing", """install 'absent===1'"'"'x'"""),
-        ({"x'; touch y; '": ">=1"}, "wrong-value", "is no name of a distribution"),
-        ({"--index-url=http://evil x": ""}, "wrong-value", "is no name of a distribution"),
+        ({"x'; touch y; '": ">=1"}, "wrong-value", "is not the name of a distribution"),
+        ({"--index-url=http://evil x": ""}, "wrong-value", "is not the name of a distribution"),
         ({"acme-toys": "new"}, "wrong-value", "'new' is no range of versions"),
         ({"acme-cracked": ">=0"}, "plugin-broken", "is broken (ImportError: no y)"),
         (

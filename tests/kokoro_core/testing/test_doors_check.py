@@ -113,14 +113,14 @@ def test_a_failure_may_be_expected_of_one_configuration() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"expected_failures": {"row-alon": "x"}}, "`row-alon` is no check, did you mean"),
+        ({"expected_failures": {"row-alon": "x"}}, "`row-alon` is not a check, did you mean"),
         ({"expected_failures": {LEAK: " "}}, "expected failure of `row-alone` needs a reason"),
-        ({"only": "step-cost"}, "`step-cost` is no check"),
-        ({"level": "slow"}, "`slow` is no level; the levels are fast, ci, nightly"),
+        ({"only": "step-cost"}, "`step-cost` is not a check"),
+        ({"level": "slow"}, "`slow` is not a level; the levels are fast, ci, nightly"),
         ({"version": 99}, "has the versions 1 to 1, not 99"),
         ({"case": "{}"}, "a case needs one check by its id"),
-        ({"case": "{", "only": LEAK}, r"`\{` is no case of `row-alone`; one is \{\"lengths\""),
-        ({"case": '{"x":1}', "only": "seeded"}, "is no case of `seeded`"),
+        ({"case": "{", "only": LEAK}, r"`\{` is not a case of `row-alone`; one is \{\"lengths\""),
+        ({"case": '{"x":1}', "only": "seeded"}, "is not a case of `seeded`"),
         ({"golden": {}}, "the golden keys have nothing for `encoder/leaky`"),
         ({"golden": "nowhere.json"}, "`nowhere.json` does not exist; .* writes it"),
     ],
@@ -201,7 +201,7 @@ def test_a_state_that_changed_is_found(
 
 def test_golden_keys_of_a_configuration_that_is_gone_are_refused() -> None:
     golden = {**spoilt(lambda state: None), "encoder/leaky:old": {}}
-    with pytest.raises(ValueError, match="have `encoder/leaky:old`, which is no configuration"):
+    with pytest.raises(ValueError, match="have `encoder/leaky:old`, which is not a configuration"):
         check_component(LeakyParams, golden=golden)
 
 
@@ -262,7 +262,7 @@ def test_a_class_that_is_local_to_a_function_has_no_name() -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("acme_is_nowhere:X", "`acme_is_nowhere` is no module that can be imported in"),
+        ("acme_is_nowhere:X", "`acme_is_nowhere` is not a module that can be imported in"),
         ("nowhere.py:X", r"`nowhere.py` does not exist"),
         ("json:X", "`json` has no `X`"),
     ],

@@ -82,7 +82,7 @@ def test_a_newer_check_that_fails_only_warns() -> None:
 
 
 def test_a_case_of_another_kind_fails_clearly() -> None:
-    with pytest.raises(pytest.fail.Exception, match="is no case of `row-alone`; one is"):
+    with pytest.raises(pytest.fail.Exception, match="is not a case of `row-alone`; one is"):
         bound("row-alone", case='{"x": 1}')()
 
 
@@ -288,7 +288,7 @@ def test_a_failure_is_short_and_can_be_tried_again(project: tuple[Path, Run]) ->
 
 def test_what_is_written_wrong_is_an_error_of_its_file(project: tuple[Path, Run]) -> None:
     text = project[1].text
-    assert "`row-alon` is no check, did you mean `row-alone`?" in text
+    assert "`row-alon` is not a check, did you mean `row-alone`?" in text
     assert "`acme` is not a registered encoder" in text
     assert "`test_without_argument` must take the argument `check`" in text
 

@@ -212,7 +212,7 @@ def test_a_machine_without_git_is_told_so(
     ("arguments", "why"),
     [
         (["regulator", "--against", "HEAD"], "`regulator` cannot be compared with `--against`; fr"),
-        (["zzz", "--against", "HEAD"], "`zzz` is no case. There are frame, batch"),
+        (["zzz", "--against", "HEAD"], "`zzz` is not a case. There are frame, batch"),
         (["--against", "HEAD", "--out", "x"], "`--out` does not go with `--against`"),
         (["--against", "HEAD", "--fail-above", "nan"], "must be a ratio above 0, such as 1.03, no"),
         (["--against", "HEAD", "--fail-above", "0"], "must be a ratio above 0, such as 1.03, not"),

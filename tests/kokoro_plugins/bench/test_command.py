@@ -283,8 +283,8 @@ def test_cases_are_listed_without_torch_running(capsys: pytest.CaptureFixture[st
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        (["fram"], "`fram` is no case, did you mean `frame`"),
-        (["zzz"], "`zzz` is no case. There are frame, batch"),
+        (["fram"], "`fram` is not a case, did you mean `frame`"),
+        (["zzz"], "`zzz` is not a case. There are frame, batch"),
         (["frame", "--device", "tpu"], "tpu"),
         (["frame", "--device", "cpu:7"], "`--device cpu:7` is not on this machine"),
     ],

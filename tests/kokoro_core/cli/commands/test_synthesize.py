@@ -102,15 +102,15 @@ def _stopping_after(frames: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every row end by its stop token after so many frames."""
     note = RowEnds.note
 
-    def stop(self: RowEnds, mel: Any, stop_logits: Any, first: int, threshold: float) -> None:
+    def stop(self: RowEnds, mel: Any, stop_logits: Any, first: int) -> None:
         stop_logits = torch.full_like(stop_logits, -9.0)
         stop_logits[:, max(0, frames - 1 - first) :] = 9.0
         if first + mel.shape[1] < frames:
             stop_logits[:] = -9.0
-        note(self, mel, stop_logits, first, threshold)
+        note(self, mel, stop_logits, first)
 
     monkeypatch.setattr(RowEnds, "note", stop)
-    monkeypatch.setattr(RowEnds, "any_ends", staticmethod(lambda *_: True))
+    monkeypatch.setattr(RowEnds, "any_ends", lambda *_: True)
 
 
 @pytest.mark.parametrize(("frames", "status"), [(3, 1), (15, 1), (16, 0), (20, 0)])

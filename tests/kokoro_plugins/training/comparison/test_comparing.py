@@ -77,7 +77,7 @@ def test_a_contender_has_what_stands_within_its_quotes_and_else_what_all_have():
     ],
 )
 def test_a_text_that_is_no_contender_is_refused_with_an_example(text, message):
-    with pytest.raises(ValueError, match=f"^`{text}` is no contender: {message}") as refused:
+    with pytest.raises(ValueError, match=f"^`{text}` is not a contender: {message}") as refused:
         read(text)
     assert "within the same quotes" in str(refused.value)
 

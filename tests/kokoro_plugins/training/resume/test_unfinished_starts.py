@@ -68,7 +68,9 @@ def test_settings_that_count_have_a_least_value(name, value):
 
 def test_a_warmup_below_zero_within_quotes_is_refused(compare, tmp_path, capsys):
     assert compare(f"{CONTENDER} --warmup -1") == 1
-    assert "is no contender: `warmup_steps` must be 0 or more, not -1." in capsys.readouterr().err
+    assert (
+        "is not a contender: `warmup_steps` must be 0 or more, not -1." in capsys.readouterr().err
+    )
     assert not (tmp_path / "runs").exists()
 
 
@@ -185,7 +187,7 @@ def test_a_line_that_is_no_run_is_refused_with_its_place(compare, tmp_path, caps
     path.write_bytes(line + b"\n")
     assert compare(CONTENDER) == 1
     said = capsys.readouterr().err
-    assert f"`{path}`, line 1, is no run that `compare` has written: b'" in said
+    assert f"`{path}`, line 1, is not a run that `compare` has written: b'" in said
     assert "delete the line, or give another `--out`." in said
     assert path.read_bytes() == line + b"\n"
 
