@@ -15,6 +15,20 @@ _ROMAN = re.compile(r"[IVXLCDM]{2,}")
 _LOANED = frozenset("àâçèéêëîïñôæœ")
 """Letters of words that English has borrowed with their accents: café, façade, naïve."""
 
+_FUNCTION_WORDS = {
+    "English": "a an and are at by for from he her his in is it of on she that the this to was we "
+    "were with you",
+    "German": "auch auf das dem ein eine einen er für ich ist mit nicht sich sie und wie wir",
+    "French": "avec dans des elle est et il je les mais nous pas pour que qui sur une vous",
+    "Spanish": "como con el ella es está muy para pero por que se una y",
+    "Italian": "che con gli il non per più questo sono una",
+    "Dutch": "deze een en het ik je maar met niet op voor wij zijn",
+}
+"""The commonest words of languages that are written with the letters of English.
+
+Those that stand in names in English texts ("van", "de la") are left out.
+"""
+
 
 def misreadings(espeak: Espeak, text: str, events: Sequence[SpeechEvent]) -> Iterator[str]:
     """Yield what a listener would not understand, a sentence for each kind of it."""
@@ -23,6 +37,11 @@ def misreadings(espeak: Espeak, text: str, events: Sequence[SpeechEvent]) -> Ite
         yield (
             f"`text` has {listed(money)}, of which the sign is read before the number; "
             f"write the amount in words."
+        )
+    if language := _language(text):
+        yield (
+            f"`text` seems to be {language}; the voice `{espeak.voice}` reads another language by "
+            f"the rules of English."
         )
     if text.isascii() and not _ROMAN.search(text):
         return
@@ -39,6 +58,18 @@ def misreadings(espeak: Espeak, text: str, events: Sequence[SpeechEvent]) -> Ite
             f"`text` has {listed(foreign)} with letters that English does not use; the voice "
             f"`{espeak.voice}` reads another language by the rules of English."
         )
+
+
+def _language(text: str) -> str | None:
+    """Return the language that a text is in, if its commonest words show one but English.
+
+    Two words of it make a language, and more than there are of any other: English quotes "que
+    será", and says "is" and "the" around it.
+    """
+    used = set(re.findall(r"\w+", text.lower()))
+    counts = {name: len(used & set(known.split())) for name, known in _FUNCTION_WORDS.items()}
+    (first, most), (_, second) = sorted(counts.items(), key=lambda each: -each[1])[:2]
+    return first if first != "English" and most > max(1, second, counts["English"]) else None
 
 
 def _roman_numerals(words: Sequence[ReadWord], espeak: Espeak) -> list[str]:

@@ -238,6 +238,11 @@ def test_no_latin_letter_is_spelled_out_by_number(frontend: EspeakFrontend, wrap
         ("Ich heiße Anna", r"has 'heiße' with letters that English does not use; .*`en-us`"),
         ("Schöne Grüsse", r"has 'Schöne', 'Grüsse' with letters"),
         ("Österreich", r"has 'Österreich' with letters"),
+        ("Der Hund ist nicht hier.", r"seems to be German; the voice `en-us` reads another"),
+        ("Je ne sais pas.", r"seems to be French"),
+        ("El perro es grande", r"seems to be Spanish"),
+        ("Il gatto non dorme", r"seems to be Italian"),
+        ("Het is een hond", r"seems to be Dutch"),
     ],
 )
 def test_what_is_surely_not_read_as_it_is_meant_is_said(
@@ -248,7 +253,14 @@ def test_what_is_surely_not_read_as_it_is_meant_is_said(
 
 
 @pytest.mark.parametrize(
-    "text", ["Mr. Müller is naïve.", "I mix it. MIX, DC", "5 dollars", "CIVIL"]
+    "text",
+    [
+        *("Mr. Müller is naïve.", "I mix it. MIX, DC", "5 dollars", "CIVIL"),
+        "Vincent van Gogh, de Kooning",
+        "Que sera sera, she sang to the de la Cruz family.",
+        "Je ne sais pas, he said to her in the hall of the house.",
+        "Los Angeles and Las Vegas",
+    ],
 )
 def test_what_is_read_rightly_is_spoken_without_a_word(frontend: EspeakFrontend, text: str) -> None:
     assert frontend.encode(text)
