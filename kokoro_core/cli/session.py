@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from kokoro_core.cli.output import print_error
 from registry import Plugins, Policy, discover, installed_plugins
 from registry.errors import RegistryError
 from registry.text import suggestion
@@ -32,6 +33,14 @@ class Session:
         """
         import kokoro_core.slots  # noqa: F401  (every plugin imports it; no one's import pays)
 
+        found = self._found()
+        for name in found.unmatched:
+            print_error(
+                f"`{name}` is blocked or allowed by a setting, but no plugin has that name."
+            )
+        return found
+
+    def _found(self) -> Plugins:
         if not self.blocked:
             return installed_plugins()
         found = discover(Policy.from_environment(self.blocked))

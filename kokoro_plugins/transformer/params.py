@@ -194,7 +194,7 @@ class TransformerDecoderParams(StackParams, DecoderParams):
     memory_positions: bool = True
     place: PlaceParams | None = None
     teacher_mask: float = Field(0.0, ge=0, lt=1)
-    reduction_factor: int = Field(1, ge=1)
+    reduction_factor: int = Field(1, ge=1, le=100)
 
     @property
     def needs(self) -> frozenset[str]:

@@ -57,24 +57,20 @@ def load_any(source: str, settings: list[str] | None, session: Session, option: 
         CheckpointError: The file has a checkpoint's suffix but is not one.
         FileNotFoundError: The file does not exist.
     """
-    from kokoro_core.checkpoints.locate import checkpointer_for, suffixes
-    from kokoro_core.checkpoints.recorded import with_recorded
-    from kokoro_core.errors import CheckpointError
+    from kokoro_core.checkpoints.locate import open_checkpoint, suffixes
     from kokoro_core.spec.load import load
-    from kokoro_core.spec.problems.problem import SpecError
-    from kokoro_core.spec.text.migrations import migrate
     from kokoro_core.spec.text.overrides import overrides_from_text
 
-    if not source.endswith(tuple(suffixes(session.plugins))):
+    plugins, path = session.plugins, Path(source)
+    is_checkpoint = path.is_dir() or source.endswith(tuple(suffixes(plugins)))
+    if source in plugins.specs or not is_checkpoint:
         return load_with(source, settings, session, option=option)
-    metadata = checkpointer_for(Path(source), session.plugins).read_metadata(Path(source))
-    if "spec" not in metadata:
-        raise CheckpointError(f"`{source}` has no spec in it.")
-    spec = migrate(metadata["spec"], session.plugins).value
-    try:
-        return load(spec, overrides_from_text(settings or [], option), session.plugins)
-    except SpecError as error:
-        raise SpecError(with_recorded(each, metadata) for each in error.problems) from None
+    from kokoro_core.checkpoints.store import spec_inside
+
+    overrides = overrides_from_text(settings or [], option)
+    with open_checkpoint(path, plugins, verify=False) as found:
+        spec = spec_inside(found.path, found.content.metadata, plugins)
+    return load(spec, overrides, plugins)
 
 
 def compare(

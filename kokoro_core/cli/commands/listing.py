@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from kokoro_core.cli.output import print_error, print_json, print_table
+from kokoro_core.cli.output import print_json, print_table
 from kokoro_core.cli.session import session_of
 from kokoro_core.cli.toolkit import JsonOption
 from registry import PluginRecord, Plugins, Slot
@@ -161,8 +161,6 @@ def plugins(
         for record in found.records:
             for line in complaints(record):
                 print(f"{record.name} ({record.distribution} {record.version}) {line}")
-    for name in found.unmatched:
-        print_error(f"`{name}` is blocked or allowed by a setting, but no plugin has that name.")
     if strict and (found.unmatched or any(list(complaints(each)) for each in found.records)):
         raise typer.Exit(1)
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from kokoro_core import KokoroModel
+from kokoro_core import KokoroModel, SpecError, load_spec
 from kokoro_core.tensors.masks import padding_mask_from_lengths
 from kokoro_plugins.transformer.decoder import TransformerDecoder
 from kokoro_plugins.transformer.layers import LayerSettings
@@ -158,3 +158,9 @@ def test_positions_reach_as_many_frames_as_without_groups(r: int) -> None:
     grouped.step(mel.new_zeros(2, groups * r, MELS), state)
     with pytest.raises(ValueError, match="knows 6 positions but the sequence has 7"):
         decoder(r, max_len=FRAMES - 1).init_state(memory, MASK, FRAMES)
+
+
+@pytest.mark.parametrize("frames", [0, 101, 10**6])
+def test_more_frames_a_step_than_a_decoder_could_ever_foresee_are_refused(frames: int) -> None:
+    with pytest.raises(SpecError, match=r"decoder\.reduction_factor: .*(at least 1|at most 100)"):
+        load_spec("small", overrides={"decoder.reduction_factor": frames})

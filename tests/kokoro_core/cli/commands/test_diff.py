@@ -91,6 +91,31 @@ def test_a_checkpoint_is_compared_by_the_spec_in_it(run: Any, tmp_path: Path) ->
     assert [each["path"] for each in json.loads(out)["changes"]] == ["decoder.ff_dim"]
 
 
+def test_a_folder_with_a_model_is_compared_as_every_command_finds_it(
+    run: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "run").mkdir()
+    KokoroModel.from_spec("small", overrides=TINY).save(tmp_path / "run" / "model.safetensors")
+    _, out, _ = run(tmp_path / "run", tmp_path / "run", "--set-b", "decoder.ff_dim=16", "--json")
+    assert [each["path"] for each in json.loads(out)["changes"]] == ["decoder.ff_dim"]
+
+
+def test_a_folder_without_a_model_is_one_clear_line(run: Any, tmp_path: Path) -> None:
+    status, _, err = run("small", tmp_path)
+    assert status == 1
+    assert err.startswith(f"`{tmp_path}`")
+    assert len(err.splitlines()) == 1
+
+
+def test_a_named_spec_means_itself_beside_a_folder_of_its_name(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "small").mkdir()
+    status, out, _ = run("small", "small")
+    assert (status, out) == (0, "small and small mean the same\n")
+
+
 def test_bad_arguments_are_lines_and_not_tracebacks(run: Any, tmp_path: Path) -> None:
     status, _, err = run("small", "smal")
     assert (status, "did you mean `small`" in err) == (1, True)

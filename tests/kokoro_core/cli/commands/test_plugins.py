@@ -107,6 +107,14 @@ def test_a_name_in_the_environment_that_nothing_has_is_told(site: Site) -> None:
     assert "`laud` is blocked or allowed by a setting, but no plugin has that name." in ran.stderr
 
 
+def test_every_command_tells_of_a_name_that_blocks_nothing(site: Site) -> None:
+    ran = kokoro(site, "check", "small", KOKORO_BLOCK_PLUGINS="laud")
+    assert (ran.returncode, ran.stdout) == (0, "small: ok\n")
+    assert ran.stderr == (
+        "`laud` is blocked or allowed by a setting, but no plugin has that name.\n"
+    )
+
+
 def test_a_wrong_switch_is_one_clear_line(site: Site) -> None:
     ran = kokoro(site, "check", "small", KOKORO_DISABLE_PLUGINS="yes")
     assert ran.returncode == 1
