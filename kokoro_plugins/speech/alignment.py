@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 from kokoro_core.errors import FrontendError
 from kokoro_plugins.speech.espeak_library import SpeechEvent
-from kokoro_plugins.speech.vocabulary import PAUSES, STRESSES, split_phoneme
+from kokoro_plugins.speech.vocabulary import ENGLISH, PAUSES, STRESSES, Vocabulary
 
 _STRONGEST_FIRST = "?!."
 _OPEN_MARKS = ",;:-–—"
+_LETTERS = re.compile(r"\w+")
 _ENDINGS = re.compile(r"\W*$")
 _LEAST_PAUSE = 1764
 """Samples, 80 ms: espeak-ng takes 7 to 56 ms after "Dr." and "J. R. R.", for a mark 110 or more."""
@@ -34,7 +35,9 @@ class Segment:
     position: int = 0
 
 
-def segments(events: Sequence[SpeechEvent], text: str) -> list[Segment]:
+def segments(
+    events: Sequence[SpeechEvent], text: str, vocabulary: Vocabulary = ENGLISH
+) -> list[Segment]:
     """Return the phonemes and pauses of a text in order.
 
     A pause comes as two or more empty events in a row and becomes one symbol, the punctuation mark
@@ -44,7 +47,7 @@ def segments(events: Sequence[SpeechEvent], text: str) -> list[Segment]:
     Raises:
         FrontendError: A phoneme has no symbol; the error names all such and their words.
     """
-    unknown = [e for e in events if split_phoneme(e.phoneme) is None]
+    unknown = [e for e in events if vocabulary.split(e.phoneme) is None]
     if unknown:
         words = dict.fromkeys(word_at(text, each.text_position - 1) for each in unknown)
         raise FrontendError(
@@ -52,10 +55,13 @@ def segments(events: Sequence[SpeechEvent], text: str) -> list[Segment]:
             f"{listed(list(words))}, for which the vocabulary has no symbol; write what it comes "
             f"from in another way."
         )
-    return list(_segments([each for each in events if each.kind != "word"], text))
+    spoken = [each for each in events if each.kind != "word"]
+    return list(_segments(spoken, text, vocabulary))
 
 
-def _segments(events: Iterable[SpeechEvent], text: str) -> Iterator[Segment]:
+def _segments(
+    events: Iterable[SpeechEvent], text: str, vocabulary: Vocabulary
+) -> Iterator[Segment]:
     clause_start = 0
     groups = [(silent, list(run)) for silent, run in itertools.groupby(events, key=_is_silent)]
     for (silent, group), (_, after) in itertools.zip_longest(
@@ -63,15 +69,29 @@ def _segments(events: Iterable[SpeechEvent], text: str) -> Iterator[Segment]:
     ):
         if not silent:
             for each in group:
-                symbols = tuple(split_phoneme(each.phoneme) or ())
-                yield Segment(symbols, each.sample, max(0, each.text_position - 1))
+                symbols = tuple(vocabulary.split(each.phoneme) or ())
+                yield Segment(symbols, each.sample, _word_start(text, each.text_position))
             continue
         ends = [each.text_position for each in group if each.kind == "clause_end"]
         start, end = group[0].sample, after[0].sample if after else math.inf
         if len(group) - len(ends) >= 2 and end - start >= _LEAST_PAUSE:
             mark = _pause_mark(text, clause_start, ends[-1]) if ends else ","
-            yield Segment((mark,), start, ends[-1] if ends else max(0, group[0].text_position - 1))
+            # A pause that ends no clause stands before the word after it.
+            place = ends[-1] if ends else _word_start(text, (after or group)[0].text_position)
+            yield Segment((mark,), start, place)
         clause_start = ends[-1] if ends else clause_start
+
+
+def _word_start(text: str, position: int) -> int:
+    """Return where a word begins.
+
+    After "Dr." espeak-ng counts from the blank before it, and of two words that its dictionary has
+    as one, such as "so much", it puts the second at the second letter of the first.
+    """
+    start = max(0, position - 1)
+    if text[start - 1 : start].isalpha() and text[start : start + 1].isalpha():
+        start += len(_LETTERS.findall(text[start:])[0])
+    return start + len(text[start:]) - len(text[start:].lstrip())
 
 
 def _is_silent(event: SpeechEvent) -> bool:

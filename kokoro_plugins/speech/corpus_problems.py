@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,6 +53,11 @@ class Problems:
     def add(self, kind: str, message: str) -> None:
         """Note one problem."""
         self._of_kind.setdefault(kind, []).append(message)
+
+    @property
+    def of_kind(self) -> Mapping[str, Sequence[str]]:
+        """The messages of each kind."""
+        return self._of_kind
 
     def __len__(self) -> int:
         return sum(map(len, self._of_kind.values()))

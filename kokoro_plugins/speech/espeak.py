@@ -10,19 +10,19 @@ from collections.abc import Callable
 from typing import final
 
 from kokoro_plugins.speech.espeak_library import EspeakLibrary, Speech, data_path
-from kokoro_plugins.speech.vocabulary import VOICES
+from kokoro_plugins.speech.text.languages import LANGUAGES
 
 
 @final
 class Espeak:
-    """One English voice of espeak-ng.
+    """One voice of espeak-ng.
 
     The wave depends on the library's state: the flutter of the pitch goes on from sentence to
     sentence. With a library of its own the same texts in the same order give the same samples; the
     phonemes depend on the text alone and may come from a shared one.
 
     Args:
-        voice: One of `VOICES`, with ``+variant`` if wanted (``en-us+f3``).
+        voice: One of `LANGUAGES` by its code, with ``+variant`` if wanted (``en-us+f3``).
         library: Returns the library to speak with, asked each time; None: one of its own.
 
     Raises:
@@ -55,10 +55,9 @@ def _own_library() -> Callable[[], EspeakLibrary]:
 def _checked(voice: str) -> tuple[str, str]:
     """Return the language and the variant of a voice, the latter with its ``+``."""
     language, plus, variant = voice.partition("+")
-    if language not in VOICES:
+    if language not in LANGUAGES:
         raise ValueError(
-            f"`voice` must be a voice whose sounds the vocabulary has ({', '.join(VOICES)}), "
-            f"not {voice!r}."
+            f"`voice` must be one of espeak-ng's languages ({', '.join(LANGUAGES)}), not {voice!r}."
         )
     variants = {each.name for each in (data_path() / "voices" / "!v").iterdir()}
     if plus and variant not in variants:

@@ -110,6 +110,8 @@ class _Recorder:
             # Eight bytes, with no terminator if the name fills them.
             name = ctypes.string_at(ctypes.addressof(event.id), 8).split(b"\0")[0]
             phoneme = name.decode(errors="replace")
+            if phoneme.startswith("("):  # another language begins: "(en)" before a loaned word
+                return
             self.events.append(SpeechEvent("phoneme", event.sample, phoneme, event.text_position))
         elif event.type == _EVENT_WORD:
             self.events.append(SpeechEvent("word", event.sample, "", event.text_position))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import TypeVar, final
+from typing import Any, final
 
 import torch
 from torch import Tensor
@@ -14,18 +15,17 @@ from kokoro_core.contracts import Corpus, Frontend, Utterance
 from kokoro_core.errors import CorpusError, FrontendError
 from kokoro_core.nn.mel import MelSpectrogram
 from kokoro_core.params.audio import AudioSettings
-from kokoro_plugins.speech import durations_file, metadata_file
+from kokoro_plugins.speech import durations_file
 from kokoro_plugins.speech.corpus_problems import (
-    LineProblem,
     NearMatches,
     Problems,
     UtteranceProblem,
     recordings_in,
 )
 from kokoro_plugins.speech.durations_file import Alignment
+from kokoro_plugins.speech.features import RecordingFeatures
+from kokoro_plugins.speech.folder_files import find_unmatched, read_files
 from kokoro_plugins.speech.recordings import frames_of_recording, read_samples
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -35,13 +35,17 @@ class FolderEntry:
     name: str
     text: str
     phoneme_indices: tuple[int, ...]
-    durations: tuple[int, ...]
+    durations: tuple[int, ...] | None
     audio_path: Path
+    speaker: str | None = None
+    language: str | None = None
 
 
 @final
 class FolderCorpus(Corpus):
     """A folder with ``metadata.csv``, whose order it keeps, ``durations.csv`` and ``wavs/ID.wav``.
+
+    What ``held_out.txt`` lists, if it is there, comes last.
 
     Everything is checked when it is opened, the samples of the recordings too; mels are made when
     they are asked for.
@@ -49,7 +53,8 @@ class FolderCorpus(Corpus):
     Args:
         path: The folder.
         audio: The settings of the mels.
-        frontend: Gives the symbols their indices.
+        frontend: Gives the symbols their indices, and without durations makes them of the texts.
+        has_durations: Whether there is a file of durations.
         cache_bytes: Mels are kept in memory up to this size; the rest are made each time.
 
     Raises:
@@ -63,12 +68,15 @@ class FolderCorpus(Corpus):
         path: Path,
         audio: AudioSettings,
         frontend: Frontend,
+        has_durations: bool = True,
         cache_bytes: int = 512 * 2**20,
     ) -> None:
         self._mel = MelSpectrogram(audio=audio)
         self._cache: dict[int, Tensor] = {}
+        self._kept: dict[int, dict[str, Tensor]] = {}
         self._room = cache_bytes
-        self._entries, problems = _read(path, frontend, self._mel)
+        self._marks = frozenset(frontend.indices(sorted(frontend.marks)))
+        self._entries, self.held_out, problems = _read(path, frontend, self._mel, has_durations)
         if problems:
             raise CorpusError(
                 f"`{path}` is not a corpus that fits, {len(problems):,} problems:{problems}"
@@ -83,14 +91,24 @@ class FolderCorpus(Corpus):
             name=entry.name,
             text=entry.text,
             phoneme_indices=torch.tensor(entry.phoneme_indices),
-            durations=torch.tensor(entry.durations),
+            durations=self.durations_of(index),
             mel=self._mel_of(index % len(self)),
             audio_path=entry.audio_path,
+            features=self._features_of(index % len(self)),
         )
 
-    def durations_of(self, index: int) -> Tensor:
+    def _features_of(self, index: int) -> RecordingFeatures:
+        entry = self._entries[index]
+        names = {"speaker": entry.speaker, "language": entry.language}
+        known: dict[str, Any] = {what: name for what, name in names.items() if name is not None}
+        known["mark"] = torch.tensor([int(each in self._marks) for each in entry.phoneme_indices])
+        kept = self._kept.setdefault(index, {})
+        return RecordingFeatures(entry.audio_path, self._mel, known, kept)
+
+    def durations_of(self, index: int) -> Tensor | None:
         """Return the durations of one utterance without making its mel, (N,) int64."""
-        return torch.tensor(self._entries[index].durations)
+        durations = self._entries[index].durations
+        return None if durations is None else torch.tensor(durations)
 
     def _mel_of(self, index: int) -> Tensor:
         if index in self._cache:
@@ -104,16 +122,12 @@ class FolderCorpus(Corpus):
 
 
 def _read(
-    path: Path, frontend: Frontend, mel: MelSpectrogram
-) -> tuple[tuple[FolderEntry, ...], Problems]:
-    """Return the utterances of a folder and every problem of it."""
+    path: Path, frontend: Frontend, mel: MelSpectrogram, has_durations: bool
+) -> tuple[tuple[FolderEntry, ...], int | None, Problems]:
+    """Return the utterances of a folder, how many are held out, and every problem of it."""
     problems = Problems()
-    texts, bad_texts = _read_lines(
-        path / metadata_file.FILE_NAME, metadata_file.read_metadata, problems
-    )
-    alignments, bad_alignments = _read_lines(
-        path / durations_file.FILE_NAME, durations_file.read_durations, problems
-    )
+    written = read_files(path, has_durations, problems)
+    texts, alignments = written.texts, written.alignments
     nearby = recordings_in(path / "wavs")
     entries: list[FolderEntry] = []
     for name, text in (texts or {}).items():
@@ -121,59 +135,47 @@ def _read(
         frames = frames_of_recording(audio_path, mel, nearby)
         if isinstance(frames, UtteranceProblem):
             problems.add(frames.kind, f"`{name}` {frames.message}")
-        if alignments is None or name in bad_alignments:
+        if alignments is None or name in written.bad_alignments:
             continue  # the cause has been told
-        found = _entry(name, text, alignments, audio_path, frontend, frames)
+        entry = partial(FolderEntry, name, text, audio_path=audio_path)
+        found = (
+            _aligned(name, entry, alignments, frontend, frames)
+            if has_durations
+            else _phonemized(entry, text, frontend, frames)
+        )
         if isinstance(found, FolderEntry):
-            entries.append(found)
+            speaker, language = written.speakers.get(name), written.languages.get(name)
+            entries.append(replace(found, speaker=speaker, language=language))
         for each in () if isinstance(found, FolderEntry) else found:
             problems.add(each.kind, f"`{name}` {each.message}")
-    if texts is not None:
-        near, told = NearMatches(texts), {*texts, *bad_texts}
-        for name in [each for each in alignments or {} if each not in told]:
-            problems.add("durations without a text", _without_text(name, near.find(name)))
-    if texts == {} and not problems:
-        message = f"{metadata_file.FILE_NAME} has no utterance; write one a line."
-        problems.add("no utterance", message)
-    return tuple(entries), problems
+    find_unmatched(written, problems)
+    if written.held_out is None:
+        return tuple(entries), None, problems
+    held_out = written.held_out
+    in_order = sorted(entries, key=lambda entry: entry.name in held_out)
+    return tuple(in_order), sum(entry.name in held_out for entry in entries), problems
 
 
-def _without_text(name: str, near: str | None) -> str:
-    hint = f", which has one for {near!r}" if near is not None else ""
-    return f"`{name}` has durations but no line in {metadata_file.FILE_NAME}{hint}."
-
-
-def _read_lines(
-    file: Path,
-    read: Callable[[Iterable[str]], tuple[dict[str, T], list[LineProblem]]],
-    problems: Problems,
-) -> tuple[dict[str, T] | None, set[str]]:
-    """Return what a file says of each utterance, None if it cannot be read, and the bad names."""
+def _phonemized(
+    entry: Callable[..., FolderEntry], text: str, frontend: Frontend, frames: int | UtteranceProblem
+) -> FolderEntry | list[UtteranceProblem]:
+    """Return an utterance that nobody has aligned, or what is wrong with it."""
     try:
-        text = file.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        message = f"{file.name} cannot be read: {error.strerror}; docs/data.md describes it."
-        problems.add(f"{file.name} cannot be read", message)
-        return None, set()
-    except UnicodeDecodeError as error:
-        message = f"{file.name} must be UTF-8, but byte {error.start} is not."
-        problems.add(f"{file.name} is not UTF-8", message)
-        return None, set()
-    found, bad = read(text.split("\n"))
-    for each in bad:
-        problems.add(f"bad lines of {file.name}", str(each))
-    return found, {each.name for each in bad}
+        indices = tuple(frontend.encode(text))
+    except FrontendError as error:
+        message = f"has a text that the frontend cannot read: {error}"
+        return [UtteranceProblem("unreadable text", message)]
+    return [] if isinstance(frames, UtteranceProblem) else entry(indices, None)
 
 
-def _entry(
+def _aligned(
     name: str,
-    text: str,
+    entry: Callable[..., FolderEntry],
     alignments: Mapping[str, Alignment],
-    audio_path: Path,
     frontend: Frontend,
     frames: int | UtteranceProblem,
 ) -> FolderEntry | list[UtteranceProblem]:
-    """Return an utterance, or everything that is wrong with it but for its recording."""
+    """Return an aligned utterance, or everything that is wrong with it but for its recording."""
     alignment = alignments.get(name)
     if alignment is None:
         near = NearMatches(alignments).find(name)
@@ -196,4 +198,4 @@ def _entry(
         problems.append(UtteranceProblem("durations of another length", message))
     if problems or isinstance(frames, UtteranceProblem):
         return problems
-    return FolderEntry(name, text, tuple(indices), alignment.frames, audio_path)
+    return entry(tuple(indices), alignment.frames)

@@ -53,32 +53,12 @@ class GriffinLim(Vocoder):
             ValueError: The shapes do not fit, a length is outside 1 … T, or a row has a NaN or an
                 infinity.
         """
-        self._check(mel, lengths)
+        self.check_mel(mel, lengths)
         hop = self.audio.hop_length
         waves = torch.zeros(mel.shape[0], mel.shape[1] * hop)
         for row, length in enumerate(lengths.tolist()):
             waves[row, : length * hop] = self._decode_row(mel[row, :length].detach().cpu().double())
         return waves.to(mel.device)
-
-    def _check(self, mel: Tensor, lengths: Tensor) -> None:
-        if mel.dim() != 3 or mel.shape[2] != self.audio.n_mels:
-            raise ValueError(
-                f"`mel` must be (B, T, {self.audio.n_mels}), not {tuple(mel.shape)}; "
-                f"the vocoder's `n_mels` is {self.audio.n_mels}."
-            )
-        if lengths.shape != mel.shape[:1]:
-            raise ValueError(
-                f"`lengths` must have one number for each of the {mel.shape[0]} rows of `mel`, "
-                f"not the shape {tuple(lengths.shape)}."
-            )
-        for row, length in enumerate(lengths.tolist()):
-            if not 1 <= length <= mel.shape[1]:
-                raise ValueError(
-                    f"`lengths` must lie within 1 and the {mel.shape[1]} frames of `mel`, but row "
-                    f"{row} has {length}."
-                )
-            if not mel[row, :length].isfinite().all():
-                raise ValueError(f"`mel` has a NaN or an infinity in row {row}; a mel is finite.")
 
     def _decode_row(self, mel: Tensor) -> Tensor:
         """Return the waveform of one row: (T, M) float64 -> (T * hop_length,) float32.

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
 from kokoro_core.params.audio import AudioSettings
-from kokoro_core.params.sizes import Sizes
-from kokoro_core.slots import CorpusParams, FrontendParams, VocoderParams
-from kokoro_plugins.speech.vocabulary import PAD_ID, SYMBOLS, VOICES
+from kokoro_core.slots import CorpusParams, VocoderParams
+from kokoro_plugins.speech.frontend_params import EspeakFrontendParams, LexiconFrontendParams
+from kokoro_plugins.speech.text.languages import is_voice
+from kokoro_plugins.speech.vocabulary import VOICES
+
+__all__ = [
+    "EspeakCorpusParams",
+    "EspeakFrontendParams",
+    "FolderCorpusParams",
+    "GriffinLimParams",
+    "LexiconFrontendParams",
+]
 
 if TYPE_CHECKING:
     from kokoro_core.contracts import Corpus, Frontend, Vocoder
@@ -24,7 +31,7 @@ def _check_voice(voice: str) -> str:
     Raises:
         ValueError: The vocabulary does not have the sounds of the voice.
     """
-    if not re.fullmatch(rf"({'|'.join(map(re.escape, VOICES))})(\+\w+)?", voice):
+    if voice.partition("+")[0] not in VOICES or not is_voice(voice):
         raise ValueError(
             f"{voice!r} is no voice whose sounds the vocabulary of 63 symbols of English has; "
             f"those are {', '.join(map(repr, VOICES))}, with a variant of espeak-ng's if wanted "
@@ -37,46 +44,8 @@ Voice = Annotated[str, AfterValidator(_check_voice)]
 """An English voice of espeak-ng."""
 
 
-class EspeakFrontendParams(FrontendParams):
-    """English text to IPA phonemes with espeak-ng, which the package espeakng-loader carries.
-
-    Attributes:
-        voice: ``en-us``, ``en-us-nyc``, ``en-gb`` or ``en-gb-x-rp``, with a variant of espeak-ng's
-            if wanted (``en-us+f3``).
-    """
-
-    type: Literal["espeak"] = "espeak"
-    voice: Voice = "en-us"
-
-    def cross_check(self, sizes: Sizes) -> Iterable[tuple[str, str]]:
-        """Yield a problem if the model has other symbols than the frontend."""
-        if sizes.vocab_size != len(SYMBOLS):
-            yield (
-                "type",
-                f"the frontend `espeak` has {len(SYMBOLS)} symbols, but `vocab_size` is "
-                f"{sizes.vocab_size}; set `vocab_size: {len(SYMBOLS)}`",
-            )
-        if sizes.pad_id != PAD_ID:
-            yield (
-                "type",
-                f"the frontend `espeak` pads with {PAD_ID}, but `pad_id` is {sizes.pad_id}; "
-                f"set `pad_id: {PAD_ID}`",
-            )
-
-    def build(self, sizes: Sizes) -> Frontend:
-        """Return the frontend.
-
-        Raises:
-            ValueError: The model has other symbols, or espeak-ng has no such English voice.
-        """
-        from kokoro_plugins.speech.espeak import Espeak
-        from kokoro_plugins.speech.espeak_library import library_of_this_process
-        from kokoro_plugins.speech.frontend import EspeakFrontend
-
-        problems = [message for _, message in self.cross_check(sizes)]
-        if problems:
-            raise ValueError("; ".join(problems) + ".")
-        return EspeakFrontend(espeak=Espeak(self.voice, library=library_of_this_process))
+FROM_RECORDINGS = frozenset({"energy", "pitch", "voiced", "wave"})
+"""The features that are computed from recordings."""
 
 
 class GriffinLimParams(VocoderParams):
@@ -107,12 +76,29 @@ class FolderCorpusParams(CorpusParams):
 
     Attributes:
         path: The folder.
+        durations: Whether its file of durations is read; null: if it is there. Without it the
+            phonemes are those that the frontend makes of the texts.
         cache_mib: Mels are kept in memory up to this size; the rest are made each time.
     """
 
     type: Literal["folder"] = "folder"
     path: str = Field(min_length=1)
+    durations: bool | None = None
     cache_mib: int = Field(512, ge=0)
+
+    @property
+    def has_durations(self) -> bool:
+        """Whether the file of durations is read."""
+        there = (Path(self.path) / "durations.csv").exists()
+        nothing = not Path(self.path).is_dir()  # what is missing there is said as it is read
+        return (there or nothing) if self.durations is None else self.durations
+
+    @property
+    def gives_features(self) -> frozenset[str]:
+        """What recordings and phonemes say, and the names that there are files of."""
+        files = {"speaker": "speakers.csv", "language": "languages.csv"}
+        names = [name for name, file in files.items() if (Path(self.path) / file).exists()]
+        return FROM_RECORDINGS | {"mark", *names}
 
     def build(self, *, audio: AudioSettings, frontend: Frontend) -> Corpus:
         """Return the corpus.
@@ -126,6 +112,7 @@ class FolderCorpusParams(CorpusParams):
             path=Path(self.path),
             audio=audio,
             frontend=frontend,
+            has_durations=self.has_durations,
             cache_bytes=self.cache_mib * 2**20,
         )
 
@@ -139,6 +126,7 @@ class EspeakCorpusParams(CorpusParams):
 
     Attributes:
         path: The folder to write; one that this recipe wrote before is read as it is.
+        durations: Whether its file of durations is read.
         sentences: How many.
         seed: Decides which.
         voice: As of the frontend `espeak`.
@@ -146,9 +134,20 @@ class EspeakCorpusParams(CorpusParams):
 
     type: Literal["espeak"] = "espeak"
     path: str = Field(min_length=1)
+    durations: bool = True
     sentences: int = Field(315, ge=1, le=MAX_SENTENCES)
     seed: int = Field(0, ge=0)
     voice: Voice = "en-us"
+
+    @property
+    def has_durations(self) -> bool:
+        """Whether the file of durations is read."""
+        return self.durations
+
+    @property
+    def gives_features(self) -> frozenset[str]:
+        """What recordings and phonemes say."""
+        return FROM_RECORDINGS | {"mark"}
 
     def build(self, *, audio: AudioSettings, frontend: Frontend) -> Corpus:
         """Return the corpus, made now if it does not exist yet.
@@ -161,4 +160,6 @@ class EspeakCorpusParams(CorpusParams):
 
         recipe = Recipe.of(audio=audio, sentences=self.sentences, seed=self.seed, voice=self.voice)
         make_corpus(Path(self.path), recipe, audio)
-        return FolderCorpus(path=Path(self.path), audio=audio, frontend=frontend)
+        return FolderCorpus(
+            path=Path(self.path), audio=audio, frontend=frontend, has_durations=self.durations
+        )

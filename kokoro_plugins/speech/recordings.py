@@ -64,7 +64,7 @@ def _header(path: Path, nearby: NearMatches) -> Any:
         message = f"has no recording that can be looked for: {error.strerror}."
         return UtteranceProblem("no recording", message)
     except soundfile.LibsndfileError as error:
-        return _unreadable(where, error)
+        return unreadable(where, error)
     near = nearby.find(path.name)
     hint = f", but wavs/{near} is there; rename or convert it" if near else ""
     return UtteranceProblem("no recording", f"has no recording; {where} is missing{hint}.")
@@ -76,7 +76,12 @@ def _heard(path: Path) -> UtteranceProblem | None:
     try:
         samples = read_samples(path)
     except soundfile.LibsndfileError as error:
-        return _unreadable(where, error)
+        return unreadable(where, error)
+    return problem_of_samples(samples, where)
+
+
+def problem_of_samples(samples: NDArray[np.float32], where: str) -> UtteranceProblem | None:
+    """Return what is wrong with the samples of a recording, (S,), at least one."""
     loudness = np.abs(samples)
     peak = float(loudness.max())
     if not np.isfinite(peak):
@@ -100,6 +105,7 @@ def _heard(path: Path) -> UtteranceProblem | None:
     return None
 
 
-def _unreadable(where: str, error: soundfile.LibsndfileError) -> UtteranceProblem:
+def unreadable(where: str, error: soundfile.LibsndfileError) -> UtteranceProblem:
+    """Return the problem of a file that soundfile cannot read."""
     message = f"has a recording that cannot be read, {where}: {error.error_string}"
     return UtteranceProblem("unreadable", message)

@@ -6,6 +6,9 @@ schwa (``ɑːɹ``, ``aɪɚ``, ``əl``, British ``əʊ`` …) are written as thei
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
+
 VOICES = ("en-us", "en-us-nyc", "en-gb", "en-gb-x-rp")
 """The voices of espeak-ng whose sounds are all among the symbols."""
 
@@ -40,30 +43,48 @@ SYMBOLS: tuple[str, ...] = (
 )
 """The symbol of each phoneme index."""
 
-_SOUNDS = frozenset(SYMBOLS) - {PAD, *PAUSES}
-_LONGEST = max(len(each) for each in _SOUNDS)
 
+@dataclass(frozen=True)
+class Vocabulary:
+    """Symbols, and how phonemes are written in them.
 
-def split_phoneme(phoneme: str) -> list[str] | None:
-    """Return the symbols of one phoneme of espeak-ng, or None if there are none for it.
-
-    At each place the longest symbol is taken: ``ˈaɪɚ`` is ``ˈ``, ``aɪ``, ``ɚ``. A stress mark needs
-    a sound after it.
+    Attributes:
+        symbols: The symbol of each index, padding and pauses among them.
     """
-    symbols: list[str] = []
-    place = 0
-    while place < len(phoneme):
-        found = _longest_symbol(phoneme, place)
-        if found is None:
-            return None
-        symbols.append(found)
-        place += len(found)
-    return None if symbols and symbols[-1] in STRESSES else symbols
+
+    symbols: tuple[str, ...]
+
+    def split(self, phoneme: str) -> list[str] | None:
+        """Return the symbols of one phoneme, or None if there are none for it.
+
+        At each place the longest symbol is taken: ``ˈaɪɚ`` is ``ˈ``, ``aɪ``, ``ɚ``. A stress mark
+        needs a sound after it.
+        """
+        found: list[str] = []
+        place = 0
+        while place < len(phoneme):
+            symbol = self._longest(phoneme, place)
+            if symbol is None:
+                return None
+            found.append(symbol)
+            place += len(symbol)
+        return None if found and found[-1] in STRESSES else found
+
+    def _longest(self, phoneme: str, place: int) -> str | None:
+        for length in range(self._longest_length, 0, -1):
+            candidate = phoneme[place : place + length]
+            if len(candidate) == length and candidate in self._sounds:
+                return candidate
+        return None
+
+    @cached_property
+    def _sounds(self) -> frozenset[str]:
+        return frozenset(self.symbols) - {PAD, *PAUSES}
+
+    @cached_property
+    def _longest_length(self) -> int:
+        return max(map(len, self._sounds), default=0)
 
 
-def _longest_symbol(phoneme: str, place: int) -> str | None:
-    for length in range(_LONGEST, 0, -1):
-        candidate = phoneme[place : place + length]
-        if len(candidate) == length and candidate in _SOUNDS:
-            return candidate
-    return None
+ENGLISH = Vocabulary(SYMBOLS)
+"""The 63 symbols."""

@@ -12,6 +12,7 @@ import soundfile
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import Tensor
 
 from kokoro_core.contracts.speech import Corpus, Utterance
 from kokoro_core.errors import CorpusError
@@ -25,6 +26,19 @@ from kokoro_plugins.speech.params import FolderCorpusParams
 from kokoro_plugins.speech.vocabulary import SYMBOLS
 
 RATE = 22050
+
+
+def known(corpus: Corpus, index: int) -> Tensor:
+    """Return the durations of an utterance that has them, without its mel."""
+    durations = corpus.durations_of(index)
+    assert durations is not None
+    return durations
+
+
+def aligned(utterance: Utterance) -> Tensor:
+    """Return the durations of an utterance that has them."""
+    assert utterance.durations is not None
+    return utterance.durations
 
 
 def _write_wav(folder: Path, name: str, num_samples: int, rate: int = RATE) -> None:
@@ -78,8 +92,8 @@ def test_an_utterance_has_the_indices_durations_and_mel_of_its_files(
     assert utterance.phoneme_indices.tolist() == [
         SYMBOLS.index(each) for each in ["t", "ˈ", "uː", "!"]
     ]
-    assert utterance.durations.tolist() == [2, 1, 4, 0]
-    assert utterance.phoneme_indices.dtype == utterance.durations.dtype == torch.int64
+    assert aligned(utterance).tolist() == [2, 1, 4, 0]
+    assert utterance.phoneme_indices.dtype == aligned(utterance).dtype == torch.int64
     samples, _ = soundfile.read(folder / "wavs" / "two.wav", dtype="float64")
     expected = MelSpectrogram(audio=audio).double()(torch.from_numpy(samples))
     assert utterance.mel.shape == (7, 80)
@@ -410,8 +424,8 @@ def test_durations_are_known_without_a_mel(
 ) -> None:
     corpus = open_folder()
     shutil.rmtree(folder / "wavs")
-    assert [int(corpus.durations_of(index).sum()) for index in range(3)] == [10, 7, 4]
-    assert corpus.durations_of(-1).tolist() == [1, 1, 1, 1]
+    assert [int(known(corpus, index).sum()) for index in range(3)] == [10, 7, 4]
+    assert known(corpus, -1).tolist() == [1, 1, 1, 1]
 
 
 def test_a_corpus_that_does_not_know_better_asks_the_utterance() -> None:
@@ -423,4 +437,39 @@ def test_a_corpus_that_does_not_know_better_asks_the_utterance() -> None:
             durations = torch.tensor([2, 3])
             return Utterance("a", "b", torch.tensor([5, 6]), durations, torch.zeros(5, 80))
 
-    assert Plain().durations_of(0).tolist() == [2, 3]
+    assert known(Plain(), 0).tolist() == [2, 3]
+
+
+def test_what_is_held_out_comes_last_whatever_its_place_in_the_metadata(
+    folder: Path, frontend: EspeakFrontend
+) -> None:
+    before = FolderCorpus(path=folder, audio=AudioSettings(), frontend=frontend)
+    assert before.held_out is None
+    (folder / "held_out.txt").write_text("one\n\n", encoding="utf-8")
+    corpus = FolderCorpus(path=folder, audio=AudioSettings(), frontend=frontend)
+    assert corpus.held_out == 1
+    assert [each.name for each in corpus] == ["two", "three", "one"]
+    (folder / "held_out.txt").write_text("One\n", encoding="utf-8")
+    with pytest.raises(CorpusError, match=r"`One` is in held_out.txt but not in metadata.csv"):
+        FolderCorpus(path=folder, audio=AudioSettings(), frontend=frontend)
+
+
+def test_languages_are_names_beside_speakers(folder: Path, frontend: EspeakFrontend) -> None:
+    (folder / "languages.csv").write_text("one|en\ntwo|de\nthree|en\n", encoding="utf-8")
+    assert "language" in FolderCorpusParams(path=str(folder)).gives_features
+    corpus = FolderCorpus(path=folder, audio=AudioSettings(), frontend=frontend)
+    assert [each.features["language"] for each in corpus] == ["en", "de", "en"]
+    (folder / "languages.csv").write_text("one|en\ntwo\n", encoding="utf-8")
+    with pytest.raises(CorpusError, match=r"one field, the language: `ID\|en`") as caught:
+        FolderCorpus(path=folder, audio=AudioSettings(), frontend=frontend)
+    assert "`three` has no line in languages.csv." in str(caught.value)
+
+
+def test_each_stress_mark_is_known_as_one(folder: Path, frontend: EspeakFrontend) -> None:
+    corpus = FolderCorpus(path=folder, audio=AudioSettings(), frontend=frontend)
+    for utterance in corpus:
+        symbols = [frontend.symbols[index] for index in utterance.phoneme_indices.tolist()]
+        mark = utterance.features["mark"]
+        assert mark.tolist() == [float(each in "ˈˌ") for each in symbols]
+    assert mark.any()
+    assert "mark" in FolderCorpusParams(path=str(folder)).gives_features

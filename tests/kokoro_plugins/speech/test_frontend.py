@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 import warnings
 from pathlib import Path
@@ -19,7 +20,7 @@ from kokoro_plugins.speech.espeak import Espeak
 from kokoro_plugins.speech.frontend import EspeakFrontend, check_text
 from kokoro_plugins.speech.params import EspeakCorpusParams, EspeakFrontendParams
 from kokoro_plugins.speech.sentences import make_sentences
-from kokoro_plugins.speech.vocabulary import PAUSES, SYMBOLS, split_phoneme
+from kokoro_plugins.speech.vocabulary import ENGLISH, PAUSES, SYMBOLS
 
 
 @pytest.mark.parametrize(
@@ -54,7 +55,7 @@ def test_the_phonemes_are_those_of_phonemizer(frontend: EspeakFrontend) -> None:
         phonemes = [
             each for each in peer.text_to_phonemes(text).replace(" ", "_").split("_") if each
         ]
-        expected = [symbol for each in phonemes for symbol in split_phoneme(each) or ["unknown"]]
+        expected = [symbol for each in phonemes for symbol in ENGLISH.split(each) or ["unknown"]]
         assert [each for each in frontend.phonemize(text) if each not in PAUSES] == expected
 
 
@@ -124,7 +125,10 @@ def test_a_text_with_nothing_to_speak_is_refused(frontend: EspeakFrontend, text:
 def test_another_script_is_refused_and_named(
     frontend: EspeakFrontend, text: str, named: str
 ) -> None:
-    with pytest.raises(FrontendError, match=rf"`text` has {named} of another script; .* English"):
+    with pytest.raises(
+        FrontendError,
+        match=rf"`text` has {named} of another script; .* reads English in Latin letters",
+    ):
         frontend.encode(text)
 
 
@@ -142,8 +146,9 @@ def test_what_is_read_as_no_word_is_refused_and_named(text: str, named: str) -> 
         check_text(text)
 
 
-def test_signs_that_are_read_as_words_are_spoken() -> None:
-    assert check_text("20 °C, 5 % © 2026") == "20 °C, 5 % © 2026"
+def test_signs_that_are_read_as_words_are_spoken(frontend: EspeakFrontend) -> None:
+    spoken = frontend.phonemize("20 °C, 5 % © 2026")
+    assert "".join(frontend.phonemize("percent")).rstrip(".") in "".join(spoken)
 
 
 @pytest.mark.parametrize(
@@ -172,6 +177,24 @@ def test_each_symbol_knows_where_its_word_begins(frontend: EspeakFrontend) -> No
     for word, first in (("Mr.", "m"), ("cafe\u0301", "k"), ("think", "θ"), ("dollars", "d")):
         place = composed.index(unicodedata.normalize("NFC", word))
         assert symbols[places.index(place)] == first
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('"Why so much?" he asked', ["Why", "so", "much", "he", "asked"]),
+        ("Too much, Dr. Smith, as well as 3.5", ["Too", "much", "Dr", "Smith", "as", "well"]),
+        ("It's so. FBI", ["It's", "so", "FBI"]),
+    ],
+)
+def test_words_that_espeak_joins_have_places_of_their_own(
+    frontend: EspeakFrontend, text: str, words: list[str]
+) -> None:
+    symbols, places = frontend.phonemize(text), frontend.positions(text)
+    sounds = [place for each, place in zip(symbols, places, strict=True) if each not in PAUSES]
+    found = [re.match(r"[\w']+", text[place:]) for place in dict.fromkeys(sounds)]
+    assert [each.group() for each in found if each][: len(words)] == words
+    assert places == sorted(places)
 
 
 def test_the_word_with_a_sound_that_has_no_symbol_is_named(frontend: EspeakFrontend) -> None:
@@ -243,6 +266,13 @@ def test_no_latin_letter_is_spelled_out_by_number(frontend: EspeakFrontend, wrap
         ("El perro es grande", r"seems to be Spanish"),
         ("Il gatto non dorme", r"seems to be Italian"),
         ("Het is een hond", r"seems to be Dutch"),
+        ("Danke, mir geht es sehr gut.", r"seems to be German"),
+        ("Bonjour, merci pour le livre.", r"seems to be French"),
+        ("Hola, muchas gracias por todo", r"seems to be Spanish"),
+        ("Ciao, grazie per il libro", r"seems to be Italian"),
+        ("Muito obrigado por tudo", r"seems to be Portuguese"),
+        ("Jag har inte tid", r"seems to be Swedish"),
+        ("Nie wiem, czy to jest dobre", r"seems to be Polish"),
     ],
 )
 def test_what_is_surely_not_read_as_it_is_meant_is_said(
@@ -260,6 +290,7 @@ def test_what_is_surely_not_read_as_it_is_meant_is_said(
         "Que sera sera, she sang to the de la Cruz family.",
         "Je ne sais pas, he said to her in the hall of the house.",
         "Los Angeles and Las Vegas",
+        "He is in Rio de Janeiro with the mother.",
     ],
 )
 def test_what_is_read_rightly_is_spoken_without_a_word(frontend: EspeakFrontend, text: str) -> None:
@@ -268,7 +299,7 @@ def test_what_is_read_rightly_is_spoken_without_a_word(frontend: EspeakFrontend,
 
 def test_a_voice_of_another_language_is_refused_with_those_that_work() -> None:
     with pytest.raises(ValidationError, match=r"'de' is no voice whose sounds .* 'en-gb-x-rp', w"):
-        EspeakFrontendParams(voice="de")
+        EspeakCorpusParams(path="x", voice="de")
     with pytest.raises(ValidationError, match=r"'en' is no voice .*'en-us', 'en-us-nyc'"):
         EspeakCorpusParams(path="x", voice="en")
 

@@ -28,7 +28,7 @@ MelSpectrogram(audio=audio)(wave)
 _MEASURE = (
     _SPEAK
     + """
-from kokoro_plugins.training.metrics import mel_cepstral_distortion, natural_log_mel
+from kokoro_core.measures.mel_distortion import mel_cepstral_distortion, natural_log_mel
 mel = natural_log_mel(wave[0].numpy(), audio)
 mel_cepstral_distortion(mel, mel)
 """

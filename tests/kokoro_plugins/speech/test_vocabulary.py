@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from kokoro_plugins.speech.espeak import Espeak
 from kokoro_plugins.speech.frontend import EspeakFrontend
-from kokoro_plugins.speech.vocabulary import PAD, PAD_ID, PAUSES, STRESSES, SYMBOLS, split_phoneme
+from kokoro_plugins.speech.vocabulary import ENGLISH, PAD, PAD_ID, PAUSES, STRESSES, SYMBOLS
 
 DOCS = Path(__file__).parents[3] / "docs" / "vocabulary.md"
 ROW = re.compile(r"^\| (\d+) \| `(.+?)` \| (.*?) \| (.*?) \| (.*?) \|$", re.MULTILINE)
@@ -59,17 +59,17 @@ def test_the_example_of_each_symbol_in_the_docs_has_it(frontend: EspeakFrontend)
     ],
 )
 def test_a_phoneme_is_split_into_the_longest_symbols(phoneme: str, symbols: list[str]) -> None:
-    assert split_phoneme(phoneme) == symbols
+    assert ENGLISH.split(phoneme) == symbols
 
 
 @pytest.mark.parametrize("phoneme", ["ʘ", "pʘ", "ˈ", "aˈ", "_", ",", "p?", "ɔ̃", "(en)"])
 def test_what_has_no_symbol_is_not_split(phoneme: str) -> None:
-    assert split_phoneme(phoneme) is None
+    assert ENGLISH.split(phoneme) is None
 
 
 @given(parts=st.lists(st.sampled_from(SOUNDS), min_size=1, max_size=4))
 def test_a_split_loses_nothing(parts: list[str]) -> None:
-    symbols = split_phoneme("ˈ" + "".join(parts))
+    symbols = ENGLISH.split("ˈ" + "".join(parts))
     assert symbols is not None
     assert "".join(symbols) == "ˈ" + "".join(parts)
     assert len(symbols) <= len(parts) + 1

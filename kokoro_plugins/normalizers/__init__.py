@@ -1,0 +1,1 @@
+"""Normalizers: text in, the words that are read out."""

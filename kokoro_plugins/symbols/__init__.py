@@ -1,0 +1,1 @@
+"""A frontend for texts that already are symbols."""
