@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
 from kokoro_core.params.capabilities import Capabilities
-from kokoro_core.params.sizes import Size, embedding, table
+from kokoro_core.params.sizes import UNKNOWN_PART, Size, embedding, table
 from kokoro_core.slots import PositionalEncodingParams
 
 if TYPE_CHECKING:
     from kokoro_plugins.positions.alibi import AlibiPositions
     from kokoro_plugins.positions.learned import LearnedPositions
     from kokoro_plugins.positions.none import NoPositions
+    from kokoro_plugins.positions.relative_keys import RelativeKeys
     from kokoro_plugins.positions.rotary import RotaryPositions
 
 
@@ -44,14 +45,25 @@ class RotaryParams(PositionalEncodingParams):
 
     Attributes:
         base: Wavelengths range from 2π to nearly 2π · base positions.
+        fraction: Share of each head's channels that is turned, the first ones; an even number.
     """
 
     type: Literal["rotary"] = "rotary"
     base: float = Field(10000.0, gt=1)
+    fraction: float = Field(1.0, gt=0, le=1)
 
     def check_stack(self, *, hidden_dim: int, num_heads: int) -> Iterable[tuple[str, str]]:
-        """Yield the type if a head has an odd number of channels."""
-        if hidden_dim // num_heads % 2:
+        """Yield what makes the number of turned channels odd, or 0."""
+        head_dim, turned = hidden_dim // num_heads, self._turned(hidden_dim, num_heads)
+        if turned and turned % 2 == 0:
+            return
+        if self.fraction < 1:
+            yield (
+                "fraction",
+                f"turns {turned} of the {head_dim} channels of a head, but they are turned in "
+                f"pairs; make that even and at least 2",
+            )
+        else:
             yield (
                 "type",
                 f"'{self.type}' turns channels in pairs, but a head has "
@@ -66,7 +78,10 @@ class RotaryParams(PositionalEncodingParams):
         """Return the encoding for heads of ``hidden_dim / num_heads`` channels."""
         from kokoro_plugins.positions.rotary import RotaryPositions
 
-        return RotaryPositions(head_dim=hidden_dim // num_heads, base=self.base)
+        return RotaryPositions(head_dim=self._turned(hidden_dim, num_heads), base=self.base)
+
+    def _turned(self, hidden_dim: int, num_heads: int) -> int:
+        return int(hidden_dim // num_heads * self.fraction)
 
 
 class AlibiParams(PositionalEncodingParams):
@@ -104,3 +119,48 @@ class NoPositionsParams(PositionalEncodingParams):
         from kokoro_plugins.positions.none import NoPositions
 
         return NoPositions()
+
+
+class RelativeKeysParams(PositionalEncodingParams):
+    """Adds to each key a learned vector of its distance (Shaw et al., 2018; SpeechT5).
+
+    Attributes:
+        max_distance: From so many steps on, distances are not told apart.
+        absolute: An encoding that is used besides; null for none.
+    """
+
+    type: Literal["relative_keys"] = "relative_keys"
+    max_distance: int = Field(160, ge=1)
+    absolute: PositionalEncodingParams | None = None
+
+    @classmethod
+    def tiny(cls) -> Mapping[str, Mapping[str, Any]]:
+        """Return distances alone, and beside rotated positions."""
+        return {"": {"max_distance": 3}, "both": {"absolute": {"type": "rotary"}}}
+
+    def check_stack(self, *, hidden_dim: int, num_heads: int) -> Iterable[tuple[str, str]]:
+        """Yield what the other encoding forbids."""
+        if self.absolute is not None:
+            for field, message in self.absolute.check_stack(
+                hidden_dim=hidden_dim, num_heads=num_heads
+            ):
+                yield f"absolute.{field}", message
+
+    def size(self, *, hidden_dim: int, num_heads: int) -> Size:
+        """Return the size of the vectors and of the other encoding."""
+        own = embedding(2 * self.max_distance, hidden_dim // num_heads)
+        if self.absolute is None:
+            return own
+        other = self.absolute.size(hidden_dim=hidden_dim, num_heads=num_heads)
+        return own + (other or UNKNOWN_PART)
+
+    def build(self, *, hidden_dim: int, num_heads: int) -> RelativeKeys:
+        """Return the encoding for heads of ``hidden_dim / num_heads`` channels."""
+        from kokoro_plugins.positions.relative_keys import RelativeKeys
+
+        absolute = None
+        if self.absolute is not None:
+            absolute = self.absolute.build(hidden_dim=hidden_dim, num_heads=num_heads)
+        return RelativeKeys(
+            head_dim=hidden_dim // num_heads, max_distance=self.max_distance, absolute=absolute
+        )

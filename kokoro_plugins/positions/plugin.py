@@ -6,6 +6,7 @@ from kokoro_plugins.positions.params import (
     AlibiParams,
     LearnedParams,
     NoPositionsParams,
+    RelativeKeysParams,
     RotaryParams,
 )
 from registry import ComponentClass, hookimpl
@@ -13,5 +14,5 @@ from registry import ComponentClass, hookimpl
 
 @hookimpl
 def kokoro_components() -> tuple[ComponentClass, ...]:
-    """Return four positional encodings."""
-    return (LearnedParams, RotaryParams, AlibiParams, NoPositionsParams)
+    """Return the positional encodings."""
+    return (LearnedParams, RotaryParams, AlibiParams, NoPositionsParams, RelativeKeysParams)

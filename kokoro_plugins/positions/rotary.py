@@ -21,7 +21,7 @@ class RotaryPositions(PositionalEncoding):
     model would be wrong in half precision and accurate only to float32 in float64.
 
     Args:
-        head_dim: Channels of one head (D), even.
+        head_dim: Channels of one head that are turned (D), even; those behind stay as they are.
         base: Larger values give a longer longest wavelength.
 
     Raises:
@@ -53,7 +53,7 @@ class RotaryPositions(PositionalEncoding):
         """Return queries and keys rotated by their positions.
 
         Shape:
-            q: (B, heads, Tq, D). k: (B, heads, Tk, D). Positions: (T,) or (B, T) int64.
+            q: (B, heads, Tq, ≥ D). k: (B, heads, Tk, ≥ D). Positions: (T,) or (B, T) int64.
         """
         return self._turn(q, q_positions), self._turn(k, k_positions)
 
@@ -61,8 +61,9 @@ class RotaryPositions(PositionalEncoding):
         if x.shape[2] == 0:
             return x
         cos, sin = self._cos_sin(positions, x.dtype)
-        first, second = x.chunk(2, dim=-1)
-        return torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1)
+        half, rest = self.head_dim // 2, x.shape[-1] - self.head_dim
+        first, second, still = torch.split(x, [half, half, rest], dim=-1)
+        return torch.cat((first * cos - second * sin, second * cos + first * sin, still), dim=-1)
 
     def _cos_sin(self, positions: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """Return cosine and sine of the angles, (T, D/2) or (B, 1, T, D/2)."""

@@ -124,6 +124,27 @@ def test_heads_of_odd_width_are_refused():
         RotaryParams().build(hidden_dim=10, num_heads=2)
 
 
+def test_a_fraction_of_each_heads_channels_is_turned_as_a_head_of_that_width():
+    partial = RotaryParams(fraction=0.5).build(hidden_dim=24, num_heads=3)
+    assert partial.head_dim == 4
+    q, k = queries_and_keys(3, 2, 8)
+    at, of = torch.tensor([0, 7, 11]), torch.tensor([5, 1000])
+    whole = RotaryPositions(head_dim=4).rotate(q[..., :4], k[..., :4], at, of)
+    for found, turned_ones, x in zip(partial.rotate(q, k, at, of), whole, (q, k), strict=True):
+        assert torch.equal(found[..., :4], turned_ones)
+        assert torch.equal(found[..., 4:], x[..., 4:])
+
+
+@pytest.mark.parametrize(("fraction", "turned_ones"), [(0.4, 3), (0.1, 0)])
+def test_a_fraction_without_pairs_is_a_problem_of_the_spec(fraction, turned_ones):
+    [(field, message)] = RotaryParams(fraction=fraction).check_stack(hidden_dim=16, num_heads=2)
+    assert field == "fraction"
+    assert message == (
+        f"turns {turned_ones} of the 8 channels of a head, but they are turned in pairs; "
+        f"make that even and at least 2"
+    )
+
+
 def test_one_pass_computes_the_angles_of_the_same_positions_once(monkeypatch):
     rotary = RotaryPositions(head_dim=4)
     q, k = queries_and_keys(5, 5, 4)

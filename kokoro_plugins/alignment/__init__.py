@@ -1,0 +1,1 @@
+"""Aligners: which frames belong to which phoneme, found in training."""

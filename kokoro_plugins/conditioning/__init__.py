@@ -1,0 +1,1 @@
+"""Conditioners: one vector an utterance."""

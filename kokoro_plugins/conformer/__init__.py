@@ -1,0 +1,1 @@
+"""The Conformer: self-attention and convolutions by turns."""

@@ -1,0 +1,1 @@
+"""An autoregressive model over continuous latents, which samples each with a flow head."""

@@ -1,0 +1,1 @@
+"""Parts of Non-Attentive Tacotron (Shen et al., 2020)."""

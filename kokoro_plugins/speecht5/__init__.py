@@ -1,0 +1,1 @@
+"""Parts of SpeechT5 (Ao et al., 2022)."""
