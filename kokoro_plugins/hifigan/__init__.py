@@ -1,0 +1,1 @@
+"""The neural vocoder HiFi-GAN, with published weights."""

@@ -1,0 +1,112 @@
+"""The settings of the vocoder `hifigan`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from kokoro_core.params.audio import AudioSettings
+from kokoro_core.params.component import StrictModel
+from kokoro_core.slots import VocoderParams
+from kokoro_plugins.hifigan.sizes import MODEL_TYPES, OURS, wrong_sizes
+
+if TYPE_CHECKING:
+    from kokoro_plugins.hifigan.vocoder import HifiGan
+
+Sizes = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(strict=False, min_length=1)]
+
+
+class GeneratorSettings(StrictModel):
+    """The generator; the defaults are those of V1, with 13.9 million parameters.
+
+    Attributes:
+        channels: Before the first transposed convolution, each of which halves them.
+        rates: How many samples each transposed convolution makes of one; together a hop.
+        rate_kernel_sizes: Their kernels; each exceeds its rate by an even number.
+        kernel_sizes: Kernels of the residual blocks, whose mean follows each of them.
+        dilations: The dilations of each residual block.
+        slope: Of the leaky ReLUs.
+        normalises: Whether the mel is normalised by a mean and a deviation of its own first.
+    """
+
+    channels: int = Field(512, ge=1)
+    rates: Sizes = (8, 8, 2, 2)
+    rate_kernel_sizes: Sizes = (16, 16, 4, 4)
+    kernel_sizes: Sizes = (3, 7, 11)
+    dilations: Annotated[tuple[Sizes, ...], Field(strict=False)] = ((1, 3, 5),) * 3
+    slope: float = Field(0.1, ge=0)
+    normalises: bool = True
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if problems := list(wrong_sizes(dict(self), OURS)):
+            raise ValueError("; ".join(problems))
+        halvings = 2 ** len(self.rates)
+        if self.channels % halvings:
+            raise ValueError(
+                f"`channels` {self.channels} must be a multiple of {halvings}, since each of the "
+                f"{len(self.rates)} `rates` halves them"
+            )
+        return self
+
+
+class HifiGanParams(VocoderParams):
+    """HiFi-GAN (Kong et al., 2020), with weights of a published folder or of a checkpoint.
+
+    Attributes:
+        folder: A folder with ``config.json`` and ``model.safetensors``, as transformers saves
+            FastSpeech2ConformerHifiGan, SpeechT5HifiGan and FastSpeech2ConformerWithHifiGan; it
+            brings weights and settings. Null: the checkpoint brings the weights.
+        generator: Its settings; null: the folder's, or V1's.
+    """
+
+    type: Literal["hifigan"] = "hifigan"
+    folder: str | None = Field(None, min_length=1)
+    generator: GeneratorSettings | None = None
+
+    model_types: ClassVar[tuple[str, ...]] = MODEL_TYPES
+
+    @model_validator(mode="after")
+    def _of_one(self) -> Self:
+        if self.folder is not None and self.generator is not None:
+            raise ValueError("`folder` has settings of its own, so `generator` must be left out")
+        return self
+
+    @property
+    def trained(self) -> bool:
+        """Whether it has weights that a checkpoint has to bring."""
+        return self.folder is None
+
+    @classmethod
+    def read_published(cls, folder: Path, audio: AudioSettings) -> tuple[HifiGanParams, HifiGan]:
+        """Return the vocoder of a published folder, and the settings by which it is built alone.
+
+        Raises:
+            AudioMismatch: It makes waves of another rate, or reads other mels.
+            CheckpointError: The folder is none of HiFi-GAN's.
+        """
+        from kokoro_plugins.hifigan.folder import read_folder
+        from kokoro_plugins.hifigan.vocoder import HifiGan
+
+        found = read_folder(folder)
+        found.check_rate(audio)
+        settings = GeneratorSettings(**found.settings)
+        return cls(generator=settings), HifiGan(audio=audio, generator=found.generator)
+
+    def build(self, audio: AudioSettings) -> HifiGan:
+        """Return the vocoder with the folder's weights, or with drawn ones.
+
+        Raises:
+            AudioMismatch: It makes another number of samples a frame, or reads other channels.
+            CheckpointError: The folder is none of HiFi-GAN's.
+        """
+        from kokoro_plugins.hifigan.folder import read_generator
+        from kokoro_plugins.hifigan.generator import Generator
+        from kokoro_plugins.hifigan.vocoder import HifiGan
+
+        if self.folder is not None:
+            return HifiGan(audio=audio, generator=read_generator(Path(self.folder)))
+        settings = dict(self.generator or GeneratorSettings())
+        return HifiGan(audio=audio, generator=Generator(mel_dim=audio.n_mels, **settings))

@@ -1,0 +1,1 @@
+"""The neural vocoder Vocos: frames to spectra, and spectra to a wave by the inverse STFT."""
