@@ -13,10 +13,13 @@ from torch.nn import functional as F
 
 from kokoro_core import KokoroModel
 from kokoro_core.generation import Generation
+from kokoro_core.measures.mel_distortion import mel_cepstral_distortion, natural_mels
 from kokoro_core.model import ModelOutput, TrainingBatch
 from kokoro_core.model.losses import mel_l1
+from kokoro_core.nn.mel import MelSpectrogram
 from kokoro_core.params.audio import AudioSettings
-from kokoro_plugins.training.metrics import mel_cepstral_distortion, natural_mels
+from kokoro_core.spec.rules.waves import gives_wave
+from kokoro_plugins.training.data.collate import normalise
 
 LENGTH_TOLERANCE = 0.05
 """How far from the true length a sentence may end and still count as ended in time."""
@@ -77,13 +80,14 @@ def evaluate(model: KokoroModel, batches: Iterable[TrainingBatch]) -> Evaluation
 
 
 def _evaluate(model: KokoroModel, batch: TrainingBatch) -> tuple[Evaluation, int]:
-    started = time.perf_counter()
-    spoken = generate_batch(model, batch, durations=batch.durations)
-    seconds = time.perf_counter() - started
     output = _output(model, batch)
+    durations = None if output.plan is None else output.plan.durations
+    started = time.perf_counter()
+    spoken = generate_batch(model, batch, durations=durations)
+    seconds = time.perf_counter() - started
     figures = Evaluation(
-        teacher_forced=mel_error(output.mel, batch),
-        free_running=mel_error(spoken.mel, batch),
+        teacher_forced=mel_error(mels_of(model, output.mel, batch.lengths), batch),
+        free_running=mel_error(mels_of(model, spoken.mel, spoken.lengths), batch),
         ended_in_time=None if output.stop_logits is None else sum(ended_in_time(spoken, batch)),
         utterances=len(batch),
         seconds=seconds,
@@ -104,7 +108,31 @@ def _mean(values: list[float], weights: list[int]) -> float:
 
 def predict(model: KokoroModel, batch: TrainingBatch) -> Tensor:
     """Return the mel that the model predicts from the true frames, (B, T, M)."""
-    return _output(model, batch).mel
+    return mels_of(model, _output(model, batch).mel, batch.lengths)
+
+
+def mels_of(model: KokoroModel, made: Tensor, lengths: Tensor) -> Tensor:
+    """Return what a model made as normalised mels, if it makes waveforms too.
+
+    Shape:
+        made: (B, T, M), or (B, T, hop_length) samples. lengths: (B,) int64. Returns: (B, T, M).
+    """
+    audio = model.spec.audio
+    if audio is None or not gives_wave(model.spec.decoder):
+        return made
+    to_mel = MelSpectrogram(audio=audio).to(made)
+    mels = made.new_zeros(*made.shape[:2], audio.n_mels)
+    for row, length in enumerate(lengths.tolist()):
+        if length:
+            # (T, hop) -> (T * hop,)
+            mel = normalise(to_mel(_windowed(made[row, :length].flatten(), audio)), audio)[:length]
+            mels[row, : len(mel)] = mel
+    return mels
+
+
+def _windowed(samples: Tensor, audio: AudioSettings) -> Tensor:
+    """Return samples with silence behind them, if they are fewer than a window has."""
+    return F.pad(samples, (0, max(0, audio.n_fft - len(samples))))
 
 
 @torch.no_grad()
@@ -113,16 +141,34 @@ def _output(model: KokoroModel, batch: TrainingBatch) -> ModelOutput:
     return output
 
 
+def durations_of(model: KokoroModel, batch: TrainingBatch) -> Tensor | None:
+    """Return the true durations of a batch; where a model aligns, those that it finds.
+
+    None for a model that plans none.
+    """
+    if model.acoustic.regulator is None:
+        return None
+    plan = _output(model, batch).plan if model.acoustic.aligner is not None else None
+    return batch.durations if plan is None else plan.durations
+
+
 def generate_batch(
     model: KokoroModel, batch: TrainingBatch, *, durations: Tensor | None = None
 ) -> Generation:
-    """Let the model speak the phonemes of a batch, with its own durations if none are given."""
+    """Let the model speak the phonemes of a batch, with its own durations if none are given.
+
+    It is given the features that speaking needs, as the batch has them, and predicts the others.
+    """
+    needed = model.acoustic.wiring.required(training=False)
+    own = {"reference": batch.mel_specs, "reference_padding_mask": batch.mel_padding_mask}
+    features = {name: each for name, each in {**own, **batch.extras}.items() if name in needed}
     return model.generate(
         batch.phoneme_indices,
         batch.padding_mask,
         durations=durations,
         max_mel_len=LONGEST * batch.mel_specs.shape[1],
         seed=0,
+        **features,
     )
 
 
@@ -133,8 +179,8 @@ def distortion(model: KokoroModel, data: Iterable[TrainingBatch], audio: AudioSe
     """
     found: list[float] = []
     for batch in data:
-        made = generate_batch(model, batch, durations=batch.durations)
-        mine = natural_mels(made.mel, made.lengths, audio)
+        made = generate_batch(model, batch, durations=durations_of(model, batch))
+        mine = natural_mels(mels_of(model, made.mel, made.lengths), made.lengths, audio)
         true = natural_mels(batch.mel_specs, batch.lengths, audio)
         found += map(mel_cepstral_distortion, mine, true)
     return sum(found) / len(found)

@@ -12,17 +12,24 @@ from rich.console import Console
 from kokoro_core import KokoroModel
 from kokoro_core.kernels import cpu
 from kokoro_plugins.training.data.data_module import AlignedSpeech
+from kokoro_plugins.training.data.training_data import TrainingData
 from kokoro_plugins.training.loop.history import History
 from kokoro_plugins.training.loop.length_trial import check_lengths
 from kokoro_plugins.training.loop.module import TrainingModule
 from kokoro_plugins.training.loop.observer import Observer
+from kokoro_plugins.training.loop.parts import frozen, refuse_unknown_parts
 from kokoro_plugins.training.loop.progress_bar import ProgressLine
 from kokoro_plugins.training.loop.progress_lines import ProgressLines
 from kokoro_plugins.training.loop.random_states import RandomStates
 from kokoro_plugins.training.loop.schedule import Budget
+from kokoro_plugins.training.loop.task import SpeechTask, Task
 from kokoro_plugins.training.loop.trainer import make_trainer, trains_on_cpu
 from kokoro_plugins.training.loop.validation import Validation
-from kokoro_plugins.training.resume.resuming import fit_and_save, is_first_process
+from kokoro_plugins.training.resume.resuming import (
+    TrainingStopped,
+    fit_and_save,
+    is_first_process,
+)
 from kokoro_plugins.training.settings import Saving, TrainingSettings
 
 
@@ -35,8 +42,9 @@ def fit(
     saving: Saving | None = None,
     console: Console | None = None,
     observers: Sequence[Observer] = (),
+    history: History | None = None,
 ) -> History:
-    """Train a model in place and leave it on the CPU in evaluation mode.
+    """Train a model in place and leave it on the CPU in evaluation mode, also if it is stopped.
 
     Args:
         model: Its parameters are changed.
@@ -48,41 +56,83 @@ def fit(
         console: Where a progress line is shown, or where no terminal is now and then a line is
             printed; None: nowhere.
         observers: Follow the training after those that every training has.
+        history: What losses are noted in, for observers that read them; None: a new one.
 
     Raises:
-        ValueError: There are averaged weights, which are not saved.
+        ValueError: A part that is to be frozen, or to have a rate of its own, is none.
         CorpusError: Utterances are too long for the model; the message names them.
         BadStep: The loss or a gradient is NaN or infinite; the message names the first tensor.
         CheckpointError: A step could not be saved, or not gone on from.
         TrainingStopped: A signal came; the last step is saved.
     """
     check_lengths(model, data)
-    if saving is not None and settings.average:
-        raise ValueError(
-            f"`average` must be 0 where steps are saved, not {settings.average}: no step holds the "
-            f"average, so training could not go on with it; leave `average` or `saving` out."
-        )
-    model.train()
+    return fit_task(
+        SpeechTask(model),
+        data,
+        budget,
+        settings,
+        saving=saving,
+        console=console,
+        observers=observers,
+        history=history,
+    )
+
+
+def fit_task(
+    task: Task,
+    data: TrainingData,
+    budget: Budget,
+    settings: TrainingSettings,
+    *,
+    saving: Saving | None = None,
+    console: Console | None = None,
+    observers: Sequence[Observer] = (),
+    history: History | None = None,
+) -> History:
+    """Train what a task says in place and leave it on the CPU in evaluation mode.
+
+    Args:
+        task: What is trained, by which losses.
+        data: What it is trained on.
+        budget: As of `fit`.
+        settings: As of `fit`.
+        saving: As of `fit`.
+        console: As of `fit`.
+        observers: As of `fit`.
+        history: As of `fit`.
+
+    Raises:
+        ValueError: As of `fit`.
+        BadStep: As of `fit`.
+        CheckpointError: As of `fit`.
+        TrainingStopped: As of `fit`.
+    """
+    task.model.train()
     data.endless(accumulate=settings.accumulate)
-    history = History()
-    module = TrainingModule(model=model, budget=budget, settings=settings)
+    history = history or History()
+    refuse_unknown_parts(settings, [name for name, _ in task.trained.named_parameters()])
     attached = make_observers(data, settings, history)
     if console is not None:
         shown = ProgressLine if console.is_terminal else ProgressLines
         attached.append(shown(history=history, console=console))
         warn_of_slow_precision(settings, console)
     attached += observers
-    with _without_warnings_of_lightning():
+    with _without_warnings_of_lightning(), frozen(task.trained, settings.freeze):
+        module = TrainingModule(model=task, budget=budget, settings=settings)
         if saving is None:
             make_trainer(settings, attached).fit(module, datamodule=data)
         else:
-            fit_and_save(module, data, saving, attached, history, console)
-    model.to("cpu").eval()
+            try:
+                fit_and_save(module, data, saving, attached, history, console)
+            except TrainingStopped:
+                task.model.to("cpu").eval()
+                raise
+    task.model.to("cpu").eval()
     return history
 
 
 def make_observers(
-    data: AlignedSpeech, settings: TrainingSettings, history: History
+    data: TrainingData, settings: TrainingSettings, history: History
 ) -> list[Observer]:
     """Return what follows every training, in the order in which it looks at a step."""
     observers: list[Observer] = [RandomStates(seed=data.seed), history]
@@ -93,9 +143,10 @@ def make_observers(
 
 @contextmanager
 def _without_warnings_of_lightning() -> Iterator[None]:
-    """Hide the one warning that Lightning 2.6 causes in torch 2.13 and that no user can mend."""
+    """Hide two that no user can mend: of Lightning in torch 2.13, and of a vocoder in eval mode."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
+        warnings.filterwarnings("ignore", message=r"Found \d+ module\(s\) in eval mode")
         yield
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -15,6 +16,11 @@ SMOOTHING = 10
 
 
 def draw_mels(path: Path, mels: Mapping[str, Tensor], title: str) -> None:
+    """Draw mels as `mels_picture` does, to a file."""
+    mels_picture(mels, title).savefig(path, dpi=110)
+
+
+def mels_picture(mels: Mapping[str, Tensor], title: str) -> Figure:
     """Draw mels below each other on one scale of time and one of colour.
 
     Shape:
@@ -23,14 +29,48 @@ def draw_mels(path: Path, mels: Mapping[str, Tensor], title: str) -> None:
     low = min(float(mel.min()) for mel in mels.values())
     high = max(float(mel.max()) for mel in mels.values())
     longest = max(len(mel) for mel in mels.values())
-    figure = Figure(figsize=(10, 2.2 * len(mels) + 0.6), layout="constrained")
+    figure = _figure(10, 2.2 * len(mels) + 0.6)
     figure.suptitle(title)
     for number, (name, mel) in enumerate(mels.items(), start=1):
         axes = figure.add_subplot(len(mels), 1, number)
         axes.imshow(mel.T.numpy(), origin="lower", aspect="auto", vmin=low, vmax=high)
         axes.set(title=name, ylabel="mel channel", xlim=(0, longest - 1))
     axes.set_xlabel("frame")
-    figure.savefig(path, dpi=110)
+    return figure
+
+
+def alignment_picture(
+    symbols: Sequence[str],
+    durations: Mapping[str, Sequence[int]],
+    soft: Tensor | None,
+    title: str,
+) -> Figure:
+    """Draw which frames belong to which phoneme: durations as steps, on probabilities if any.
+
+    Shape:
+        soft: (T, N), each frame's probabilities of the phonemes.
+    """
+    figure = _figure(8, min(12.0, max(3.2, 0.18 * len(symbols))))
+    axes = figure.add_subplot()
+    if soft is not None:
+        axes.imshow(soft.T.numpy(), origin="lower", aspect="auto", vmin=0, vmax=1)
+    for name, color in zip(durations, ("tab:red", "tab:orange"), strict=False):
+        ends = [*accumulate(durations[name], initial=0)]
+        edges = [end - 0.5 for end in ends]
+        label = f"{name} ({ends[-1]} frames)"
+        rows = range(len(symbols))
+        axes.hlines(rows, edges[:-1], edges[1:], colors=color, linewidth=2, label=label)
+    axes.set(title=title, xlabel="frame", ylim=(-0.5, len(symbols) - 0.5))
+    axes.set_yticks(range(len(symbols)), symbols, fontsize=7)
+    axes.legend(loc="upper left")
+    return figure
+
+
+def _figure(width: float, height: float) -> Figure:
+    """Return a figure of so many inches, with margins as wide as titles and labels need."""
+    figure = Figure(figsize=(width, height))
+    figure.subplots_adjust(0.7 / width, 0.55 / height, 0.98, 1 - 0.6 / height, hspace=0.45)
+    return figure
 
 
 def draw_durations(

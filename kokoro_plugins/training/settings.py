@@ -12,20 +12,49 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_type_hints
 
+from pydantic import BaseModel
 from typer import Option
 from typer.models import OptionInfo
+
+from kokoro_core.slots import ObjectiveParams, OptimizerParams, ScheduleParams
+from kokoro_plugins.training.recipe.loss_schedule import Ramp
 
 if TYPE_CHECKING:  # it imports torch
     from kokoro_plugins.training.evaluation import Evaluation
 
 Precision = Literal["auto", "32", "bf16"]
 SavedOptimizer = Literal["adamw", "muon", "soap"]
+LoggerName = Literal["tensorboard", "csv"]
 OptimizerName = Literal[SavedOptimizer, "schedule-free"]
 OPTIMIZERS: tuple[OptimizerName, ...] = get_args(OptimizerName)
+
+EVERY_STAGE = "*"
+"""Stands for all stages of an objective, or for the only one."""
 
 BatchFrames = Annotated[int, Option(min=1, help="The most frames of a batch, padding included.")]
 Seed = Annotated[int, Option(min=0, max=2**32 - 1, help="Decides everything that is drawn.")]
 Device = Annotated[str, Option(help="auto, cpu, cuda or mps.")]
+Data = Annotated[Path | None, Option(help="Where the corpus is.")]
+CorpusKind = Annotated[str, Option(help="What kind of corpus it is.")]
+Workers = Annotated[
+    int, Option(min=0, max=256, help="Processes that make batches ahead of the training.")
+]
+
+
+class WrongSetting(ValueError):
+    """An option or a setting of a recipe is wrong; the message names the option.
+
+    Attributes:
+        path: Where it stands in a recipe.
+        code: Of the problem.
+        said: What is wrong with it, for a message that begins with that place.
+    """
+
+    def __init__(self, message: str, path: tuple[str | int, ...], code: str, said: str) -> None:
+        super().__init__(message)
+        self.path = path
+        self.code = code
+        self.said = said
 
 
 def option_of(hint: Any) -> OptionInfo | None:
@@ -89,12 +118,27 @@ class TrainingSettings:
         accumulate: Batches of a step, whose gradients are averaged.
         skip_bad_steps: How many steps in a row may come to NaN or infinity before training ends;
             they leave the weights as they are.
+        loss_schedule: When losses of the model come in, by their full names.
+        optimizers: What moves the weights of each stage of the objective; the key `EVERY_STAGE`
+            stands for all stages. They come before `optimizer` and `lr`.
+        schedules: The course of the rate of each stage, likewise; they come before `warmup_steps`.
+        objective: What the model is trained for; None: its own loss, in one stage.
+        freeze: Patterns of the names of parameters that stay as they are.
+        rates: What the rate is multiplied by for parameters whose names a pattern means; the first
+            such pattern counts.
     """
 
     lr: Annotated[float, Option(help="Peak of the learning rate.")] = 1e-3
     warmup_steps: Annotated[int, Option("--warmup", min=0, help="Steps until the peak.")] = 100
     optimizer: OptimizerName = "adamw"
-    average: float = 0.0
+    average: Annotated[
+        float,
+        Option(
+            "--ema",
+            min=0,
+            help="How much of a moving average of the weights a step keeps; 0: none.",
+        ),
+    ] = 0.0
     validate_every: Annotated[int, Option(min=1)] = 50
     precision: Annotated[
         Precision, Option(help="32, bf16, or auto: bf16 where the processor has it.")
@@ -105,23 +149,47 @@ class TrainingSettings:
         int, Option(min=1, help="Batches of a step, whose gradients are averaged.")
     ] = 1
     skip_bad_steps: Annotated[int, Option(min=0)] = 0
+    loss_schedule: Mapping[str, Ramp] = field(default_factory=dict)
+    optimizers: Mapping[str, OptimizerParams] = field(default_factory=dict)
+    schedules: Mapping[str, ScheduleParams] = field(default_factory=dict)
+    objective: ObjectiveParams | None = None
+    freeze: tuple[str, ...] = ()
+    rates: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not 0 < self.lr < math.inf:
-            raise ValueError(f"`lr` must be a number above 0, not {self.lr}; try 0.001.")
+            what = f"must be a number above 0, not {self.lr}; try 0.001."
+            raise WrongSetting(f"`lr` {what}", ("lr",), "out-of-range", what)
         if not 0 <= self.average < 1:
-            raise ValueError(f"`average` must be from 0 to below 1, not {self.average}; try 0.99.")
+            what = f"must be from 0 to below 1, not {self.average}; try 0.99."
+            raise WrongSetting(f"`average` {what}", ("ema",), "out-of-range", what)
+        if wrong := [each for each in self.rates.values() if not 0 < each < math.inf]:
+            raise ValueError(f"`rates` must be numbers above 0, not {wrong[0]}; `freeze` is for 0.")
         check_least_values(self)
+        if self.objective is not None and self.devices > 1:
+            raise ValueError(
+                f"`devices` must be 1 with an `objective`, not {self.devices}: the gradients of "
+                f"its stages are not added up over processes."
+            )
 
 
 def settings_by_flag(settings: TrainingSettings, without: Collection[str]) -> dict[str, Any]:
     """Return settings as values that JSON has, by the names of their options."""
     hints = get_type_hints(TrainingSettings, include_extras=True)
     return {
-        flag_of(name, hint)[2:].replace("-", "_"): getattr(settings, name)
+        flag_of(name, hint)[2:].replace("-", "_"): plain(getattr(settings, name))
         for name, hint in hints.items()
-        if name not in without
+        if name not in without and getattr(settings, name) not in ({}, None, ())
     }
+
+
+def plain(value: Any) -> Any:
+    """Return a setting as values that JSON has."""
+    if isinstance(value, Mapping):
+        return {name: plain(each) for name, each in value.items()}
+    if isinstance(value, tuple):
+        return list(value)
+    return value.model_dump(mode="json") if isinstance(value, BaseModel) else value
 
 
 @dataclass(frozen=True)
@@ -230,7 +298,8 @@ class CompareOptions:
         looks: How often each is measured, the end included.
         out: The folder that everything is written to.
         sentences: Of a corpus that is made.
-        holdout: How many utterances, the last ones, are not trained on.
+        holdout: How many utterances, the last ones, are not trained on; None: those that the corpus
+            sets aside, or `HELD_OUT`.
         batch_frames: The most frames of a batch of contenders that do not say it.
         device: A name that Lightning knows: ``auto``, ``cpu``, ``cuda`` or ``mps``.
     """
@@ -247,7 +316,10 @@ class CompareOptions:
     ] = 4
     out: Annotated[Path, Option(help="The folder to write.")] = Path("comparison")
     sentences: Annotated[int, Option(min=3, help="Sentences of the demo's corpus.")] = 315
-    holdout: Annotated[int, Option(min=1, help="How many are not trained on.")] = 15
+    holdout: Annotated[
+        int | None,
+        Option(min=1, help="How many are not trained on; without it what the corpus says, or 15."),
+    ] = None
     batch_frames: BatchFrames = 800
     device: Device = "auto"
 
@@ -266,34 +338,50 @@ class CompareOptions:
         return "espeak" if self.data is None else "folder"
 
 
+HELD_OUT = 15
+"""Utterances that `compare` holds out where nobody says how many."""
+
+
 @dataclass(frozen=True)
 class TrainOptions:
     """What the command `train` does.
 
     Attributes:
-        data: Where the corpus is.
+        data: Where the corpus is; None: a kind of corpus that is nowhere.
         out: The folder that everything is written to.
         saving: Where in it and how often the training is saved.
         corpus: The name of the corpus's kind.
-        holdout: How many utterances, the last ones, are not trained on.
+        holdout: How many utterances, the last ones, are not trained on; None: those that the corpus
+            sets aside, or 10.
         batch_frames: The most frames of a batch.
         seed: Of the initial weights and the order of training.
         workers: Processes that make batches ahead.
         settings: How to train.
         corpus_settings: Settings of that kind of corpus.
+        recipe: What is written into the folder as the recipe of this training; None: nothing.
+        checkpoint: What the training begins with; None: weights that are drawn.
+        fresh: Beginnings of names of parameters that are drawn although the checkpoint has them.
+        loggers: Where it is logged to, in the folder ``logs``.
     """
 
-    data: Annotated[Path, Option(help="Where the corpus is.")]
+    data: Data
     out: Path
     saving: Saving
-    corpus: Annotated[str, Option(help="What kind of corpus it is.")] = "folder"
+    corpus: CorpusKind = "folder"
     holdout: Annotated[
-        int, Option(min=0, help="How many utterances, the last ones, are not trained on.")
-    ] = 10
+        int | None,
+        Option(
+            min=0,
+            help="How many utterances, the last ones, are not trained on; without it those that "
+            "the corpus sets aside, or 10.",
+        ),
+    ] = None
     batch_frames: BatchFrames = 2000
     seed: Seed = 0
-    workers: Annotated[
-        int, Option(min=0, max=256, help="Processes that make batches ahead of the training.")
-    ] = 0
+    workers: Workers = 0
     settings: TrainingSettings = field(default_factory=TrainingSettings)
     corpus_settings: Mapping[str, Any] = field(default_factory=dict)
+    recipe: Mapping[str, Any] | None = None
+    checkpoint: Path | None = None
+    fresh: tuple[str, ...] = ()
+    loggers: tuple[LoggerName, ...] = ()

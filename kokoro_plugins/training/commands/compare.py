@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from kokoro_core.cli.toolkit import load_with, session_of
+from kokoro_core import ModelSpec
+from kokoro_core.cli.toolkit import session_of
+from kokoro_plugins.training.commands.asked import Call, asked_for
 from kokoro_plugins.training.commands.from_settings import Given, with_options_of
 from kokoro_plugins.training.commands.options import ThreadsOption, make_budget, prepare_device
-from kokoro_plugins.training.comparison.contender import read_contenders
+from kokoro_plugins.training.comparison.contender import ContenderText, read_contenders
 from kokoro_plugins.training.output import plain_console
 from kokoro_plugins.training.settings import CompareOptions, TrainingEnd, TrainingSettings
+from registry import Plugins
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,22 @@ class CompareEnd(TrainingEnd):
     ] = None
 
 
+def read_contender(text: ContenderText, plugins: Plugins) -> tuple[ModelSpec, dict[str, Any]]:
+    """Return the spec of a contender, and how it is trained as far as its text says."""
+    call = Call(
+        recipe=text.recipe,
+        resume=False,
+        options=text.options,
+        others={"spec": text.spec},
+        components=text.components,
+        corpus_settings=(),
+        spec_settings=text.sets,
+    )
+    asked = asked_for(call, plugins)
+    spec = asked.spec()
+    return spec, asked.fields(spec)
+
+
 @with_options_of(CompareOptions, CompareEnd, TrainingSettings, without=("accumulate", "devices"))
 def compare(
     ctx: typer.Context,
@@ -35,7 +54,7 @@ def compare(
             metavar="SPEC...",
             help="Specs, each with what it is trained with inside the same quotes: "
             "'voice --set hidden_dim=192 --lr 2e-3 --warmup 50 --batch-frames 400 --accumulate 2 "
-            "--optimizer muon'.",
+            "--optimizer muon', or 'voice --recipe FILE' for all that a recipe says of it.",
         ),
     ],
     *,
@@ -56,7 +75,7 @@ def compare(
         contenders,
         given.make(TrainingSettings),
         options.batch_frames,
-        lambda source, sets: load_with(source, sets, session),
+        lambda text: read_contender(text, session.plugins),
     )
     from kokoro_plugins.training.comparison.compare import run_comparison
     from kokoro_plugins.training.loop.sentences import as_sentences

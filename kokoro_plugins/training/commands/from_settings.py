@@ -25,10 +25,11 @@ class Given:
 
     def make(self, settings: type[T], /, **others: Any) -> T:
         """Return settings of a class from the options given, and from other values for the rest."""
-        return settings(
-            **{name: self.values[name] for name in options_of(settings) if name in self.values},
-            **others,
-        )
+        return settings(**self.values_of(settings), **others)
+
+    def values_of(self, settings: type) -> dict[str, Any]:
+        """Return the options given of a class."""
+        return {name: self.values[name] for name in options_of(settings) if name in self.values}
 
 
 def options_of(settings: type) -> dict[str, inspect.Parameter]:

@@ -11,7 +11,7 @@ import typer
 from kokoro_core.cli.toolkit import check_device
 from kokoro_core.spec.text.parse import parse
 from kokoro_plugins.training.loop.schedule import Budget, FrameBudget, StepBudget, TimeBudget
-from kokoro_plugins.training.settings import SavedOptimizer, TrainingEnd
+from kokoro_plugins.training.settings import SavedOptimizer, TrainingEnd, WrongSetting
 
 *_FIRST, _LAST = get_args(SavedOptimizer)
 _LISTED = f"{', '.join(_FIRST)} or {_LAST}"
@@ -23,20 +23,29 @@ ThreadsOption = Annotated[
     int | None, typer.Option(min=1, max=1024, help="CPU threads; without it what torch chooses.")
 ]
 
+LoggerOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAMES", help="Log to tensorboard, csv, or both with a comma between."),
+]
+
+
+def loggers_of(given: list[str] | None) -> list[str]:
+    """Return the names of loggers that an option gives, each once."""
+    return [*dict.fromkeys(",".join(given).split(","))] if given else []
+
 
 def read_bad_step(policy: str) -> int:
     """Return how many bad steps in a row a policy passes over.
 
     Raises:
-        ValueError: The policy is neither `stop` nor `skip:N`.
+        WrongSetting: The policy is neither `stop` nor `skip:N`.
     """
     word, _, number = policy.partition(":")
     if policy == "stop":
         return 0
     if word != "skip" or not number.isdecimal() or int(number) < 1:
-        raise ValueError(
-            f"`--on-bad-step` must be `stop` or `skip:N` with N from 1 on, not `{policy}`."
-        )
+        what = f"must be `stop` or `skip:N` with N from 1 on, not `{policy}`."
+        raise WrongSetting(f"`--on-bad-step` {what}", ("on_bad_step",), "wrong-value", what)
     return int(number)
 
 
@@ -70,14 +79,17 @@ def make_budget(end: TrainingEnd, clock: Callable[[], float] = time.monotonic) -
         clock: Returns seconds.
 
     Raises:
-        ValueError: There is none, or there are several, or it is out of range.
+        WrongSetting: There are several.
+        ValueError: There is none, or it is out of range.
     """
-    given = [f"`--{name}`" for name, value in vars(end).items() if value is not None]
-    if len(given) != 1:
-        what = f"{' and '.join(given)} were given" if given else "none of them was given"
-        raise ValueError(
-            f"Training needs one end, `--minutes M`, `--steps N` or `--frames N`; {what}."
-        )
+    given = [name for name, value in vars(end).items() if value is not None]
+    wanted = "Training needs one end, `--minutes M`, `--steps N` or `--frames N`"
+    if not given:
+        raise ValueError(f"{wanted}; none of them was given.")
+    if len(given) > 1:
+        what = " and ".join(f"`--{name}`" for name in given)
+        said = f"`{given[0]}` is given too, and a training has one end; leave one of the two out"
+        raise WrongSetting(f"{wanted}; {what} were given.", (given[1],), "inconsistent", said)
     if end.minutes is not None:
         return TimeBudget(end.minutes, clock)
     return StepBudget(end.steps) if end.steps is not None else FrameBudget(end.frames or 0)

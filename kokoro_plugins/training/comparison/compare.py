@@ -21,15 +21,19 @@ from kokoro_plugins.training.comparison.done_runs import DoneRuns
 from kokoro_plugins.training.comparison.looks import Looks
 from kokoro_plugins.training.comparison.table import Comparison, Run
 from kokoro_plugins.training.data.data_module import AlignedSpeech
+from kokoro_plugins.training.data.fitting import learned_from, refuse_corpus
 from kokoro_plugins.training.evaluation import distortion
 from kokoro_plugins.training.fit import fit, seed_everything
+from kokoro_plugins.training.loop.parts import names_of, refuse_unknown_parts
 from kokoro_plugins.training.loop.schedule import Budget, Stopwatch
+from kokoro_plugins.training.loop.stages import refuse_objective
 from kokoro_plugins.training.loop.trainer import trains_on_cpu
 from kokoro_plugins.training.output import write_json
+from kokoro_plugins.training.recipe.loss_schedule import refuse_unknown_losses
 from kokoro_plugins.training.resume.conditions import processor_name
 from kokoro_plugins.training.resume.starting import refuse_holdout, refuse_out, refuse_spec
 from kokoro_plugins.training.resume.traces import leaving_nothing
-from kokoro_plugins.training.settings import CompareOptions
+from kokoro_plugins.training.settings import HELD_OUT, CompareOptions
 from registry import Plugins
 
 NEVER = 10**9
@@ -67,10 +71,10 @@ def run_comparison(
     check_comparable(contenders)
     refuse_out(options.out, FILES, () if options.data else ("corpus",))
     if options.data is None:
-        refuse_holdout(options.holdout, options.sentences)
+        refuse_holdout(options.holdout or HELD_OUT, options.sentences)
     done = DoneRuns(options.out / RUNS)
     with leaving_nothing(options.out):
-        corpus = open_corpus(contenders[0], options, plugins)
+        corpus = open_corpus(contenders, options, plugins)
         trials = [Trial(*each) for each in product(contenders, range(options.seeds))]
         budget = str(make_budget(Stopwatch()))
         runs = []
@@ -99,6 +103,9 @@ def check_comparable(contenders: Sequence[Contender]) -> None:
     first = contenders[0]
     for each in contenders:
         refuse_spec(each.spec, each.label)
+        refuse_unknown_losses(each.spec, each.settings.loss_schedule)
+        refuse_objective(each.settings, each.spec)
+        refuse_unknown_parts(each.settings, names_of(each.spec))
         for part in ("audio", "frontend"):
             if getattr(each.spec, part) != getattr(first.spec, part):
                 raise ValueError(
@@ -107,15 +114,23 @@ def check_comparable(contenders: Sequence[Contender]) -> None:
                 )
 
 
-def open_corpus(contender: Contender, options: CompareOptions, plugins: Plugins) -> Corpus:
-    """Open the corpus that all contenders train on, or make the demo's where none is given."""
+def open_corpus(
+    contenders: Sequence[Contender], options: CompareOptions, plugins: Plugins
+) -> Corpus:
+    """Open the corpus that all contenders train on, or make the demo's where none is given.
+
+    Raises:
+        CorpusError: It lacks what one of them learns from, is missing or does not fit.
+    """
     settings: dict[str, Any] = {"path": str(options.data or options.out / "corpus")}
     if options.data is None:
         settings |= {"sentences": options.sentences}
-    spec = contender.spec
+    spec = contenders[0].spec
     assert spec.audio is not None
     assert spec.frontend is not None
     params = params_from(plugins.components.get(CORPUS, options.corpus_kind), settings)
+    for each in contenders:
+        refuse_corpus(each.spec, params, learned_from(each.spec)["features"])
     return params.build(audio=spec.audio, frontend=spec.frontend.build(spec.sizes))
 
 
@@ -159,13 +174,15 @@ def make_stopwatch(device: str) -> Stopwatch:
 def _data(trial: Trial, corpus: Corpus, options: CompareOptions) -> AlignedSpeech:
     spec = trial.contender.spec
     assert spec.audio is not None
+    said = HELD_OUT if corpus.held_out is None else corpus.held_out
     return AlignedSpeech(
         corpus=corpus,
         audio=spec.audio,
         pad_id=spec.pad_id,
         batch_frames=trial.contender.batch_frames,
-        holdout=options.holdout,
+        holdout=said if options.holdout is None else options.holdout,
         seed=trial.seed,
+        **learned_from(spec),
     )
 
 
@@ -178,7 +195,7 @@ def _identity(
         "seed": trial.seed,
         "budget": budget,
         "looks": options.looks,
-        "holdout": options.holdout,
+        "holdout": len(data.held_out),
         "data": data.fingerprint,
         "conditions": _conditions(options),
     }

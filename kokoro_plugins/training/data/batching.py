@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import itertools
 import random
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import final
+from typing import Generic, TypeVar, final
 
 FRAME_GRID = 16
 """Mels of a training batch are padded to a multiple of this, phonemes to `PHONEME_GRID`.
@@ -48,8 +49,31 @@ class PlannedBatch:
     of_step: tuple[int, int, int] | None = None
 
 
+Planned = TypeVar("Planned")
+
+
+class Order(ABC, Generic[Planned]):
+    """Batches in epochs without end; an epoch depends on its number and on nothing before it."""
+
+    @abstractmethod
+    def epoch(self, number: int) -> list[Planned]:
+        """Return the batches of an epoch, at least one."""
+
+    def starting_at(self, position: Position) -> Iterator[Planned]:
+        """Yield the batches from a position on, without end."""
+        epochs = (self.epoch(number) for number in itertools.count(position.epoch))
+        return itertools.islice(itertools.chain.from_iterable(epochs), position.batch, None)
+
+    def moved(self, position: Position, batches: int) -> Position:
+        """Return the position that many batches further on."""
+        epoch, batch = position.epoch, position.batch + batches
+        while batch >= (length := len(self.epoch(epoch))):
+            epoch, batch = epoch + 1, batch - length
+        return Position(epoch, batch)
+
+
 @final
-class LengthBatches:
+class LengthBatches(Order[list[int]]):
     """Batches of similar length in random order, without end.
 
     An epoch sorts the utterances by their length times a random factor near 1, cuts the order where
@@ -81,18 +105,6 @@ class LengthBatches:
 
     def __iter__(self) -> Iterator[list[int]]:
         return self.starting_at(Position())
-
-    def starting_at(self, position: Position) -> Iterator[list[int]]:
-        """Yield the batches from a position on, without end."""
-        epochs = (self.epoch(number) for number in itertools.count(position.epoch))
-        return itertools.islice(itertools.chain.from_iterable(epochs), position.batch, None)
-
-    def moved(self, position: Position, batches: int) -> Position:
-        """Return the position that many batches further on."""
-        epoch, batch = position.epoch, position.batch + batches
-        while batch >= (length := len(self.epoch(epoch))):
-            epoch, batch = epoch + 1, batch - length
-        return Position(epoch, batch)
 
 
 def cut(order: Sequence[int], lengths: Sequence[int], batch_frames: int) -> list[list[int]]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,6 +12,7 @@ from torch import Tensor
 from kokoro_core.contracts import Utterance
 from kokoro_core.model import TrainingBatch
 from kokoro_core.params.audio import AudioSettings
+from kokoro_core.params.features import Feature
 from kokoro_core.tensors.masks import padding_mask_from_lengths
 from kokoro_plugins.training.data.batching import FRAME_GRID, PHONEME_GRID, round_up
 from kokoro_plugins.training.data.statistics import Size, refuse
@@ -23,6 +25,7 @@ def collate(
     *,
     grid_up_to: Size | None = None,
     of_step: tuple[int, int, int] | None = None,
+    features: Mapping[str, Feature] | None = None,
 ) -> TrainingBatch:
     """Join utterances to a batch.
 
@@ -33,6 +36,7 @@ def collate(
         grid_up_to: Pad to lengths of a coarse grid, so that few shapes occur in a training, but
             never beyond these numbers of frames and phonemes; None: pad as little as can be.
         of_step: As in `TrainingBatch`; None: the batch is a step of its own.
+        features: What the model takes beside phonemes and mels, by name.
 
     Raises:
         CorpusError: Utterances do not fit; the message lists every problem.
@@ -48,11 +52,30 @@ def collate(
     return TrainingBatch(
         phoneme_indices=_pad(phonemes, symbols, pad_id),
         padding_mask=_padding(phonemes, symbols),
-        durations=_pad([each.durations for each in utterances], symbols, 0),
+        durations=_durations(utterances, symbols),
         mel_specs=_pad(mels, frames, 0),
         mel_padding_mask=_padding(mels, frames),
+        extras={
+            name: _feature([each.features[name] for each in utterances], feature, frames, symbols)
+            for name, feature in (features or {}).items()
+        },
         of_step=torch.tensor(of_step),
     )
+
+
+def _durations(utterances: Sequence[Utterance], num: int) -> Tensor | None:
+    """Return the durations (B, N), or None where not all utterances have them."""
+    found = [each.durations for each in utterances if each.durations is not None]
+    return _pad(found, num, 0) if len(found) == len(utterances) else None
+
+
+def _feature(values: Sequence[Any], feature: Feature, frames: int, symbols: int) -> Any:
+    """Return a feature of all rows, 0 at padding; names stay names, which the model knows."""
+    if any(isinstance(each, str) for each in values):
+        return list(values)
+    if feature.per == "row":
+        return torch.stack([torch.as_tensor(each) for each in values])
+    return _pad(list(values), symbols if feature.per == "phoneme" else frames, 0)
 
 
 def normalise(mel: Tensor, audio: AudioSettings) -> Tensor:
@@ -91,22 +114,36 @@ def problems_of(
         pad_id: No phoneme has this index.
         vocab_size: Phoneme indices are below it; None: of any size.
     """
-    phonemes, durations, mel = utterance.phoneme_indices, utterance.durations, utterance.mel
+    phonemes, mel = utterance.phoneme_indices, utterance.mel
     if mel.dim() != 2 or mel.shape[1] != audio.n_mels:
         return [f"has a mel of shape {tuple(mel.shape)}, which must be (T, {audio.n_mels})."]
     problems = _type_problems(utterance)
-    if phonemes.shape != durations.shape:
-        problems.append(f"has {len(phonemes)} phonemes but {len(durations)} durations.")
-    if int(durations.sum()) != len(mel):
-        problems.append(
-            f"has durations of {int(durations.sum())} frames in sum, but its mel has {len(mel)}; "
-            f"the two must be equal."
-        )
-    if bool((durations < 0).any()):
-        problems.append(f"has a duration of {int(durations.min())}; durations are 0 or more.")
+    problems += _duration_problems(utterance)
     if not bool(mel.isfinite().all()):
         problems.append("has a mel with a NaN or an infinity.")
     return problems + _index_problems(phonemes, pad_id, vocab_size)
+
+
+def _duration_problems(utterance: Utterance) -> list[str]:
+    phonemes, durations, frames = len(utterance.phoneme_indices), utterance.durations, utterance.mel
+    if durations is None:
+        if phonemes <= len(frames):
+            return []
+        return [
+            f"has {phonemes} phonemes but only {len(frames)} frames, so that no alignment gives "
+            f"each a frame; its text and its recording do not belong together."
+        ]
+    problems = []
+    if durations.shape != utterance.phoneme_indices.shape:
+        problems.append(f"has {phonemes} phonemes but {len(durations)} durations.")
+    if int(durations.sum()) != len(frames):
+        problems.append(
+            f"has durations of {int(durations.sum())} frames in sum, but its mel has "
+            f"{len(frames)}; the two must be equal."
+        )
+    if bool((durations < 0).any()):
+        problems.append(f"has a duration of {int(durations.min())}; durations are 0 or more.")
+    return problems
 
 
 def _type_problems(utterance: Utterance) -> list[str]:
@@ -118,7 +155,9 @@ def _type_problems(utterance: Utterance) -> list[str]:
     }
     problems = []
     for name, dtype in wanted.items():
-        tensor: Tensor = getattr(utterance, name)
+        tensor: Tensor | None = getattr(utterance, name)
+        if tensor is None:
+            continue
         if tensor.dtype != dtype:
             problems.append(f"has `{name}` of {tensor.dtype}, which must be {dtype}.")
         if not len(tensor):

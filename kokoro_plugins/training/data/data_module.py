@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any, final
+from typing import Generic, TypeVar, final
 
 import torch
-from lightning import LightningDataModule
 from torch.utils.data import DataLoader, Dataset
 
 from kokoro_core.contracts import Corpus, Utterance
 from kokoro_core.model import TrainingBatch
 from kokoro_core.params.audio import AudioSettings
+from kokoro_core.params.features import Feature
+from kokoro_core.spec.rules.waves import WAVE
 from kokoro_plugins.training.data.batching import (
     LengthBatches,
     PlannedBatch,
@@ -21,9 +22,15 @@ from kokoro_plugins.training.data.batching import (
     padding_share,
 )
 from kokoro_plugins.training.data.collate import collate, problems_of
+from kokoro_plugins.training.data.feature_problems import FeatureCheck
+from kokoro_plugins.training.data.feature_statistics import Moments, add_features
 from kokoro_plugins.training.data.orders import EpochOrder, StepOrder
 from kokoro_plugins.training.data.statistics import Size, survey
+from kokoro_plugins.training.data.training_data import TrainingData
 from kokoro_plugins.training.signals import ignore_stop_signals
+
+HOLDOUT = 10
+"""Utterances that are held out where neither the caller nor the corpus says how many."""
 
 
 @final
@@ -35,6 +42,7 @@ class Collated(Dataset[TrainingBatch]):
         audio: Its mean and std normalise the mels.
         pad_id: Stands for padding among the phoneme indices.
         sizes: Frames and phonemes of each utterance.
+        features: What the model takes beside phonemes and mels, by name.
     """
 
     def __init__(
@@ -43,7 +51,9 @@ class Collated(Dataset[TrainingBatch]):
         audio: AudioSettings,
         pad_id: int,
         sizes: Sequence[Size],
+        features: Mapping[str, Feature],
     ) -> None:
+        self._features = features
         self._utterances = utterances
         self._audio = audio
         self._pad_id = pad_id
@@ -57,15 +67,20 @@ class Collated(Dataset[TrainingBatch]):
             self._pad_id,
             grid_up_to=self._longest,
             of_step=planned.of_step,
+            features=self._features,
         )
 
 
+Planned = TypeVar("Planned")
+Made = TypeVar("Made")
+
+
 @final
-class Batches:
+class Batches(Generic[Planned, Made]):
     """An iterable of batches; what is in each is decided by what is planned.
 
     Args:
-        dataset: Makes a planned batch.
+        dataset: Makes a planned batch when it is indexed by it.
         sampler: What is planned, in order. If it has a length this has one, and Lightning tells it
             the epoch as it tells any sampler.
         workers: Processes that make batches ahead; 0: they are made when they are asked for, which
@@ -73,7 +88,7 @@ class Batches:
     """
 
     def __init__(
-        self, dataset: Collated, sampler: Iterable[PlannedBatch], *, workers: int = 0
+        self, dataset: Dataset[Made], sampler: Iterable[Planned], *, workers: int = 0
     ) -> None:
         self.sampler = sampler
         self.batch_sampler = None  # Lightning asks for it where there is a sampler
@@ -83,13 +98,13 @@ class Batches:
     def __len__(self) -> int:
         return len(self.sampler)  # type: ignore[arg-type]  # TypeError where there is no end
 
-    def __iter__(self) -> Iterator[TrainingBatch]:
+    def __iter__(self) -> Iterator[Made]:
         if self._workers:
             yield from self._loader()  # not before the first batch is asked for
         else:
             yield from (self._dataset[planned] for planned in self.sampler)
 
-    def _loader(self) -> DataLoader[TrainingBatch]:
+    def _loader(self) -> DataLoader[Made]:
         """Return a loader that draws nothing from torch's own generator."""
         return DataLoader(
             self._dataset,
@@ -121,7 +136,7 @@ class Slice(Sequence[Utterance]):
 
 
 @final
-class AlignedSpeech(LightningDataModule):
+class AlignedSpeech(TrainingData):
     """A corpus in two parts: the last utterances are held out, the others are trained on.
 
     Every utterance is looked at once here, so what does not fit is found before training.
@@ -135,17 +150,23 @@ class AlignedSpeech(LightningDataModule):
         pad_id: Stands for padding among the phoneme indices.
         vocab_size: Phoneme indices must be below it; None: whatever there is.
         batch_frames: The most frames of a batch, padding included.
-        holdout: How many utterances are held out.
+        holdout: How many utterances are held out; None: those that the corpus sets aside, or
+            `HOLDOUT` if it does not say.
         seed: Decides the order of training.
         workers: Processes that make batches of training ahead.
+        features: What the model takes beside phonemes and mels, by name, as the corpus has it.
+        names: What the features that are names, such as the speaker, may be called.
+        needs_durations: Whether every utterance must have durations.
 
     Attributes:
+        features: As above.
+        moments: Mean and standard deviation of those that are numbers, over all utterances.
         corpus: What both parts are of.
         training: What is trained on.
         held_out: What is not.
         sizes: Frames and phonemes of each utterance.
         statistics: Of what is trained on.
-        fingerprint: SHA-256 of all utterances: names, phonemes, durations and mels, in their order.
+        fingerprint: SHA-256 of all utterances: names, phonemes, durations, mels, features.
         uniform: How many utterances have durations that are all equal.
         texts: Some of the utterances, without their mels.
         mels: Some of the mels, by the index of their utterance.
@@ -166,23 +187,45 @@ class AlignedSpeech(LightningDataModule):
         pad_id: int,
         vocab_size: int | None = None,
         batch_frames: int = 2000,
-        holdout: int = 10,
+        holdout: int | None = None,
         seed: int = 0,
         workers: int = 0,
+        features: Mapping[str, Feature] | None = None,
+        names: Mapping[str, Sequence[str]] | None = None,
+        needs_durations: bool = False,
     ) -> None:
         super().__init__()
+        self.features = dict(features or {})
+        if holdout is None:
+            holdout = HOLDOUT if corpus.held_out is None else corpus.held_out
         check_holdout(holdout, len(corpus))
         first_held_out = len(corpus) - holdout
+        self.moments = {
+            name: Moments()
+            for name, each in self.features.items()
+            if each.kind == "float" and name != WAVE  # samples are as they are
+        }
+        check = FeatureCheck(self.features, names or {})
+
+        def more(each: Utterance) -> Iterator[str]:
+            if needs_durations and each.durations is None:
+                yield "has no durations, and the model no `aligner` to find them."
+            problems = list(check.problems_of(each))
+            if not problems:
+                add_features(each, self.moments)
+            yield from problems
+
         found = survey(
             corpus,
-            lambda each: problems_of(each, audio, pad_id, vocab_size),
+            lambda each: [*problems_of(each, audio, pad_id, vocab_size), *more(each)],
             num_training=first_held_out,
+            features=sorted(self.features),
         )
         self.audio = audio
         self.pad_id = pad_id
         self.corpus = corpus
-        self.training = Slice(corpus, range(first_held_out))
-        self.held_out = Slice(corpus, range(first_held_out, len(corpus)))
+        self._training = Slice(corpus, range(first_held_out))
+        self._held_out = Slice(corpus, range(first_held_out, len(corpus)))
         self.sizes = found.sizes
         self.statistics = found.statistics
         self.fingerprint = found.fingerprint
@@ -198,6 +241,21 @@ class AlignedSpeech(LightningDataModule):
         self._order = LengthBatches(self.statistics.lengths, batch_frames=batch_frames, seed=seed)
 
     @property
+    def training(self) -> Slice:
+        """What is trained on."""
+        return self._training
+
+    @property
+    def held_out(self) -> Slice:
+        """What is not."""
+        return self._held_out
+
+    @property
+    def order(self) -> LengthBatches:
+        """In which order batches come."""
+        return self._order
+
+    @property
     def padding_share(self) -> float:
         """Share of padding in the frames of the first epoch."""
         return padding_share(self._order.epoch(0), self.statistics.lengths)
@@ -211,19 +269,7 @@ class AlignedSpeech(LightningDataModule):
         """
         self._accumulate = accumulate
 
-    def move_on(self, batches: int) -> None:
-        """Note that batches were trained on since `position`, those of all processes counted."""
-        self.position = self._order.moved(self.position, batches)
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return the position."""
-        return {"epoch": self.position.epoch, "batch": self.position.batch}
-
-    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Begin at a position."""
-        self.position = Position(state_dict["epoch"], state_dict["batch"])
-
-    def train_dataloader(self) -> Batches:
+    def train_dataloader(self) -> Batches[PlannedBatch, TrainingBatch]:
         """Return the batches of training: of one epoch, or without end.
 
         Of several processes each takes its share of one order, so that the order does not depend on
@@ -236,18 +282,18 @@ class AlignedSpeech(LightningDataModule):
         order: EpochOrder | StepOrder = EpochOrder(self._order.epoch(0), self.seed, rank, processes)
         if self._accumulate is not None:
             order = StepOrder(self._order, self.position, sizes, self._accumulate, rank, processes)
-        dataset = Collated(self.training, self.audio, self.pad_id, sizes)
+        dataset = Collated(self.training, self.audio, self.pad_id, sizes, self.features)
         return Batches(dataset, order, workers=self._workers)
 
-    def val_dataloader(self) -> Batches:
+    def val_dataloader(self) -> Batches[PlannedBatch, TrainingBatch]:
         """Return the batches of what is held out, the same each time."""
         return self._validation
 
     @cached_property
-    def _validation(self) -> Batches:
+    def _validation(self) -> Batches[PlannedBatch, TrainingBatch]:
         sizes = self.sizes[len(self.training) :]
         order = in_order_of_length([frames for frames, _ in sizes], self._batch_frames)
-        dataset = Collated(self.held_out, self.audio, self.pad_id, sizes)
+        dataset = Collated(self.held_out, self.audio, self.pad_id, sizes, self.features)
         return Batches(dataset, [PlannedBatch(indices) for indices in order])
 
 

@@ -55,7 +55,7 @@ class Survey:
     Attributes:
         sizes: Frames and phonemes of each.
         statistics: Of those that are trained on.
-        fingerprint: SHA-256 of all: names, phonemes, durations and mels, in their order.
+        fingerprint: SHA-256 of all: names, phonemes, durations, mels and features, in their order.
         uniform: Utterances whose durations are all equal, the last phoneme's apart.
         texts: Some of the utterances, without their mels.
         mels: Some of the mels, by the index of their utterance.
@@ -114,7 +114,11 @@ def measure(utterances: Iterable[Utterance]) -> Statistics:
 
 
 def survey(
-    corpus: Corpus, problems_of: Callable[[Utterance], Iterable[str]], *, num_training: int
+    corpus: Corpus,
+    problems_of: Callable[[Utterance], Iterable[str]],
+    *,
+    num_training: int,
+    features: Iterable[str] = (),
 ) -> Survey:
     """Look at every utterance once: a mel that the corpus does not keep is made once for it.
 
@@ -122,6 +126,7 @@ def survey(
         corpus: At least one utterance.
         problems_of: Returns what is wrong with an utterance, in words.
         num_training: How many, the first ones, are trained on.
+        features: Names of those that are trained on too.
 
     Raises:
         CorpusError: Utterances do not fit; the message lists the first problems and counts all.
@@ -137,8 +142,8 @@ def survey(
         if wrong:
             continue
         sizes.append((len(each.mel), len(each.phoneme_indices)))
-        uniform += is_uniform(each.durations)
-        for part in _bytes_of(each):
+        uniform += each.durations is not None and is_uniform(each.durations)
+        for part in _bytes_of(each, features):
             digest.update(part)
         if index < num_training:
             sums.add(each.mel)
@@ -176,8 +181,14 @@ def is_uniform(durations: Tensor) -> bool:
     return len(durations) >= FEW_PHONEMES and int(inner.max() - inner.min()) <= 1
 
 
-def _bytes_of(utterance: Utterance) -> Iterator[bytes]:
+def _bytes_of(utterance: Utterance, features: Iterable[str]) -> Iterator[bytes]:
     mel = utterance.mel.contiguous()
     yield repr((utterance.name, tuple(mel.shape), str(mel.dtype))).encode()
     for tensor in (utterance.phoneme_indices, utterance.durations, mel):
-        yield tensor.contiguous().numpy().tobytes()
+        if tensor is not None:
+            yield tensor.contiguous().numpy().tobytes()
+    for name in features:
+        value = utterance.features[name]
+        yield name.encode()
+        as_bytes = value.contiguous().numpy().tobytes() if isinstance(value, Tensor) else None
+        yield repr(value).encode() if as_bytes is None else as_bytes

@@ -11,8 +11,10 @@ from kokoro_core.contracts import Corpus, Frontend, Vocoder
 from kokoro_core.params.audio import AudioSettings
 from kokoro_core.params.component import params_from
 from kokoro_core.slots import CORPUS
+from kokoro_core.speaking.vocoding import without_weights
 from kokoro_plugins.training.data.collate import collate, normalise
 from kokoro_plugins.training.data.data_module import AlignedSpeech
+from kokoro_plugins.training.data.fitting import learned_from
 from kokoro_plugins.training.demo.listening import Listener
 from kokoro_plugins.training.demo.promise import Forecast, UntilKept
 from kokoro_plugins.training.demo.report import CorpusFigures, DemoReport, TrainingFigures
@@ -48,7 +50,8 @@ def surroundings(spec: ModelSpec) -> Surroundings:
     """Build what stands around the model of a spec.
 
     Raises:
-        ValueError: The spec lacks a part that speaking needs, or needs side inputs.
+        ValueError: The spec lacks a part that speaking needs, or needs side inputs, or its vocoder
+            has no weights.
     """
     if spec.audio is None or spec.frontend is None or spec.vocoder is None:
         absent = [f"`{n}`" for n in ("audio", "frontend", "vocoder") if getattr(spec, n) is None]
@@ -57,6 +60,8 @@ def surroundings(spec: ModelSpec) -> Surroundings:
             f"sound, which needs audio, frontend and vocoder."
         )
     refuse_spec(spec)
+    if spec.vocoder.trained:
+        raise ValueError(without_weights(spec))
     return Surroundings(spec.audio, spec.frontend.build(spec.sizes), spec.vocoder.build(spec.audio))
 
 
@@ -93,6 +98,7 @@ def _train_and_listen(
         batch_frames=options.batch_frames,
         holdout=options.holdout,
         seed=options.seed,
+        **learned_from(spec),
     )
     console.print(f"corpus: {len(corpus)} sentences, {options.holdout} of them held out")
     seed_everything(options.seed)
@@ -150,7 +156,7 @@ def _report(
         listener.say(data.held_out[0], out / LISTENED[1], held_out=True),
     ]
     sentences = list(data.held_out)
-    batch = collate(sentences, data.audio, data.pad_id)
+    batch = collate(sentences, data.audio, data.pad_id, features=data.features)
     mels = [normalise(each.mel, data.audio) for each in sentences]
     report = DemoReport(
         spec=spec.name,

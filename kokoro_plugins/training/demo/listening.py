@@ -16,17 +16,18 @@ from torch import Tensor
 from kokoro_core import KokoroModel
 from kokoro_core.contracts import Frontend, Utterance, Vocoder
 from kokoro_core.generation import Generation
-from kokoro_core.model import TrainingBatch
-from kokoro_core.params.audio import AudioSettings
-from kokoro_core.speech import write_wav
-from kokoro_plugins.training.data.collate import collate, denormalise
-from kokoro_plugins.training.evaluation import ended_in_time, generate_batch
-from kokoro_plugins.training.metrics import (
+from kokoro_core.measures.mel_distortion import (
     Array,
     mel_cepstral_distortion,
     natural_log_mel,
     natural_mels,
 )
+from kokoro_core.model import TrainingBatch
+from kokoro_core.params.audio import AudioSettings
+from kokoro_core.speech import write_wav
+from kokoro_plugins.training.data.collate import collate, denormalise
+from kokoro_plugins.training.data.fitting import learned_from
+from kokoro_plugins.training.evaluation import durations_of, ended_in_time, generate_batch
 from kokoro_plugins.training.pictures import draw_durations, draw_mels
 
 
@@ -109,8 +110,9 @@ class Listener:
         model_seconds = time.perf_counter() - started
         wave = self.waves(spoken.mel, spoken.lengths)[0]
         vocoder_seconds = time.perf_counter() - started - model_seconds
-        batch = collate([utterance], self._audio, self._model.spec.pad_id)
-        guided = generate_batch(self._model, batch, durations=batch.durations)
+        features = learned_from(self._model.spec)["features"]
+        batch = collate([utterance], self._audio, self._model.spec.pad_id, features=features)
+        guided = generate_batch(self._model, batch, durations=durations_of(self._model, batch))
         files = self._write_wavs(folder, utterance, wave, guided, batch)
         files |= self._draw(folder, utterance, spoken, guided, batch)
         return SentenceResult(
@@ -184,8 +186,9 @@ class Listener:
         files = {f"{folder.name}/mel.png": "generated and true mel"}
         symbols = [self._frontend.symbols[index] for index in utterance.phoneme_indices.tolist()]
         predicted = generate_batch(self._model, batch).durations
-        if predicted is not None:
-            durations = {"recording": utterance.durations.tolist(), "model": predicted[0].tolist()}
+        true = utterance.durations
+        if predicted is not None and true is not None:
+            durations = {"recording": true.tolist(), "model": predicted[0].tolist()}
             draw_durations(folder / "durations.png", symbols, durations, utterance.text)
             files[f"{folder.name}/durations.png"] = "predicted and true durations"
         return files
@@ -193,7 +196,7 @@ class Listener:
     def distortions(self, batch: TrainingBatch) -> Distortions:
         """Measure the model's speech through the vocoder against the recordings."""
         references = natural_mels(batch.mel_specs, batch.lengths, self._audio)
-        guided = generate_batch(self._model, batch, durations=batch.durations)
+        guided = generate_batch(self._model, batch, durations=durations_of(self._model, batch))
         own = generate_batch(self._model, batch)
         vocoded = self._mels(batch.mel_specs, batch.lengths)
         return Distortions(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
 
-from kokoro_core.model import TrainingBatch
+from kokoro_plugins.training.data.training_data import Batch
+from kokoro_plugins.training.loop.figures import StepFigures
 
 WEIGHT_ADVICE = "a lower `--lr` or a longer `--warmup` usually helps"
 
@@ -17,7 +19,7 @@ class BadStep(ValueError):
 
 
 def first_bad_tensor(
-    model: nn.Module, batches: Sequence[tuple[TrainingBatch, dict[str, Tensor]]]
+    model: nn.Module, batches: Sequence[tuple[Batch, dict[str, Tensor]]]
 ) -> str | None:
     """Return in words the first tensor of a step that has a NaN or an infinity, or None.
 
@@ -33,8 +35,39 @@ def bad_weight(model: nn.Module) -> str | None:
     return next((f"weight `{name}`" for name, each in named if not _fine(each)), None)
 
 
+def describe(step: int, figures: StepFigures, first: str | None) -> str:
+    """Return in words what was wrong with a step.
+
+    Args:
+        step: From 1.
+        figures: Of the step.
+        first: The first bad tensor, if there is a single one.
+    """
+    loss = figures.losses["loss"]
+    what = f"norm of the gradient is {figures.gradient_norm}"
+    if not math.isfinite(loss):
+        what = f"loss is {loss}"
+    where = f"the first bad tensor is the {first}" if first else "no single tensor is bad here"
+    return f"The {what} at step {step}; {where}"
+
+
+def policy(skipped: int, in_a_row: int) -> str:
+    """Return what follows from a bad step that is one too many, and what would help.
+
+    Args:
+        skipped: As many in a row may be passed over.
+        in_a_row: As many there were.
+    """
+    if skipped:
+        return f"it is bad step {in_a_row} in a row, so training ends; {WEIGHT_ADVICE}."
+    return (
+        f"training ends, and {WEIGHT_ADVICE}, or `train` with `--on-bad-step skip:3` to "
+        f"pass over a few such steps."
+    )
+
+
 def _bad_tensors(
-    model: nn.Module, batches: Sequence[tuple[TrainingBatch, dict[str, Tensor]]]
+    model: nn.Module, batches: Sequence[tuple[Batch, dict[str, Tensor]]]
 ) -> Iterator[str]:
     for batch, _ in batches:
         if not _fine(batch.mel_specs):

@@ -10,7 +10,7 @@ from typing import final
 import torch
 from torch import Tensor
 
-from kokoro_core.model import TrainingBatch
+from kokoro_plugins.training.data.training_data import Batch
 
 Sum = Callable[[Tensor], Tensor]
 """Adds a tensor up over all processes."""
@@ -47,9 +47,9 @@ class StepFiguresCollector:
     """
 
     def __init__(self) -> None:
-        self.batches: list[tuple[TrainingBatch, dict[str, Tensor]]] = []
+        self.batches: list[tuple[Batch, dict[str, Tensor]]] = []
 
-    def add(self, batch: TrainingBatch, losses: Mapping[str, Tensor]) -> None:
+    def add(self, batch: Batch, losses: Mapping[str, Tensor]) -> None:
         """Note a batch and its losses."""
         self.batches.append((batch, {name: loss.detach() for name, loss in losses.items()}))
 

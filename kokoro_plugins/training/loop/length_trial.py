@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor
 from kokoro_core import KokoroModel, ModelSpec
 from kokoro_core.contracts import Utterance
 from kokoro_core.errors import CorpusError
+from kokoro_core.model.example_features import example_features
 from kokoro_plugins.training.data.collate import collate
 from kokoro_plugins.training.data.data_module import AlignedSpeech
 from kokoro_plugins.training.loop.random_states import undrawn
@@ -46,7 +48,7 @@ def _check(model: KokoroModel, data: AlignedSpeech) -> None:
     said: Exception | None = None
     for measure in (0, 1):  # frames, then phonemes of those whose frames fit
         order = sorted(rest, key=lambda index: data.sizes[index][measure])
-        error = _refusal(model, data, data.corpus.durations_of(order[-1])) if order else None
+        error = _refusal(model, data, _durations(data, order[-1])) if order else None
         if error is None:
             continue
         if _refusal(model, data, torch.ones(1, dtype=torch.int64)):
@@ -64,11 +66,22 @@ def _first_refused(model: KokoroModel, data: AlignedSpeech, order: Sequence[int]
     low, high = 0, len(order) - 1
     while low < high:
         middle = (low + high) // 2
-        if _refusal(model, data, data.corpus.durations_of(order[middle])) is None:
+        if _refusal(model, data, _durations(data, order[middle])) is None:
             low = middle + 1
         else:
             high = middle
     return low
+
+
+def _durations(data: AlignedSpeech, index: int) -> Tensor:
+    """Return the durations of an utterance; where nobody knows them an even share each."""
+    known = data.corpus.durations_of(index)
+    if known is not None:
+        return known
+    frames, phonemes = data.sizes[index]
+    shares = torch.full((phonemes,), frames // phonemes)
+    shares[: frames % phonemes] += 1
+    return shares
 
 
 def _refusal(model: KokoroModel, data: AlignedSpeech, durations: Tensor) -> Exception | None:
@@ -78,8 +91,11 @@ def _refusal(model: KokoroModel, data: AlignedSpeech, durations: Tensor) -> Exce
     utterance = Utterance("length trial", "", phonemes, durations, silence)
     batch = collate([utterance], data.audio, data.pad_id)
     device = next((each.device for each in model.parameters()), torch.device("cpu"))
+    frames, channels = silence.shape
+    steps = {"row": 1, "phoneme": len(phonemes), "frame": frames, "mel": channels}
+    extras = example_features(model.acoustic.wiring, steps, training=True)
     try:
-        model(batch.to(device))
+        model(replace(batch, extras=extras).to(device))
     except REFUSALS as error:
         return error
     return None

@@ -1,28 +1,39 @@
-"""`TrainingModule`: a `KokoroModel` as Lightning trains it."""
+"""`TrainingModule`: a task as Lightning trains it."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from typing import Any, Literal, final
 
 import torch
 from lightning import LightningModule
 from torch import Tensor
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
+from torch.optim import Optimizer
 
 from kokoro_core import KokoroModel
-from kokoro_core.model import ModelOutput, TrainingBatch
-from kokoro_core.model.losses import weigh
-from kokoro_plugins.training.data.shares import by_share
+from kokoro_plugins.training.data.training_data import Batch
 from kokoro_plugins.training.loop.averages import WeightAverage
-from kokoro_plugins.training.loop.bad_steps import WEIGHT_ADVICE, BadStep, first_bad_tensor
+from kokoro_plugins.training.loop.bad_steps import BadStep, describe, first_bad_tensor, policy
 from kokoro_plugins.training.loop.figures import StepFigures, StepFiguresCollector
-from kokoro_plugins.training.loop.optimizers import make_optimizer
-from kokoro_plugins.training.loop.schedule import Budget, rate_factor
-from kokoro_plugins.training.settings import TrainingSettings
+from kokoro_plugins.training.loop.optimizers import (
+    make_optimizer,
+    make_schedules,
+    refuse_unknown_stages,
+)
+from kokoro_plugins.training.loop.schedule import Budget
+from kokoro_plugins.training.loop.stages import Stages, build_objective
+from kokoro_plugins.training.loop.task import Task, as_task
+from kokoro_plugins.training.loop.together import Together
+from kokoro_plugins.training.recipe.loss_schedule import factors
+from kokoro_plugins.training.settings import EVERY_STAGE, TrainingSettings
 from kokoro_plugins.training.signals import StopSignals
+
+OBJECTIVE_PREFIX = "objective."
+"""What the names of the objective's tensors begin with inside of the training module."""
 
 STATE = "training_module"
 """Where the module's own progress stands in a checkpoint of Lightning."""
@@ -30,13 +41,13 @@ STATE = "training_module"
 
 @final
 class TrainingModule(LightningModule):
-    """Teacher forcing with an optimizer (AdamW, Loshchilov and Hutter, 2019), warm-up and cosine.
+    """Gradient descent with an optimizer and a schedule of its learning rate.
 
     A step whose loss or gradient is not finite leaves the weights as they are; it ends the
     training or, as often in a row as allowed, is skipped.
 
     Args:
-        model: What is trained; its spec weighs the losses.
+        model: What is trained, or the task of training it.
         budget: Says how far the training has come.
         settings: How to train.
         signals: What asks this process to stop.
@@ -50,18 +61,29 @@ class TrainingModule(LightningModule):
         figures: Of the step that has just ended; None within a step.
         bad: In words what was wrong with that step, or None.
         finished: Whether the budget is spent.
+        task: What is trained, by which losses.
+        model: The task's.
+        objective: What the model is trained for; None: its own loss.
+        stages: Those of the objective, or the one that there is.
+
+    Raises:
+        ValueError: A loss is scheduled that the model does not have, or a stage has an optimizer
+            or a schedule that the objective does not have.
     """
+
+    model: Any
 
     def __init__(
         self,
         *,
-        model: KokoroModel,
+        model: KokoroModel | Task,
         budget: Budget,
         settings: TrainingSettings | None = None,
         signals: StopSignals | None = None,
     ) -> None:
         super().__init__()
-        self.model = model
+        self.task = as_task(model)
+        self.model = self.task.model
         self.budget = budget
         self.settings = settings or TrainingSettings()
         self.signals = signals or StopSignals()
@@ -74,7 +96,13 @@ class TrainingModule(LightningModule):
         self._seconds_before = 0.0
         self._collector = StepFiguresCollector()
         average = self.settings.average
-        self._average = WeightAverage(model, average) if average else None
+        self._average = WeightAverage(self.task.trained, average) if average else None
+        self.objective = build_objective(self.settings, self.task.spec.sizes)
+        self._staged = None if self.objective is None else Stages(self.objective, self.model)
+        self.stages = (EVERY_STAGE,) if self._staged is None else (*self._staged.parameters,)
+        refuse_unknown_stages(self.settings, self.stages)
+        self._schedules = make_schedules(self.settings, self.stages)
+        self.task.refuse_losses(self.settings.loss_schedule)
 
     @property
     def batches_per_step(self) -> int:
@@ -98,8 +126,17 @@ class TrainingModule(LightningModule):
 
     @property
     def rate(self) -> float:
-        """The learning rate of the next step."""
-        return float(self.trainer.optimizers[0].param_groups[0]["lr"])
+        """The learning rate of the model in the next step."""
+        return self.rates[EVERY_STAGE if self._staged is None else self._staged.of_model]
+
+    @property
+    def rates(self) -> dict[str, float]:
+        """The learning rate of each stage in the next step, of parts with another one left out."""
+        optimizer = self.trainer.optimizers[0]
+        by_stage = {EVERY_STAGE: optimizer}
+        if self._staged is not None and isinstance(optimizer, Together):
+            by_stage = optimizer.optimizers
+        return {stage: float(each.param_groups[0]["lr"]) for stage, each in by_stage.items()}
 
     def stop(self) -> None:
         """End the training after this step."""
@@ -112,6 +149,7 @@ class TrainingModule(LightningModule):
             "frames": self.frames,
             "bad_in_a_row": self._bad_in_a_row,
             "seconds": self.budget.seconds,
+            **({} if self._average is None else {"average": self._average.state_dict()}),
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -120,27 +158,54 @@ class TrainingModule(LightningModule):
         self.step, self._bad_in_a_row = state["step"], state["bad_in_a_row"]
         self._seconds_before = state["seconds"]
         self.frames = state.get("frames", 0)  # older versions had no budget of frames
+        if self._average is not None and "average" in state:
+            self._average.load_state_dict(state["average"])
 
     def on_train_start(self) -> None:
         """Start the clock of the budget; end a training that was finished already."""
         self.budget.start(self._seconds_before)
+        if self._average is not None:
+            self._average.start()
         self.finished = self.progress >= 1
         if self.finished:
             self.stop()
 
-    def on_train_batch_start(self, batch: TrainingBatch, batch_idx: int) -> None:
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Forget the figures of the step before."""
         self.figures = None
 
-    def training_step(self, batch: TrainingBatch, batch_idx: int) -> Tensor:
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the loss."""
-        terms = _terms(self.model(batch))
-        if self.batches_per_step > 1:
-            shares = by_share(terms, batch)
-            shares["loss"] = weigh(without_sum(shares), self.model.spec.loss)
-            terms = shares
+        output = self.model(batch)
+        terms = self._share(_terms(output), batch)
+        if self.batches_per_step > 1 or self.settings.loss_schedule:
+            terms["loss"] = self.weigh(without_sum(terms), self.step)
+        if self._staged is not None:
+            output = replace(output, loss=terms["loss"])
+            terms |= self._staged.losses(output, batch, self.step, self._share)
         self._collector.add(batch, terms)
         return terms["loss"]
+
+    def backward(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
+        """Compute the gradients of the loss, or of each stage's own."""
+        if self._staged is None:
+            super().backward(loss, *args, **kwargs)
+        else:
+            self._staged.backward(self.trainer.accumulate_grad_batches)
+
+    def _share(self, losses: Mapping[str, Tensor], batch: Batch) -> dict[str, Tensor]:
+        return self.task.by_share(losses, batch) if self.batches_per_step > 1 else dict(losses)
+
+    def weigh(self, losses: Mapping[str, Tensor], done: int | None = None) -> Tensor:
+        """Return the weighted sum of losses, ().
+
+        Args:
+            losses: By name, without the sum.
+            done: Steps before the one whose factors of the schedule count; None: all factors are 1,
+                so that sums of different steps can be compared.
+        """
+        scheduled = {} if done is None else factors(self.settings.loss_schedule, done)
+        return self.task.weigh(losses, scheduled)
 
     def optimizer_step(
         self, epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Any = None
@@ -154,12 +219,12 @@ class TrainingModule(LightningModule):
         self.frames += self.figures.frames if self.figures is not None else 0
         self.finished = self.progress >= 1
 
-    def on_train_batch_end(self, outputs: Any, batch: TrainingBatch, batch_idx: int) -> None:
+    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
         """Stop when the budget is used up; observers, which run before, may have extended it."""
         if self.finished:
             self.stop()
 
-    def validation_step(self, batch: TrainingBatch, batch_idx: int) -> dict[str, Tensor]:
+    def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
         """Return the loss and its terms."""
         return _terms(self.model(batch))
 
@@ -177,8 +242,12 @@ class TrainingModule(LightningModule):
         Raises:
             BadStep: The loss or the gradient is not finite, once too often in a row.
         """
-        parameters = [each for each in self.parameters() if each.grad is not None]
-        norm = get_total_norm([each.grad for each in parameters if each.grad is not None])
+        moved = [[*self.parameters()]] if self._staged is None else self._staged.parameters.values()
+        norms = [
+            (each, get_total_norm([one.grad for one in each if one.grad is not None]))
+            for each in moved
+        ]
+        norm = norms[0][1] if len(norms) == 1 else get_total_norm([each for _, each in norms])
         processes = self.trainer.world_size
         self.figures = self._collector.figures(
             norm,
@@ -189,11 +258,12 @@ class TrainingModule(LightningModule):
         self.bad = None if self.figures.finite else self._describe(self.figures)
         self._bad_in_a_row = self._bad_in_a_row + 1 if self.bad else 0
         if self.bad and self._bad_in_a_row > self.settings.skip_bad_steps:
-            raise BadStep(f"{self.bad}; {self._policy()}")
+            raise BadStep(f"{self.bad}; {policy(self.settings.skip_bad_steps, self._bad_in_a_row)}")
         if self.bad:
             optimizer.zero_grad(set_to_none=True)  # without gradients nothing is moved
         elif gradient_clip_val:
-            clip_grads_with_norm_(parameters, gradient_clip_val, norm)
+            for parameters, each in norms:
+                clip_grads_with_norm_(parameters, gradient_clip_val, each)
 
     def _add_up(self, values: Tensor) -> Tensor:
         added = self.trainer.strategy.reduce(values, reduce_op="sum")
@@ -201,28 +271,15 @@ class TrainingModule(LightningModule):
         return added
 
     def _describe(self, figures: StepFigures) -> str:
-        loss = figures.losses["loss"]
-        what = f"norm of the gradient is {figures.gradient_norm}"
-        if not math.isfinite(loss):
-            what = f"loss is {loss}"
         first = first_bad_tensor(self.model, self._collector.batches)
-        where = f"the first bad tensor is the {first}" if first else "no single tensor is bad here"
-        return f"The {what} at step {self.step + 1}; {where}"
-
-    def _policy(self) -> str:
-        if self.settings.skip_bad_steps:
-            return (
-                f"it is bad step {self._bad_in_a_row} in a row, so training ends; {WEIGHT_ADVICE}."
-            )
-        return (
-            f"training ends, and {WEIGHT_ADVICE}, or `train` with `--on-bad-step skip:3` to "
-            f"pass over a few such steps."
-        )
+        if first is None and self.objective is not None:
+            first = first_bad_tensor(self.objective, ())
+        return describe(self.step + 1, figures, first)
 
     def configure_optimizers(self) -> Any:
         """Return the optimizer and its schedule, which moves each step."""
-        optimizer = make_optimizer(self, self.settings)
-        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, self._rate_factor)
+        optimizer, rates = self._optimizer_and_rates()
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, rates)
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
@@ -247,11 +304,23 @@ class TrainingModule(LightningModule):
         for optimizer in self.trainer.optimizers:
             getattr(optimizer, mode, lambda: None)()
 
-    def _rate_factor(self, step: int) -> float:
-        if self.settings.optimizer == "schedule-free":
-            return 1.0
-        progress = self.budget.progress(step, self.frames)
-        return rate_factor(step, progress, warmup_steps=self.settings.warmup_steps)
+    def _optimizer_and_rates(self) -> tuple[Optimizer, Any]:
+        if self._staged is None:
+            made = make_optimizer(self, self.settings, trained=self.task.trained)
+            return made, self._rate_factor
+        by_stage = {
+            stage: make_optimizer(self, self.settings, stage, moved, self.task.trained)
+            for stage, moved in self._staged.parameters.items()
+        }
+        rates = [
+            partial(self._rate_factor, stage=stage)
+            for stage, each in by_stage.items()
+            for _ in each.param_groups
+        ]
+        return Together(by_stage), rates
+
+    def _rate_factor(self, step: int, stage: str = EVERY_STAGE) -> float:
+        return self._schedules[stage].factor(step, self.budget.progress(step, self.frames))
 
 
 def without_sum(terms: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -259,5 +328,5 @@ def without_sum(terms: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: each for name, each in terms.items() if name != "loss"}
 
 
-def _terms(output: ModelOutput) -> dict[str, Tensor]:
+def _terms(output: Any) -> dict[str, Tensor]:
     return {"loss": output.loss, **output.losses}

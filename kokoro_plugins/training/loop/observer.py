@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, final
 
 from lightning import Callback, LightningModule, Trainer
+from torch.optim import Optimizer
 
 from kokoro_plugins.training.loop.figures import StepFigures
 from kokoro_plugins.training.loop.module import TrainingModule
@@ -19,6 +20,9 @@ class Observer(Callback):
     def on_start(self, module: TrainingModule) -> None:
         """Run before the first step, once a saved state has been restored."""
 
+    def on_gradients(self, module: TrainingModule) -> None:
+        """Run when a step's gradients are whole, before they are clipped."""
+
     def on_step(self, module: TrainingModule, figures: StepFigures) -> None:
         """Run after each step, bad ones included."""
 
@@ -29,6 +33,13 @@ class Observer(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Pass the start on."""
         self.on_start(_checked(pl_module))
+
+    @final
+    def on_before_optimizer_step(
+        self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
+    ) -> None:
+        """Pass whole gradients on."""
+        self.on_gradients(_checked(pl_module))
 
     @final
     def on_train_batch_end(

@@ -92,9 +92,9 @@ def set_random_states(states: Draws, device: torch.device) -> None:
 
 
 @contextmanager
-def undrawn() -> Iterator[None]:
-    """Put the states of this process's CPU back after a ``with`` block."""
-    device = torch.device("cpu")
+def undrawn(device: torch.device | None = None) -> Iterator[None]:
+    """Put the states of this process's CPU, and of another device, back after a ``with`` block."""
+    device = device or torch.device("cpu")
     before = random_states(device)
     try:
         yield

@@ -1,4 +1,4 @@
-"""How far a training has come, and the learning rate there."""
+"""How far a training has come."""
 
 from __future__ import annotations
 
@@ -8,9 +8,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import final
-
-FINAL_SHARE = 0.02
-"""The learning rate at the end, as a share of its peak."""
 
 
 class Budget(ABC):
@@ -154,19 +151,3 @@ class Stopwatch:
             yield
         finally:
             self._paused += self() - before
-
-
-def rate_factor(step: int, progress: float, *, warmup_steps: int) -> float:
-    """Return the learning rate as a share of its peak: linear warm-up, then half a cosine.
-
-    The warm-up counts steps and the cosine the whole training (Loshchilov and Hutter, 2017), so a
-    training that ends by the clock also ends at the lowest rate.
-
-    Args:
-        step: Steps done before this one.
-        progress: From 0 to 1.
-        warmup_steps: 0 for none.
-    """
-    warmup = min(1.0, (step + 1) / (warmup_steps + 1))
-    cosine = (1 + math.cos(math.pi * progress)) / 2
-    return warmup * (FINAL_SHARE + (1 - FINAL_SHARE) * cosine)

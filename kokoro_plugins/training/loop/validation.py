@@ -9,9 +9,7 @@ from typing import Any, final
 import torch
 from torch import Tensor
 
-from kokoro_core.model.losses import weigh
-from kokoro_plugins.training.data.data_module import AlignedSpeech
-from kokoro_plugins.training.data.shares import valid_places
+from kokoro_plugins.training.data.training_data import TrainingData
 from kokoro_plugins.training.loop.bad_steps import WEIGHT_ADVICE, BadStep, bad_weight
 from kokoro_plugins.training.loop.figures import StepFigures
 from kokoro_plugins.training.loop.history import History
@@ -25,6 +23,8 @@ class Validation(Observer):
 
     A loop of its own, where Lightning has one too, because a validation belongs to the step that it
     follows: one that a signal ends is made up for when the training goes on, before its next step.
+    Its sum weighs every loss as the spec does, whatever the schedule lets through in that step: the
+    steps with the lowest are kept, and of a sum that grows they would always be the first.
 
     Args:
         data: What is held out.
@@ -35,7 +35,7 @@ class Validation(Observer):
         due: Whether the last step's validation is still to be done.
     """
 
-    def __init__(self, *, data: AlignedSpeech, every: int, history: History) -> None:
+    def __init__(self, *, data: TrainingData, every: int, history: History) -> None:
         self.due = False
         self._data = data
         self._every = every
@@ -90,9 +90,9 @@ class Validation(Observer):
             with module.trainer.precision_plugin.val_step_context():
                 losses = module.validation_step(batch.to(module.device), index)
             for name, loss in without_sum(losses).items():
-                places = valid_places(name, batch)
+                places = module.task.valid_places(name, batch)
                 totals[name] = totals.get(name, 0) + places
                 sums[name] = sums.get(name, 0) + loss.double().cpu() * places
         means = {name: each / totals[name] for name, each in sums.items()}
-        weighed = {"loss": weigh(means, module.model.spec.loss), **means}
+        weighed = {"loss": module.weigh(means), **means}
         return {name: float(each) for name, each in weighed.items()}

@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from importlib.metadata import version
 from typing import Any
 
 import torch
 from lightning import Trainer
 
-from kokoro_core import KokoroModel
 from kokoro_core.errors import CheckpointError
 from kokoro_core.kernels import cpu
 from kokoro_core.spec.views.resolve import resolve
-from kokoro_plugins.training.data.data_module import AlignedSpeech
+from kokoro_plugins.training.data.training_data import TrainingData
 from kokoro_plugins.training.loop.module import TrainingModule
+from kokoro_plugins.training.loop.optimizers import depends_on_the_end
 from kokoro_plugins.training.loop.schedule import Budget
-from kokoro_plugins.training.settings import TrainingSettings, settings_by_flag
+from kokoro_plugins.training.loop.task import Task
+from kokoro_plugins.training.settings import EVERY_STAGE, TrainingSettings, settings_by_flag
 
 DISTRIBUTIONS = ("kokoro-core", "lightning", "numpy", "torch")
 
-NOT_OF_THE_COURSE = ("precision", "device", "devices", "average", "skip_bad_steps")
+NOT_OF_THE_COURSE = ("precision", "device", "devices", "skip_bad_steps")
 """Settings that no step of before may disagree with: the machine and the trainer say what the first
-three come to, an average is not saved, and bad steps change no weights."""
+three come to, and bad steps change no weights."""
 
 END = "settings.ends after"
 
@@ -38,7 +39,7 @@ class ResumeRefused(CheckpointError):
     """A training would not go on as it began; the message lists what differs."""
 
 
-def conditions(module: TrainingModule, data: AlignedSpeech, trainer: Trainer) -> dict[str, Any]:
+def conditions(module: TrainingModule, data: TrainingData, trainer: Trainer) -> dict[str, Any]:
     """Return everything that the course of a training depends on, as values that JSON has.
 
     What only decides how fast it is, such as the number of worker processes, is not in it.
@@ -58,20 +59,22 @@ def conditions(module: TrainingModule, data: AlignedSpeech, trainer: Trainer) ->
         "settings": {
             **settings_by_flag(settings, NOT_OF_THE_COURSE),
             "precision": str(trainer.precision),
-            **_of_end(module.budget, settings),
+            **_of_end(module.budget, settings, module.stages),
             **data.settings,
         },
         "data": {
             "utterances": len(data.training) + len(data.held_out),
             "fingerprint": data.fingerprint,
         },
-        **_of_spec(module.model),
+        **_of_spec(module.task),
     }
 
 
-def _of_end(budget: Budget, settings: TrainingSettings) -> dict[str, str]:
+def _of_end(
+    budget: Budget, settings: TrainingSettings, stages: Collection[str] = (EVERY_STAGE,)
+) -> dict[str, str]:
     """Return when the training ends, where that decides the learning rate."""
-    return {} if settings.optimizer == "schedule-free" else {"ends after": str(budget)}
+    return {"ends after": str(budget)} if depends_on_the_end(settings, stages) else {}
 
 
 def processor_name() -> str:
@@ -112,8 +115,8 @@ def refusal(path: object, found: list[str]) -> str:
     )
 
 
-def _of_spec(model: KokoroModel) -> dict[str, Any]:
-    resolved = resolve(model.spec, model.plugins)
+def _of_spec(task: Task) -> dict[str, Any]:
+    resolved = resolve(task.spec, task.plugins)
     origins = {each["path"]: f"{each['name']} {each['version']}" for each in resolved["components"]}
     return {"spec": resolved["spec"], "components": origins}
 

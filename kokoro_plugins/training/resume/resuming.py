@@ -8,15 +8,16 @@ from contextlib import contextmanager
 
 from lightning.pytorch.utilities import rank_zero_only
 from rich.console import Console
+from torch import nn
 
-from kokoro_core import KokoroModel
 from kokoro_core.durable import Step, StepFolder
-from kokoro_plugins.training.data.data_module import AlignedSpeech
+from kokoro_plugins.training.data.training_data import TrainingData
 from kokoro_plugins.training.loop.history import History
 from kokoro_plugins.training.loop.loss_log import LossLog
 from kokoro_plugins.training.loop.module import TrainingModule
 from kokoro_plugins.training.loop.observer import Observer
 from kokoro_plugins.training.loop.schedule import Budget
+from kokoro_plugins.training.loop.task import Task
 from kokoro_plugins.training.loop.trainer import make_trainer
 from kokoro_plugins.training.resume.conditions import conditions
 from kokoro_plugins.training.resume.save_trial import check_saving
@@ -32,16 +33,18 @@ class TrainingStopped(Exception):
 
     Attributes:
         status: The exit status of a process that a signal ended.
+        history: The losses so far.
     """
 
-    def __init__(self, message: str, status: int) -> None:
+    def __init__(self, message: str, status: int, history: History) -> None:
         super().__init__(message)
         self.status = status
+        self.history = history
 
 
 def fit_and_save(
     module: TrainingModule,
-    data: AlignedSpeech,
+    data: TrainingData,
     saving: Saving,
     observers: Sequence[Observer],
     history: History,
@@ -56,13 +59,18 @@ def fit_and_save(
     say = speaker(console)
     folder = StepFolder(saving.folder, keep_last=saving.keep_last, keep_best=saving.keep_best)
     files = StepFiles(
-        folder=folder, model=module.model, allow_inexact=saving.allow_inexact, say=say
+        folder=folder,
+        task=module.task,
+        data=data,
+        allow_inexact=saving.allow_inexact,
+        say=say,
+        objective=module.objective,
     )
     saver = Saver(files=files, every=saving.every, data=data, history=history)
     log = [] if saving.losses is None else [LossLog(saving.losses, history)]
     trainer = make_trainer(module.settings, [*observers, *log, saver], files)
     files.conditions = conditions(module, data, trainer)
-    with module.signals, one_writer(folder, module.model):
+    with module.signals, one_writer(folder, module.task, module.objective):
         newest = folder.newest(say) if saving.resume else None
         if saving.resume:
             files.say_when_loaded = describe_start(saving, newest, module.budget)
@@ -70,7 +78,7 @@ def fit_and_save(
                 say(files.say_when_loaded)
         trainer.fit(module, datamodule=data, ckpt_path=newest.path if newest else None)
         if saver.stopped or module.asked_to_stop:
-            raise stopped(module.signals, saver)
+            raise stopped(module.signals, saver, history)
 
 
 def is_first_process() -> bool:
@@ -79,7 +87,9 @@ def is_first_process() -> bool:
 
 
 @contextmanager
-def one_writer(folder: StepFolder, model: KokoroModel) -> Iterator[None]:
+def one_writer(
+    folder: StepFolder, task: Task, objective: nn.Module | None = None
+) -> Iterator[None]:
     """Be the folder's one writer if this is the process that writes, and see that it can.
 
     Raises:
@@ -89,7 +99,7 @@ def one_writer(folder: StepFolder, model: KokoroModel) -> Iterator[None]:
         yield
         return
     with leaving_nothing(folder.root), folder.hold():
-        check_saving(model, folder.root)
+        check_saving(task, folder.root, objective)
         yield
 
 
@@ -113,11 +123,12 @@ def describe_start(saving: Saving, newest: Step | None, budget: Budget) -> str:
     return f"{going_on}."
 
 
-def stopped(signals: StopSignals, saver: Saver) -> TrainingStopped:
+def stopped(signals: StopSignals, saver: Saver, history: History) -> TrainingStopped:
     """Return the error that says what was saved when a signal came."""
     name = signals.received.name if signals.received else "A signal to another of its processes"
     saved = "nothing was to be saved" if saver.saved is None else f"step {saver.saved} is saved"
     return TrainingStopped(
         f"{name} ended the training: {saved}; the same command with `--resume` goes on.",
         signals.status or 128 + signal.SIGTERM,
+        history,
     )

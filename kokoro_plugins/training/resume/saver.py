@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import final
 
-from kokoro_plugins.training.data.data_module import AlignedSpeech
+from kokoro_plugins.training.data.training_data import TrainingData
 from kokoro_plugins.training.loop.figures import StepFigures
 from kokoro_plugins.training.loop.history import History
 from kokoro_plugins.training.loop.module import TrainingModule
@@ -31,7 +31,7 @@ class Saver(Observer):
     """
 
     def __init__(
-        self, *, files: StepFiles, every: int, data: AlignedSpeech, history: History
+        self, *, files: StepFiles, every: int, data: TrainingData, history: History
     ) -> None:
         self.saved: int | None = None
         self.stopped = False

@@ -9,12 +9,15 @@ from pathlib import Path
 from kokoro_core import ModelSpec
 from kokoro_core.durable import StepFolder
 from kokoro_core.spec.rules.side_inputs import refusal_of_side_inputs
+from kokoro_plugins.training.output import MODEL_FILE, RECIPE_FILE
 from kokoro_plugins.training.resume.resuming import is_first_process
-from kokoro_plugins.training.resume.step_files import MODEL_FILE
-from kokoro_plugins.training.settings import TrainOptions
+from kokoro_plugins.training.settings import Saving
 
-FILES = (MODEL_FILE, "losses.json", "losses.jsonl")
-"""What a training writes into its folder, beside the steps."""
+FILES = ("losses.json", "losses.jsonl", RECIPE_FILE)
+"""What a training writes into its folder, beside the steps and what it comes to."""
+
+LOGS = "logs"
+"""The folder in it with one for each logger."""
 
 
 def refuse_spec(spec: ModelSpec, label: str | None = None) -> None:
@@ -119,28 +122,37 @@ def refuse_holdout(holdout: int, sentences: int) -> None:
         )
 
 
-def refuse_to_overwrite(options: TrainOptions) -> None:
+def refuse_to_overwrite(
+    out: Path, saving: Saving, result: str = MODEL_FILE, loggers: Collection[str] = ()
+) -> None:
     """Refuse a folder that holds a training, unless it is to go on, or that is none.
+
+    Args:
+        out: The folder.
+        saving: Where in it steps are, and whether the training goes on.
+        result: The file that a training comes to.
+        loggers: Those that write to it.
 
     Raises:
         ValueError: It does, or is not.
         CheckpointError: Its steps cannot be listed.
     """
-    refuse_out(options.out, FILES)
+    refuse_out(out, (result, *FILES))
     if not is_first_process():
         return
-    model = options.out / MODEL_FILE
-    steps = StepFolder(options.saving.folder).steps()
-    if options.saving.resume:
+    model = out / result
+    steps = StepFolder(saving.folder).steps()
+    if saving.resume:
         if not steps and os.path.lexists(model):
             raise ValueError(
                 f"`{model}` is there, but no step that `--resume` could go on from; it would be "
                 f"replaced by a new training, so give that another `--out`."
             )
         return
-    there = ["steps"] * bool(steps) + [model.name] * os.path.lexists(model)
+    logs = [f"{LOGS}/{each}" for each in loggers if (out / LOGS / each).exists()]
+    there = ["steps"] * bool(steps) + [model.name] * os.path.lexists(model) + logs
     if there:
         raise ValueError(
-            f"`{options.out}` holds a training already (`{there[0]}`); `--resume` goes on "
+            f"`{out}` holds a training already (`{there[0]}`); `--resume` goes on "
             f"with it, and another `--out` starts a new one."
         )

@@ -8,16 +8,16 @@ from typing import Any, final
 
 import torch
 from lightning.fabric.plugins.io import CheckpointIO
-from torch import Tensor
+from torch import Tensor, nn
 
-from kokoro_core import KokoroModel
-from kokoro_core.checkpoints import store as model_file
 from kokoro_core.checkpoints.store import checkpointer_for
 from kokoro_core.durable import StepFolder
 from kokoro_core.errors import CheckpointError
 from kokoro_core.spec.views.resolve import resolve
-from kokoro_plugins.training.data.data_module import AlignedSpeech
-from kokoro_plugins.training.loop.module import STATE
+from kokoro_plugins.training.data.training_data import TrainingData
+from kokoro_plugins.training.loop.module import OBJECTIVE_PREFIX, STATE
+from kokoro_plugins.training.loop.optimizers import MODEL_PREFIX
+from kokoro_plugins.training.loop.task import Task
 from kokoro_plugins.training.resume.conditions import (
     ResumeRefused,
     differences,
@@ -27,18 +27,16 @@ from kokoro_plugins.training.resume.conditions import (
 from kokoro_plugins.training.resume.same_model import (
     check_state,
     refuse_other_model,
+    refuse_other_objective,
     refuse_other_optimizer,
 )
 from kokoro_plugins.training.resume.tree import pack, unpack
 
-MODEL_FILE = "model.safetensors"
-"""The model with its spec, as `KokoroModel.save` writes it."""
-
 TRAINING_FILE = "training.safetensors"
 """Optimizer, schedule, random states, loss log and all else that training goes on from."""
 
-MODEL_PREFIX = "model.acoustic."
-"""What the names of the model's tensors begin with inside of the training module."""
+OBJECTIVE = "objective"
+"""Where the weights of an objective stand in the state of a training."""
 
 LEFT_OUT = ("state_dict", "loops", "epoch", "global_step")
 """The weights are in a file of their own. The counts of Lightning's loops are left out: they are of
@@ -60,7 +58,9 @@ class StepFiles(CheckpointIO):
 
     Args:
         folder: Where the directories are.
-        model: What is trained; its spec is saved with it.
+        task: What is trained; its spec is saved with it.
+        data: What it is trained on.
+        objective: What it is trained for, which may have weights of its own; None: its own loss.
         allow_inexact: Load also what was saved under other conditions, and say what differs.
         say: Is given what the user should know.
 
@@ -75,15 +75,19 @@ class StepFiles(CheckpointIO):
         self,
         *,
         folder: StepFolder,
-        model: KokoroModel,
+        task: Task,
+        data: TrainingData,
         allow_inexact: bool,
         say: Callable[[str], None],
+        objective: nn.Module | None = None,
     ) -> None:
         self.conditions: Mapping[str, Any] = {}
         self.score: float | None = None
         self.say_when_loaded: str | None = None
         self._folder = folder
-        self._model = model
+        self._task = task
+        self._data = type(data).__qualname__
+        self._objective = objective
         self._allow_inexact = allow_inexact
         self._say = say
 
@@ -98,6 +102,8 @@ class StepFiles(CheckpointIO):
         """
         step = checkpoint[STATE]["step"]
         rest = {key: each for key, each in checkpoint.items() if key not in LEFT_OUT}
+        if self._objective is not None:
+            rest[OBJECTIVE] = self._objective.state_dict()
         values, tensors = pack(rest)
         _refuse_bad(step, {**checkpoint["state_dict"], **tensors})
         metadata = {
@@ -107,10 +113,9 @@ class StepFiles(CheckpointIO):
         }
 
         def write(folder: Path) -> None:
-            model, plugins = self._model, self._model.plugins
-            model_file.save(folder / MODEL_FILE, model.acoustic, model.spec, plugins)
+            self._task.write(folder / self._task.file)
             target = folder / TRAINING_FILE
-            checkpointer_for(target, plugins).save(target, tensors, metadata)
+            checkpointer_for(target, self._task.plugins).save(target, tensors, metadata)
 
         self._folder.save(step, write, facts=self._facts(checkpoint), score=self.score)
 
@@ -123,8 +128,8 @@ class StepFiles(CheckpointIO):
             ResumeRefused: It was saved under other conditions, or is of another model.
             CheckpointError: It is damaged or not of this version.
         """
-        file, model_file = Path(path) / TRAINING_FILE, Path(path) / MODEL_FILE
-        checkpointer = checkpointer_for(file, self._model.plugins)
+        file, model_file = Path(path) / TRAINING_FILE, Path(path) / self._task.file
+        checkpointer = checkpointer_for(file, self._task.plugins)
         metadata = checkpointer.read_metadata(file)
         _check_metadata(file, metadata)
         found = differences(with_defaults(metadata["conditions"]), self.conditions)
@@ -132,17 +137,23 @@ class StepFiles(CheckpointIO):
             raise ResumeRefused(refusal(path, found))
         refuse_other_optimizer(Path(path), found)
         with checkpointer.open(model_file) as opened:
-            refuse_other_model(Path(path), self._model.acoustic, opened.layout, found)
+            self._task.make_room(opened.layout)
+            refuse_other_model(Path(path), self._task.layout(), opened.layout, found)
         state = unpack(metadata["state"], checkpointer.load(file))
-        check_state(file, state, self._model)
-        weights = checkpointer.load(model_file)
+        own = state.pop(OBJECTIVE, {})
+        refuse_other_objective(Path(path), self._objective, own, found)
+        check_state(file, state, self._task.trained, self._data, self._objective)
+        weights, place = checkpointer.load(model_file), self._task.place
         if found:
             self._say_inexact(metadata["conditions"], found)
         elif self.say_when_loaded is not None:
             self._say(self.say_when_loaded)
         return {
             **state,
-            "state_dict": {MODEL_PREFIX + name: each for name, each in weights.items()},
+            "state_dict": {
+                **{MODEL_PREFIX + place(name): each for name, each in weights.items()},
+                **{OBJECTIVE_PREFIX + name: each for name, each in own.items()},
+            },
         }
 
     def remove_checkpoint(self, path: Any) -> None:
@@ -151,12 +162,12 @@ class StepFiles(CheckpointIO):
 
     def _facts(self, checkpoint: Mapping[str, Any]) -> dict[str, Any]:
         """Return what the manifest says beside the files; no times, so equal content is equal."""
-        position = checkpoint[AlignedSpeech.__qualname__]
+        position = checkpoint[self._data]
         return {
             "kind": "training",
             "progress": {"step": checkpoint[STATE]["step"], **position},
             "versions": self.conditions["versions"],
-            **resolve(self._model.spec, self._model.plugins),
+            **resolve(self._task.spec, self._task.plugins),
         }
 
     def _say_inexact(self, before: Mapping[str, Any], found: list[str]) -> None:
@@ -193,7 +204,9 @@ def _refuse_bad(step: int, tensors: Mapping[str, Tensor]) -> None:
         CheckpointError: The message names the first such tensor.
     """
     for name, tensor in tensors.items():
-        of_training = name.startswith((MODEL_PREFIX, "state.optimizer_states."))
+        of_training = name.startswith(
+            (MODEL_PREFIX, "state.optimizer_states.", f"state.{OBJECTIVE}.")
+        )
         if of_training and tensor.is_floating_point() and not torch.isfinite(tensor).all():
             raise CheckpointError(
                 f"Step {step} is not saved, since `{name}` has a NaN or an infinity; the step that "

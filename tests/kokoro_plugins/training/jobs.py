@@ -22,6 +22,7 @@ from kokoro_plugins.training.data.data_module import AlignedSpeech
 from kokoro_plugins.training.fit import fit, seed_everything
 from kokoro_plugins.training.loop.module import TrainingModule
 from kokoro_plugins.training.loop.schedule import StepBudget
+from kokoro_plugins.training.loop.task import SpeechTask
 from kokoro_plugins.training.loop.trainer import quieten
 from kokoro_plugins.training.output import write_json
 from kokoro_plugins.training.resume import step_files
@@ -189,17 +190,17 @@ def arrange(*, where: str, step: int, what: str, batch: int = 0) -> None:
 def arrange_in_save(step: int, befall: Callable[[], None]) -> None:
     """Let something befall the training when the first of a step's two files is written."""
     patched: Any = step_files  # holds these names from other modules
-    pack, save = patched.pack, patched.model_file.save
+    pack, write = patched.pack, SpeechTask.write
     now: list[int] = []
 
     def noting(checkpoint: dict[str, Any]) -> Any:
         now[:] = [checkpoint[patched.STATE]["step"]]
         return pack(checkpoint)
 
-    def saving(*arguments: Any) -> None:
-        save(*arguments)
+    def writing(task: SpeechTask, path: Path) -> None:
+        write(task, path)
         if now == [step]:
             befall()
 
     patched.pack = noting
-    patched.model_file.save = saving
+    SpeechTask.write = writing  # type: ignore[method-assign, assignment]

@@ -7,6 +7,8 @@ from kokoro_core.generation.options import StopReason
 from kokoro_plugins.training.data.collate import collate
 from kokoro_plugins.training.evaluation import (
     Evaluation,
+    distortion,
+    durations_of,
     ended_in_time,
     evaluate,
     generate_batch,
@@ -85,3 +87,22 @@ def test_the_ratio_is_of_free_running_to_teacher_forced():
 def test_no_batch_is_refused(model):
     with pytest.raises(ValueError, match="`batches` must hold at least one batch"):
         evaluate(model, [])
+
+
+def test_a_model_that_plans_no_durations_is_measured_on_a_corpus_that_has_them(batch, small_spec):
+    small = {each: getattr(small_spec, each) for each in ("hidden_dim", "mel_dim", "audio")}
+    spec = {
+        **{**small, "audio": small["audio"].model_dump(), "vocab_size": small_spec.vocab_size},
+        "encoder": {"type": "transformer", "num_layers": 1, "num_heads": 2, "ff_dim": 8},
+        **{"duration_predictor": None, "regulator": None},
+        "decoder": {
+            **{"type": "transformer", "num_layers": 1, "num_heads": 2, "ff_dim": 8},
+            **{"add_memory": False, "memory_positions": False},
+        },
+    }
+    model = KokoroModel.from_spec(spec).eval()
+    assert batch.durations is not None
+    assert durations_of(model, batch) is None
+    figures = evaluate(model, [batch])
+    assert figures.utterances == 2
+    assert distortion(model, [batch], small_spec.audio) > 0

@@ -6,8 +6,16 @@ import signal
 import threading
 
 import pytest
+import torch
 
+from kokoro_core import KokoroModel
+from kokoro_plugins.training.fit import fit
+from kokoro_plugins.training.loop.module import TrainingModule
+from kokoro_plugins.training.loop.schedule import StepBudget
+from kokoro_plugins.training.resume.resuming import TrainingStopped
+from kokoro_plugins.training.settings import Saving, TrainingSettings
 from kokoro_plugins.training.signals import StopSignals, ignore_stop_signals, stop_signals
+from tests.kokoro_plugins.training.jobs import SPEC, tiny_data
 from tests.kokoro_plugins.training.resume.saved import differences, steps_in, validation_is_due
 
 STATUS = {"SIGTERM": 143, "SIGINT": 130, "SIGUSR1": 138, "SIGHUP": 129}
@@ -81,6 +89,25 @@ def test_a_stop_before_a_validation_that_was_due_waits_for_it(fork_server, unint
     assert fork_server.run("train", out=str(out), resume=True, every=4).status == 0
     last = steps_in(out)[8]
     assert differences(last, uninterrupted("32") / last.name) == []
+
+
+def test_a_training_that_is_stopped_leaves_the_average_of_its_weights(tmp_path, monkeypatch):
+    model = KokoroModel.from_spec(SPEC)
+    update = TrainingModule.optimizer_step
+    averages = []
+
+    def stopped_update(module, *arguments):
+        update(module, *arguments)
+        averages.append([each.clone() for each in module._average.state_dict()["average"]])
+        if len(averages) == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(TrainingModule, "optimizer_step", stopped_update)
+    settings = TrainingSettings(device="cpu", precision="32", average=0.9)
+    with pytest.raises(TrainingStopped, match="step 2 is saved"):
+        fit(model, tiny_data(), StepBudget(4), settings, saving=Saving(tmp_path / "steps"))
+    assert not model.training
+    assert all(map(torch.equal, model.parameters(), averages[1]))
 
 
 def test_handlers_are_given_back_and_ignored_signals_stay_ignored():

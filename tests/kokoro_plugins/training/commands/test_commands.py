@@ -1,9 +1,11 @@
 """The commands `train` and `demo`, run as a user runs them."""
 
+import csv
 import json
 import math
 import os
 import re
+import shutil
 import signal
 import wave
 
@@ -14,9 +16,11 @@ from safetensors.torch import load_file
 
 from kokoro_core import KokoroModel
 from kokoro_core.cli.app import main
+from kokoro_core.errors import CheckpointError
 from kokoro_plugins.training.data.collate import collate
 from kokoro_plugins.training.evaluation import generate_batch, predict
 from kokoro_plugins.training.loop.module import TrainingModule
+from kokoro_plugins.training.resume.saver import Saver
 from tests.kokoro_plugins.training.built_corpus import corpus_of
 
 SMALL = [
@@ -25,6 +29,12 @@ SMALL = [
     "vocoder.iterations=2",
 ]
 QUICK = ["--precision", "32", "--device", "cpu", "--warmup", "2", *SMALL]
+
+
+def same_weights(folder, other):
+    """Whether the models of two folders are the same to the bit."""
+    one, two = (load_file(each / "model.safetensors") for each in (folder, other))
+    return one.keys() == two.keys() and all(torch.equal(one[name], two[name]) for name in one)
 
 
 def run(*args):
@@ -157,6 +167,15 @@ def test_the_demo_goes_again_into_its_own_folder_and_refuses_another_corpus(demo
     assert "holds a corpus of another recipe (sentences 8 not 9)" in capsys.readouterr().err
 
 
+def test_the_demo_gives_a_model_the_features_that_it_learns_from(tmp_path):
+    pitch = ["--set", "token_adaptors={pitch: {type: variance, channels: 8}}"]
+    pitch += ["--set", "features={pitch: {per: frame, mean: 4.6, std: 0.2}}"]
+    options = ["--sentences", "4", "--holdout", "2", "--steps", "1", "--seed", "4"]
+    assert run("demo", "--out", tmp_path / "out", *options, *QUICK, *pitch) == 0
+    losses = json.loads((tmp_path / "out" / "losses.json").read_text("utf-8"))
+    assert losses["training"][0]["losses"]["pitch.prediction"] > 0
+
+
 def test_a_spec_that_cannot_be_heard_is_refused(tmp_path, capsys):
     options = ["--out", tmp_path / "out", "--set", "vocoder=null"]
     assert run("demo", *options) == 1
@@ -200,6 +219,7 @@ def test_a_parallel_model_is_trained_and_measured_too(demo, tmp_path, capsys):
         (["--steps", "1", "--device", "tpu"], "`--device tpu` is not on this machine"),
         (["--steps", "1", "--holdout", "8"], "`holdout` must be from 0 to 7, not 8"),
         (["--steps", "1", "--corpus", "nothing"], "nothing"),
+        (["--steps", "1", "--logger", "csv,tensorbord"], "tensorbord"),
         (["--steps", "1", "--set", "frontend=null"], "has no `audio` or no `frontend`"),
         (["--steps", "1", "--data", "/nowhere"], "`/nowhere` is not a corpus that fits"),
     ],
@@ -209,6 +229,20 @@ def test_wrong_options_get_one_clear_line(demo, tmp_path, capsys, options, messa
     assert run("train", "voice", *base, *options) == 1
     assert message in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
+
+
+def test_a_training_is_logged_where_it_is_asked_for_and_by_its_recipe_again(demo, tmp_path, capsys):
+    out = tmp_path / "run"
+    options = ["--data", demo / "corpus", "--steps", "1", "--holdout", "2", "--out", out]
+    assert run("train", "voice", *options, "--logger", "csv,csv", "--logger", "csv", *QUICK) == 0
+    with (out / "logs" / "csv" / "metrics.csv").open(encoding="utf-8", newline="") as file:
+        [row] = csv.DictReader(file)
+    losses = json.loads((out / "losses.json").read_text("utf-8"))
+    assert float(row["held_out/loss"]) == losses["validation"][0]["losses"]["loss"]
+    shutil.rmtree(out / "steps")
+    (out / "model.safetensors").unlink()
+    assert run("train", "--recipe", out / "recipe.yaml", "--out", out) == 1
+    assert "holds a training already (`logs/csv`)" in capsys.readouterr().err
 
 
 @pytest.fixture(scope="module")
@@ -235,7 +269,10 @@ def test_a_step_is_a_checkpoint_that_commands_read(trained):
     assert KokoroModel.load(step).spec.hidden_dim == 32
 
 
-def test_the_command_goes_on_from_what_a_signal_left(trained, tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize(("name", "status"), [("SIGTERM", 143), ("SIGINT", 130)])
+def test_a_signal_leaves_a_model_and_the_command_goes_on(
+    name, status, trained, tmp_path, monkeypatch, capsys
+):
     whole, options = trained
     out = tmp_path / "run"
     options = [out if each == whole else each for each in options]
@@ -243,20 +280,38 @@ def test_the_command_goes_on_from_what_a_signal_left(trained, tmp_path, monkeypa
 
     def stopped_update(module, *arguments):
         update(module, *arguments)
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.Signals[name])
 
     with monkeypatch.context() as patch:
         patch.setattr(TrainingModule, "optimizer_step", stopped_update)
-        assert run(*options) == 143
-    error = capsys.readouterr().err
-    assert "SIGTERM ended the training: step 1 is saved; the same command with" in error
-    assert not (out / "model.safetensors").exists()
+        assert run(*options) == status
+    said = capsys.readouterr()
+    assert f"{name} ended the training: step 1 is saved; the same command with" in said.err
+    assert f"{out / 'model.safetensors'}: the model with its spec" in said.out
+    assert same_weights(out, out / "steps" / "step-000000001")
+    assert len(json.loads((out / "losses.json").read_text("utf-8"))["training"]) == 1
     assert run(*options, "--lr", "0.5", "--resume") == 1
     assert "`settings.lr` was 0.001 and is 0.5" in capsys.readouterr().err
     assert run(*options, "--resume") == 0
     assert "Training goes on from" in capsys.readouterr().out
-    one, two = (load_file(each / "model.safetensors") for each in (whole, out))
-    assert all(torch.equal(one[name], two[name]) for name in one)
+    assert same_weights(whole, out)
+
+
+def test_a_training_that_goes_on_has_no_model_of_before_when_it_crashes(
+    trained, tmp_path, monkeypatch
+):
+    whole, options = trained
+    out = tmp_path / "run"
+    shutil.copytree(whole / "steps" / "step-000000001", out / "steps" / "step-000000001")
+    shutil.copy(whole / "model.safetensors", out)
+    options = [out if each == whole else each for each in options]
+    with monkeypatch.context() as patch:
+        patch.setattr(Saver, "_save", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            main([str(each) for each in [*options, "--resume"]])
+    assert not (out / "model.safetensors").exists()
+    with pytest.raises(CheckpointError, match=r"its newest step is .*step-000000001"):
+        KokoroModel.load(out)
 
 
 def test_resuming_where_nothing_is_starts_and_says_so(trained, tmp_path, capsys):

@@ -1,17 +1,19 @@
 """The command `compare`: contenders, one budget, one table."""
 
 import json
+import re
 import shlex
 
 import pytest
 
+from kokoro_core import SpecError
 from kokoro_core.cli.app import main
-from kokoro_core.spec.load import load
-from kokoro_core.spec.text.overrides import overrides_from_text
+from kokoro_plugins.speech.params import EspeakCorpusParams, FolderCorpusParams
+from kokoro_plugins.training.commands.compare import read_contender
 from kokoro_plugins.training.comparison import compare as comparing
 from kokoro_plugins.training.comparison.contender import read_contenders
 from kokoro_plugins.training.comparison.table import Comparison, Look, Run
-from kokoro_plugins.training.settings import TrainingSettings
+from kokoro_plugins.training.settings import CompareOptions, TrainingSettings
 from registry import installed_plugins
 from tests.kokoro_plugins.training.conftest import SMALL
 
@@ -20,10 +22,10 @@ QUICK = ["--holdout", "3", "--sentences", "8", "--precision", "32", "--device", 
 
 
 def read(*texts):
-    def read_spec(source, sets):
-        return load(source, overrides_from_text(sets), installed_plugins())
+    def read_text(text):
+        return read_contender(text, installed_plugins())
 
-    return read_contenders(texts, TrainingSettings(lr=5e-4), 700, read_spec)
+    return read_contenders(texts, TrainingSettings(lr=5e-4), 700, read_text)
 
 
 def run(*args):
@@ -69,10 +71,8 @@ def test_a_contender_has_what_stands_within_its_quotes_and_else_what_all_have():
         ("voice --lr fast", "argument --lr: invalid float value: 'fast'"),
         ("voice --lr -1", "`lr` must be a number above 0, not -1.0"),
         ("voice --speed 3", "unrecognized arguments: --speed 3"),
-        ("voice --optimizer adam", "argument --optimizer: invalid choice: 'adam'"),
         ("--lr 1e-3", "the following arguments are required: SPEC"),
         ("voice 'open", "No closing quotation"),
-        ("voice --batch-frames 0", "`--batch-frames` must be 1 or more, not 0"),
         ("", "the following arguments are required: SPEC"),
     ],
 )
@@ -80,6 +80,54 @@ def test_a_text_that_is_no_contender_is_refused_with_an_example(text, message):
     with pytest.raises(ValueError, match=f"^`{text}` is not a contender: {message}") as refused:
         read(text)
     assert "within the same quotes" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("voice --batch-frames 0", "--batch-frames 0: data.batch_frames: must be at least 1"),
+        (
+            "voice --optimizer adam",
+            "--optimizer adam: optimizer.type: no optimizer is named 'adam'",
+        ),
+        ("voice --objective '{type: adversarial, strat: 3}'", "did you mean 'start'"),
+    ],
+)
+def test_a_problem_of_what_a_contender_is_trained_with_names_its_option(text, message):
+    with pytest.raises(SpecError, match=re.escape(message)):
+        read(text)
+
+
+def test_a_contender_may_have_a_recipe_and_an_objective_and_what_stands_beside_wins(tmp_path):
+    file = tmp_path / "gan.yaml"
+    file.write_text(
+        "spec: voice\nlr: 0.004\nsteps: 9\ndevice: cuda\nfreeze: [encoder]\n"
+        "objective: {type: adversarial, start: 5}\nloss_schedule: {stop: {over_steps: 2}}\n"
+        "optimizer: {discriminator: {type: adamw, betas: [0.5, 0.9]}}\n"
+        "data: {batch_frames: 400}\n"
+    )
+    recipe, beside, option = read(
+        f"--recipe {file}",
+        f"voice --recipe {file} --lr 0.1 --objective null --optimizer muon --batch-frames 50",
+        "voice --objective '{type: adversarial, start: 7}'",
+    )
+    said = recipe.recipe()
+    assert said["objective"]["start"] == 5
+    assert said["loss_schedule"] == {"stop": {"from_step": 0, "over_steps": 2}}
+    assert said["optimizers"]["discriminator"]["betas"] == [0.5, 0.9]
+    assert (said["lr"], said["freeze"], said["batch_frames"]) == (0.004, ["encoder"], 400)
+    assert (recipe.spec.name, said["device"]) == ("voice", "auto")
+    said = beside.recipe()
+    assert (said["lr"], said["optimizer"], said["batch_frames"]) == (0.1, "muon", 50)
+    assert "objective" not in said
+    assert option.recipe()["objective"]["start"] == 7
+
+
+def test_a_contender_with_an_objective_that_does_not_fit_is_refused(tmp_path, capsys):
+    waves = "voice --objective '{type: adversarial, discriminators: [{type: multi_period}]}'"
+    assert run("compare", waves, "--steps", "1", "--out", tmp_path / "out", *QUICK) == 1
+    assert "needs `wave`, which the decoder of `voice` does not give" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_two_contenders_that_are_the_same_are_refused():
@@ -100,6 +148,13 @@ def test_a_contender_that_cannot_be_trained_is_refused(tmp_path, capsys):
     other = "voice --set frontend=null"
     assert run("compare", other, "--steps", "1", "--out", tmp_path / "out", *QUICK) == 1
     assert "`voice --set frontend=null` has no `audio` or no `frontend`" in capsys.readouterr().err
+
+
+def test_a_corpus_without_what_a_contender_learns_from_is_refused_unread(tmp_path, capsys):
+    (tmp_path / "metadata.csv").write_text("one|Hello.\n", encoding="utf-8")
+    given = ("--data", tmp_path, "--corpus", "folder", "--out", tmp_path / "out", "--steps", 1)
+    assert run("compare", "small", *given) == 1
+    assert "has no durations here, and `small` has no `aligner`" in capsys.readouterr().err
 
 
 def test_a_comparison_needs_one_budget(tmp_path, capsys):
@@ -173,6 +228,19 @@ def test_the_training_of_a_contender_is_that_of_train(compared, tmp_path, capsys
     assert run("train", *shlex.split(contenders[0]), *options) == 0
     said = " ".join(capsys.readouterr().out.split())
     assert f"{runs[1]['looks'][-1]['free_running']:.3f} with its own" in said
+
+
+def test_without_a_number_it_holds_out_what_the_corpus_sets_aside(tmp_path):
+    [contender] = read("voice --batch-frames 300")
+    frontend = contender.spec.frontend.build(contender.spec.sizes)
+    audio = contender.spec.audio
+    EspeakCorpusParams(path=str(tmp_path / "c"), sentences=6).build(audio=audio, frontend=frontend)
+    (tmp_path / "c" / "held_out.txt").write_text("espeak-0001\nespeak-0004\n", encoding="utf-8")
+    corpus = FolderCorpusParams(path=str(tmp_path / "c")).build(audio=audio, frontend=frontend)
+    trial = comparing.Trial(contender, 0)
+    data = comparing._data(trial, corpus, CompareOptions())
+    assert [each.name for each in data.held_out] == ["espeak-0001", "espeak-0004"]
+    assert len(comparing._data(trial, corpus, CompareOptions(holdout=3)).held_out) == 3
 
 
 def made(label, seed, errors, *, has_stop_token=True):

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 from rich.console import Console
+from torch import nn
 
-from kokoro_core import KokoroModel
+from kokoro_core import KokoroModel, load_spec
 from kokoro_plugins.training.data.data_module import AlignedSpeech
 from kokoro_plugins.training.demo.promise import (
     FIRST_STEPS,
@@ -23,6 +24,7 @@ from kokoro_plugins.training.loop.figures import StepFigures
 from kokoro_plugins.training.loop.module import TrainingModule
 from kokoro_plugins.training.loop.schedule import FrameBudget
 from kokoro_plugins.training.settings import Promise, TrainingSettings
+from registry import installed_plugins
 
 PROMISE = Promise(mel_error=0.2, ended_in_time=0.9, distortion=1.5)
 EASY = Promise(mel_error=1e9, ended_in_time=0.0, distortion=1e9)
@@ -96,8 +98,10 @@ def forecast(frames, *paces, extended_after=None):
     """Return what is said while steps of 1,000 frames take so many seconds, as often as told."""
     said, clock, budget = io.StringIO(), Clock(), FrameBudget(frames)
     observer = Forecast(console=Console(file=said, width=200), clock=clock)
-    nothing: Any = None  # what the forecast does not look at
-    module = TrainingModule(model=nothing, budget=budget)
+    model: Any = nn.Module()  # the forecast looks at none of it
+    model.spec, model.plugins = load_spec("quick"), installed_plugins()
+    model.acoustic, model.vocoder = nn.Module(), None
+    module = TrainingModule(model=model, budget=budget)
     for seconds_a_step in (40.0,) * (FIRST_STEPS - 1) + sum(paces, ()):  # the first ones are slow
         clock.now += seconds_a_step
         module.step, module.frames = module.step + 1, module.frames + 1000

@@ -9,8 +9,8 @@ from kokoro_plugins.training.loop.schedule import (
     StepBudget,
     Stopwatch,
     TimeBudget,
-    rate_factor,
 )
+from kokoro_plugins.training.updates.schedules import rate_factor
 
 
 class Clock:

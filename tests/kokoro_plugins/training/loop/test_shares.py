@@ -40,7 +40,7 @@ def batches_of_a_step(data, spec, accumulate, processes):
     for rank in range(processes):
         sizes = data.sizes[: len(data.training)]
         order = StepOrder(data._order, data.position, sizes, accumulate, rank, processes)
-        loader = Batches(Collated(data.training, spec.audio, 0, sizes), order)
+        loader = Batches(Collated(data.training, spec.audio, 0, sizes, {}), order)
         batches += itertools.islice(loader, accumulate)
         planned += itertools.islice(order, accumulate)
     return batches, [index for each in planned for index in each.indices]

@@ -278,8 +278,11 @@ def test_mels_that_are_not_kept_are_said_loudly_with_what_keeps_them(speech, sta
         ("cache_mib=[", "--corpus-set cache_mib=[:1:2: while parsing"),
         ("path=/tmp", "is what `--data` says"),
         ("type=espeak", "is what `--corpus` says"),
-        ("cache=3", "The corpus `folder` refuses `cache`"),
-        ("cache_mib=many", "The corpus `folder` refuses `cache_mib`"),
+        (
+            "cache=3",
+            "--corpus-set cache=3: data.corpus.cache: unknown field, did you mean 'cache_mib'",
+        ),
+        ("cache_mib=many", 'data.corpus.cache_mib: expected an integer, got "many"'),
     ],
 )
 def test_wrong_corpus_settings_are_one_clear_line(speech, start, capsys, option, message):
@@ -346,8 +349,8 @@ def test_a_folder_where_a_file_will_be_written_is_refused_before_the_data_is_rea
         (["--device", "cpu:1"], 1, "`--device cpu:1` must be auto, cpu, cuda or mps; with"),
         (["--device", "cuda:1"], 1, "`CUDA_VISIBLE_DEVICES`"),
         (["--device", "meta"], 1, "`--device meta` is not on this machine"),
-        (["--minutes", "nan"], 1, "`--minutes` and `--steps` were given"),
-        (["--lr", "nan"], 1, "`lr` must be a number above 0, not nan"),
+        (["--minutes", "nan"], 1, "--minutes nan: minutes: must be a finite number"),
+        (["--lr", "nan"], 1, "--lr nan: lr: must be a finite number, got NaN"),
     ],
 )
 def test_numbers_that_torch_cannot_take_are_refused_at_the_door(

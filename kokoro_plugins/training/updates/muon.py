@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, final
 
 import torch
@@ -58,7 +58,8 @@ class Muon(Optimizer):
     output; embeddings, biases, norms and single outputs are moved as AdamW does.
 
     Args:
-        model: All its parameters are moved.
+        model: Has the parameters.
+        parameters: What is moved; None: all of the model.
         lr: Learning rate; a step has the spread of one of AdamW, so one rate is right for both.
         momentum: Share of the momentum that stays, with Nesterov's look ahead.
         betas: Of AdamW.
@@ -69,6 +70,7 @@ class Muon(Optimizer):
         self,
         model: nn.Module,
         *,
+        parameters: Iterable[nn.Parameter] | None = None,
         lr: float,
         momentum: float = 0.95,
         betas: tuple[float, float] = (0.9, 0.98),
@@ -79,9 +81,10 @@ class Muon(Optimizer):
             for layer in model.modules()
             if isinstance(layer, nn.Linear) and min(layer.weight.shape) > 1
         }
-        parameters = [each for each in model.parameters() if each.requires_grad]
-        hidden = [each for each in parameters if id(each) in matrices]
-        rest = [each for each in parameters if id(each) not in matrices]
+        moved = model.parameters() if parameters is None else parameters
+        learned = [each for each in moved if each.requires_grad]
+        hidden = [each for each in learned if id(each) in matrices]
+        rest = [each for each in learned if id(each) not in matrices]
         groups: list[Group] = [
             {"params": hidden, "momentum": momentum},
             {"params": rest, "betas": betas, "weight_decay": weight_decay},

@@ -1,0 +1,1 @@
+"""What makes a training, as a recipe says it."""

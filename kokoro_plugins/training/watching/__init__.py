@@ -1,0 +1,1 @@
+"""What a training comes to, for TensorBoard and for files: figures, sounds and pictures."""
