@@ -1,0 +1,1 @@
+"""An English voice that speaks right after the install."""
