@@ -43,6 +43,9 @@ CASES = (
     Case("memory", "gradient checkpointing: peak and time by segments", "memory:measure"),
     Case("regulator", "phonemes repeated to frames", "regulator:measure"),
     Case("loading", "a checkpoint from a file to a model", "loading:measure"),
+    Case(
+        "serving", "a server with 1, 8 and 50 clients, with and without batches", "serving:measure"
+    ),
 )
 
 BETWEEN_COMMITS = ("frame", "utterance", "training", "loading")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -72,6 +73,23 @@ class ModelSize:
 
 
 @dataclass(frozen=True)
+class Serving:
+    """What is asked of a server.
+
+    Attributes:
+        spec: The named spec of what speaks.
+        changes: Of its settings.
+        clients: How many ask at once, the most at last.
+        seconds: For how long.
+    """
+
+    spec: str = "voice"
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    clients: tuple[int, ...] = (1, 8, 50)
+    seconds: float = 30.0
+
+
+@dataclass(frozen=True)
 class Scale:
     """How much is measured.
 
@@ -85,6 +103,7 @@ class Scale:
         memory: Rows and frames of a batch for gradient checkpointing.
         ragged: Rows and phonemes of a batch for the regulator.
         segments: Segments of gradient checkpointing; None: off.
+        serving: What is asked of a server.
         device: Where the models are that speak; training is measured on the CPU.
         rounds: How often the contenders take turns.
         block_seconds: How long a contender is timed at a time, at least one call.
@@ -99,6 +118,7 @@ class Scale:
     memory: tuple[int, int] = (2, 420)
     ragged: tuple[int, int] = (32, 200)
     segments: tuple[int | None, ...] = (None, 1, 2, 3, 4, 5, 6)
+    serving: Serving = field(default_factory=Serving)
     device: str = "cpu"
     rounds: int = 5
     block_seconds: float = 0.2
@@ -111,6 +131,7 @@ class Scale:
             batches=(1, 8),
             utterance=25,
             segments=(None, 4, 6),
+            serving=Serving(seconds=5.0),
             rounds=3,
             block_seconds=0.05,
         )

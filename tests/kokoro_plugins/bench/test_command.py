@@ -77,7 +77,10 @@ def test_every_case_measures_and_judges(name: str, scale: Scale) -> None:
     jsonschema.validate(found, SCHEMA)
     assert (found["name"], found["threads"]) == (name, 1)
     assert [each["bar"] for each in found["verdicts"]] == BARS[name]
-    assert all(each["value"] >= 0 for each in found["verdicts"])
+    grown = [each for each in found["verdicts"] if "growth of a fresh process" in each["what"]]
+    assert all(each["value"] >= 0 for each in found["verdicts"] if each not in grown)
+    for each in grown:  # pages come and go, which for weights of a few KiB may outweigh them
+        assert each["value"] * each["setting"]["MiB"] > -4
     assert torch.get_num_threads() == threads
 
 
@@ -98,8 +101,8 @@ def test_a_result_says_that_its_processor_has_no_bfloat16(
         assert any("no instructions for bfloat16" in each for each in notes) is said
 
 
-def test_every_case_has_its_bars_listed_here() -> None:
-    assert {case.name for case in CASES} == set(BARS)
+def test_every_case_has_its_bars_listed_here_or_a_test_of_its_own() -> None:
+    assert {case.name for case in CASES} == {*BARS, "serving"}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,97 @@
+"""The command ``export``: a checkpoint to a file of another runtime."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kokoro_core.cli.toolkit import JsonOption, print_json, print_table, session_of
+
+if TYPE_CHECKING:
+    from kokoro_plugins.export.report import ExportReport
+    from kokoro_plugins.export.to_onnx import Precision
+
+
+class Runtime(StrEnum):
+    """What the file is for."""
+
+    TORCH = "torch"
+    ONNX = "onnx"
+
+
+def export(
+    ctx: typer.Context,
+    checkpoint: Annotated[Path, typer.Argument(help="A checkpoint with its spec inside.")],
+    out: Annotated[Path, typer.Argument(help="The file: .pt2 for torch, .onnx for onnx.")],
+    to: Annotated[Runtime, typer.Option("--to", help="The runtime.")],
+    samples: Annotated[
+        bool, typer.Option("--samples", help="With the spec's vocoder inside: phonemes to samples.")
+    ] = False,
+    half: Annotated[bool, typer.Option("--half", help="ONNX that computes in float16.")] = False,
+    int8: Annotated[
+        bool, typer.Option("--int8", help="ONNX with matrix products of int8 weights.")
+    ] = False,
+    option: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PART.NAME=NUMBER", help="Fix an option, such as decoder.steps=4."),
+    ] = None,
+    text: Annotated[
+        list[str] | None, typer.Option(help="Compare on this text too; can be repeated.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a trained model as a file of another runtime.
+
+    What is written is loaded there and compared with the checkpoint, on random phonemes and on a
+    text, at other lengths than it was traced with; the largest difference is printed. A part that
+    cannot be exported is named with the line and the reason, and nothing is written.
+    """
+    if half and int8:
+        raise ValueError("`--half` and `--int8` are two precisions; choose one.")
+    precision: Precision = "float16" if half else "int8" if int8 else "float32"
+    options = dict(_number(each) for each in option or ())
+    from kokoro_core import KokoroModel
+    from kokoro_plugins.export.export import export_model
+
+    model = KokoroModel.load(checkpoint, plugins=session_of(ctx).plugins)
+    report = export_model(
+        model,
+        out,
+        to=to.value,
+        samples=samples,
+        precision=precision,
+        options=options,
+        texts=text or (),
+    )
+    if as_json:
+        print_json(report.as_dict())
+    else:
+        _show(report)
+
+
+def _number(text: str) -> tuple[str, float]:
+    name, _, value = text.partition("=")
+    try:
+        return name, float(value)
+    except ValueError:
+        raise ValueError(
+            f"`--option` must be PART.NAME=NUMBER, such as decoder.steps=4, not {text!r}."
+        ) from None
+
+
+def _show(report: ExportReport) -> None:
+    rows = [
+        (each.of, str(each.phonemes), str(each.frames), f"{each.largest:.2e}")
+        for each in report.differences
+    ]
+    print_table(("compared on", "phonemes", "frames", "largest difference"), rows)
+    for file in report.files:
+        print(f"{file}: {file.stat().st_size:,} bytes")
+    off = sum(each.durations_off for each in report.differences)
+    if off:
+        phonemes = sum(each.phonemes for each in report.differences)
+        print(f"other durations than the checkpoint's: {off} of {phonemes} phonemes")
+    print(f"largest difference from the checkpoint: {report.largest:.2e}")

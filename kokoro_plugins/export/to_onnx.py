@@ -1,0 +1,117 @@
+"""A parallel model as one ONNX graph, written, run by onnxruntime and compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+from torch.export import ExportedProgram
+from torch.utils import _pytree
+
+from kokoro_core import KokoroModel
+from kokoro_core.contracts import NeuralVocoder
+from kokoro_core.durable import atomic_file
+from kokoro_core.exporting.inputs import GraphInputs
+from kokoro_core.exporting.noise import GivenNoise
+from kokoro_core.exporting.parallel import ParallelGraph, trace_parallel
+from kokoro_plugins.export.around import as_text
+from kokoro_plugins.export.onnx_files import OPSET, Names, Session, converted, halved, quantised
+from kokoro_plugins.export.report import Difference, ExportReport, difference, refuse_far
+from kokoro_plugins.export.trials import Trial, own_durations, spoken
+
+if TYPE_CHECKING:
+    import onnx
+
+Precision = Literal["float32", "float16", "int8"]
+
+
+def export_onnx(
+    model: KokoroModel,
+    out: Path,
+    inputs: GraphInputs,
+    vocoder: NeuralVocoder | None,
+    trials: Sequence[Trial],
+    about: Mapping[str, Any],
+    precision: Precision = "float32",
+) -> ExportReport:
+    """Write the graph of a parallel model.
+
+    Args:
+        model: In evaluation mode.
+        out: The file, which ends in ``.onnx``.
+        inputs: Of the graph.
+        vocoder: Inside the graph, or None.
+        trials: What the graph is compared on before the file is there.
+        about: The metadata ``kokoro`` of the file, as JSON.
+        precision: What it computes in; ``int8``: its matrix products.
+
+    Raises:
+        ExportError: A part cannot be traced or converted, or the graph is not the checkpoint.
+        ValueError: The file has another ending.
+    """
+    if out.suffix != ".onnx":
+        raise ValueError(f"`{out}` must end in `.onnx`.")
+    program = trace_parallel(model, inputs, vocoder)
+    graph = ParallelGraph(model, inputs, vocoder)
+    plain = converted(program, names_of(program), {"kokoro": as_text(about)}, graph)
+    made = in_precision(plain, precision)
+    session = Session(made)
+    differences = tuple(_compared(session, model, each, inputs, vocoder) for each in trials)
+    if precision == "float32":
+        refuse_far(differences)
+    save([(made, out)])
+    facts = {"opset": OPSET, "precision": precision, "operations": len(made.graph.node)}
+    return ExportReport("onnx", (out,), differences, {**facts, "about": about})
+
+
+def names_of(program: ExportedProgram) -> Names:
+    """Return the names of a program's inputs and outputs, those of their mappings."""
+    inputs = [
+        each.removeprefix("given_")
+        for each in program.graph_signature.user_inputs
+        if isinstance(each, str)
+    ]
+    spec = program.call_spec.out_spec
+    assert spec is not None
+    made: dict[str, Any] = _pytree.tree_unflatten(range(spec.num_leaves), spec)
+    return Names(inputs, list(made))
+
+
+def in_precision(model: onnx.ModelProto, precision: Precision) -> onnx.ModelProto:
+    """Return a model in a precision."""
+    if precision == "float32":
+        return model
+    if precision == "float16":
+        return halved(model)
+    with TemporaryDirectory() as folder:
+        return quantised(model, Path(folder))
+
+
+def save(models: Sequence[tuple[onnx.ModelProto, Path]]) -> None:
+    """Write models to files, each whole or not at all."""
+    import onnx
+
+    for model, out in models:
+        with atomic_file(out) as place:
+            onnx.save(model, place)
+
+
+def _compared(
+    session: Session,
+    model: KokoroModel,
+    trial: Trial,
+    inputs: GraphInputs,
+    vocoder: NeuralVocoder | None,
+) -> Difference:
+    """Compare at the durations of the graph, which in fewer bits may be others."""
+    base = {"phoneme_indices": trial.phoneme_indices, "speed": torch.tensor([trial.speed])}
+    made, drawn = session.run({**base, **trial.given})
+    expected = spoken(
+        model, trial, inputs, vocoder, GivenNoise(drawn), durations=made.get("durations")
+    )
+    own = own_durations(model, trial, inputs, GivenNoise(drawn))
+    expected = expected if own is None else {**expected, "durations": own}
+    return difference(trial.name, trial.phoneme_indices.shape[1], made, expected)

@@ -1,0 +1,1 @@
+"""Speech over HTTP: OpenAI's endpoints and a page, from checkpoints, in one process."""
