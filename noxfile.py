@@ -56,3 +56,11 @@ def coverage(session: nox.Session) -> None:
     install(session, "test")
     session.run("coverage", "run", "-m", "pytest", "-n", "0", *session.posargs)
     session.run("coverage", "report")
+
+
+@nox.session
+def fixtures(session: nox.Session) -> None:
+    """Compute anew what a reference that CI has not gave, and leave it where the tests read it."""
+    session.install("-c", "constraints.txt", "conformer", "diffusers", "safetensors", "torch")
+    session.install("-c", "constraints.txt", "--no-deps", "matcha-tts")
+    session.run("python", "tests/kokoro_plugins/matcha/make_fixtures.py")

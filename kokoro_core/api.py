@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self, final
 
@@ -14,20 +15,23 @@ from torch import Tensor, nn
 from kokoro_core import generation
 from kokoro_core.checkpoints import store as checkpoint
 from kokoro_core.checkpoints.adapt import Adapt, Adaptation
+from kokoro_core.contracts import NeuralVocoder
 from kokoro_core.cost.info import model_info
 from kokoro_core.generation import (
     DecoderCopies,
     Generation,
-    GenerationOptions,
     GenerationRequest,
+    defaults_of,
     with_arguments_of,
 )
 from kokoro_core.model.acoustic import AcousticModel
 from kokoro_core.model.assembly import assemble
 from kokoro_core.model.batch import TrainingBatch
+from kokoro_core.model.features import read_features
 from kokoro_core.model.inputs import (
     check_devices,
     check_dtypes,
+    check_given,
     checked_batch,
     refuse_beside_batch,
     training_batch,
@@ -37,13 +41,16 @@ from kokoro_core.model.output import ModelOutput
 from kokoro_core.spec.arguments import check_count, path_of, plugins_of
 from kokoro_core.spec.legacy_keywords import legacy_ends, legacy_settings
 from kokoro_core.spec.load import Source, load_spec
+from kokoro_core.spec.rules.names import checked_options
 from kokoro_core.spec.tree.model_spec import ModelSpec
 from kokoro_core.spec.views.resolve import resolve
 from kokoro_core.tensors.compiled import original
+from kokoro_core.tensors.noise import RowNoise, row_noise
 from registry import Plugins, installed_plugins
 
 if TYPE_CHECKING:
     from kokoro_core.checkpoints.hub import HubModel
+    from kokoro_core.checkpoints.vocoder_file import SavedVocoder
 
 
 @final
@@ -71,6 +78,8 @@ class KokoroModel(nn.Module):
     Attributes:
         spec: The spec with every width filled in.
         acoustic: The parts.
+        vocoder: With the weights that the checkpoint has for it, in evaluation mode and without
+            gradients; None: the spec's vocoder has none, or none yet.
         adaptation: What happened to each tensor, if the model was adapted from a checkpoint.
     """
 
@@ -108,6 +117,7 @@ class KokoroModel(nn.Module):
     def _adopt(self, spec: ModelSpec, acoustic: AcousticModel, plugins: Plugins) -> None:
         self.spec = spec
         self.acoustic = acoustic
+        self.vocoder: NeuralVocoder | None = None
         self.plugins = plugins
         self.adaptation: Adaptation | None = None
         self._copies = DecoderCopies()
@@ -143,16 +153,19 @@ class KokoroModel(nn.Module):
         plugins: Plugins | None = None,
         verify: bool = True,
         adapt: Adapt | None = None,
+        widen: bool = False,
     ) -> Self:
         """Rebuild a model from a checkpoint alone, in eval mode.
 
         Args:
-            path: A file, the index of several, a step directory, or a folder with one of them; for
-                a run's folder of steps, the newest intact one is loaded.
+            path: A file, the index of several, a step directory, a folder with one of them (of a
+                run's folder of steps, the newest intact one is loaded), or the name of a voice.
             device: Where the model goes.
             plugins: Where components come from; None: the installed plugins.
             verify: Compare the content with its hash; False is faster and does not detect bit rot.
             adapt: Build a different model and load what fits; None: the checkpoint's own model.
+            widen: Turn 16-bit weights into float32, in which most processors are faster; False: the
+                model has the type in which it is stored, its computed tables too.
 
         Raises:
             CheckpointError: The file is missing, damaged or not a checkpoint, or does not match its
@@ -162,15 +175,15 @@ class KokoroModel(nn.Module):
             SpecError: The spec inside needs components that are not installed.
         """
         plugins = plugins_of(plugins)
-        spec, acoustic, report = checkpoint.load(
-            path_of("path", path), plugins, device, verify=verify, adapt=adapt
+        found = checkpoint.load(
+            path_of("path", path), plugins, device, verify=verify, adapt=adapt, widen=widen
         )
-        model = cls._of(spec, acoustic, plugins).eval()
-        model.adaptation = report
+        model = cls._of(found.spec, found.acoustic, plugins).eval()
+        model.vocoder, model.adaptation = found.vocoder, found.adaptation
         return model
 
     def load_weights(self, path: str | os.PathLike[str], *, verify: bool = True) -> None:
-        """Load all weights, or none, from a checkpoint of the same model.
+        """Load all weights, or none, from a checkpoint of the same model, with its vocoder's.
 
         Args:
             path: As in `load`.
@@ -181,7 +194,29 @@ class KokoroModel(nn.Module):
                 the model is then unchanged.
         """
         place = path_of("path", path)
-        checkpoint.load_weights(place, self.acoustic, self.spec, self.plugins, verify=verify)
+        self.vocoder = checkpoint.load_weights(
+            place, self.acoustic, self.spec, self.plugins, vocoder=self.vocoder, verify=verify
+        )
+
+    def attach_vocoder(self, saved: SavedVocoder) -> None:
+        """Give the model a vocoder with weights, which the spec names from now on.
+
+        Args:
+            saved: As `kokoro_core.checkpoints.vocoder_file.load_vocoder` returns it.
+
+        Raises:
+            AudioMismatch: The model makes other mels than it was made for.
+            SpecError: The model can have no vocoder.
+        """
+        self.spec = saved.attached_to(self.spec, self.plugins)
+        self.vocoder = saved.vocoder.to(next(self.acoustic.parameters()).device)
+
+    def train(self, mode: bool = True) -> Self:
+        """Set the mode of the acoustic model; a vocoder stays in evaluation mode."""
+        super().train(mode)
+        if self.vocoder is not None:
+            self.vocoder.eval()
+        return self
 
     @classmethod
     def _of(cls, spec: ModelSpec, acoustic: AcousticModel, plugins: Plugins) -> Self:
@@ -191,7 +226,7 @@ class KokoroModel(nn.Module):
         return model
 
     def save(self, path: str | os.PathLike[str], *, max_shard_bytes: int | None = None) -> None:
-        """Write the weights and the spec that rebuilds the model, atomically.
+        """Write the weights, a vocoder's as well, and the spec that rebuilds the model, atomically.
 
         Args:
             path: A file with a suffix that a checkpointer handles, such as ``.safetensors``.
@@ -206,7 +241,12 @@ class KokoroModel(nn.Module):
         if max_shard_bytes is not None:
             check_count("max_shard_bytes", max_shard_bytes)
         checkpoint.save(
-            place, self.acoustic, self.spec, self.plugins, max_shard_bytes=max_shard_bytes
+            place,
+            self.acoustic,
+            self.spec,
+            self.plugins,
+            vocoder=self.vocoder,
+            max_shard_bytes=max_shard_bytes,
         )
 
     def check_savable(self, path: str | os.PathLike[str] = "model.safetensors") -> None:
@@ -223,7 +263,9 @@ class KokoroModel(nn.Module):
                 parsed again, or the checkpointer cannot store the tensors as they are.
         """
         place = path_of("path", path)
-        checkpoint.check_savable(place, self.acoustic, self.spec, self.plugins)
+        checkpoint.check_savable(
+            place, self.acoustic, self.spec, self.plugins, vocoder=self.vocoder
+        )
 
     @classmethod
     def from_pretrained(
@@ -309,6 +351,7 @@ class KokoroModel(nn.Module):
         *,
         padding_mask: Tensor | None = None,
         mel_padding_mask: Tensor | None = None,
+        seed: int | Sequence[int] | None = None,
         **extras: Any,
     ) -> ModelOutput:
         """Predict a training batch with teacher forcing, and compute its losses.
@@ -320,6 +363,8 @@ class KokoroModel(nn.Module):
             stop_token_targets: (B, T), 1 at the last frame; None: derived from the lengths.
             padding_mask: (B, N) bool, True = padding; None: derived from the padding index.
             mel_padding_mask: (B, T) bool, True = padding; None: derived from the durations.
+            seed: For parts that sample: one for all rows, or one per row; None: drawn from torch's
+                generator.
             **extras: The side inputs that the model's parts need.
 
         Raises:
@@ -339,16 +384,19 @@ class KokoroModel(nn.Module):
             refuse_beside_batch({**given, **extras})
             batch = phoneme_indices
         else:
-            check_devices(self, {"phoneme_indices": phoneme_indices, **given, **extras})
+            check_devices(self.acoustic, {"phoneme_indices": phoneme_indices, **given, **extras})
             batch = training_batch(phoneme_indices, **given, extras=extras, sizes=self.spec.sizes)
-        return self._predict(batch)
+        return self._predict(batch, row_noise(seed, len(batch)))
 
-    def _predict(self, batch: TrainingBatch) -> ModelOutput:
-        check_devices(self, {**vars(batch), "extras": None, **batch.extras})
-        check_dtypes(self, {"mel_specs": batch.mel_specs, **batch.extras})
-        needs_durations = self.acoustic.regulator is not None
+    def _predict(self, batch: TrainingBatch, noise: RowNoise | None) -> ModelOutput:
+        extras = read_features(batch.extras, self.spec, batch.phoneme_indices)
+        batch = replace(batch, extras=extras)
+        acoustic = self.acoustic
+        check_devices(acoustic, {**vars(batch), "extras": None, **batch.extras})
+        check_dtypes(acoustic, {"mel_specs": batch.mel_specs, **batch.extras})
+        needs_durations = acoustic.regulator is not None and acoustic.aligner is None
         batch = checked_batch(batch, self.spec.sizes, needs_durations=needs_durations)
-        prediction = self.acoustic(batch)
+        prediction = acoustic(batch, noise)
         losses = training_losses(prediction, batch, self.spec.loss)
         return ModelOutput(
             mel=prediction.mel,
@@ -358,13 +406,16 @@ class KokoroModel(nn.Module):
             mel_padding_mask=batch.mel_padding_mask,
             loss=weigh(losses, self.spec.loss),
             losses=losses,
+            plan=prediction.plan,
+            soft=prediction.soft,
+            predictions=prediction.predictions,
         )
 
     def inference(
         self,
         phoneme_indices: Tensor,
-        max_mel_len: int = 1000,
-        stop_threshold: float = 0.5,
+        max_mel_len: int | None = None,
+        stop_threshold: float | None = None,
         **options: Any,
     ) -> Tensor:
         """Generate and return only the mel, (B, T, M), with 0 after the end of shorter rows.
@@ -391,15 +442,16 @@ class KokoroModel(nn.Module):
         padding_mask: Tensor | None = None,
         *,
         durations: Tensor | None = None,
-        speed: float | Tensor = 1.0,
-        min_frames: int = 1,
-        max_mel_len: int = 1000,
-        stop_threshold: float = 0.5,
+        speed: float | Tensor | None = None,
+        min_frames: int | None = None,
+        max_mel_len: int | None = None,
+        stop_threshold: float | None = None,
         length_ratio: float | None = None,
         chunk_frames: int | None = None,
         max_seconds: float | None = None,
         dtype: torch.dtype | None = None,
         seed: int | Sequence[int] | None = None,
+        options: Mapping[str, float] | None = None,
         **extras: Any,
     ) -> GenerationRequest:
         """Return the request; this signature is also that of `generate` and `stream`."""
@@ -408,17 +460,27 @@ class KokoroModel(nn.Module):
                 "`generate` runs in training mode, so dropout is on; call `model.eval()` first.",
                 stacklevel=3,
             )
-        options = GenerationOptions(
-            speed=speed,
-            min_frames=min_frames,
-            max_mel_len=max_mel_len,
-            stop_threshold=stop_threshold,
-            length_ratio=length_ratio,
-            chunk_frames=chunk_frames,
-            max_seconds=max_seconds,
-            dtype=dtype,
+        given: dict[str, Any] = {
+            "speed": speed,
+            "min_frames": min_frames,
+            "max_mel_len": max_mel_len,
+            "stop_threshold": stop_threshold,
+            "length_ratio": length_ratio,
+            "chunk_frames": chunk_frames,
+            "max_seconds": max_seconds,
+            "dtype": dtype,
+        }
+        defaults = defaults_of(self.spec)
+        chosen = replace(
+            defaults,
+            **{name: each for name, each in given.items() if each is not None},
+            of_parts=checked_options(self.spec, options or {}),
         )
-        return GenerationRequest(phoneme_indices, padding_mask, durations, seed, options, extras)
+        check_given("phoneme_indices", phoneme_indices)
+        extras = read_features(extras, self.spec, phoneme_indices)
+        return GenerationRequest(
+            phoneme_indices, padding_mask, durations, seed, chosen, defaults, extras
+        )
 
     @with_arguments_of(_request)
     @torch.no_grad()
@@ -434,8 +496,10 @@ class KokoroModel(nn.Module):
             durations: (B, N) int64 frames instead of the predicted ones.
             seed: For parts that sample: one for all rows, or one per row. Every part draws from its
                 own stream. None: drawn from torch's generator.
-            **extras: The side inputs that the model's parts need.
-            request: All of these, and the fields of `GenerationOptions` as keywords.
+            options: Numbers with which the parts speak, such as ``{"decoder.temperature": 0.6}``.
+            **extras: The side inputs that the model's parts need; a speaker and a language by name.
+            request: All of these, and the fields of `GenerationOptions` as keywords; what is None
+                is as the spec's section ``generation`` has it.
 
         Raises:
             ValueError: An argument is out of range, does not fit the phonemes, or needs a part that
@@ -469,4 +533,4 @@ class KokoroModel(nn.Module):
 
     def get_model_info(self) -> dict[str, Any]:
         """Return parameters and bytes, in total and by slot, and the origin of each part."""
-        return model_info(self.acoustic, self.spec, self.plugins)
+        return model_info(self.acoustic, self.spec, self.plugins, self.vocoder)

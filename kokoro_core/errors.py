@@ -21,3 +21,7 @@ class CorpusError(ValueError):
 
 class CheckpointError(ValueError):
     """A file is not a checkpoint, or not one of this model; the message says which."""
+
+
+class ExportError(ValueError):
+    """A model or a part of it cannot be in a graph; the message says which, where and why."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import unicodedata
-import warnings
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, final
 
-from kokoro_core.contracts.speech import Frontend
-from kokoro_core.errors import FrontendWarning
+from kokoro_core.speaking.pauses import pause_after
+from kokoro_core.speaking.readings import Reading, given_readings, readings_of
+from kokoro_core.speaking.result import SpokenSentence, SynthesisResult, ended_well, joined
+from kokoro_core.speaking.sound_files import write_sound, write_wav
+from kokoro_core.speaking.times import TimedWord, timed_words
+from kokoro_core.speaking.vocoding import samples_of
 from kokoro_core.spec.rules.side_inputs import refusal_of_side_inputs
+from kokoro_core.spec.rules.waves import gives_wave
 
 if TYPE_CHECKING:
     import torch
@@ -20,133 +22,194 @@ if TYPE_CHECKING:
     from kokoro_core.generation import Generation
     from kokoro_core.spec.tree.model_spec import ModelSpec
 
-LEAST_SHARE = 0.8
-"""Share of the planned frames below which a stop token has cut words off. A trained model ends
-within a few percent of its plan; the shortest of five sentences tried is 13 % of them."""
-
-_REMEDIES = {
-    "max_mel_len": "raise `max_mel_len`, or speak the text in parts",
-    "not_finite": "a frame was NaN or infinite, so the weights or the precision are at fault",
-    "stop_token": "speak the text in parts, sentence by sentence",
-}
-
-
-@dataclass(frozen=True)
-class SynthesisResult:
-    """Synthesized speech, and how its generation ended.
-
-    Attributes:
-        samples: (S,) float32 in [-1, 1].
-        sample_rate: Samples per second.
-        frames: Generated mel frames.
-        planned_frames: Sum of the durations; None without a plan.
-        stop_reason: Why generation ended.
-        unspoken: The text from the first word on that was not spoken completely; empty if nothing
-            is missing, or if that is unknown.
-        notes: The frontend's warnings about its reading of the text.
-    """
-
-    samples: Tensor
-    sample_rate: int
-    frames: int
-    planned_frames: int | None
-    stop_reason: str
-    unspoken: str
-    notes: tuple[str, ...]
-
-    @property
-    def audio_seconds(self) -> float:
-        """The length of the speech."""
-        return len(self.samples) / self.sample_rate
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether all of the text may have been spoken."""
-        return _is_complete(self.stop_reason, self.frames, self.planned_frames)
-
-    @property
-    def loss(self) -> str | None:
-        """A sentence about what was not spoken; None if nothing is missing."""
-        if self.is_complete:
-            return None
-        planned = "" if self.planned_frames is None else f" of {self.planned_frames} planned"
-        missing = f"; not spoken: {_shortened(self.unspoken)!r}" if self.unspoken else ""
-        remedy = _REMEDIES.get(self.stop_reason, "allow more")
-        return (
-            f"only {self.frames}{planned} frames were spoken, ended by {self.stop_reason}"
-            f"{missing}; {remedy}."
-        )
-
-
-def _is_complete(reason: str, frames: int, planned: int | None) -> bool:
-    if reason == "stop_token":
-        return planned is None or frames >= LEAST_SHARE * planned
-    return reason in ("planned_length", "complete")
-
-
-def _shortened(text: str, at_most: int = 60) -> str:
-    flat = " ".join(text.split())
-    return flat if len(flat) <= at_most else f"{flat[:at_most].rstrip()} …"
+__all__ = [
+    "Reading",
+    "SpokenSentence",
+    "SynthesisResult",
+    "TextToSpeech",
+    "TimedWord",
+    "speak",
+    "speak_sentences",
+    "write_sound",
+    "write_wav",
+]
 
 
 def speak(
-    model: KokoroModel, text: str, *, dtype: torch.dtype | None = None, **options: Any
+    model: KokoroModel,
+    text: str,
+    *,
+    phonemes: bool = False,
+    dtype: torch.dtype | None = None,
+    **options: Any,
 ) -> SynthesisResult:
-    """Synthesize a text with the frontend and the vocoder of the model's spec.
+    """Synthesize a text, sentence by sentence, with the frontend and the vocoder of the spec.
 
     Args:
         model: The model.
-        text: The text.
+        text: The text; blank lines part paragraphs.
+        phonemes: Whether the text is the frontend's symbols with blanks between them.
         dtype: The precision of the decoder; None: the model's.
-        **options: Those of `KokoroModel.generate`.
+        **options: Those of `KokoroModel.generate`, for each sentence, and the model's features:
+            names, numbers, and tensors on any device. What is not given is as the spec's section
+            ``generation`` has it.
 
     Raises:
-        ValueError: The spec has no frontend, no vocoder or no audio section, needs side inputs, or
-            the model's first frame is not finite.
+        ValueError: The spec has no frontend, no vocoder or no audio section, its vocoder has no
+            weights, it needs side inputs, or the model's first frame is not finite.
         FrontendError: The text contains nothing to speak, or something without a symbol.
     """
-    import torch
+    spoken = speak_sentences(model, text, phonemes=phonemes, dtype=dtype, **options)
+    return joined(list(spoken))
 
-    spec = model.spec
-    _check_speaks(spec)
-    assert spec.frontend is not None
-    assert spec.vocoder is not None
-    assert spec.audio is not None
-    frontend = spec.frontend.build(spec.sizes)
-    vocoder = spec.vocoder.build(spec.audio)
-    vocoder.check_audio(spec.audio)
-    indices, notes = _read(frontend, text)
-    phonemes = torch.tensor([indices], device=next(model.parameters()).device)
-    result = model.generate(phonemes, dtype=dtype, **options)
-    frames = int(result.lengths[0])
-    if frames == 0:
-        raise ValueError(
-            "The model's first frame is not finite, so nothing was spoken; look at its weights, or "
-            "speak in another precision."
+
+def speak_sentences(
+    model: KokoroModel,
+    text: str,
+    *,
+    phonemes: bool = False,
+    dtype: torch.dtype | None = None,
+    **options: Any,
+) -> Iterator[SpokenSentence]:
+    """Return an iterator over the sentences of a text, each synthesized when it is asked for.
+
+    The whole text is read before, so that nothing is spoken of one that cannot be spoken.
+
+    Args:
+        model: The model.
+        text: As of `speak`.
+        phonemes: As of `speak`.
+        dtype: As of `speak`.
+        **options: As of `speak`.
+
+    Raises:
+        ValueError: As `speak`.
+        FrontendError: As `speak`.
+    """
+    voiced = TextToSpeech(model)
+    readings = voiced.read(text, phonemes=phonemes)
+    return (next(voiced.speak([each], dtype=dtype, **options)) for each in readings)
+
+
+@final
+class TextToSpeech:
+    """A model with the frontend and the vocoder of its spec, which are built once for many texts.
+
+    Args:
+        model: The model.
+
+    Raises:
+        ValueError: The spec has no frontend, no vocoder or no audio section, its vocoder has no
+            weights, or it needs side inputs.
+    """
+
+    def __init__(self, model: KokoroModel) -> None:
+        _check_speaks(model.spec)
+        assert model.spec.frontend is not None
+        self.model = model
+        self._to_samples = samples_of(model)
+        self._frontend = model.spec.frontend.build(model.spec.sizes)
+
+    def read(self, text: str, *, phonemes: bool = False) -> list[Reading]:
+        """Return the sentences of a text as the frontend reads them.
+
+        Args:
+            text: As of `speak`.
+            phonemes: As of `speak`.
+
+        Raises:
+            FrontendError: The text contains nothing to speak, or something without a symbol.
+        """
+        read = given_readings if phonemes else readings_of
+        return list(read(self._frontend, text))
+
+    def speak(self, readings: Sequence[Reading], **options: Any) -> Iterator[SpokenSentence]:
+        """Return an iterator over sentences that are synthesized in one batch.
+
+        Each is what it is alone. All mels are there when it returns, and the sound of each when it
+        is asked for, so that the first one does not wait for the vocoder's work on the others.
+
+        Args:
+            readings: What `read` returned, of one text or of several.
+            **options: Those of `KokoroModel.generate` and the model's features, for all sentences
+                or with a row for each.
+
+        Raises:
+            ValueError: An option does not fit, or the first frame of a sentence is not finite.
+        """
+        model = self.model
+        result = model.generate(self._phonemes(readings), **_placed(options, model))
+        if int(result.lengths.min()) == 0:
+            raise ValueError(
+                "The model's first frame is not finite, so nothing was spoken; look at its "
+                "weights, or speak in another precision."
+            )
+        speed = options.get("speed")
+        speed = model.spec.generation.speed if speed is None else speed
+        rows = [_row(result, row, reading) for row, reading in enumerate(readings)]
+        return (
+            _spoken(model.spec, reading, row, self._to_samples(row)[0], speed)
+            for reading, row in zip(readings, rows, strict=True)
         )
-    mel = result.mel.float() * spec.audio.std + spec.audio.mean
-    samples = vocoder.decode(mel.cpu(), result.lengths.cpu())[0]
-    return SynthesisResult(
-        samples,
-        spec.audio.sample_rate,
-        frames,
-        None if result.durations is None else int(result.durations[0].sum()),
-        str(result.stop_reasons[0]),
-        _unspoken(frontend, text, result),
-        notes,
+
+    def _phonemes(self, readings: Sequence[Reading]) -> Tensor:
+        """Return the indices of sentences, (B, N), padded."""
+        import torch
+        from torch.nn.utils.rnn import pad_sequence
+
+        rows = [torch.tensor(each.indices) for each in readings]
+        padded = pad_sequence(rows, batch_first=True, padding_value=self.model.spec.pad_id)
+        return padded.to(next(self.model.parameters()).device)
+
+
+def _row(result: Generation, row: int, reading: Reading) -> Generation:
+    """Return one row of a generation as if it had been generated alone."""
+    from kokoro_core.generation import Generation
+
+    frames, durations = int(result.lengths[row]), result.durations
+    return Generation(
+        result.mel[row : row + 1, :frames],
+        result.lengths[row : row + 1],
+        None if durations is None else durations[row : row + 1, : len(reading.indices)],
+        result.stop_reasons[row : row + 1],
     )
 
 
-def _read(frontend: Frontend, text: str) -> tuple[list[int], tuple[str, ...]]:
-    """Return the phoneme indices of a text and the frontend's warnings about it."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", FrontendWarning)
-        indices = frontend.encode(text)
-    for each in caught:
-        if not issubclass(each.category, FrontendWarning):
-            warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
-    notes = [str(each.message) for each in caught if issubclass(each.category, FrontendWarning)]
-    return indices, tuple(notes)
+def _spoken(
+    spec: ModelSpec, reading: Reading, result: Generation, samples: Tensor, speed: Any
+) -> SpokenSentence:
+    """Return one sentence, the only row of a generation, as it was spoken."""
+    audio = spec.audio
+    assert audio is not None
+    frames = int(result.lengths[0])
+    return SpokenSentence(
+        text=reading.text.strip(),
+        samples=samples[: frames * audio.hop_length],
+        sample_rate=audio.sample_rate,
+        pause=pause_after(reading.text) / (speed if isinstance(speed, int | float) else 1.0),
+        frames=frames,
+        planned_frames=None if result.durations is None else int(result.durations[0].sum()),
+        stop_reason=str(result.stop_reasons[0]),
+        unspoken=_unspoken(reading, result),
+        notes=reading.notes,
+        words=_words(reading, result, audio.hop_length / audio.sample_rate),
+        mel=None
+        if gives_wave(spec.decoder)
+        else (result.mel[0].float() * audio.std + audio.mean).cpu(),
+    )
+
+
+def _placed(options: Mapping[str, Any], model: KokoroModel) -> dict[str, Any]:
+    """Return options with their tensors on the device of a model, numbers in its precision."""
+    from torch import Tensor
+
+    like = next(model.parameters())
+    return {
+        name: each.to(like.device, like.dtype if each.is_floating_point() else each.dtype)
+        if isinstance(each, Tensor)
+        else each
+        for name, each in options.items()
+    }
 
 
 def _check_speaks(spec: ModelSpec) -> None:
@@ -155,7 +218,8 @@ def _check_speaks(spec: ModelSpec) -> None:
     Raises:
         ValueError: The spec lacks a section, or needs more than a text.
     """
-    absent = [f"`{n}`" for n in ("frontend", "vocoder", "audio") if getattr(spec, n) is None]
+    wanted = ("frontend", "audio") if gives_wave(spec.decoder) else ("frontend", "vocoder", "audio")
+    absent = [f"`{name}`" for name in wanted if getattr(spec, name) is None]
     if absent:
         raise ValueError(
             f"The model's spec has no {' and no '.join(absent)}; a model that is to speak from "
@@ -166,29 +230,23 @@ def _check_speaks(spec: ModelSpec) -> None:
         raise ValueError(f"{refusal}.")
 
 
-def _unspoken(frontend: Frontend, text: str, result: Generation) -> str:
+def _unspoken(reading: Reading, result: Generation) -> str:
     """Return the text from the word of the last frame on, if words are missing."""
-    if result.durations is None:
+    if result.durations is None or reading.positions is None:
         return ""
     frames, durations = int(result.lengths[0]), result.durations[0]
-    if _is_complete(str(result.stop_reasons[0]), frames, int(durations.sum())):
+    if ended_well(str(result.stop_reasons[0]), frames, int(durations.sum())):
         return ""
-    positions = frontend.positions(text)
     spoken = int((durations.cumsum(0) <= frames).sum())
-    if positions is None or spoken >= len(positions):
+    if spoken >= len(reading.positions):
         return ""
-    return unicodedata.normalize("NFC", text)[positions[spoken] :]
+    return reading.text[reading.positions[spoken] :].strip()
 
 
-def write_wav(path: Path, samples: Tensor, sample_rate: int) -> None:
-    """Write samples in [-1, 1] as a mono 16-bit wav."""
-    import wave
-
-    import torch
-
-    whole = torch.round(samples.clamp(-1, 1) * 32767).to(torch.int16)
-    with path.open("wb") as target, wave.open(target, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(sample_rate)
-        file.writeframes(whole.numpy().astype("<i2").tobytes())
+def _words(reading: Reading, result: Generation, seconds_per_frame: float) -> tuple[TimedWord, ...]:
+    """Return what is heard when, as far as there is a plan."""
+    if result.durations is None:
+        return ()
+    ends = result.durations[0].cumsum(0).clamp_max(int(result.lengths[0]))
+    seconds = [end * seconds_per_frame for end in ends.tolist()]
+    return timed_words(reading.text, reading.symbols, reading.positions, seconds)

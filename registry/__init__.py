@@ -6,7 +6,7 @@ from registry.components import ComponentRegistry, Registration
 from registry.guard.api_version import API_VERSION, OLDEST_API
 from registry.guard.discovery import discover, installed_plugins
 from registry.guard.policy import Policy
-from registry.hooks import Command, Migration, hookimpl
+from registry.hooks import Command, Migration, Voice, hookimpl
 from registry.records import NamedSpec, PluginRecord, Plugins
 from registry.slot import ComponentClass, Slot
 
@@ -23,6 +23,7 @@ __all__ = [
     "Policy",
     "Registration",
     "Slot",
+    "Voice",
     "discover",
     "hookimpl",
     "installed_plugins",

@@ -100,6 +100,23 @@ class Migration:
     plugin: str = ""
 
 
+@dataclass(frozen=True)
+class Voice:
+    """A trained model that a plugin ships, to be spoken with by its name.
+
+    Attributes:
+        name: What the user types where a checkpoint is asked for.
+        checkpoint: The file with model, spec and vocoder, usually a package resource.
+        card: A Markdown file: of what it was made, under which licence, and how well it speaks.
+        plugin: The plugin that returned it, filled in when it is loaded.
+    """
+
+    name: str
+    checkpoint: Traversable
+    card: Traversable
+    plugin: str = ""
+
+
 @hookspec
 def kokoro_components() -> Iterable[ComponentClass]:
     """Return the params classes of the plugin's components."""
@@ -115,6 +132,12 @@ def kokoro_specs() -> Mapping[str, Traversable]:
 @hookspec
 def kokoro_commands() -> Iterable[Command]:
     """Return the plugin's commands."""
+    raise NotImplementedError
+
+
+@hookspec
+def kokoro_voices() -> Iterable[Voice]:
+    """Return the plugin's trained voices."""
     raise NotImplementedError
 
 

@@ -10,7 +10,7 @@ from typing import Literal, Protocol, TypeVar
 
 from registry.components import ComponentRegistry, Registration
 from registry.errors import AmbiguousName, UnknownNamedSpec
-from registry.hooks import Command, Migration
+from registry.hooks import Command, Migration, Voice
 from registry.names import is_built_in
 
 Status = Literal["loaded", "blocked", "broken", "incompatible"]
@@ -36,6 +36,8 @@ class PluginRecord:
         components: ``slot/name`` of the components that it registered.
         specs: Names of its specs.
         commands: Names of its commands.
+        voices: Names of its trained voices.
+        api: The version of the hooks and contracts that it states; 1 if it states none.
     """
 
     name: str
@@ -50,6 +52,8 @@ class PluginRecord:
     components: tuple[str, ...] = ()
     specs: tuple[str, ...] = ()
     commands: tuple[str, ...] = ()
+    voices: tuple[str, ...] = ()
+    api: int = 1
 
     @property
     def built_in(self) -> bool:
@@ -66,6 +70,7 @@ class PluginRecord:
             components=(),
             specs=(),
             commands=(),
+            voices=(),
         )
 
     @property
@@ -97,6 +102,7 @@ class Contribution:
     components: tuple[Registration, ...] = ()
     specs: tuple[NamedSpec, ...] = ()
     commands: tuple[Command, ...] = ()
+    voices: tuple[Voice, ...] = ()
     migrations: tuple[Migration, ...] = ()
 
 
@@ -109,6 +115,7 @@ class Plugins:
         components: The components that specs can name.
         specs: Named specs by name; a name used by two plugins is ``plugin/name`` here.
         commands: Commands by name, as for `specs`.
+        voices: Trained voices by name, as for `specs`.
         migrations: Steps from old settings to new ones.
         unmatched: Names in the policy that match nothing.
     """
@@ -117,6 +124,7 @@ class Plugins:
     components: ComponentRegistry = field(default_factory=ComponentRegistry)
     specs: Mapping[str, NamedSpec] = field(default_factory=dict)
     commands: Mapping[str, Command] = field(default_factory=dict)
+    voices: Mapping[str, Voice] = field(default_factory=dict)
     migrations: tuple[Migration, ...] = ()
     unmatched: tuple[str, ...] = ()
 
@@ -144,6 +152,20 @@ class Plugins:
         if name not in self.commands:
             _refuse_ambiguous("command", name, self.commands)
         return self.commands.get(name)
+
+    def voice(self, name: str) -> Voice | None:
+        """Return a trained voice by its short or its qualified name, or None.
+
+        Raises:
+            AmbiguousName: More than one plugin has it; the error names them.
+        """
+        if name in self.voices:
+            return self.voices[name]
+        for each in self.voices.values():
+            if name == f"{each.plugin}/{each.name}":
+                return each
+        _refuse_ambiguous("voice", name, self.voices)
+        return None
 
     def not_loaded(self, name: str) -> str:
         """Return which plugins that may define a name are not loaded and why, or an empty text.

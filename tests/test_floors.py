@@ -214,75 +214,107 @@ core.spec.views                core.params core.slots core.spec.problems core.sp
                                core.spec.text core.spec.tree registry
 core.kernels                   core.tensors
 core.nn                        core.contracts core.kernels core.params core.tensors
-core.model                     core.contracts core.nn core.params core.slots core.spec.rules
-                               core.spec.tree core.tensors
+core.measures                  core.nn core.params
+core.model                     core.contracts core.errors core.nn core.params core.slots
+                               core.spec.rules core.spec.tree core.tensors registry
 core.generation                core.contracts core.kernels core.model core.params core.spec.rules
-                               core.tensors
+                               core.spec.tree core.tensors
 core.cost                      core.model core.nn core.spec.tree core.spec.views registry
 core.durable                   core.errors
-core.checkpoints               core.contracts core.durable core.errors core.model core.slots
-                               core.spec core.spec.problems core.spec.text core.spec.tree
-                               core.spec.views core.tensors registry
-core.api                       core.checkpoints core.cost core.generation core.model core.spec
+core.checkpoints               core.contracts core.durable core.errors core.model core.params
+                               core.slots core.spec core.spec.problems core.spec.text
                                core.spec.tree core.spec.views core.tensors registry
-core.speech                    core.api core.contracts core.errors core.generation
-                               core.spec.rules core.spec.tree
+core.api                       core.checkpoints core.contracts core.cost core.generation core.model
+                               core.spec core.spec.rules core.spec.tree core.spec.views
+                               core.tensors registry
+core.speaking                  core.api core.contracts core.errors core.generation core.model
+                               core.slots core.spec.tree registry
+core.speech                    core.api core.generation core.speaking core.spec.rules
+                               core.spec.tree
 core.scaffold                  core.params core.slots core.spec.text core.spec.tree
                                core.spec.views registry
-core.cli                       core._public core._shadowing core.params core.slots core.spec
-                               core.spec.problems core.spec.text core.spec.tree registry
+core.cli                       core._public core._shadowing core.api core.checkpoints core.nn
+                               core.params core.slots core.speaking core.spec core.spec.problems
+                               core.spec.rules core.spec.text core.spec.tree core.speech
+                               core.tensors registry
 core.__main__                  core._shadowing core.cli
-core.testing.data              core.api core.params core.slots core.tensors registry
-core.testing.probes            core.contracts core.nn core.params core.slots core.tensors
-                               core.testing.data
+core.exporting                 core.api core.contracts core.errors core.model core.params
+                               core.spec.rules core.tensors
+core.testing.data              core.api core.model core.params core.slots core.spec.rules
+                               core.tensors registry
+core.testing.probes            core.contracts core.nn core.params core.slots core.spec.rules
+                               core.tensors core.testing.data
 core.testing                   core.testing.data core.testing.probes
 core.testing.subjects          core.api core.params core.slots core.spec.problems core.spec.rules
                                core.spec.tree core.testing.probes registry
 core.testing.walks             core.slots core.testing.data core.testing.probes
                                core.testing.subjects
 core.testing.checks            core.api core.contracts core.generation core.model core.nn
-                               core.tensors core.testing core.testing.data core.testing.probes
-                               core.testing.subjects core.testing.walks registry
+                               core.params core.tensors core.testing core.testing.data
+                               core.testing.probes core.testing.subjects core.testing.walks registry
 core.testing.engine            core.durable core.params core.slots core.spec core.spec.rules
                                core.spec.tree core.testing core.testing.checks
                                core.testing.subjects registry
-core.cli.commands              core.api core.checkpoints core.cli core.cost
-                               core.model core.params core.scaffold core.slots core.spec
-                               core.spec.problems core.spec.rules core.spec.text core.spec.tree
-                               core.spec.views core.speech core.testing.checks
-                               core.testing.engine core.testing.subjects registry
-core.cli.commands.checkpoint   core.checkpoints core.cli core.contracts core.durable core.errors
+core.cli.commands              core.api core.cli core.cost core.model core.params core.scaffold
+                               core.slots core.speaking core.spec core.spec.problems
+                               core.spec.rules core.spec.text core.spec.tree core.spec.views
+                               core.testing.checks core.testing.engine core.testing.subjects
                                registry
-core.testing.pytest_support    core.params core.testing core.testing.checks core.testing.engine
+core.cli.commands.checkpoint   core.checkpoints core.cli core.contracts core.durable core.errors
+                               core.spec.text registry
+core.testing.pytest_support    core.params core.testing core.testing.engine
                                core.testing.subjects registry
 training.signals               -
-training.data                  core.contracts core.errors core.model core.params core.tensors
-                               training.signals
-training.metrics               core.nn core.params
-training.evaluation            core.generation core.model core.params training.metrics
-training.settings              training.evaluation
-training.loop                  core.contracts core.errors core.kernels core.model training.data
-                               training.settings training.signals
-training.resume                core.checkpoints core.contracts core.durable core.errors
-                               core.kernels core.model core.spec.rules core.spec.views
-                               training.data training.loop training.settings training.signals
+training.data                  core.contracts core.errors core.model core.params core.slots
+                               core.spec.rules core.tensors registry training.signals
+training.metrics               -
+training.evaluation            core.generation core.measures core.model core.nn core.params
+                               core.spec.rules training.data
+training.recipe                core.params core.spec.rules registry
+training.updates               core.contracts core.slots
+training.settings              core.slots training.evaluation training.recipe
+training.output                core.cli
+training.loop                  core.checkpoints core.contracts core.errors core.kernels core.model
+                               core.params core.slots core.spec.rules registry training.data
+                               training.output
+                               training.recipe training.settings training.signals training.updates
+training.resume                core.checkpoints core.contracts core.durable core.errors core.kernels
+                               core.spec.rules core.spec.views training.data
+                               training.loop training.output training.settings training.signals
 training.fit                   core.kernels training.data training.loop training.resume
                                training.settings
-training.output                -
-training.comparison            core.contracts core.params core.slots core.spec.views
+training.comparison            core.contracts core.params core.slots core.spec.views registry
                                training.data training.evaluation training.fit training.loop
-                               training.output training.resume training.settings registry
+                               training.output training.recipe training.resume training.settings
 training.pictures              training.loop
-training.demo                  core.contracts core.generation core.model core.params core.slots
-                               core.speech training.data training.evaluation training.fit
-                               training.loop training.metrics training.output training.pictures
-                               training.resume training.settings registry
-training.train                 core.cli core.params core.slots training.data training.evaluation
-                               training.fit training.loop training.output training.resume
-                               training.settings registry
-training.commands              core.checkpoints core.cli core.spec.text training.comparison
-                               training.demo training.loop training.output training.resume
-                               training.settings training.train
+training.watching              core.contracts core.generation core.model core.speaking
+                               core.spec.rules core.speech
+                               training.data training.evaluation training.loop
+                               training.pictures training.settings
+training.into_folder           core.durable core.params core.slots registry training.loop
+                               training.output training.resume training.settings
+                               training.watching
+training.demo                  core.contracts core.generation core.measures core.model
+                               core.params core.slots core.speaking core.speech registry
+                               training.data training.evaluation training.fit training.loop
+                               training.metrics training.output training.pictures training.resume
+                               training.settings
+training.beginning             core.checkpoints core.errors registry
+training.train                 core.cli core.spec.rules registry training.beginning
+                               training.data training.evaluation training.fit
+                               training.into_folder training.loop training.output
+                               training.recipe training.resume training.settings
+                               training.watching
+training.vocoder               core.checkpoints core.contracts core.errors core.model core.nn
+                               core.params core.spec.rules core.tensors registry training.data
+                               training.evaluation training.fit training.into_folder
+                               training.loop training.pictures training.resume training.settings
+                               training.updates training.watching
+training.commands              core.checkpoints core.cli core.params core.slots core.spec
+                               core.spec.problems core.spec.text registry training.comparison
+                               training.demo training.loop training.output training.recipe
+                               training.resume training.settings training.train
+                               training.vocoder
 """
 """Who imports whom: a room, and the rooms that it imports, lazily and for types included.
 

@@ -13,18 +13,33 @@ from kokoro_core.errors import CheckpointError
 
 
 @dataclass(frozen=True)
+class Rows:
+    """Which rows of a tensor mean what, where it has one for each phoneme or speaker.
+
+    Attributes:
+        axis: Along which they lie.
+        old: The row in the checkpoint of each row of the model that was there before.
+        said: That in words.
+    """
+
+    axis: int
+    old: Mapping[int, int]
+    said: str
+
+
+@dataclass(frozen=True)
 class AdaptationPlan:
     """Which tensor of a model comes from which of a checkpoint, before any is read.
 
     Attributes:
         whole: Names in the model, with the name in the checkpoint.
-        rows: The same, for those of which the known phonemes' rows are taken, with the axis.
+        rows: The same, for those of which the known phonemes' or speakers' rows are taken.
         fresh: Names in the model that start anew, with why.
         left: Names in the checkpoint that are not used, with why.
     """
 
     whole: Mapping[str, str]
-    rows: Mapping[str, tuple[str, int]]
+    rows: Mapping[str, tuple[str, Rows]]
     fresh: Mapping[str, str]
     left: Mapping[str, str]
 
@@ -33,7 +48,7 @@ def adaptation_plan(
     expected: Mapping[str, TensorInfo],
     found: Mapping[str, TensorInfo],
     adapt: Adapt,
-    vocabulary_axes: Mapping[str, int],
+    grown: Mapping[str, Rows],
 ) -> AdaptationPlan:
     """Match the tensors of a checkpoint with those of a model, by name and shape.
 
@@ -41,8 +56,8 @@ def adaptation_plan(
         expected: The tensors of the model.
         found: Those of the checkpoint.
         adapt: What the caller wants.
-        vocabulary_axes: The axis along which a tensor of the model has a row for each phoneme; none
-            if the phoneme indices mean the same.
+        grown: The rows of the tensors that have one for each phoneme or speaker, if those of the
+            two models do not mean the same.
 
     Raises:
         CheckpointError: A beginning of names is of no tensor, two tensors would get one name, or
@@ -51,7 +66,7 @@ def adaptation_plan(
     source_of = renamed(found, adapt.renames)
     _check_used("fresh", adapt.fresh, expected)
     whole: dict[str, str] = {}
-    rows: dict[str, tuple[str, int]] = {}
+    rows: dict[str, tuple[str, Rows]] = {}
     fresh: dict[str, str] = {}
     left = {
         source: "not in the model" for name, source in source_of.items() if name not in expected
@@ -62,15 +77,15 @@ def adaptation_plan(
             fresh[name] = "not in the checkpoint"
             continue
         source = source_of[name]
-        axis = vocabulary_axes.get(name)
+        own = grown.get(name)
         if any(_begins(name, each) for each in adapt.fresh):
             fresh[name] = left[source] = "as asked for"
-        elif (why := _why_not(wanted, found[source], floating, axis)) is not None:
+        elif (why := _why_not(wanted, found[source], floating, own)) is not None:
             fresh[name] = left[source] = why
-        elif axis is None:
+        elif own is None:
             whole[name] = source
         else:
-            rows[name] = (source, axis)
+            rows[name] = (source, own)
     if not whole and not rows:
         raise CheckpointError(
             "`adapt` would take nothing from the checkpoint: no tensor has the name and the shape "
@@ -130,9 +145,10 @@ def old_indices(adapt: Adapt, old_size: int, new_size: int) -> dict[int, int] | 
 
 
 def _why_not(
-    wanted: TensorInfo, found: TensorInfo, floating: str | None, axis: int | None
+    wanted: TensorInfo, found: TensorInfo, floating: str | None, rows: Rows | None
 ) -> str | None:
-    """Return why a stored tensor cannot be taken, or None; sizes along an axis may differ."""
+    """Return why a stored tensor cannot be taken, or None; the number of rows may differ."""
+    axis = None if rows is None else rows.axis
     shapes = [
         tuple(size for index, size in enumerate(each.shape) if index != axis)
         for each in (wanted, found)

@@ -28,10 +28,12 @@ class Located:
     Attributes:
         path: The file.
         step: The step directory that it lies in, if it does.
+        voice: The name of the voice that it was located by, if it was.
     """
 
     path: Path
     step: Step | None = None
+    voice: str | None = None
 
     def verify(self) -> bool:
         """Compare the model's files with the manifest of their step directory, if there is one.
@@ -66,12 +68,14 @@ class OpenModel:
         step: The step directory that it lies in, if it does.
         content: What is read.
         verify: Whether reading is still to compare the content with its hash.
+        voice: The name of the voice that it was located by, if it was.
     """
 
     path: Path
     step: Step | None
     content: OpenCheckpoint
     verify: bool
+    voice: str | None = None
 
 
 @contextmanager
@@ -90,7 +94,7 @@ def open_checkpoint(path: Path, plugins: Plugins, *, verify: bool = True) -> Ite
     located = locate(path, plugins)
     verify = verify and not located.verify()
     with checkpointer_for(located.path, plugins).open(located.path) as content:
-        yield OpenModel(located.path, located.step, content, verify)
+        yield OpenModel(located.path, located.step, content, verify, located.voice)
 
 
 def checkpointer_for(path: Path, plugins: Plugins) -> Checkpointer:
@@ -123,15 +127,19 @@ def suffixes(plugins: Plugins) -> dict[str, list[str]]:
 
 
 def locate(path: Path, plugins: Plugins) -> Located:
-    """Return the file that holds the model at a path.
+    """Return the file that holds the model at a path, or the one of the voice of that name.
 
     A folder can be a step directory, a folder with a file called `model`, or a run's folder of step
     directories, of which the newest that is whole is taken; one that is newer and damaged is warned
     of.
 
     Raises:
-        CheckpointError: The folder holds no model, or no step that is whole.
+        CheckpointError: The folder holds no model, or no step that is whole; or the name is that of
+            a voice and of what lies here.
+        AmbiguousName: More than one plugin has a voice of that name.
     """
+    if (voice := _voice(path, plugins)) is not None:
+        return Located(voice, voice=path.as_posix())
     if not os.path.isdir(path):
         return Located(path)
     path = Path(os.path.abspath(path))
@@ -147,6 +155,25 @@ def locate(path: Path, plugins: Plugins) -> Located:
             f"{' nor '.join(f'`{each}`' for each in _model_names(plugins))}{_hint_at_steps(path)}."
         )
     return _in_step(step, plugins)
+
+
+def _voice(path: Path, plugins: Plugins) -> Path | None:
+    """Return the file of the voice that a path names, or None."""
+    name = path.as_posix()
+    found = None if path.is_absolute() else plugins.voice(name)
+    if found is None:
+        return None
+    if os.path.lexists(path):
+        raise CheckpointError(
+            f"`{name}` is a voice of the plugin `{found.plugin}`, and something here is called so; "
+            f"write `{found.plugin}/{found.name}` for the voice, or `{os.path.abspath(path)}`."
+        )
+    if not isinstance(found.checkpoint, Path):
+        raise CheckpointError(
+            f"The voice `{name}` lies in an archive, {found.checkpoint}, and a checkpoint is read "
+            f"from a file; install its package unpacked."
+        )
+    return found.checkpoint
 
 
 def _hint_at_steps(path: Path) -> str:

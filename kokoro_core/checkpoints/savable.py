@@ -8,7 +8,9 @@ from typing import Any
 from kokoro_core.checkpoints.layout import CheckpointMismatch, differences
 from kokoro_core.checkpoints.locate import checkpointer_for
 from kokoro_core.checkpoints.module_differences import module_differences
-from kokoro_core.contracts.checkpoints import TensorInfo
+from kokoro_core.checkpoints.tensors_of import layout_of
+from kokoro_core.checkpoints.vocoder_tensors import state_of, vocoder_differences
+from kokoro_core.contracts import NeuralVocoder
 from kokoro_core.errors import CheckpointError
 from kokoro_core.model.acoustic import AcousticModel
 from kokoro_core.model.assembly import assemble
@@ -41,8 +43,19 @@ _PUT_BACK = (
 )
 
 
+_ATTACH = (
+    "Attach it with `model.attach_vocoder`, which changes the spec as well, or set "
+    "`model.vocoder = None`"
+)
+
+
 def check_savable(
-    path: Path, model: AcousticModel, spec: ModelSpec, plugins: Plugins
+    path: Path,
+    model: AcousticModel,
+    spec: ModelSpec,
+    plugins: Plugins,
+    *,
+    vocoder: NeuralVocoder | None = None,
 ) -> dict[str, Any]:
     """Return the resolved spec of a model that could be saved to a path and loaded again.
 
@@ -56,7 +69,7 @@ def check_savable(
             again, or the checkpointer cannot store the tensors as they are.
     """
     checkpointer = checkpointer_for(path, plugins)
-    metadata = _readable(path, spec, plugins)
+    metadata = readable(path, spec, plugins)
     described = assemble(spec, device="meta", initialise=False)
     modules = list(module_differences(described, model))
     tensors = differences(layout_of(described), layout_of(model), of="the spec's model")
@@ -64,11 +77,20 @@ def check_savable(
         what = f"`{path}` could not be loaded again, since the model is not what its spec describes"
         advice = _advice(model, described) if tensors else _PUT_BACK
         raise CheckpointMismatch(what, [*modules, *tensors], advice=advice)
-    checkpointer.check(original_state(model))
+    if vocoder is not None:
+        _check_vocoder(path, spec, vocoder)
+    checkpointer.check(state_of(model, vocoder))
     return metadata
 
 
-def _readable(path: Path, spec: ModelSpec, plugins: Plugins) -> dict[str, Any]:
+def _check_vocoder(path: Path, spec: ModelSpec, vocoder: NeuralVocoder) -> None:
+    modules, tensors = vocoder_differences(spec, vocoder)
+    if modules or tensors:
+        what = f"`{path}` could not be loaded again, since the vocoder is not that of the spec"
+        raise CheckpointMismatch(what, [*modules, *tensors], advice=_ATTACH)
+
+
+def readable(path: Path, spec: ModelSpec, plugins: Plugins) -> dict[str, Any]:
     """Return the resolved spec, refusing one that no file can hold."""
     try:
         resolved = resolve(spec, plugins)
@@ -76,14 +98,6 @@ def _readable(path: Path, spec: ModelSpec, plugins: Plugins) -> dict[str, Any]:
     except (SpecError, UnknownComponent) as error:
         raise CheckpointError(f"`{path}` could not be read again: {error}") from error
     return resolved
-
-
-def layout_of(model: AcousticModel) -> dict[str, TensorInfo]:
-    """Return type and shape of each tensor that a checkpoint of a model has; meta will do."""
-    return {
-        name: TensorInfo(str(each.dtype).removeprefix("torch."), tuple(each.shape))
-        for name, each in original_state(model).items()
-    }
 
 
 def _advice(model: AcousticModel, described: AcousticModel) -> str:

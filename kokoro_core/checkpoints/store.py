@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from kokoro_core.checkpoints.adapt import Adapt, Adaptation
-from kokoro_core.checkpoints.layout import CheckpointMismatch, differences, floating_type
+from kokoro_core.checkpoints.adapt import Adapt
+from kokoro_core.checkpoints.layout import CheckpointMismatch, floating_type
+from kokoro_core.checkpoints.loaded import Loaded
 from kokoro_core.checkpoints.locate import OpenModel, checkpointer_for, open_checkpoint
 from kokoro_core.checkpoints.recorded import with_recorded
-from kokoro_core.checkpoints.savable import check_savable, layout_of
+from kokoro_core.checkpoints.savable import check_savable
+from kokoro_core.checkpoints.tensors_of import layout_of, parameter_names
 from kokoro_core.checkpoints.values import check_finite, on_device
+from kokoro_core.checkpoints.vocoder_tensors import (
+    PLACE,
+    layout_differences,
+    layout_of_both,
+    parted,
+    placed,
+    state_of,
+    unset_vocoder,
+)
+from kokoro_core.contracts import NeuralVocoder
 from kokoro_core.errors import CheckpointError
 from kokoro_core.model.acoustic import AcousticModel
 from kokoro_core.model.assembly import assemble
@@ -25,14 +35,14 @@ from kokoro_core.spec.problems.problem import SpecError
 from kokoro_core.spec.text.migrations import migrate
 from kokoro_core.spec.tree.model_spec import ModelSpec
 from kokoro_core.spec.views.diff import diff_specs
-from kokoro_core.tensors.compiled import original_name, original_state
+from kokoro_core.tensors.compiled import original_name
+from kokoro_core.tensors.devices import devices, is_device
 from registry import Plugins
 
 __all__ = [
     "FORMAT_VERSION",
     "check_savable",
     "checkpointer_for",
-    "layout_of",
     "load",
     "load_weights",
     "save",
@@ -41,8 +51,8 @@ __all__ = [
 
 FORMAT_VERSION = 1
 
-_AROUND_THE_MODEL = {"name", "loss", "gradient_checkpointing", "frontend", "vocoder", "plugins"}
-"""Settings that change nothing of what the weights mean."""
+_AROUND_THE_MODEL = {"name", "loss", "gradient_checkpointing", "frontend", "plugins"}
+"""Settings that change nothing of what the weights mean; a vocoder's may, if it has weights."""
 
 
 def save(
@@ -51,17 +61,19 @@ def save(
     spec: ModelSpec,
     plugins: Plugins,
     *,
+    vocoder: NeuralVocoder | None = None,
     max_shard_bytes: int | None = None,
 ) -> None:
-    """Write a model with the spec that rebuilds it.
+    """Write a model with the spec that rebuilds it, and with its vocoder if that has weights.
 
     Raises:
         CheckpointError: Nobody could load it, as `check_savable` finds or because a weight is not
             finite, or the disk refuses.
     """
-    metadata = {"format_version": FORMAT_VERSION, **check_savable(path, model, spec, plugins)}
-    tensors = original_state(model)
-    check_finite(f"`{path}` was not written", tensors, _parameter_names(model))
+    resolved = check_savable(path, model, spec, plugins, vocoder=vocoder)
+    tensors = state_of(model, vocoder)
+    check_finite(f"`{path}` was not written", tensors, _parameters(model, vocoder))
+    metadata = {"format_version": FORMAT_VERSION, **resolved}
     checkpointer = checkpointer_for(path, plugins)
     checkpointer.save(path, tensors, metadata, max_shard_bytes=max_shard_bytes)
 
@@ -73,7 +85,8 @@ def load(
     *,
     verify: bool = True,
     adapt: Adapt | None = None,
-) -> tuple[ModelSpec, AcousticModel, Adaptation | None]:
+    widen: bool = False,
+) -> Loaded:
     """Rebuild a model from a checkpoint alone, strictly, or adapt it to another.
 
     Nothing is initialised that the checkpoint brings, so the weights exist once.
@@ -84,6 +97,7 @@ def load(
         device: Where the model goes.
         verify: Compare everything with the content hash.
         adapt: How the model is to differ; None: not at all.
+        widen: Turn 16-bit weights into float32.
 
     Raises:
         CheckpointError: The checkpoint is missing, damaged or none, or its tensors are not exactly
@@ -92,7 +106,11 @@ def load(
         TypeError: `adapt` is something else.
         ValueError: The device is none, or not on this machine.
     """
-    check_device(device)  # a name that is no device is not the file's fault
+    if not is_device(device):  # which is not the file's fault
+        raise ValueError(
+            f"`device` must be one such as 'cpu' or 'cuda:0', not {described(device)}; this "
+            f"machine has {', '.join(devices())}."
+        )
     if adapt is not None and not isinstance(adapt, Adapt):
         raise TypeError(f"`adapt` must be an `Adapt`, not {described(adapt)}.")
     with open_checkpoint(path, plugins, verify=verify) as opened:
@@ -101,34 +119,19 @@ def load(
         if adapt is not None:
             from kokoro_core.checkpoints.adapt_model import adapted
 
-            return adapted(opened, spec, adapt, plugins, device)
-        return spec, _rebuilt(opened, spec, device), None
-
-
-def check_device(device: str) -> None:
-    """Refuse a device that is none or that this machine does not have.
-
-    Raises:
-        ValueError: It is one of the two.
-    """
-    try:
-        wanted = torch.device(device)
-    except (RuntimeError, TypeError):
-        raise ValueError(
-            f"`device` must be one such as 'cpu' or 'cuda:0', not {described(device)}."
-        ) from None
-    counts = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": torch.mps.device_count()}
-    if (wanted.index or 0) >= counts.get(wanted.type, 0):
-        there = ", ".join(f"'{kind}'" for kind, count in counts.items() if count)
-        raise ValueError(
-            f"`device` '{wanted}' is none that a model can be used on on this machine; it has "
-            f"{there}."
-        )
+            return adapted(opened, spec, adapt, plugins, device, widen=widen)
+        return _rebuilt(opened, spec, device, widen=widen)
 
 
 def load_weights(
-    path: Path, model: AcousticModel, spec: ModelSpec, plugins: Plugins, *, verify: bool = True
-) -> None:
+    path: Path,
+    model: AcousticModel,
+    spec: ModelSpec,
+    plugins: Plugins,
+    *,
+    vocoder: NeuralVocoder | None = None,
+    verify: bool = True,
+) -> NeuralVocoder | None:
     """Put the weights of a checkpoint into a model that is there: all of them, or none.
 
     Args:
@@ -136,7 +139,11 @@ def load_weights(
         model: The model; it is touched only when everything has been checked.
         spec: Its spec.
         plugins: Where components come from.
+        vocoder: That of the model, or None; it is not touched.
         verify: Compare everything with the content hash.
+
+    Returns:
+        The checkpoint's vocoder; None: it has none.
 
     Raises:
         CheckpointMismatch: It is a checkpoint of another model; the error lists how they differ.
@@ -145,45 +152,64 @@ def load_weights(
     with open_checkpoint(path, plugins, verify=verify) as opened:
         _warn_of_old(opened)
         stored = spec_inside(opened.path, opened.content.metadata, plugins)
-        changes = [
-            f"`{each.path}` is {each.old} in it and {each.new} in the model"
-            for each in diff_specs(stored, spec, plugins)
-            if each.path.partition(".")[0] not in _AROUND_THE_MODEL
-        ]
-        here, there = floating_type(layout_of(model)), floating_type(opened.content.layout)
+        layout = opened.content.layout
+        found = unset_vocoder(spec, layout)
+        has_vocoder = vocoder is not None or bool(parted(layout)[1])
+        changes = list(_changes(stored, spec, plugins, with_vocoder=has_vocoder))
+        here, there = floating_type(layout_of(model)), floating_type(parted(layout)[0])
         if here != there:
             changes.append(f"it is stored in {there} and the model is in {here}")
         if changes:
             raise CheckpointMismatch(f"`{opened.path}` is of another model", changes)
-        check_layout(opened, model)
+        check_layout(opened, model, found or vocoder)
         tensors = opened.content.read(verify=opened.verify)
-    check_finite(f"`{opened.path}` is refused", tensors, _parameter_names(model))
+    check_finite(f"`{opened.path}` is refused", tensors, _parameters(model, found))
     names = {name: tensors[original_name(name)] for name in model.state_dict()}
     model.load_state_dict(names, strict=True)
+    if found is None:
+        return None
+    placed(found).load_state_dict(parted(tensors)[1], strict=True, assign=True)
+    return on_device(opened.path, found, next(model.parameters()).device)
 
 
-def _parameter_names(model: AcousticModel) -> set[str]:
-    """Return the names that a checkpoint has for the parameters of a model."""
-    return {original_name(name) for name, _ in model.named_parameters()}
+def _changes(
+    stored: ModelSpec, spec: ModelSpec, plugins: Plugins, *, with_vocoder: bool
+) -> Iterator[str]:
+    """Yield a line for each setting whose change would give weights another meaning."""
+    around = _AROUND_THE_MODEL if with_vocoder else {*_AROUND_THE_MODEL, PLACE}
+    for each in diff_specs(stored, spec, plugins):
+        if each.path.partition(".")[0] not in around:
+            yield f"`{each.path}` is {each.old} in it and {each.new} in the model"
 
 
-def _rebuilt(opened: OpenModel, spec: ModelSpec, device: str) -> AcousticModel:
+def _parameters(model: AcousticModel, vocoder: NeuralVocoder | None) -> set[str]:
+    """Return the names that a checkpoint has for the parameters of a model and its vocoder."""
+    return parameter_names(model) | parameter_names(placed(vocoder))
+
+
+def _rebuilt(opened: OpenModel, spec: ModelSpec, device: str, *, widen: bool) -> Loaded:
     model = assemble(spec, initialise=False)
-    check_layout(opened, model)
-    parameters = {name for name, _ in model.named_parameters()}
+    vocoder = unset_vocoder(spec, opened.content.layout)
+    check_layout(opened, model, vocoder)
+    parameters = _parameters(model, vocoder)
     with opened.content.reading(device, verify=opened.verify) as tensors:
         check_finite(f"`{opened.path}` is refused", tensors, parameters)
-        model.load_state_dict(tensors, strict=True, assign=True)
-        return on_device(opened.path, model, device)
+        of_model, of_vocoder = parted(tensors)
+        model.load_state_dict(of_model, strict=True, assign=True)
+        on_device(opened.path, model, device, widen=widen)
+        if vocoder is not None:
+            placed(vocoder).load_state_dict(of_vocoder, strict=True, assign=True)
+            on_device(opened.path, vocoder, device, widen=widen)
+        return Loaded(spec, model, vocoder)
 
 
-def check_layout(opened: OpenModel, model: AcousticModel) -> None:
-    """Refuse a checkpoint whose tensors are not exactly the model's.
+def check_layout(opened: OpenModel, model: AcousticModel, vocoder: NeuralVocoder | None) -> None:
+    """Refuse a checkpoint whose tensors are not exactly those of a model and its vocoder.
 
     Raises:
         CheckpointMismatch: Some differ; the error lists them.
     """
-    lines = differences(layout_of(model), opened.content.layout)
+    lines = layout_differences(layout_of_both(model, vocoder), opened.content.layout)
     if lines:
         what = f"`{opened.path}` does not fit the model that its spec describes"
         raise CheckpointMismatch(what, lines)
@@ -200,10 +226,12 @@ def spec_inside(path: Path, metadata: Mapping[str, Any], plugins: Plugins) -> Mo
         raise CheckpointError(
             f"`{path}` is a part of a checkpoint; load `{metadata.get('index')}` beside it."
         )
-    version, spec = metadata.get("format_version"), metadata.get("spec")
-    if type(version) is not int or version != FORMAT_VERSION:
+    check_format(path, metadata)
+    spec = metadata.get("spec")
+    if spec is None and PLACE in metadata:
         raise CheckpointError(
-            f"`{path}` has checkpoint format {version!r}; this version reads {FORMAT_VERSION}."
+            f"`{path}` is a vocoder without a model; `kokoro-core checkpoint attach` puts it into "
+            f"one."
         )
     if not isinstance(spec, Mapping):
         raise CheckpointError(
@@ -216,6 +244,19 @@ def spec_inside(path: Path, metadata: Mapping[str, Any], plugins: Plugins) -> Mo
         raise SpecError(
             replace(with_recorded(each, metadata), source=str(path)) for each in error.problems
         ) from None
+
+
+def check_format(path: Path, metadata: Mapping[str, Any]) -> None:
+    """Refuse a checkpoint of a format that this version does not read.
+
+    Raises:
+        CheckpointError: It is of another one, or says of none.
+    """
+    version = metadata.get("format_version")
+    if type(version) is not int or version != FORMAT_VERSION:
+        raise CheckpointError(
+            f"`{path}` has checkpoint format {version!r}; this version reads {FORMAT_VERSION}."
+        )
 
 
 def _warn_of_old(opened: OpenModel) -> None:

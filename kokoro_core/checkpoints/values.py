@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from kokoro_core.errors import CheckpointError
-from kokoro_core.model.acoustic import AcousticModel
 
 
 def check_finite(what: str, tensors: Mapping[str, Tensor], parameters: set[str]) -> None:
@@ -37,13 +36,22 @@ def check_finite(what: str, tensors: Mapping[str, Tensor], parameters: set[str])
         )
 
 
-def on_device(path: Path, model: AcousticModel, device: str) -> AcousticModel:
+Module = TypeVar("Module", bound=nn.Module)
+
+
+def on_device(
+    path: Path, model: Module, device: torch.device | str, *, widen: bool = False
+) -> Module:
     """Give the buffers that no file holds the weights' place and type; nothing is without value.
+
+    With `widen` all have float32 instead of 16 bits, and what is computed is not rounded first.
 
     Raises:
         CheckpointError: A tensor has no value.
     """
     floating = next((p.dtype for p in model.parameters() if p.dtype.is_floating_point), None)
+    if widen and floating is not None and floating.itemsize < 4:
+        floating = torch.float32
     model.to(device=torch.device(device), dtype=floating)
     tensors: dict[str, Any] = {**dict(model.named_parameters()), **dict(model.named_buffers())}
     unset = [name for name, tensor in tensors.items() if tensor.is_meta]

@@ -13,7 +13,7 @@ _COMMANDS = {
     ),
     "checkpoint": (
         "checkpoint.group:checkpoint",
-        "Inspect, verify, compare and convert checkpoints.",
+        "Inspect, verify, compare, convert and import checkpoints, and attach vocoders.",
     ),
     "components": (
         "listing:components",
@@ -66,6 +66,10 @@ _COMMANDS = {
     "upgrade": (
         "upgrade:upgrade",
         "Rewrite specs of an old format, keeping comments, and check the result.",
+    ),
+    "voices": (
+        "voices:voices",
+        "List the trained voices, or print the card of one: data, licence, figures.",
     ),
 }
 """The function and help line of each command."""

@@ -20,36 +20,68 @@ if TYPE_CHECKING:
     from kokoro_core.contracts.checkpoints import Checkpointer, OpenCheckpoint, TensorInfo
     from kokoro_core.contracts.component import Component
     from kokoro_core.contracts.decoders import AutoregressiveDecoder, Decoder, ParallelDecoder
-    from kokoro_core.contracts.parts import DurationPredictor, Encoder, Postnet, Regulator
+    from kokoro_core.contracts.importing import Importer, ImportPlan, Origin, Published
+    from kokoro_core.contracts.neural_vocoder import NeuralVocoder
+    from kokoro_core.contracts.parts import (
+        Adaptor,
+        Aligner,
+        Conditioner,
+        DurationPredictor,
+        Encoder,
+        Postnet,
+        Regulator,
+    )
     from kokoro_core.contracts.positions import PositionalEncoding
     from kokoro_core.contracts.profiler import Profiler
-    from kokoro_core.contracts.speech import Corpus, Frontend, Utterance, Vocoder
+    from kokoro_core.contracts.published import PublishedSettings
+    from kokoro_core.contracts.speech import Corpus, Frontend, Normalizer, Utterance, Vocoder
+    from kokoro_core.contracts.training import Objective, Schedule
     from kokoro_core.contracts.values import (
+        AdaptorOutput,
+        AlignerOutput,
         DecoderOutput,
         DurationOutput,
+        EncoderOutput,
+        Latents,
         Plan,
         State,
         map_tensors,
     )
 
 _HOMES = {
+    "Adaptor": "parts",
+    "AdaptorOutput": "values",
+    "Aligner": "parts",
+    "AlignerOutput": "values",
     "AutoregressiveDecoder": "decoders",
     "Checkpointer": "checkpoints",
     "Component": "component",
+    "Conditioner": "parts",
     "Corpus": "speech",
     "Decoder": "decoders",
     "DecoderOutput": "values",
     "DurationOutput": "values",
     "DurationPredictor": "parts",
     "Encoder": "parts",
+    "EncoderOutput": "values",
     "Frontend": "speech",
+    "ImportPlan": "importing",
+    "Importer": "importing",
+    "Latents": "values",
+    "NeuralVocoder": "neural_vocoder",
+    "Normalizer": "speech",
+    "Objective": "training",
     "OpenCheckpoint": "checkpoints",
+    "Origin": "importing",
     "ParallelDecoder": "decoders",
     "Plan": "values",
     "PositionalEncoding": "positions",
     "Postnet": "parts",
     "Profiler": "profiler",
+    "Published": "importing",
+    "PublishedSettings": "published",
     "Regulator": "parts",
+    "Schedule": "training",
     "State": "values",
     "TensorInfo": "checkpoints",
     "Utterance": "speech",
@@ -58,23 +90,39 @@ _HOMES = {
 }
 
 __all__ = [
+    "Adaptor",
+    "AdaptorOutput",
+    "Aligner",
+    "AlignerOutput",
     "AutoregressiveDecoder",
     "Checkpointer",
     "Component",
+    "Conditioner",
     "Corpus",
     "Decoder",
     "DecoderOutput",
     "DurationOutput",
     "DurationPredictor",
     "Encoder",
+    "EncoderOutput",
     "Frontend",
+    "ImportPlan",
+    "Importer",
+    "Latents",
+    "NeuralVocoder",
+    "Normalizer",
+    "Objective",
     "OpenCheckpoint",
+    "Origin",
     "ParallelDecoder",
     "Plan",
     "PositionalEncoding",
     "Postnet",
     "Profiler",
+    "Published",
+    "PublishedSettings",
     "Regulator",
+    "Schedule",
     "State",
     "TensorInfo",
     "Utterance",

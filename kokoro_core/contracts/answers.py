@@ -5,13 +5,21 @@ Values are not checked, so nothing waits for a device; in the decoding loop only
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from kokoro_core.contracts.values import DecoderOutput, DurationOutput, Plan
+from kokoro_core.contracts.values import (
+    AdaptorOutput,
+    AlignerOutput,
+    DecoderOutput,
+    DurationOutput,
+    EncoderOutput,
+    Latents,
+    Plan,
+)
 from kokoro_core.tensors.compiled import original
 
 Kind = TypeVar("Kind")
@@ -96,7 +104,74 @@ def _fits(value: Tensor, shape: Shape, dtype: torch.dtype | None) -> bool:
     return all(wanted is None or wanted == size for wanted, size in pairs)
 
 
-def decoder_output(value: Any, shape: tuple[int, int, int | None], callee: Callee) -> DecoderOutput:
+def encoder_output(
+    value: Any, shape: tuple[int, int, int | None], parts: Mapping[str, int], callee: Callee
+) -> EncoderOutput:
+    """Return an encoder's output, a plain tensor as one without parts, if shapes are (B, N, ·).
+
+    Raises:
+        TypeError, ValueError: As `kind` and `tensor`; or it gives other parts than it declares.
+    """
+    if not parts and not isinstance(value, EncoderOutput):
+        return EncoderOutput(tensor(value, shape, callee))
+    output = kind(value, EncoderOutput, callee)
+    tensor(output.hidden, shape, callee, "hidden")
+    if output.parts.keys() != parts.keys():
+        raise ValueError(
+            f"{callee} must return the parts that its params declare, "
+            f"{sorted(parts)}, not {sorted(output.parts)}."
+        )
+    for name, width in parts.items():
+        tensor(output.parts[name], (*shape[:2], width), callee, f"parts['{name}']")
+    _losses(output.losses, callee)
+    return output
+
+
+def aligner_output(value: Any, shape: tuple[int, int, int], callee: Callee) -> AlignerOutput:
+    """Return an aligner's output if it fits (B, N, T).
+
+    Raises:
+        TypeError, ValueError: As `kind` and `tensor`.
+    """
+    output = kind(value, AlignerOutput, callee)
+    rows, phonemes, frames = shape
+    tensor(output.durations, (rows, phonemes), callee, "durations", torch.int64)
+    if output.soft is not None:
+        tensor(output.soft, (rows, frames, phonemes), callee, "soft")
+    _losses(output.losses, callee)
+    return output
+
+
+def latents(value: Any, shape: tuple[int, int], callee: Callee) -> Latents:
+    """Return a decoder's latents if there is a vector for each frame (B, T).
+
+    Raises:
+        TypeError, ValueError: As `kind` and `tensor`.
+    """
+    made = kind(value, Latents, callee)
+    tensor(made.z, (*shape, None), callee, "z")
+    tensor(made.log_determinant, shape[:1], callee, "log_determinant")
+    return made
+
+
+def adaptor_output(value: Any, shape: tuple[int, int, int], callee: Callee) -> AdaptorOutput:
+    """Return an adaptor's output if its vectors have the shape (B, L, H).
+
+    Raises:
+        TypeError, ValueError: As `kind` and `tensor`.
+    """
+    output = kind(value, AdaptorOutput, callee)
+    tensor(output.x, shape, callee, "x")
+    if output.prediction is not None:
+        wanted = (*shape[:2], None)[: output.prediction.dim()]
+        tensor(output.prediction, wanted, callee, "prediction")
+    _losses(output.losses, callee)
+    return output
+
+
+def decoder_output(
+    value: Any, shape: tuple[int, int | None, int | None], callee: Callee
+) -> DecoderOutput:
     """Return a decoder's output if its mel has the shape (B, T, M).
 
     Raises:
@@ -106,6 +181,10 @@ def decoder_output(value: Any, shape: tuple[int, int, int | None], callee: Calle
     tensor(output.mel, shape, callee, "mel")
     if output.stop_logits is not None:
         tensor(output.stop_logits, shape[:2], callee, "stop_logits")
+    if output.lengths is not None:
+        tensor(output.lengths, shape[:1], callee, "lengths", torch.int64)
+    if output.durations is not None:
+        tensor(output.durations, (shape[0], None), callee, "durations", torch.int64)
     _losses(output.losses, callee)
     return output
 

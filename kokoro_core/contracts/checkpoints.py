@@ -130,6 +130,18 @@ class Checkpointer(ABC):
             CheckpointError: The file is missing or is not a checkpoint.
         """
 
+    def open_published(self, path: Path) -> AbstractContextManager[OpenCheckpoint]:
+        """Open a file of the format, or an index of several, that another program wrote.
+
+        It has no content hash, and its metadata is whatever that program wrote.
+
+        Raises:
+            CheckpointError: The file is missing or damaged, or no other program writes the format.
+        """
+        raise CheckpointError(
+            f"`{path}` is of a format in which `{type(self).__name__}` reads only its own files."
+        )
+
     def read_metadata(self, path: Path) -> dict[str, Any]:
         """Return the metadata without reading a tensor.
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from kokoro_core.contracts.component import Component
-from kokoro_core.contracts.values import DecoderOutput, State
+from kokoro_core.contracts.values import DecoderOutput, Latents, State
 
 
 class Decoder(Component):
@@ -31,16 +31,35 @@ class Decoder(Component):
             not shifted. mel_padding_mask: (B, T) bool.
         """
 
+    def latents(
+        self, mel_specs: Tensor, mel_padding_mask: Tensor, *args: Any, **side_inputs: Any
+    ) -> Latents:
+        """Map the true mel to latents in training, if the params say so in ``gives_latents``.
+
+        They are there before the aligner, so it gets those of the decoder's side inputs by keyword
+        that are there before the encoder. Who needs ``latents`` is given what it returns, the
+        decoder itself too; in speaking that is None.
+
+        Shape:
+            mel_specs: (B, T, M). mel_padding_mask: (B, T) bool.
+        """
+        raise NotImplementedError(
+            f"`{type(self).__name__}` has no latents, so its params must not say that it gives "
+            f"them, or it must implement `latents`."
+        )
+
 
 class AutoregressiveDecoder(Decoder):
     """A decoder that predicts each group of frames from the groups before it.
 
     Attributes:
         reduction_factor: Frames per step (r).
+        draws_in_step: Whether `step` takes the noise of the rows as a third argument.
     """
 
     entry_points: ClassVar[tuple[str, ...]] = ("forward", "init_state", "step")
     reduction_factor: int = 1
+    draws_in_step: bool = False
 
     @abstractmethod
     def init_state(
@@ -57,14 +76,27 @@ class AutoregressiveDecoder(Decoder):
             ValueError: `max_frames` exceeds the decoder's positions.
         """
 
+    def ends(self, stop_logits: Tensor, threshold: float) -> Tensor:
+        """Return which frames are the last of their row.
+
+        Args:
+            stop_logits: (B, k), of whole groups of frames.
+            threshold: The caller's `stop_threshold`.
+
+        Returns:
+            (B, k) bool.
+        """
+        return stop_logits.float().sigmoid() > threshold
+
     @abstractmethod
-    def step(self, frames: Tensor, state: Any) -> tuple[Tensor, Tensor]:
+    def step(self, frames: Tensor, state: Any, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
         """Predict the next K groups of frames, each from the group before it.
 
         The state is consumed: it may be written in place.
 
         Shape:
             frames: (B, K·r, M), the group before each predicted one; zero frames before the first.
+            With `draws_in_step` a third argument is the `RowNoise` of the B rows.
             Returns: mel (B, K·r, M) and stop_logits (B, K·r).
         """
 
@@ -79,6 +111,9 @@ class ParallelDecoder(Decoder):
         self, memory: Tensor, memory_padding_mask: Tensor, *args: Any, **side_inputs: Any
     ) -> DecoderOutput:
         """Predict the mel without a target; a decoder that samples needs ``noise``.
+
+        It makes one frame for each vector of the memory; without a regulator as many as it decides,
+        which it says in ``lengths``.
 
         Shape:
             memory: (B, T, H). memory_padding_mask: (B, T) bool.

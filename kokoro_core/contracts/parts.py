@@ -1,14 +1,20 @@
-"""Encoder, duration predictor, regulator and postnet."""
+"""Encoder, duration predictor, regulator and postnet, and the parts that a model may do without."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from torch import Tensor
 
 from kokoro_core.contracts.component import Component
-from kokoro_core.contracts.values import DurationOutput, Plan
+from kokoro_core.contracts.values import (
+    AdaptorOutput,
+    AlignerOutput,
+    DurationOutput,
+    EncoderOutput,
+    Plan,
+)
 from kokoro_core.tensors.durations import frames_from_log
 
 
@@ -18,17 +24,78 @@ class Encoder(Component):
     @abstractmethod
     def forward(
         self, phoneme_indices: Tensor, padding_mask: Tensor, *args: Any, **side_inputs: Any
-    ) -> Tensor:
+    ) -> Tensor | EncoderOutput:
         """Encode phonemes.
 
         Shape:
-            phoneme_indices: (B, N) int64. padding_mask: (B, N) bool. Returns: (B, N, H).
+            phoneme_indices: (B, N) int64. padding_mask: (B, N) bool. Returns: (B, N, H), alone or
+            with the parts that the params declare.
+        """
+
+
+class Conditioner(Component):
+    """Makes one vector an utterance of features such as a speaker or a recording."""
+
+    @abstractmethod
+    def forward(self, *args: Any, **features: Any) -> Tensor:
+        """Return the embedding.
+
+        Shape:
+            Returns: (B, C).
+        """
+
+
+class Aligner(Component):
+    """Finds in training which frames belong to which phoneme; speaking needs it not."""
+
+    @abstractmethod
+    def forward(
+        self,
+        hidden: Tensor,
+        padding_mask: Tensor,
+        mel_specs: Tensor,
+        mel_padding_mask: Tensor,
+        *args: Any,
+        **side_inputs: Any,
+    ) -> AlignerOutput:
+        """Align phonemes and frames.
+
+        Shape:
+            hidden: (B, N, H). padding_mask: (B, N) bool. mel_specs: (B, T, M). mel_padding_mask:
+            (B, T) bool.
+        """
+
+
+class Adaptor(Component):
+    """Adds to the vectors of phonemes or of frames what it predicts, such as pitch.
+
+    It takes two keywords beside its side inputs, `target` and `control`.
+    """
+
+    @abstractmethod
+    def forward(
+        self, x: Tensor, padding_mask: Tensor, *args: Any, **side_inputs: Any
+    ) -> AdaptorOutput:
+        """Adapt vectors.
+
+        Args:
+            x: (B, L, H).
+            padding_mask: (B, L) bool.
+            *args: None.
+            **side_inputs: ``target``, (B, L) or (B, L, C): the true values, given in training; None
+                for its own prediction. ``control``: what a prediction is multiplied by, 1.0 unless
+                the caller says otherwise. And those listed in the params' ``needs``.
         """
 
 
 class DurationPredictor(Component):
-    """Predicts for how many frames each phoneme lasts."""
+    """Predicts for how many frames each phoneme lasts.
 
+    Attributes:
+        rounding: Which whole number of frames its predictions mean: the nearest, or the next above.
+    """
+
+    rounding: Literal["nearest", "up"] = "nearest"
     entry_points: ClassVar[tuple[str, ...]] = ("forward", "frames")
 
     @abstractmethod

@@ -16,6 +16,69 @@ Tree = TypeVar("Tree")
 
 @register_pytree
 @dataclass(frozen=True)
+class EncoderOutput:
+    """What an encoder returns that gives more than hidden vectors.
+
+    Attributes:
+        hidden: (B, N, H).
+        parts: Further tensors (B, N, C) by the names that its params declare, 0 at padding.
+        losses: The encoder's own losses by name.
+    """
+
+    hidden: Tensor
+    parts: dict[str, Tensor] = field(default_factory=dict)
+    losses: dict[str, Tensor] = field(default_factory=dict)
+
+
+@register_pytree
+@dataclass(frozen=True)
+class AlignerOutput:
+    """Which frames belong to which phoneme, as an aligner finds it in training.
+
+    Attributes:
+        durations: (B, N) int64, 0 at padding; their sums are the lengths of the mels.
+        losses: The aligner's own losses by name.
+        soft: (B, T, N) probabilities of the phonemes of each frame, or None.
+    """
+
+    durations: Tensor
+    losses: dict[str, Tensor] = field(default_factory=dict)
+    soft: Tensor | None = None
+
+
+@register_pytree
+@dataclass(frozen=True)
+class Latents:
+    """What a decoder maps the true mel to in training.
+
+    Attributes:
+        z: (B, T, C), 0 at padding.
+        log_determinant: (B,) log-determinant of the map, summed over a row's frames; 0 where it
+            keeps volumes.
+    """
+
+    z: Tensor
+    log_determinant: Tensor
+
+
+@register_pytree
+@dataclass(frozen=True)
+class AdaptorOutput:
+    """What an adaptor returns.
+
+    Attributes:
+        x: (B, L, H), 0 at padding.
+        prediction: (B, L) or (B, L, C), what it predicted of its target, or None.
+        losses: The adaptor's own losses by name.
+    """
+
+    x: Tensor
+    prediction: Tensor | None = None
+    losses: dict[str, Tensor] = field(default_factory=dict)
+
+
+@register_pytree
+@dataclass(frozen=True)
 class DurationOutput:
     """What a duration predictor returns in training.
 
@@ -50,14 +113,19 @@ class DecoderOutput:
     """What a decoder returns.
 
     Attributes:
-        mel: (B, T, M).
+        mel: (B, T, M); if the params give ``wave``, (B, T, hop_length) samples.
         stop_logits: (B, T), or None for a decoder without a stop head.
-        losses: The decoder's own losses by name; if any, they replace the mel loss.
+        losses: The decoder's own losses by name; if any, they replace the mel loss unless its
+            params say what they replace.
+        lengths: (B,) int64, the frames of each row where the decoder decides them itself.
+        durations: (B, N) int64, the frames of each phoneme where the decoder decides them itself.
     """
 
     mel: Tensor
     stop_logits: Tensor | None = None
     losses: dict[str, Tensor] = field(default_factory=dict)
+    lengths: Tensor | None = None
+    durations: Tensor | None = None
 
 
 @dataclass

@@ -22,7 +22,9 @@ from kokoro_core.cost.saved_tensors import SavedTensors
 from kokoro_core.model.acoustic import AcousticModel
 from kokoro_core.model.assembly import assemble, filled_parts
 from kokoro_core.model.batch import TrainingBatch
+from kokoro_core.model.example_features import example_features
 from kokoro_core.model.losses import training_losses, weigh
+from kokoro_core.model.wiring import wiring_of
 from kokoro_core.spec.tree.model_spec import LossWeights, ModelSpec
 
 STATES_OF_ADAMW = 2
@@ -67,13 +69,20 @@ class Workload:
         share, left = divmod(self.frames, self.phonemes)
         durations = torch.full((self.rows, self.phonemes), share, device=device)
         durations[:, :left] += 1
+        steps = self.steps(spec)
         return TrainingBatch(
             phoneme_indices=torch.full((self.rows, self.phonemes), index, device=device),
             padding_mask=torch.zeros(self.rows, self.phonemes, dtype=torch.bool, device=device),
             durations=None if spec.regulator is None else durations,
             mel_specs=torch.zeros(self.rows, self.frames, spec.mel_dim, device=device),
             mel_padding_mask=torch.zeros(self.rows, self.frames, dtype=torch.bool, device=device),
+            extras=example_features(wiring_of(spec), steps, training=True, device=device),
         )
+
+    def steps(self, spec: ModelSpec) -> dict[str, int]:
+        """Return how many rows, phonemes, frames and mel channels there are."""
+        frames = {"frame": self.frames, "mel": spec.mel_dim}
+        return {"row": self.rows, "phoneme": self.phonemes, **frames}
 
 
 def cost(spec: ModelSpec, workload: Workload | None = None) -> dict[str, Any]:
@@ -88,12 +97,13 @@ def cost(spec: ModelSpec, workload: Workload | None = None) -> dict[str, Any]:
     """
     workload = workload or Workload()
     model = assemble(spec, device="meta")
-    if model.extras:
-        names = ", ".join(f"`{name}`" for name in sorted(model.extras))
-        raise CannotMeasure(f"`{spec.name}` needs the side inputs {names}, which have no values.")
     try:
         counted = multiply_adds(model, spec, workload)
         memory = training_memory(model, spec, workload)
+    except LookupError as error:
+        raise CannotMeasure(
+            f"`{spec.name}` needs the side inputs {error}, which have no values."
+        ) from error
     except (NotImplementedError, RuntimeError) as error:
         why = str(error).splitlines()[0]
         raise CannotMeasure(f"`{spec.name}` cannot be run on the meta device: {why}") from error

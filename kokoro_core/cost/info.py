@@ -14,19 +14,22 @@ from kokoro_core.spec.views.resolve import resolve
 from registry import Plugins
 
 
-def model_info(model: AcousticModel, spec: ModelSpec, plugins: Plugins) -> dict[str, Any]:
+def model_info(
+    model: AcousticModel, spec: ModelSpec, plugins: Plugins, vocoder: nn.Module | None = None
+) -> dict[str, Any]:
     """Return parameters and bytes, in total and by slot, and the origin of each part."""
     present = filled_parts(model)
-    total = count_parameters(model)
+    around = {} if vocoder is None else {"vocoder": vocoder}
+    whole = nn.ModuleList([model, *around.values()])
     return {
         "name": spec.name,
-        "total_parameters": total,
-        "trainable_parameters": count_parameters(model, trainable=True),
-        "model_size_mb": parameter_bytes(model) / 1e6,
-        "bytes": parameter_bytes(model),
+        "total_parameters": count_parameters(whole),
+        "trainable_parameters": count_parameters(whole, trainable=True),
+        "model_size_mb": parameter_bytes(whole) / 1e6,
+        "bytes": parameter_bytes(whole),
         "slots": {
             slot: {"parameters": count_parameters(part), "bytes": parameter_bytes(part)}
-            for slot, part in present.items()
+            for slot, part in {**present, **around}.items()
         },
         "components": resolve(spec, plugins)["components"],
         "gradient_checkpointing": _checkpointing(spec, present),

@@ -1,6 +1,6 @@
 """Free-running generation."""
 
-from kokoro_core.generation.options import Generation, GenerationOptions, StopReason
+from kokoro_core.generation.options import Generation, GenerationOptions, StopReason, defaults_of
 from kokoro_core.generation.precision import DecoderCopies
 from kokoro_core.generation.request import (
     GenerationRequest,
@@ -18,6 +18,7 @@ __all__ = [
     "GenerationRequest",
     "StopReason",
     "Utterances",
+    "defaults_of",
     "generate",
     "read_request",
     "stream",

@@ -7,6 +7,7 @@ from typing import final
 import torch
 from torch import Tensor
 
+from kokoro_core.contracts import AutoregressiveDecoder
 from kokoro_core.generation.options import GenerationOptions, StopReason
 
 AT_LIMIT, STOP_TOKEN, NOT_FINITE, TIME = range(4)
@@ -22,14 +23,21 @@ class RowEnds:
     Args:
         limits: (B,) int64, the most frames of each row.
         options: What was asked for; the rules below read their settings there.
+        decoder: Says which stop logits end a row; None: none does.
 
     Attributes:
         lengths: (B,) int64.
         causes: (B,) int64, of the numbers above.
     """
 
-    def __init__(self, limits: Tensor, options: GenerationOptions) -> None:
+    def __init__(
+        self,
+        limits: Tensor,
+        options: GenerationOptions,
+        decoder: AutoregressiveDecoder | None = None,
+    ) -> None:
         self._options = options
+        self._decoder = decoder
         self.lengths = limits
         self.causes = torch.zeros_like(limits)
 
@@ -45,7 +53,7 @@ class RowEnds:
         causes = torch.zeros_like(finite, dtype=torch.int64)
         if stop_logits is not None:
             finite = finite & (stop_logits.abs() < torch.inf)
-            causes = (stop_logits.float().sigmoid() > self._options.stop_threshold).long()
+            causes = self._are_last(stop_logits).long()
         causes = causes.masked_fill(~finite, NOT_FINITE)
         causes = causes.masked_fill(frames >= self.lengths.unsqueeze(1), AT_LIMIT)
         at = (causes != AT_LIMIT).long().argmax(1, keepdim=True)
@@ -61,9 +69,12 @@ class RowEnds:
             mel: (B, k, M). stop_logits: (B, k).
         """
         largest = torch.maximum(mel.abs().amax(), stop_logits.abs().amax())
-        stops = stop_logits.float().sigmoid().amax()
         # Written so that NaN, which is not below infinity either, ends its row.
-        return not (float(largest) < torch.inf and float(stops) <= self._options.stop_threshold)
+        return not float(largest) < torch.inf or bool(self._are_last(stop_logits).any())
+
+    def _are_last(self, stop_logits: Tensor) -> Tensor:
+        assert self._decoder is not None
+        return self._decoder.ends(stop_logits, self._options.stop_threshold)
 
     def end_now(self, made: int, cause: int) -> None:
         """End every row that goes on past the frames made."""

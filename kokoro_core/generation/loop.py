@@ -14,7 +14,9 @@ from kokoro_core.generation.ends import TIME, RowEnds
 from kokoro_core.generation.options import StopReason
 from kokoro_core.generation.request import Utterances
 from kokoro_core.model.side_inputs import call_part
+from kokoro_core.tensors.compiled import original
 from kokoro_core.tensors.masks import can_look_inside, padding_mask_from_lengths, zero_padding
+from kokoro_core.tensors.noise import RowNoise
 
 DROP_SHARE = 8
 """Rows that have ended leave when they are at least one in so many: leaving costs a copy."""
@@ -46,8 +48,11 @@ class FrameLoop:
         self._side_inputs = side_inputs
         self._utterances = utterances
         self._options = utterances.options
-        self.ends = RowEnds(utterances.limits, utterances.options)
+        self.ends = RowEnds(utterances.limits, utterances.options, original(decoder))
         self._soonest = 0
+        self._noise: RowNoise | None = None
+        if decoder.draws_in_step:
+            self._noise = utterances.available["noise"].of("decoder.step")
 
     @property
     def lengths(self) -> Tensor:
@@ -68,13 +73,14 @@ class FrameLoop:
             state = call_part(callee, *memories, steps * r, **self._side_inputs)
             state = answers.kind(state, State, callee)
         rows = torch.arange(len(self.lengths), device=memory.vectors.device)
-        frames = memory.vectors.new_zeros(len(rows), r, self._utterances.mel_dim)
+        frames = memory.vectors.new_zeros(len(rows), r, self._utterances.frame_dim)
         chunk = max(1, self._options.chunk(frames.device) // r)
         for start in range(0, steps, chunk):
             made: list[tuple[Tensor, Tensor]] = []
+            given = () if self._noise is None else (self._noise,)
             with torch.inference_mode():  # a twentieth of a step is saved; what leaves is a copy
                 for _ in range(start, min(start + chunk, steps)):
-                    answer = self._decoder.step(frames, state)
+                    answer = self._decoder.step(frames, state, *given)
                     if made or start:
                         frames, stop_logits = answer
                     else:
@@ -91,6 +97,8 @@ class FrameLoop:
                 return
             if (len(rows) - len(going)) * DROP_SHARE >= len(rows):
                 state, frames, rows = state.select(going), frames[going], rows[going]
+                if self._noise is not None:
+                    self._noise = self._noise.select(going.tolist())
 
     def _checked(self, answer: Any, fed: Tensor) -> tuple[Tensor, Tensor]:
         """Return what a step made of the frames that it was fed; only the first step is checked."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from numbers import Integral, Real
 from typing import Any, Literal
@@ -10,6 +11,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from kokoro_core.spec.rules.names import checked_options
+from kokoro_core.spec.tree.model_spec import ModelSpec
 from kokoro_core.tensors.pytree import register_pytree
 
 StopReason = Literal[
@@ -46,6 +49,7 @@ class GenerationOptions:
         dtype: What the decoder computes in; ``torch.int8``, and ``torch.float16`` on a CPU: float32
             around weights rounded to that; None: what the model is in. A copy of the decoder is
             made once and kept as long as the weights stay the same.
+        of_parts: Numbers with which the parts speak, by full name such as ``decoder.temperature``.
     """
 
     speed: float | Tensor = 1.0
@@ -56,6 +60,7 @@ class GenerationOptions:
     chunk_frames: int | None = None
     max_seconds: float | None = None
     dtype: torch.dtype | None = None
+    of_parts: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in ("min_frames", "max_mel_len", "chunk_frames"):
@@ -88,6 +93,19 @@ class GenerationOptions:
         return self.chunk_frames or (1 if device.type == "cpu" else 16)
 
 
+def defaults_of(spec: ModelSpec) -> GenerationOptions:
+    """Return how the model of a spec speaks where the caller does not say otherwise."""
+    said = spec.generation
+    return GenerationOptions(
+        speed=said.speed,
+        min_frames=said.min_frames,
+        max_mel_len=said.max_mel_len,
+        stop_threshold=said.stop_threshold,
+        length_ratio=said.length_ratio,
+        of_parts=checked_options(spec, {}),
+    )
+
+
 def _check_number(name: str, value: Any, kind: type, words: str) -> None:
     if value is None and name in MAY_BE_NONE:
         return
@@ -101,7 +119,8 @@ class Generation:
     """What was spoken.
 
     Attributes:
-        mel: (B, T, M), 0 past each row's length.
+        mel: (B, T, M), 0 past each row's length; (B, T, hop_length) samples of a decoder that gives
+            a waveform.
         lengths: (B,) int64.
         durations: (B, N) int64 frames planned for each phoneme, or None without a plan.
         stop_reasons: For each row why it ended.

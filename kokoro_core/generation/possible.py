@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import MISSING, fields
+from dataclasses import fields
 from typing import Any
 
 from torch import Tensor
@@ -18,7 +18,10 @@ NEVER = 1.0
 
 
 def refuse_impossible(
-    model: AcousticModel, options: GenerationOptions, durations: Tensor | None
+    model: AcousticModel,
+    options: GenerationOptions,
+    defaults: GenerationOptions,
+    durations: Tensor | None,
 ) -> None:
     """Refuse what the model would pass over: options of parts that it has not.
 
@@ -36,7 +39,7 @@ def refuse_impossible(
             f"`{type(decoder).__name__}` must be an `AutoregressiveDecoder` or a "
             f"`ParallelDecoder` to generate."
         )
-    asked = _asked(options)
+    asked = _asked(options, defaults)
     paces = [name for name in ("speed", "min_frames") if name in asked]
     if model.regulator is None:
         given = [] if durations is None else ["durations"]
@@ -49,19 +52,20 @@ def refuse_impossible(
     elif durations is None and model.duration_predictor is None:
         raise ValueError("`durations` must be given, since this model has no duration predictor.")
     if isinstance(decoder, ParallelDecoder):
-        ends = [name for name in ("stop_threshold", "max_seconds") if name in asked]
+        may_end = ("stop_threshold", "max_seconds")
+        ends = [name for name in may_end if name in asked]
         if options.stop_threshold == NEVER:
-            ends.remove("stop_threshold")
+            ends = [name for name in ends if name != "stop_threshold"]
         name = type(decoder).__name__
         _refuse(ends, f"the decoder `{name}` makes all frames at once, and nothing ends it sooner")
 
 
-def _asked(options: GenerationOptions) -> list[str]:
+def _asked(options: GenerationOptions, defaults: GenerationOptions) -> list[str]:
     """Return the names of the options that have another value than their default."""
     return [
         each.name
         for each in fields(options)
-        if each.default is not MISSING and _differs(getattr(options, each.name), each.default)
+        if _differs(getattr(options, each.name), getattr(defaults, each.name))
     ]
 
 

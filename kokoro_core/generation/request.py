@@ -22,6 +22,7 @@ from kokoro_core.model.inputs import (
     valid_durations,
 )
 from kokoro_core.params.sizes import Sizes
+from kokoro_core.tensors.compiled import original
 from kokoro_core.tensors.durations import round_durations
 from kokoro_core.tensors.masks import lengths_from_padding_mask
 from kokoro_core.tensors.noise import row_noise
@@ -32,6 +33,9 @@ Result = TypeVar("Result")
 
 FRAMES_PER_PHONEME = 20.0
 """Limit where a decoder reads phonemes and no length is planned (as SpeechT5's)."""
+
+
+_NO_TENSORS = {"options": None, "defaults": None, "extras": None}
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,7 @@ class Utterances:
         cut_short: (B,) bool, True where `limits` is less than the row's own limit.
         available: All side inputs.
         options: How to speak.
-        mel_dim: Mel channels (M).
+        frame_dim: Mel channels (M), or a frame's samples.
         deadline: When it must end, in seconds of ``time.monotonic``, or None.
     """
 
@@ -53,9 +57,9 @@ class Utterances:
     durations: Tensor | None
     limits: Tensor
     cut_short: Tensor
-    available: Mapping[str, Any]
+    available: dict[str, Any]
     options: GenerationOptions
-    mel_dim: int
+    frame_dim: int
     deadline: float | None = None
 
     def time_is_over(self) -> bool:
@@ -73,6 +77,7 @@ class GenerationRequest:
         durations: (B, N) int64 frames instead of the predicted ones, or None.
         seed: Of every row, or one a row; None: drawn from torch's.
         options: How to speak.
+        defaults: How the model speaks where the caller does not say otherwise.
         extras: The side inputs that the model's parts need.
     """
 
@@ -81,6 +86,7 @@ class GenerationRequest:
     durations: Tensor | None
     seed: int | Sequence[int] | None
     options: GenerationOptions
+    defaults: GenerationOptions
     extras: Mapping[str, Any]
 
 
@@ -123,22 +129,24 @@ def read_request(model: AcousticModel, request: GenerationRequest, sizes: Sizes)
     """
     started = time.monotonic()
     options, durations = request.options, request.durations
-    given = {**vars(request), "options": None, "extras": None, "speed": options.speed}
+    given = {**vars(request), **_NO_TENSORS, "speed": options.speed}
     check_devices(model, {**given, **request.extras})
     check_dtypes(model, request.extras)
     phoneme_indices = request.phoneme_indices
     padding_mask = phoneme_padding_mask(phoneme_indices, request.padding_mask, sizes)
     noise = row_noise(request.seed, len(phoneme_indices))
-    refuse_impossible(model, options, durations)
-    available = model.side_inputs(request.extras, padding_mask, noise=noise)
-    hidden = model.encode(phoneme_indices, padding_mask, available)
+    refuse_impossible(model, options, request.defaults, durations)
+    available = model.side_inputs(
+        request.extras, padding_mask, training=False, noise=noise, options=options.of_parts
+    )
+    hidden = model.encode(phoneme_indices, padding_mask, available).hidden
     durations = _plan_durations(model, hidden, padding_mask, durations, options, available)
     frames = None
     if durations is not None:
         # Nothing is made for frames that the caller does not want.
         frames = min(int(durations.sum(1).max()), options.max_mel_len)
+    hidden = model.adapt_tokens(hidden, durations, padding_mask, available)
     memory = model.build_memory(hidden, durations, padding_mask, frames, available)
-    available["plan"] = memory.plan
     wanted = _own_limits(memory, options)
     limits = wanted.clamp_max(options.max_mel_len)
     deadline = None if options.max_seconds is None else started + options.max_seconds
@@ -149,7 +157,7 @@ def read_request(model: AcousticModel, request: GenerationRequest, sizes: Sizes)
         cut_short=wanted > limits,
         available=available,
         options=options,
-        mel_dim=sizes.mel_dim,
+        frame_dim=model.wiring.samples or sizes.mel_dim,
         deadline=deadline,
     )
 
@@ -168,8 +176,13 @@ def _plan_durations(
     frames = model.predict_frames(hidden, padding_mask, available)
     if frames is None:
         return None
+    assert model.duration_predictor is not None
     planned = round_durations(
-        frames, padding_mask, speed=options.speed, min_frames=options.min_frames
+        frames,
+        padding_mask,
+        speed=options.speed,
+        min_frames=options.min_frames,
+        rounding=original(model.duration_predictor).rounding,
     )
     return valid_durations(planned, padding_mask)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor
 from kokoro_core.contracts import (
     AutoregressiveDecoder,
     Decoder,
+    DecoderOutput,
     ParallelDecoder,
     answers,
 )
@@ -19,10 +21,9 @@ from kokoro_core.generation.ends import RowEnds
 from kokoro_core.generation.loop import FrameLoop
 from kokoro_core.generation.options import Generation, StopReason
 from kokoro_core.generation.precision import arithmetic, converted_inputs
-from kokoro_core.generation.request import Utterances, planned_lengths
+from kokoro_core.generation.request import Utterances
 from kokoro_core.model.acoustic import AcousticModel
 from kokoro_core.model.side_inputs import call_part
-from kokoro_core.spec.rules.side_inputs import FROM_THE_MODEL
 from kokoro_core.tensors.compiled import original
 from kokoro_core.tensors.masks import (
     lengths_from_padding_mask,
@@ -43,13 +44,14 @@ def generate(model: AcousticModel, utterances: Utterances, decoder: Decoder) -> 
     if not isinstance(decoder, ParallelDecoder):
         loop = _loop(model, decoder, utterances)
         mel = torch.cat(list(loop), dim=1)
-        lengths, reasons = loop.lengths, loop.stop_reasons()
+        lengths, durations, reasons = loop.lengths, utterances.durations, loop.stop_reasons()
     else:
-        mel, ends = _decode_parallel(model, decoder, utterances)
-        lengths, reasons = ends.lengths, _parallel_reasons(ends, utterances)
+        mel, ends, decided = _decode_parallel(model, decoder, utterances)
+        lengths, durations = ends.lengths, decided.durations
+        reasons = _parallel_reasons(ends, decided.lengths, utterances)
     mask = padding_mask_from_lengths(lengths, mel.shape[1])
     mel = model.refine(mel.to(dtype), mask, utterances.available)
-    return Generation(mel, lengths, utterances.durations, reasons)
+    return Generation(mel, lengths, durations, reasons)
 
 
 def stream(model: AcousticModel, utterances: Utterances, decoder: Decoder) -> Iterator[Tensor]:
@@ -68,7 +70,7 @@ def stream(model: AcousticModel, utterances: Utterances, decoder: Decoder) -> It
         yield from chunks
     else:
         # What the model makes for a postnet is made for all frames, and fits no window of them.
-        whole = not FROM_THE_MODEL.isdisjoint(model.needs.get("postnet", ()))
+        whole = model.wiring.is_given_frames("postnet")
         context = None if whole else model.postnet.context
         yield from _refine_chunks(model, loop, chunks, utterances.available, context)
 
@@ -82,7 +84,8 @@ def _given(
     model: AcousticModel, decoder: Decoder, utterances: Utterances
 ) -> tuple[dict[str, Any], Utterances]:
     """Return what a decoder is given, in the precision that it computes in."""
-    wanted, dtype = model.pick("decoder", utterances.available), utterances.options.dtype
+    wanted = model.wiring.pick("decoder", utterances.available)
+    dtype = utterances.options.dtype
     if decoder is original(model.decoder) or dtype is None:
         return wanted, utterances
     device = utterances.memory.vectors.device
@@ -91,7 +94,7 @@ def _given(
 
 def _decode_parallel(
     model: AcousticModel, decoder: ParallelDecoder, utterances: Utterances
-) -> tuple[Tensor, RowEnds]:
+) -> tuple[Tensor, RowEnds, Decided]:
     """Make all frames at once and keep each row's up to its limit, or to what is not finite.
 
     Raises:
@@ -103,22 +106,51 @@ def _decode_parallel(
     memory, padding_mask = utterances.memory.vectors, utterances.memory.padding_mask
     output = call_part(callee, memory, padding_mask, **wanted)
     rows, frames = padding_mask.shape
-    output = answers.decoder_output(output, (rows, frames, utterances.mel_dim), callee)
+    planned = utterances.memory.plan is not None
+    shape = rows, frames if planned else None, utterances.frame_dim
+    output = answers.decoder_output(output, shape, callee)
     if output.stop_logits is not None:
         raise ValueError(
             f"{callee} must return `stop_logits` None from `infer`: a parallel decoder makes the "
             f"frames that are planned, and nothing looks for an end."
         )
-    limits = torch.minimum(lengths_from_padding_mask(padding_mask), utterances.limits)
+    made = lengths_from_padding_mask(padding_mask) if output.lengths is None else output.lengths
+    _check_length(output, made, callee)
+    limits = torch.minimum(made, utterances.limits)
     ends = RowEnds(limits, utterances.options)
     ends.note(output.mel, None, 0)
     mel = output.mel[:, : int(ends.lengths.max())]
-    return zero_padding(mel, padding_mask_from_lengths(ends.lengths, mel.shape[1])), ends
+    mel = zero_padding(mel, padding_mask_from_lengths(ends.lengths, mel.shape[1]))
+    durations = utterances.durations if output.durations is None else output.durations
+    return mel, ends, Decided(made, durations)
 
 
-def _parallel_reasons(ends: RowEnds, utterances: Utterances) -> list[StopReason]:
+@dataclass(frozen=True)
+class Decided:
+    """What a parallel decoder decided: the length of each row, and the durations if there are."""
+
+    lengths: Tensor
+    durations: Tensor | None
+
+
+def _check_length(output: DecoderOutput, lengths: Tensor, callee: Callee) -> None:
+    """Refuse lengths for which there are no frames.
+
+    Raises:
+        ValueError: A row is longer than the mel.
+    """
+    longest = int(lengths.max())
+    if longest != output.mel.shape[1]:
+        raise ValueError(
+            f"{callee} made {output.mel.shape[1]} frames, but its longest row has {longest}; "
+            f"without a regulator it must say in `lengths` how long each row is."
+        )
+
+
+def _parallel_reasons(ends: RowEnds, made: Tensor, utterances: Utterances) -> list[StopReason]:
     """Return for each row why it ended; a limit that lies behind its plan ends nothing."""
-    short = planned_lengths(utterances.memory) > utterances.limits
+    plan = utterances.memory.plan
+    short = (made if plan is None else plan.lengths) > utterances.limits
     reasons = ends.reasons(utterances.cut_short & short, "complete")
     pairs = zip(reasons, short.tolist(), strict=True)
     return ["planned_length" if why == "complete" and cut else why for why, cut in pairs]

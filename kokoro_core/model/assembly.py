@@ -12,14 +12,15 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from kokoro_core.model.acoustic import AcousticModel
+from kokoro_core.model.wiring import wiring_of
 from kokoro_core.nn.stack import CheckpointedStack
 from kokoro_core.params.component import owner_of
 from kokoro_core.params.component_failure import ComponentFailure, attribute_errors_to, returned
 from kokoro_core.params.sizes import MAX_PARAMETERS, Sizes
-from kokoro_core.slots import MODEL_SLOTS
+from kokoro_core.slots import MODEL_SLOTS, slot_row
 from kokoro_core.spec.rules.dimensions import component_sizes, solve_dimensions
 from kokoro_core.spec.rules.limits import refuse_excess
-from kokoro_core.spec.rules.wiring import parts_of
+from kokoro_core.spec.rules.wiring import parts_of, path_of_part
 from kokoro_core.spec.tree.model_spec import ModelSpec
 
 
@@ -44,7 +45,7 @@ def assemble(
     """
     spec = solve_dimensions(spec)
     refuse_excess(spec, max_parameters)
-    with _usual_device(torch.device(device or "cpu")), _initialisation(initialise):
+    with usual_device(torch.device(device or "cpu")), initialisation(initialise):
         model = _build(spec)
     checkpointing = spec.gradient_checkpointing
     set_segments(model, checkpointing.segments if checkpointing else None)
@@ -53,36 +54,44 @@ def assemble(
 
 
 def _build(spec: ModelSpec) -> AcousticModel:
-    parts = parts_of(spec)
-    modules: dict[str, Any] = dict.fromkeys(MODEL_SLOTS)
-    for slot, part in parts.items():
-        modules[slot] = _built(part, slot, component_sizes(spec, slot))
+    modules: dict[str, Any] = {key: {} if row.many else None for key, row in MODEL_SLOTS.items()}
+    for place, part in parts_of(spec).items():
+        key, _, name = place.partition(".")
+        module = _built(part, place, component_sizes(spec, place))
+        modules[key] = {**modules[key], name: module} if name else module
     return AcousticModel(
         **modules,
-        needs={slot: part.needs for slot, part in parts.items()},
         hidden_dim=component_sizes(spec, "encoder").hidden_dim,
+        wiring=wiring_of(spec),
     )
 
 
-def _built(part: Any, slot: str, sizes: Sizes) -> Any:
+def _built(part: Any, place: str, sizes: Sizes) -> Any:
     """Return the module of a part; what its plugin gets wrong is said at the part.
 
     Raises:
         ComponentFailure: `build` raised, or returned something else than a module of the contract.
     """
-    contract: type[nn.Module] = resolve_name(MODEL_SLOTS[slot].contract)
-    with attribute_errors_to(part, (slot,), "build"):
+    contract: type[nn.Module] = resolve_name(slot_row(place).contract)
+    path = path_of_part(place)
+    with attribute_errors_to(part, path, "build"):
         module = part.build(sizes)
     if not isinstance(module, contract):
         what = returned(module, f"a module that derives from `{contract.__name__}`, from `build`")
-        raise ComponentFailure((slot,), owner_of(type(part)), what)
+        raise ComponentFailure(path, owner_of(type(part)), what)
     return module
 
 
 def filled_parts(model: AcousticModel) -> dict[str, nn.Module]:
-    """Return the parts that a model has, by slot."""
-    parts = {slot: getattr(model, slot) for slot in MODEL_SLOTS}
-    return {slot: part for slot, part in parts.items() if part is not None}
+    """Return the parts that a model has, by place."""
+    parts: dict[str, nn.Module] = {}
+    for key, row in MODEL_SLOTS.items():
+        part = getattr(model, key)
+        if row.many:
+            parts |= {f"{key}.{name}": each for name, each in part.items()}
+        elif part is not None:
+            parts[key] = part
+    return parts
 
 
 def set_segments(model: nn.Module, segments: int | None) -> None:
@@ -100,13 +109,13 @@ def _keep_what_comes_last(model: AcousticModel) -> None:
             stack.keeps_last = True
 
 
-def _usual_device(device: torch.device) -> AbstractContextManager[Any]:
+def usual_device(device: torch.device) -> AbstractContextManager[Any]:
     """Let tensors be made on a device; where they are anyway, nothing has to watch each call."""
     return nullcontext() if torch.get_default_device() == device else device
 
 
 @contextmanager
-def _initialisation(wanted: bool) -> Iterator[None]:
+def initialisation(wanted: bool) -> Iterator[None]:
     if wanted:
         yield
         return

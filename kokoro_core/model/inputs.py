@@ -19,6 +19,8 @@ from kokoro_core.tensors.masks import (
 )
 from kokoro_core.tensors.pytree import named_tensors
 
+_DISAGREE = "`durations` and `mel_specs` must agree, but"
+
 
 def check_tensors(inputs: Mapping[str, Any]) -> None:
     """Refuse lists, arrays and whatever else is no tensor; None is nothing given.
@@ -208,7 +210,7 @@ def checked_batch(batch: TrainingBatch, sizes: Sizes, *, needs_durations: bool) 
     check_padding_mask("mel_padding_mask", batch.mel_padding_mask, shape)
     if batch.durations is not None:
         durations = valid_durations(batch.durations, batch.padding_mask)
-        _check_lengths(durations, batch.lengths)
+        check_frames(durations, batch.lengths, _DISAGREE)
         batch = replace(batch, durations=durations)
     elif needs_durations:
         raise ValueError("`phoneme_durations` is missing; this model is trained with durations.")
@@ -288,12 +290,22 @@ def _mask_from_durations(
     return padding_mask_from_lengths(lengths, frames)
 
 
-def _check_lengths(durations: Tensor, lengths: Tensor) -> None:
+def check_frames(durations: Tensor, lengths: Tensor, subject: str) -> None:
+    """Refuse durations that do not fill the mel of their row, where looking costs nothing.
+
+    Args:
+        durations: (B, N) int64, 0 at padding.
+        lengths: (B,) int64, the frames of each row.
+        subject: Begins the message, such as "`durations` and `mel_specs` must agree, but".
+
+    Raises:
+        ValueError: They do not; the message names the row and both numbers.
+    """
     if not can_look_inside(durations):
         return
     planned = durations.sum(1)
     for row in (planned != lengths).nonzero().flatten().tolist():
         raise ValueError(
-            f"`durations` and `mel_specs` must agree, but row {row} has durations for "
-            f"{int(planned[row])} frames and a mel of {int(lengths[row])}."
+            f"{subject} row {row} has durations for {int(planned[row])} frames and a mel of "
+            f"{int(lengths[row])}."
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -93,7 +95,7 @@ def training_losses(
 ) -> dict[str, Tensor]:
     """Return every term of the training loss, not weighted; terms of weight 0 are left out.
 
-    A decoder's own losses replace those of the mel, a duration predictor's own the duration's.
+    The parts' own losses stand for those of the framework's that they replace.
 
     Raises:
         ValueError: Two losses have one name, something to learn from is missing, or there is
@@ -101,24 +103,25 @@ def training_losses(
     """
     own = _own_losses(prediction)
     losses: dict[str, Tensor] = {}
-    if not prediction.decoder_losses:
+    if "mel" not in prediction.replaced:
         losses |= _mel_losses(prediction, batch, weights)
-    if prediction.duration_pred is not None and not prediction.duration_losses:
-        if batch.durations is None:
+    if prediction.duration_pred is not None and "duration" not in prediction.replaced:
+        if prediction.durations is None:
             raise ValueError(
                 "`phoneme_durations` is missing; the duration predictor learns from it."
             )
         losses["duration"] = duration_loss(
-            prediction.duration_pred, batch.durations, batch.padding_mask
+            prediction.duration_pred, prediction.durations, batch.padding_mask
         )
-    if prediction.stop_logits is not None:
+    if prediction.stop_logits is not None and "stop" not in prediction.replaced:
         losses["stop"] = _stop_loss(prediction.stop_logits, batch, weights)
     for name in own.keys() & {*losses, TOTAL}:
         raise ValueError(
             f"`{name}` is a loss of the {own[name][0]}'s own and one that the model makes; give "
             f"the own one another name, such as `{own[name][0]}_{name}`."
         )
-    losses = {name: loss for name, (_, loss) in own.items()} | losses
+    kept = {name: loss for name, (_, loss) in own.items() if _weight_of(name, weights) > 0}
+    losses = kept | losses
     if not losses:
         raise ValueError(
             "`loss` leaves nothing to learn from: every weight is 0 and no part has a loss of its "
@@ -128,19 +131,21 @@ def training_losses(
 
 
 def _own_losses(prediction: Prediction) -> dict[str, tuple[str, Tensor]]:
-    """Return the losses of the parts' own by name, each with its slot.
+    """Return the losses of the parts' own by name, each with its place.
 
     Raises:
         ValueError: Two parts have a loss of one name, of which one would be lost.
     """
-    own = {name: ("decoder", loss) for name, loss in prediction.decoder_losses.items()}
-    for name, loss in prediction.duration_losses.items():
-        if name in own:
-            raise ValueError(
-                f"`decoder` and `duration_predictor` both return a loss `{name}`; each needs a "
-                f"name of its own, such as `decoder_{name}` and `duration_predictor_{name}`."
-            )
-        own[name] = ("duration_predictor", loss)
+    own: dict[str, tuple[str, Tensor]] = {}
+    for place, losses in prediction.losses.items():
+        for name, loss in losses.items():
+            if name in own:
+                first = own[name][0]
+                raise ValueError(
+                    f"`{first}` and `{place}` both return a loss `{name}`; each needs a "
+                    f"name of its own, such as `{first}_{name}` and `{place}_{name}`."
+                )
+            own[name] = (place, loss)
     return own
 
 
@@ -162,18 +167,30 @@ def _mel_losses(
     return losses
 
 
-def weigh(losses: dict[str, Tensor], weights: LossWeights) -> Tensor:
-    """Return the weighted sum; a component's own loss counts once unless it bears a weight's name.
+def weigh(
+    losses: Mapping[str, Tensor], weights: LossWeights, factors: Mapping[str, float] | None = None
+) -> Tensor:
+    """Return the weighted sum; a part's own loss that nobody weighs counts once.
+
+    Args:
+        losses: By name.
+        weights: Those of the spec.
+        factors: What further multiplies losses by name, such as a schedule's.
 
     Shape:
         Returns: ().
     """
-    terms = [loss * _weight_of(name, weights) for name, loss in losses.items()]
+    factors = factors or {}
+    terms = [
+        loss * (_weight_of(name, weights) * factors.get(name, 1.0)) for name, loss in losses.items()
+    ]
     return torch.stack(terms).sum()
 
 
 def _weight_of(name: str, weights: LossWeights) -> float:
     # Among the declared ones alone: the settings have other attributes, such as `copy`.
     field = name.removesuffix(COARSE) if name.removesuffix(COARSE) in OF_THE_MEL else name
-    weight: float = getattr(weights, field) if field in WEIGHED else 1.0
-    return weight
+    if field in WEIGHED:
+        weight: float = getattr(weights, field)
+        return weight
+    return weights.of_parts.get(name, 1.0)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
+from kokoro_core.contracts import Plan
 from kokoro_core.tensors.pytree import register_pytree
 
 
@@ -23,6 +24,9 @@ class ModelOutput:
         mel_padding_mask: (B, T) bool, True = padding.
         loss: The weighted sum of `losses`.
         losses: Each term by name, not weighted.
+        plan: How phonemes became frames, or None without a regulator.
+        soft: (B, T, N), the aligner's probabilities of the phonemes of each frame, or None.
+        predictions: What the adaptors predicted, by name.
     """
 
     mel: Tensor
@@ -32,6 +36,9 @@ class ModelOutput:
     mel_padding_mask: Tensor
     loss: Tensor
     losses: dict[str, Tensor] = field(default_factory=dict)
+    plan: Plan | None = None
+    soft: Tensor | None = None
+    predictions: dict[str, Tensor] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[Tensor | None]:
         return iter((self.mel, self.duration_pred, self.stop_logits))

@@ -10,12 +10,17 @@ from typing import Any
 from torch import Tensor
 
 from kokoro_core.contracts.answers import Callee
-from kokoro_core.spec.rules.side_inputs import FROM_THE_MODEL
+from kokoro_core.spec.rules.intake import FROM_THE_MODEL
 from kokoro_core.tensors.masks import can_look_inside
 from kokoro_core.tensors.pytree import children, named_tensors
 
 
-def check_extras(extras: Mapping[str, Any], taken: Collection[str], *padding_masks: Tensor) -> None:
+def check_extras(
+    extras: Mapping[str, Any],
+    taken: Collection[str],
+    required: Collection[str],
+    *padding_masks: Tensor,
+) -> None:
     """Refuse side inputs that no part takes, that are missing, or that do not fit the batch.
 
     Values are looked at only where that costs no synchronisation, and not at padding. What holds
@@ -24,6 +29,7 @@ def check_extras(extras: Mapping[str, Any], taken: Collection[str], *padding_mas
     Args:
         extras: What the caller gives.
         taken: The names that the model takes.
+        required: Those of them that must be given.
         *padding_masks: (B, N) and perhaps (B, T) bool.
 
     Raises:
@@ -33,7 +39,7 @@ def check_extras(extras: Mapping[str, Any], taken: Collection[str], *padding_mas
     takes = ", ".join(f"`{name}`" for name in sorted(taken)) or "none"
     for name in sorted(extras.keys() - set(taken)):
         raise TypeError(f"`{name}` is not a side input of this model; it takes {takes}.")
-    for name in sorted(set(taken) - extras.keys()):
+    for name in sorted(set(required) - extras.keys()):
         raise TypeError(f"`{name}` is missing; this model takes the side inputs {takes}.")
     for name, value in extras.items():
         _check(name, value, padding_masks)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 BLOCK = 64
@@ -32,7 +33,9 @@ class KeyValueCache:
     @classmethod
     def empty(cls, like: Tensor, *, num_heads: int, head_dim: int, max_len: int) -> KeyValueCache:
         """Return a cache of up to `max_len` positions of as many rows as `like` has."""
-        shape = (like.shape[0], num_heads, min(max_len, BLOCK), head_dim)
+        # A graph that is exported makes steps of one form, so nothing grows in it.
+        capacity = max_len if torch.compiler.is_exporting() else min(max_len, BLOCK)
+        shape = (like.shape[0], num_heads, capacity, head_dim)
         return cls(like.new_zeros(shape), like.new_zeros(shape), max_len)
 
     @classmethod

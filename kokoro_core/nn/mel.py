@@ -82,6 +82,15 @@ class MelSpectrogram(nn.Module):
         mel = self._log(torch.matmul(self.filters, self._spectrum(batch))).transpose(1, 2)
         return mel if samples.dim() == 2 else mel.squeeze(0)
 
+    def energy(self, samples: Tensor) -> Tensor:
+        """Return the L2 norm of the magnitudes of each frame (FastSpeech 2, Ren et al., 2021).
+
+        Shape:
+            samples: (S,) float in [-1, 1]. Returns: (T,).
+        """
+        squared = self._spectrum(samples.unsqueeze(0)).pow(2 / self.audio.power)
+        return squared.sum(1).sqrt().squeeze(0)
+
     def _spectrum(self, samples: Tensor) -> Tensor:
         """Return the magnitude to the power that the settings ask for: (B, S) -> (B, F, T)."""
         padded = F.pad(samples.unsqueeze(1), paddings(self.audio), mode="reflect").squeeze(1)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any, final
+from typing import Any, TypeVar, final
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 from kokoro_core.nn.recomputing import Replay
+
+Passed = TypeVar("Passed")
+"""What a layer takes and gives: a tensor, or several."""
 
 
 @final
@@ -31,7 +34,7 @@ class CheckpointedStack(nn.ModuleList):
     segments: int | None = None
     keeps_last: bool = False
 
-    def forward(self, x: Tensor, *args: Any) -> Tensor:
+    def forward(self, x: Passed, *args: Any) -> Passed:
         """Run all layers; the other arguments go to each of them.
 
         Shape:
@@ -46,14 +49,14 @@ class CheckpointedStack(nn.ModuleList):
             x = self._recomputed(first, last, x, *args)
         return self._run(*end, x, *args) if self.keeps_last else x
 
-    def _recomputed(self, first: int, last: int, x: Tensor, *args: Any) -> Tensor:
+    def _recomputed(self, first: int, last: int, x: Passed, *args: Any) -> Passed:
         """Run a segment of which the backward pass computes everything again."""
         if torch.compiler.is_compiling():  # a graph writes a buffer once, whatever it recomputes
-            result: Tensor = checkpoint(self._run, first, last, x, *args, use_reentrant=False)
+            result: Passed = checkpoint(self._run, first, last, x, *args, use_reentrant=False)
             return result
         replay = Replay(self[index] for index in range(first, last))
 
-        def run(x: Tensor, *args: Any) -> Tensor:
+        def run(x: Passed, *args: Any) -> Passed:
             with replay.turn():
                 return self._run(first, last, x, *args)
 
@@ -66,7 +69,7 @@ class CheckpointedStack(nn.ModuleList):
         cuts = [index * len(self) // count for index in range(count + 1)] if count else []
         return list(pairwise(cuts))
 
-    def _run(self, first: int, last: int, x: Tensor, *args: Any) -> Tensor:
+    def _run(self, first: int, last: int, x: Passed, *args: Any) -> Passed:
         for index in range(first, last):
             x = self[index](x, *args)
         return x

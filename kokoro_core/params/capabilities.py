@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from kokoro_core.params.sizes import Sizes
+
 Reach = int | tuple[int | None, int | None] | None
 
 
@@ -19,13 +21,19 @@ class SideInput:
     Attributes:
         kind: Normally distributed numbers, or indices from 0 to `width` - 1.
         per: One per row, or one per step of the component's first input.
-        width: Channels of a ``float``, or None for one number without a channel axis; the number
-            of indices of an ``index``.
+        width: Channels of a ``float``, as a number or by the model's size that they are, or None
+            for one number without a channel axis; the number of indices of an ``index``.
     """
 
     kind: Literal["float", "index"] = "float"
     per: Literal["row", "step"] = "row"
-    width: int | None = None
+    width: int | Literal["hidden_dim", "mel_dim"] | None = None
+
+    def width_in(self, sizes: Sizes) -> int | None:
+        """Return the width in a model of these sizes."""
+        if isinstance(self.width, str):
+            return sizes.hidden_dim if self.width == "hidden_dim" else sizes.mel_dim
+        return self.width
 
 
 @dataclass(frozen=True)
@@ -57,6 +65,8 @@ class Capabilities:
         chunked_steps: (Autoregressive decoders) `step` takes several groups of frames at once.
         forkable: (Autoregressive decoders) Rows of a state can be selected.
         shared_tensors: Parameters may be tied to each other.
+        residual: (Postnets) What is made is added to the mel. No: the mel is made anew; then it
+            must be.
         side_inputs: A description of each side input in ``needs`` that the kit does not know (it
             knows ``plan`` and ``noise``).
     """
@@ -76,6 +86,7 @@ class Capabilities:
     chunked_steps: bool = True
     forkable: bool = True
     shared_tensors: bool = False
+    residual: bool = True
     side_inputs: Mapping[str, SideInput] = field(default_factory=dict)
 
     @property

@@ -24,6 +24,8 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from pydantic_core import core_schema as cs
 
 from kokoro_core.params.capabilities import Capabilities
+from kokoro_core.params.features import Feature
+from kokoro_core.params.options import Option
 from kokoro_core.params.sizes import Sizes
 from registry import ComponentRegistry, Slot
 from registry.errors import AmbiguousComponent, InvalidComponent, UnknownComponent, in_other_slots
@@ -81,6 +83,19 @@ class ComponentParams(StrictModel):
     def needs(self) -> frozenset[str]:
         """Names of the side inputs that it takes by keyword (``speaker``, ``plan`` …)."""
         return frozenset()
+
+    @property
+    def features(self) -> Mapping[str, Feature]:
+        """What its side inputs are that the corpus or the caller gives, by name.
+
+        A name in `needs` that is not here is always required, and its form unknown.
+        """
+        return {}
+
+    @property
+    def options(self) -> Mapping[str, Option]:
+        """The numbers with which it speaks, by name; it gets them by keyword, never in training."""
+        return {}
 
     @property
     def feeds(self) -> frozenset[str]:
@@ -180,6 +195,14 @@ class ComponentParams(StrictModel):
             return registry.get(Slot(cls.slot, cls), value["type"])
         except (UnknownComponent, AmbiguousComponent, InvalidComponent, TypeError) as error:
             raise _unknown_type(cls, value["type"], registry, error) from None
+
+
+def declared(component: ComponentParams, name: str, default: Any) -> Any:
+    """Return what a component declares by a name that version 2 of the contracts introduced.
+
+    One that has a setting of that name was written before, and declares nothing by it.
+    """
+    return default if name in type(component).model_fields else getattr(component, name)
 
 
 Params = TypeVar("Params", bound=ComponentParams)

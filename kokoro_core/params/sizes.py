@@ -14,12 +14,18 @@ class Sizes:
         pad_id: The phoneme index that means padding.
         mel_dim: Mel channels.
         hidden_dim: Width at this component's inputs and outputs, its own if it sets one.
+        num_speakers: How many speakers the spec names.
+        num_languages: How many languages the spec names.
+        hop_length: Samples of a frame; 0 without audio settings.
     """
 
     vocab_size: int
     pad_id: int
     mel_dim: int
     hidden_dim: int
+    num_speakers: int = 0
+    num_languages: int = 0
+    hop_length: int = 0
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,8 @@ def _lines(model: BaseModel, components: ComponentRegistry, depth: int) -> Itera
             value = _stated(model, name)
             words = [field["description"].rstrip("."), *filter(None, [field["constraints"]])]
             yield from _field(name, value, "; ".join(filter(None, words)), components, depth)
+    for name, value in (model.model_extra or {}).items():
+        yield from _field(name, value, "", components, depth)
 
 
 def _field(

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from kokoro_core.spec.problems.problem import Path, Problem, dotted
@@ -35,14 +36,26 @@ _BOUND = {
 }
 
 
-def field_problem(error: ErrorDetails, document: Document, registry: ComponentRegistry) -> Problem:
-    """Return the problem of one of pydantic's errors."""
+def field_problem(
+    error: ErrorDetails,
+    document: Document,
+    registry: ComponentRegistry,
+    root: type[BaseModel] = ModelSpec,
+) -> Problem:
+    """Return the problem of one of pydantic's errors.
+
+    Args:
+        error: Of the validation of the document.
+        document: Has the values.
+        registry: Knows the components.
+        root: The model of the whole document.
+    """
     path: Path = tuple(error["loc"])
     kind = error["type"]
     if kind == "extra_forbidden":
-        return _unknown_field(path, document, registry)
+        return _unknown_field(path, document, registry, root)
     if kind == "missing":
-        return _missing(path, document, registry)
+        return _missing(path, document, registry, root)
     code, message = _explain(kind, error)
     return document.problem(
         code, path, message, received=shown(error["input"]), expected=_expected(kind, error)
@@ -75,8 +88,10 @@ def shown(value: Any) -> str:
     return shorten(text)
 
 
-def _unknown_field(path: Path, document: Document, registry: ComponentRegistry) -> Problem:
-    model = model_at(ModelSpec, document.value, path[:-1], registry)
+def _unknown_field(
+    path: Path, document: Document, registry: ComponentRegistry, root: type[BaseModel]
+) -> Problem:
+    model = model_at(root, document.value, path[:-1], registry)
     known = list(model.model_fields) if model is not None else []
     hint = suggestion(path[-1], known, "'") or (f"; known: {', '.join(known)}" if known else "")
     return document.problem(
@@ -89,8 +104,10 @@ def _unknown_field(path: Path, document: Document, registry: ComponentRegistry) 
     )
 
 
-def _missing(path: Path, document: Document, registry: ComponentRegistry) -> Problem:
-    model = model_at(ModelSpec, document.value, path[:-1], registry)
+def _missing(
+    path: Path, document: Document, registry: ComponentRegistry, root: type[BaseModel]
+) -> Problem:
+    model = model_at(root, document.value, path[:-1], registry)
     fields = model.model_fields if model is not None else {}
     nullable = str(path[-1]) in fields and "None" in str(fields[str(path[-1])].annotation)
     message = f"the key '{path[-1]}' is missing{'; write null to leave it out' if nullable else ''}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from numbers import Real
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -29,7 +30,12 @@ def frames_from_log(duration_pred: Tensor, padding_mask: Tensor) -> Tensor:
 
 
 def round_durations(
-    frames: Tensor, padding_mask: Tensor, *, speed: float | Tensor = 1.0, min_frames: int = 1
+    frames: Tensor,
+    padding_mask: Tensor,
+    *,
+    speed: float | Tensor = 1.0,
+    min_frames: int = 1,
+    rounding: Literal["nearest", "up"] = "nearest",
 ) -> Tensor:
     """Return whole frames: ``floor(frames / speed + 0.5)``, at least `min_frames`, 0 at padding.
 
@@ -40,6 +46,7 @@ def round_durations(
         padding_mask: (B, N) bool.
         speed: Above 1 is faster; a number, (B, 1) or (B, N).
         min_frames: The minimum for a phoneme.
+        rounding: ``up`` takes the next whole number that is not below ``frames / speed``.
 
     Raises:
         TypeError: `speed` is not a number.
@@ -53,7 +60,8 @@ def round_durations(
     if not torch.compiler.is_compiling():
         _check_frames(paced)
     # not torch.round, which rounds halves to even: 2.5 frames would last as long as 1.5
-    whole = torch.floor(paced + 0.5).to(torch.int64)
+    rounded = torch.ceil(paced) if rounding == "up" else torch.floor(paced + 0.5)
+    whole = rounded.to(torch.int64)
     return whole.clamp_min(min_frames).masked_fill(padding_mask, 0)
 
 
@@ -111,7 +119,11 @@ def phoneme_of_frame(durations: Tensor, num_frames: int) -> Tensor:
     """
     ends = durations.cumsum(1)
     frames = torch.arange(num_frames, device=durations.device).expand(durations.shape[0], -1)
-    index = torch.searchsorted(ends, frames.contiguous(), right=True)
+    if torch.compiler.is_exporting():  # ONNX has no search
+        # (B, 1, N) <= (B, T, 1) -> (B, T)
+        index = (ends.unsqueeze(1) <= frames.unsqueeze(2)).sum(2)
+    else:
+        index = torch.searchsorted(ends, frames.contiguous(), right=True)
     return index.clamp_max(durations.shape[1] - 1)
 
 
@@ -129,3 +141,16 @@ def place_in_phoneme(durations: Tensor, num_frames: int) -> tuple[Tensor, Tensor
     starts = ends - durations.gather(1, phoneme)
     frames = torch.arange(num_frames, device=durations.device)
     return frames - starts, ends - 1 - frames
+
+
+def mean_over_phonemes(values: Tensor, durations: Tensor) -> Tensor:
+    """Return the mean of each phoneme's frames, 0 for a phoneme without a frame.
+
+    Shape:
+        values: (B, T). durations: (B, N) int64. Returns: (B, N).
+    """
+    frames = torch.arange(values.shape[1], device=values.device)
+    inside = frames < durations.sum(1, keepdim=True)
+    index = phoneme_of_frame(durations, values.shape[1])
+    sums = values.new_zeros(durations.shape).scatter_add(1, index, values.masked_fill(~inside, 0))
+    return sums / durations.clamp_min(1)

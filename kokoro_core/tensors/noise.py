@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from hashlib import blake2b
@@ -19,7 +19,7 @@ BLOCK = 64
 
 @final
 class RowNoise:
-    """Gaussian noise from one seed per row, with a separate stream for each part of a model.
+    """Random numbers from one seed per row, with a separate stream for each part of a model.
 
     Numbers are drawn on the CPU in blocks of fixed size and moved, so that a row's noise depends
     neither on other rows, nor on padding, nor on the device. Every call draws new numbers; draws of
@@ -53,20 +53,36 @@ class RowNoise:
         Shape:
             Returns: (B, num, channels), of the dtype and on the device of `like`.
         """
+        return self._drawn(torch.randn, num, channels, like)
+
+    def uniform(self, num: int, channels: int, *, like: Tensor) -> Tensor:
+        """Draw from the uniform distribution over [0, 1).
+
+        Shape:
+            Returns: (B, num, channels), of the dtype and on the device of `like`.
+        """
+        return self._drawn(torch.rand, num, channels, like)
+
+    def select(self, rows: Sequence[int]) -> RowNoise:
+        """Return the noise of some rows, which goes on where these are."""
+        selected = RowNoise([self.seeds[row] for row in rows], self.stream)
+        selected._calls = self._calls
+        return selected
+
+    def _drawn(self, draw: Callable[..., Tensor], num: int, channels: int, like: Tensor) -> Tensor:
         noted = _NOTED.get()
         if noted is not None:
             noted.setdefault(self, self._calls)
         blocks = -(-num // BLOCK)
-        rows = [self._row(seed, blocks, channels)[:num] for seed in self.seeds]
+        rows = [self._row(draw, seed, blocks, channels)[:num] for seed in self.seeds]
         self._calls += 1
         # Convert before moving: not every device supports float64.
         return torch.stack(rows).to(like.dtype).to(like.device)
 
-    def _row(self, seed: int, blocks: int, channels: int) -> Tensor:
+    def _row(self, draw: Callable[..., Tensor], seed: int, blocks: int, channels: int) -> Tensor:
         generator = torch.Generator().manual_seed(self._seed(seed))
         drawn = [
-            torch.randn(BLOCK, channels, generator=generator, dtype=torch.float64)
-            for _ in range(blocks)
+            draw(BLOCK, channels, generator=generator, dtype=torch.float64) for _ in range(blocks)
         ]
         return torch.cat(drawn) if drawn else torch.zeros(0, channels, dtype=torch.float64)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Literal, final
 
 from torch import Tensor, nn
 
@@ -25,6 +25,9 @@ class ConvDurationPredictor(DurationPredictor):
         kernel_size: Phonemes that each convolution sees, odd.
         num_layers: Number of convolutions.
         dropout: Probability of dropout after each LayerNorm.
+        stop_gradient: Whether no gradient reaches the encoder.
+        rounding: Which whole number of frames a prediction means.
+        norm_eps: Added to each LayerNorm's variance.
     """
 
     def __init__(
@@ -35,13 +38,18 @@ class ConvDurationPredictor(DurationPredictor):
         kernel_size: int = 3,
         num_layers: int = 2,
         dropout: float = 0.1,
+        stop_gradient: bool = False,
+        rounding: Literal["nearest", "up"] = "nearest",
+        norm_eps: float = 1e-5,
     ) -> None:
         super().__init__()
+        self.rounding = rounding
+        self._stop_gradient = stop_gradient
         widths = [hidden_dim] + [channels] * num_layers
         self.convs = nn.ModuleList(
             MaskedConv1d(width, channels, kernel_size) for width in widths[:-1]
         )
-        self.norms = nn.ModuleList(nn.LayerNorm(channels) for _ in range(num_layers))
+        self.norms = nn.ModuleList(nn.LayerNorm(channels, norm_eps) for _ in range(num_layers))
         self.dropout = Dropout(dropout)
         self.out = nn.Linear(channels, 1)
 
@@ -56,7 +64,7 @@ class ConvDurationPredictor(DurationPredictor):
         Shape:
             hidden: (B, N, H). padding_mask: (B, N) bool.
         """
-        x = hidden
+        x = hidden.detach() if self._stop_gradient else hidden
         for conv, norm in zip(self.convs, self.norms, strict=True):
             x = self.dropout(norm(conv(x, padding_mask).relu()))
         # (B, N, 1) -> (B, N)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, field_validator
 
@@ -22,6 +23,9 @@ class ConvDurationPredictorParams(DurationPredictorParams):
         kernel_size: Phonemes that each convolution sees, odd.
         num_layers: Number of convolutions.
         dropout: Dropout after each LayerNorm.
+        stop_gradient: Whether what it learns leaves the encoder alone.
+        rounding: Which whole number of frames is spoken: the nearest, or the next above.
+        norm_eps: Added to each LayerNorm's variance.
     """
 
     type: Literal["conv"] = "conv"
@@ -29,6 +33,9 @@ class ConvDurationPredictorParams(DurationPredictorParams):
     kernel_size: int = Field(3, ge=1)
     num_layers: int = Field(2, ge=1)
     dropout: float = Field(0.1, ge=0, lt=1)
+    stop_gradient: bool = False
+    rounding: Literal["nearest", "up"] = "nearest"
+    norm_eps: float = Field(1e-5, gt=0)
 
     @field_validator("kernel_size")
     @classmethod
@@ -41,7 +48,13 @@ class ConvDurationPredictorParams(DurationPredictorParams):
     def capabilities(self) -> Capabilities:
         """Each convolution adds half a kernel on both sides."""
         reach = self.num_layers * (self.kernel_size // 2)
-        return Capabilities(receptive_field=reach, exportable=True)
+        detached = frozenset({"hidden"} if self.stop_gradient else ())
+        return Capabilities(receptive_field=reach, exportable=True, detached_inputs=detached)
+
+    @classmethod
+    def tiny(cls) -> Mapping[str, Mapping[str, Any]]:
+        """Return one whose gradient reaches the encoder, and one whose does not."""
+        return {"": {}, "detached": {"stop_gradient": True}}
 
     def size(self, sizes: Sizes) -> Size:
         """Return the size of the convolutions, their norms and the output layer."""
@@ -60,4 +73,7 @@ class ConvDurationPredictorParams(DurationPredictorParams):
             kernel_size=self.kernel_size,
             num_layers=self.num_layers,
             dropout=self.dropout,
+            stop_gradient=self.stop_gradient,
+            rounding=self.rounding,
+            norm_eps=self.norm_eps,
         )

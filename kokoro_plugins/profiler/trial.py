@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
 from kokoro_core import KokoroModel, ModelSpec
 from kokoro_core.model import TrainingBatch
+from kokoro_core.model.example_features import example_features
 from kokoro_core.params.sizes import Sizes
 from kokoro_core.tensors.masks import padding_mask_from_lengths
 from kokoro_plugins.profiler.gpu_profiler import GpuProfiler
@@ -71,6 +72,7 @@ class Trial:
             durations=self.batch.durations,
             max_mel_len=self.batch.mel_specs.shape[1],
             stop_threshold=1.0,
+            **examples(self.model, self.batch, training=False),
         )
 
     def report(self) -> dict[str, Any]:
@@ -120,13 +122,26 @@ def build_trial(
         ValueError: The model needs side inputs, which cannot be made up.
     """
     model = KokoroModel.from_spec(spec, plugins=plugins).to(device)
-    if model.acoustic.extras:
-        names = ", ".join(f"`{name}`" for name in sorted(model.acoustic.extras))
-        raise ValueError(
-            f"`{spec.name}` needs the side inputs {names}, which `profile` cannot make up; attach "
-            f"a `GpuProfiler` in Python, where you have them."
-        )
     made = random_batch(
         spec.sizes, rows=rows, phonemes=phonemes, with_durations=spec.regulator is not None
-    )
-    return Trial(model, made.to(device))
+    ).to(device)
+    try:
+        return Trial(model, replace(made, extras=examples(model, made, training=True)))
+    except LookupError as error:
+        raise ValueError(
+            f"`{spec.name}` needs the side inputs {error}, which `profile` cannot make up; attach "
+            f"a `GpuProfiler` in Python, where you have them."
+        ) from error
+
+
+def examples(model: KokoroModel, batch: TrainingBatch, *, training: bool) -> dict[str, Any]:
+    """Return features of the right form for a batch.
+
+    Raises:
+        LookupError: The form of one is not declared; it names all of them.
+    """
+    (rows, phonemes), frames = batch.phoneme_indices.shape, batch.mel_specs.shape[1]
+    steps = {"row": rows, "phoneme": phonemes, "frame": frames, "mel": model.spec.mel_dim}
+    device = str(batch.mel_specs.device)
+    found = example_features(model.acoustic.wiring, steps, training=training, device=device)
+    return dict(found)

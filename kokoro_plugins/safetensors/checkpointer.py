@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
@@ -12,6 +12,7 @@ from kokoro_core.contracts import Checkpointer, OpenCheckpoint
 from kokoro_core.durable import atomic_file
 from kokoro_core.errors import CheckpointError
 from kokoro_plugins.safetensors.index import INDEX_SUFFIX
+from kokoro_plugins.safetensors.published import open_published
 from kokoro_plugins.safetensors.reading import open_file
 from kokoro_plugins.safetensors.sharded import index_path, open_sharded, save_sharded, split
 
@@ -68,6 +69,14 @@ class SafetensorsCheckpointer(Checkpointer):
 
         super().check(tensors)
         check_storable(tensors)
+
+    def open_published(self, path: Path) -> AbstractContextManager[OpenCheckpoint]:
+        """Open a file or an index that another program wrote; see `Checkpointer.open_published`.
+
+        Raises:
+            CheckpointError: It is missing or damaged.
+        """
+        return open_published(Path(path))
 
     @contextmanager
     def open(self, path: Path) -> Iterator[OpenCheckpoint]:

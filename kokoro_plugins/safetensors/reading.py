@@ -31,9 +31,15 @@ CHUNK = 2**20
 
 @final
 class SafetensorsFile(OpenCheckpoint):
-    """A file whose header has been read and checked; tensors are read on demand."""
+    """A file whose header has been read and checked; tensors are read on demand.
 
-    def __init__(self, path: object, descriptor: int) -> None:
+    Args:
+        path: Its name in errors.
+        descriptor: It, open.
+        ours: Whether our metadata must be in it; without, it has no hash.
+    """
+
+    def __init__(self, path: object, descriptor: int, *, ours: bool = True) -> None:
         self._path = path
         self._descriptor = descriptor
         self._start = _read_start(path, descriptor)
@@ -42,7 +48,9 @@ class SafetensorsFile(OpenCheckpoint):
             header = parse_header(self._start[LENGTH.size :], body)
         except HeaderFault as fault:
             raise _no_safetensors(path, fault) from None
-        self.content_hash, self.metadata = unwrap(path, self._start, header)
+        self.content_hash, self.metadata = None, dict(header.metadata)
+        if ours:
+            self.content_hash, self.metadata = unwrap(path, self._start, header)
         self.layout = {name: stored.info for name, stored in header.tensors.items()}
         self._stored = header.tensors
 

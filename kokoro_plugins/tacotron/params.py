@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, field_validator
@@ -24,6 +25,7 @@ class ConvPostnetParams(PostnetParams):
         kernel_size: Frames that each convolution sees, odd.
         num_layers: Number of convolutions.
         dropout: Dropout after each convolution.
+        bias: Whether the convolutions have one; batch normalisation takes it away again.
     """
 
     type: Literal["conv"] = "conv"
@@ -31,6 +33,7 @@ class ConvPostnetParams(PostnetParams):
     kernel_size: int = Field(5, ge=1)
     num_layers: int = Field(5, ge=2)
     dropout: float = Field(0.5, ge=0, lt=1)
+    bias: bool = True
 
     @field_validator("kernel_size")
     @classmethod
@@ -48,9 +51,10 @@ class ConvPostnetParams(PostnetParams):
     def size(self, sizes: Sizes) -> Size:
         """Return the size of the convolutions and their normalisations."""
         mel_dim, channels = sizes.mel_dim, self.channels
-        inner = conv1d(channels, channels, self.kernel_size) + batch_norm(channels)
-        first = conv1d(mel_dim, channels, self.kernel_size) + batch_norm(channels)
-        last = conv1d(channels, mel_dim, self.kernel_size) + batch_norm(mel_dim)
+        conv = partial(conv1d, kernel_size=self.kernel_size, bias=self.bias)
+        inner = conv(channels, channels) + batch_norm(channels)
+        first = conv(mel_dim, channels) + batch_norm(channels)
+        last = conv(channels, mel_dim) + batch_norm(mel_dim)
         return first + inner * (self.num_layers - 2) + last + LAYER * self.num_layers
 
     def build(self, sizes: Sizes) -> ConvPostnet:
@@ -63,4 +67,5 @@ class ConvPostnetParams(PostnetParams):
             kernel_size=self.kernel_size,
             num_layers=self.num_layers,
             dropout=self.dropout,
+            bias=self.bias,
         )

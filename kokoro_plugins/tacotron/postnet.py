@@ -28,6 +28,7 @@ class ConvPostnet(Postnet):
         kernel_size: Frames that each convolution sees, odd.
         num_layers: Number of convolutions, at least 2.
         dropout: Probability of dropout after each layer.
+        bias: Whether the convolutions have one.
     """
 
     couples_rows: ClassVar[bool] = True
@@ -40,11 +41,14 @@ class ConvPostnet(Postnet):
         kernel_size: int = 5,
         num_layers: int = 5,
         dropout: float = 0.5,
+        bias: bool = True,
     ) -> None:
         super().__init__()
         widths = [mel_dim, *[channels] * (num_layers - 1), mel_dim]
         self.context = num_layers * (kernel_size // 2)
-        self.convs = nn.ModuleList(MaskedConv1d(a, b, kernel_size) for a, b in pairwise(widths))
+        self.convs = nn.ModuleList(
+            MaskedConv1d(a, b, kernel_size, bias=bias) for a, b in pairwise(widths)
+        )
         self.norms = nn.ModuleList(MaskedBatchNorm(width) for width in widths[1:])
         self.dropout = Dropout(dropout)
 

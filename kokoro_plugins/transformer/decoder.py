@@ -192,8 +192,7 @@ class TransformerDecoder(AutoregressiveDecoder):
                 f"`step` has room for {state.max_frames} frames but was asked for frame {end}; "
                 f"give `init_state` a larger `max_frames`."
             )
-        view = cast("TransformerDecoder", state.shared.decoder)
-        positions = state.shared.positions
+        view, positions = self._shared(state)
         capacity, of = state.own[0].capacity_for(end // r), positions[: state.crossed[0].max_len]
         now, seen = positions[start:end:r], positions[: capacity * r : r]
         unseen = add_bias(causal_mask(now, seen), frames.new_zeros(()))
@@ -207,6 +206,14 @@ class TransformerDecoder(AutoregressiveDecoder):
         state.position = end
         both = side_by_side(self.norm(x), view.mel_out, view.stop_out)
         return self._ungroup(both[..., :-r], both[..., -r:])
+
+    def _shared(self, state: TransformerDecoderState) -> tuple[TransformerDecoder, Tensor]:
+        """Return what a step computes with, and all positions."""
+        if not torch.compiler.is_exporting():
+            return cast("TransformerDecoder", state.shared.decoder), state.shared.positions
+        # A graph is given the tensors of the rows alone.
+        far = max(state.memory.shape[1] * self.reduction_factor, state.crossed[0].keys.shape[2])
+        return self, torch.arange(far, device=state.memory.device)
 
     def _project_memory(self, memory: Tensor, positions: Tensor) -> tuple[KeyValueCache, ...]:
         encoding = self._memory_encoding().for_one_pass()

@@ -44,20 +44,29 @@ class SinusoidalParams(PositionalEncodingParams):
 
     Attributes:
         max_len: Number of positions.
+        learned_scale: Multiply them by a learned number (Li et al., 2019).
     """
 
     type: Literal["sinusoidal"] = "sinusoidal"
     max_len: int = Field(5000, ge=1)
+    learned_scale: bool = False
+
+    @classmethod
+    def tiny(cls) -> Mapping[str, Mapping[str, Any]]:
+        """Return sinusoids as they are and scaled."""
+        return {"": {}, "scaled": {"learned_scale": True}}
 
     def size(self, *, hidden_dim: int, num_heads: int) -> Size:
-        """Return the size of the table."""
-        return table(self.max_len, hidden_dim)
+        """Return the size of the table, and of the scale."""
+        return table(self.max_len, hidden_dim) + Size(int(self.learned_scale))
 
     def build(self, *, hidden_dim: int, num_heads: int) -> PositionalEncoding:
         """Return the positional encoding."""
         from kokoro_plugins.transformer.sinusoidal import SinusoidalEncoding
 
-        return SinusoidalEncoding(hidden_dim=hidden_dim, max_len=self.max_len)
+        return SinusoidalEncoding(
+            hidden_dim=hidden_dim, max_len=self.max_len, learned_scale=self.learned_scale
+        )
 
 
 class StackParams(StrictModel):

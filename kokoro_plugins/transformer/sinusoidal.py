@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Self, final
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from kokoro_core.contracts import PositionalEncoding
@@ -23,13 +23,17 @@ class SinusoidalEncoding(PositionalEncoding):
     Args:
         hidden_dim: Width of what they are added to.
         max_len: Number of positions.
+        learned_scale: Multiply them by a learned number (Li et al., 2019, section 3.2).
     """
 
     table: Tensor
 
-    def __init__(self, *, hidden_dim: int, max_len: int = 5000) -> None:
+    def __init__(
+        self, *, hidden_dim: int, max_len: int = 5000, learned_scale: bool = False
+    ) -> None:
         super().__init__()
         self.max_len = max_len
+        self.scale = nn.Parameter(torch.ones(())) if learned_scale else None
         table = torch.empty(max_len, hidden_dim)  # of the type and on the device that are usual now
         self.register_buffer("table", _with_sinusoids(table), persistent=False)
 
@@ -47,7 +51,8 @@ class SinusoidalEncoding(PositionalEncoding):
         Shape:
             x: (B, T, H). positions: (T,) or (B, T) int64. Returns: (B, T, H).
         """
-        return x + F.embedding(positions, self.table)
+        sinusoids = F.embedding(positions, self.table)
+        return x + (sinusoids if self.scale is None else self.scale * sinusoids)
 
 
 def _with_sinusoids(table: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from registry.errors import InvalidPlugin
 from registry.names import BUILT_IN_DISTRIBUTION
 from registry.records import PluginRecord
 
-API_VERSION = 1
+API_VERSION = 2
 """The version of the hooks and contracts in this installation."""
 
 OLDEST_API = 1

@@ -13,7 +13,7 @@ import pluggy
 from registry import hooks as hookspecs
 from registry.components import ComponentRegistry, Registration
 from registry.errors import InvalidPlugin
-from registry.hooks import PROJECT, Command, Migration
+from registry.hooks import PROJECT, Command, Migration, Voice
 from registry.names import is_name, is_target
 from registry.records import Contribution, NamedSpec, PluginRecord
 from registry.text import one_line
@@ -37,11 +37,13 @@ def collect(plugin: Any, record: PluginRecord) -> Contribution:
         components=_components(_returned(manager, "kokoro_components", record), record),
         specs=_specs(manager, record),
         commands=_commands(_returned(manager, "kokoro_commands", record), record),
+        voices=_voices(_returned(manager, "kokoro_voices", record), record),
         migrations=_migrations(_returned(manager, "kokoro_migrations", record), record),
     )
     ComponentRegistry(contribution.components)  # finds duplicate names here, within this plugin
     _refuse_twice("spec", [each.name for each in contribution.specs], record)
     _refuse_twice("command", [each.name for each in contribution.commands], record)
+    _refuse_twice("voice", [each.name for each in contribution.voices], record)
     return contribution
 
 
@@ -138,18 +140,30 @@ def _specs(manager: pluggy.PluginManager, record: PluginRecord) -> tuple[NamedSp
             )
         for name, file in result.items():
             _check_name("spec", name, record)
-            if not callable(getattr(file, "read_bytes", None)):
-                raise InvalidPlugin(
-                    f"the spec `{name}` of `{record.name}` is {_shown(file)}, which is not a file; "
-                    f"return `importlib.resources.files(…) / …`"
-                )
-            if not file.is_file():
-                raise InvalidPlugin(
-                    f"the spec `{name}` of `{record.name}` is a file that is not there: "
-                    f"{one_line(file)}; is it in the package data?"
-                )
+            _check_file(f"the spec `{name}` of `{record.name}`", file)
             named.append(NamedSpec(name, file, record.name))
     return tuple(named)
+
+
+def _check_file(what: str, file: Any) -> None:
+    if not callable(getattr(file, "read_bytes", None)):
+        raise InvalidPlugin(
+            f"{what} is {_shown(file)}, which is not a file; "
+            f"return `importlib.resources.files(…) / …`"
+        )
+    if not file.is_file():
+        raise InvalidPlugin(
+            f"{what} is a file that is not there: {one_line(file)}; is it in the package data?"
+        )
+
+
+def _voices(items: list[Any], record: PluginRecord) -> tuple[Voice, ...]:
+    _check_kind(Voice, items, record)
+    for item in items:
+        _check_name("voice", item.name, record)
+        _check_file(f"the voice `{item.name}` of `{record.name}`", item.checkpoint)
+        _check_file(f"the card of the voice `{item.name}` of `{record.name}`", item.card)
+    return tuple(replace(each, plugin=record.name) for each in items)
 
 
 def _check_kind(kind: type[Any], items: list[Any], record: PluginRecord) -> None:

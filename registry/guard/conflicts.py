@@ -41,7 +41,7 @@ def contested_plugin_names(records: Sequence[PluginRecord]) -> dict[int, PluginR
 
 
 def resolve_conflicts(loaded: Iterable[Loaded]) -> list[Loaded]:
-    """Reject plugins that take the name of a built-in spec, command, slot or migration.
+    """Reject plugins that take the name of a built-in spec, command, voice, slot or migration.
 
     The others are returned with flags for the names that they share.
     """
@@ -58,7 +58,7 @@ def _break_takers(one: Loaded, everyone: Sequence[Loaded]) -> Loaded:
     taken = [
         *(
             (owner, f"{kind} `{name}`")
-            for kind in ("spec", "command")
+            for kind in ("spec", "command", "voice")
             for owner, name in _shared(record, box, kind)
         ),
         *_foreign_migrations(contribution, record, everyone),
@@ -93,7 +93,7 @@ def _flag_shared(one: Loaded, everyone: Sequence[Loaded]) -> Loaded:
     flags = [
         f"its {kind} `{name}` shares the name with that of the plugin `{owner.name}` of "
         f"{owner.origin}; write `{record.name}/{name.rpartition('/')[2]}`"
-        for kind in ("component", "spec", "command")
+        for kind in ("component", "spec", "command", "voice")
         for owner, name in _shared(record, others, kind)
         if not record.built_in
     ]

@@ -160,6 +160,7 @@ def _gather(
         components=ComponentRegistry(new for each in every for new in each.components),
         specs=by_name(spec for each in every for spec in each.specs),
         commands=by_name(command for each in every for command in each.commands),
+        voices=by_name(voice for each in every for voice in each.voices),
         migrations=tuple(step for each in every for step in each.migrations),
         unmatched=unmatched,
     )

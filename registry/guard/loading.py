@@ -62,7 +62,8 @@ def _import(
             f"write `package.module` or `package.module:object`"
         )
     plugin = entry_point.load()
-    found = api.incompatibility(api.api_of(plugin, record), record)
+    stated = api.api_of(plugin, record)
+    found = api.incompatibility(stated, record)
     if found is not None:
         return _refused(record, "incompatible", *found), Contribution()
     contribution = collect(plugin, record)
@@ -71,6 +72,8 @@ def _import(
         components=tuple(f"{each.slot}/{each.name}" for each in contribution.components),
         specs=tuple(each.name for each in contribution.specs),
         commands=tuple(each.name for each in contribution.commands),
+        voices=tuple(each.name for each in contribution.voices),
+        api=stated,
     )
     return brought, contribution
 

@@ -21,19 +21,28 @@ from ruamel.yaml import YAML
 from kokoro_core import SpecError, load_spec
 from kokoro_core.cli.app import app, main
 from kokoro_core.cli.session import Session
+from kokoro_core.spec.text.document import from_mapping
+from kokoro_plugins.training.commands.recipe_file import check_recipe
+from kokoro_plugins.training.commands.recipe_model import MODELS, VOCODERS
 from registry import installed_plugins
 from tests.docs.blocks import ROOT, Block, Shown, commands_of, printed_in
 
 LONG = (
     ("kokoro-core", "demo"),
     ("kokoro-core", "train", "--minutes"),
+    ("kokoro-core", "train-vocoder", "--minutes"),
     ("kokoro-core", "compare"),
+    ("kokoro-core", "hibari-corpus", "--voices"),
+    ("kokoro-core", "prepare", "my-recordings"),
+    ("kokoro-core", "evaluate", "runs/my-voice"),
     ("kokoro-core", "profile", "small"),
     ("kokoro-core", "profile", "my.yaml"),
     ("kokoro-core", "conformance", "encoder/transformer"),
     ("kokoro-core", "profile", "mixed"),
     ("kokoro-core", "profile", "default"),
     ("kokoro-core", "bench"),
+    ("kokoro-core", "serve"),
+    ("kokoro-core", "export", "model.safetensors"),
 )
 """Commands, by words that they contain, that run for minutes or need what the page has not made;
 they are parsed by the real command line and not run."""
@@ -104,11 +113,14 @@ class Page:
             )
 
     def yaml(self, block: Block) -> None:
-        """Check a spec, or a part of one as a change of the spec `small`."""
+        """Check a spec, a part of one as a change of the spec `small`, or a recipe with data."""
         values = YAML(typ="safe", pure=True).load(block.text)
         problems: tuple[Any, ...] = ()
         try:
-            if block.title is not None:
+            if "data" in values:
+                kind = VOCODERS if "kokoro-core train-vocoder --recipe" in block.text else MODELS
+                check_recipe(from_mapping(values), installed_plugins(), kind)
+            elif block.title is not None:
                 load_spec(str(self.write(block)))
             elif "decoder" in values and "encoder" in values:
                 load_spec(values)

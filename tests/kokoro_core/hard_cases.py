@@ -226,7 +226,7 @@ class NoisyPostnet(Postnet):
 class LstmParams(DecoderParams):
     """Non-Attentive Tacotron's decoder."""
 
-    type: Literal["lstm"] = "lstm"
+    type: Literal["lstm_cell"] = "lstm_cell"
 
     def build(self, sizes: Sizes) -> LstmDecoder:
         return LstmDecoder(hidden_dim=sizes.hidden_dim, mel_dim=sizes.mel_dim)
@@ -266,7 +266,7 @@ class FlowParams(DecoderParams):
 class StochasticParams(DurationPredictorParams):
     """VITS's duration predictor."""
 
-    type: Literal["stochastic"] = "stochastic"
+    type: Literal["drawn"] = "drawn"
 
     @property
     def needs(self) -> frozenset[str]:

@@ -62,14 +62,14 @@ def assert_rows_alone_are_rows_together(tts: KokoroModel, **options: Any) -> Non
 
 
 def test_non_attentive_tacotron_has_a_recurrent_state_and_gaussian_upsampling() -> None:
-    tacotron = model(decoder={"type": "lstm"}, regulator={"type": "gaussian"})
+    tacotron = model(decoder={"type": "lstm_cell"}, regulator={"type": "gaussian"})
     output = tacotron(INDICES, mels(7), DURATIONS)
     assert set(output.losses) == {"mel_l1", "duration", "stop"}
     assert_rows_alone_are_rows_together(tacotron, durations=DURATIONS, stop_threshold=1.0)
 
 
 def test_a_recurrent_state_can_be_forked_and_dropped() -> None:
-    decoder = model(decoder={"type": "lstm"}).acoustic.decoder
+    decoder = model(decoder={"type": "lstm_cell"}).acoustic.decoder
     memory = torch.randn(3, 4, 16, dtype=torch.float64)
     mask = torch.zeros(3, 4, dtype=torch.bool)
     assert isinstance(decoder, AutoregressiveDecoder)
@@ -126,7 +126,7 @@ def test_matcha_has_a_loss_of_its_own_and_samples_with_a_seed_a_row() -> None:
 
 
 def test_vits_samples_durations_and_brings_their_likelihood_as_its_loss() -> None:
-    vits = model(duration_predictor={"type": "stochastic"}, decoder={"type": "lstm"})
+    vits = model(duration_predictor={"type": "drawn"}, decoder={"type": "lstm_cell"})
     output = vits(INDICES, mels(7), DURATIONS)
     assert output.duration_pred is None
     assert set(output.losses) == {"mel_l1", "duration_nll", "stop"}
@@ -136,14 +136,14 @@ def test_vits_samples_durations_and_brings_their_likelihood_as_its_loss() -> Non
 
 
 def test_durations_that_are_handed_back_give_the_same_mel() -> None:
-    sampling = model(duration_predictor={"type": "stochastic"}, decoder={"type": "flow"})
+    sampling = model(duration_predictor={"type": "drawn"}, decoder={"type": "flow"})
     first = sampling.generate(INDICES, seed=[4, 5, 6])
     again = sampling.generate(INDICES, seed=[4, 5, 6], durations=first.durations)
     assert torch.equal(first.mel, again.mel)
 
 
 def test_a_stream_of_a_postnet_that_samples_is_the_mel_of_generate() -> None:
-    sampling = model(decoder={"type": "lstm"}, postnet={"type": "noisy"})
+    sampling = model(decoder={"type": "lstm_cell"}, postnet={"type": "noisy"})
     options: dict[str, Any] = {"seed": 4, "durations": DURATIONS, "stop_threshold": 1.0}
     whole = sampling.generate(INDICES, **options).mel
     parts = list(sampling.stream(INDICES, chunk_frames=2, **options))
@@ -151,7 +151,7 @@ def test_a_stream_of_a_postnet_that_samples_is_the_mel_of_generate() -> None:
 
 
 def test_a_side_input_reaches_every_part_that_needs_it_and_no_other() -> None:
-    shared = model(encoder={"type": "speaker"}, decoder={"type": "lstm"})
+    shared = model(encoder={"type": "speaker"}, decoder={"type": "lstm_cell"})
     changed = SPEAKER.clone()
     changed[1] += 1
     first = shared.generate(INDICES, durations=DURATIONS, speaker=SPEAKER, stop_threshold=1.0)
@@ -161,12 +161,12 @@ def test_a_side_input_reaches_every_part_that_needs_it_and_no_other() -> None:
 
 
 def test_a_missing_side_input_is_named() -> None:
-    shared = model(encoder={"type": "speaker"}, decoder={"type": "lstm"})
+    shared = model(encoder={"type": "speaker"}, decoder={"type": "lstm_cell"})
     with pytest.raises(TypeError, match="`speaker` is missing; this model takes the side inputs"):
         shared(INDICES, mels(7), DURATIONS)
 
 
 def test_an_unknown_side_input_is_named() -> None:
-    plain = model(decoder={"type": "lstm"})
+    plain = model(decoder={"type": "lstm_cell"})
     with pytest.raises(TypeError, match=r"`speaker` is not a side input of this .*; it takes none"):
         plain.generate(INDICES, speaker=SPEAKER)

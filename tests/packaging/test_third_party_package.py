@@ -139,7 +139,7 @@ def test_the_package_takes_fewer_than_80_lines() -> None:
 
 def test_its_encoder_is_listed_with_its_distribution(installed: Environment) -> None:
     listed = {each["type"]: each for each in installed.json("components", "encoder")}
-    assert set(listed) == {"gated", "transformer"}
+    assert {"gated", "transformer"} <= set(listed)
     assert listed["gated"]["qualified_name"] == "acme-gated/gated"
     assert (listed["gated"]["distribution"], listed["gated"]["version"]) == ("acme-gated", "1.0.0")
 
@@ -187,7 +187,7 @@ def test_its_own_tests_pass(installed: Environment) -> None:
 def test_without_the_package_its_spec_is_refused_in_clear_lines(without: Environment) -> None:
     write([SPEC], without.folder)
     ran = without.run("-m", "kokoro_core", "check", "gated.yaml", status=1)
-    assert "no encoder is named 'acme-gated/gated'; available: transformer" in ran.stderr
+    assert "no encoder is named 'acme-gated/gated'; available: " in ran.stderr
     assert "acme-gated" in ran.stderr
     assert "Traceback" not in ran.stderr
 
@@ -198,5 +198,5 @@ def test_without_the_package_its_checkpoint_is_refused_in_clear_lines(
     assert used["same"]
     file = installed.folder / "gated.safetensors"
     ran = without.run("-m", "kokoro_core", "synthesize", file, "Hello.", status=1)
-    assert "no encoder is named 'acme-gated/gated'; available: transformer" in ran.stderr
+    assert "no encoder is named 'acme-gated/gated'; available: " in ran.stderr
     assert "Traceback" not in ran.stderr

@@ -94,3 +94,10 @@ def test_the_oldest_python_is_the_same_for_pip_ruff_and_ci() -> None:
     assert required.contains(f"3.{minor}")
     assert not required.contains(f"3.{minor - 1}")
     assert pyproject()["tool"]["ruff"]["target-version"] == f"py3{minor}"
+
+
+def test_the_changelog_says_nothing_twice() -> None:
+    """Entries are told apart by how they begin, as two versions of one entry would begin alike."""
+    text = text_of("CHANGELOG.md")
+    begun = [" ".join(each.split())[:60] for each in re.split(r"(?m)^- ", text)[1:]]
+    assert [each for each in begun if begun.count(each) > 1] == []

@@ -57,11 +57,12 @@ def check_one(
 
 
 def notes_of(spec: ModelSpec) -> list[str]:
-    """Return notes about a valid spec: unlimited components, inputs that no command can pass."""
+    """Return notes about a valid spec: what is unlimited, unused, or given by no command."""
+    from kokoro_core.spec.rules.part_names import unused
     from kokoro_core.spec.rules.side_inputs import refusal_of_side_inputs
 
     refusal = refusal_of_side_inputs(spec)
-    return [*size_notes(spec), *([refusal] if refusal else [])]
+    return [*size_notes(spec), *unused(spec), *([refusal] if refusal else [])]
 
 
 def size_notes(spec: ModelSpec) -> list[str]:

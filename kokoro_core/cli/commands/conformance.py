@@ -99,12 +99,10 @@ def conformance(
             _write_golden(subjects, write_golden)
         return
     with _as_usage(), _no_traces():
-        from kokoro_core.testing.checks import SETTLED_VERSION
         from kokoro_core.testing.engine.component import plan_of, prepare
 
         expected = dict(map(_expected, expect or []))
-        wanted = SETTLED_VERSION if version is None else version
-        plan = plan_of(level.value, seed, case, expected, wanted, golden)
+        plan = plan_of(level.value, seed, case, expected, version, golden)
         run = prepare(subjects, plan, check)
         report = run.report(advancing(run.results(), len(run.pairs)))
     if as_json:

@@ -128,6 +128,7 @@ def _suggest_component(name: str, session: Session) -> None:
 
 def describe_component(registration: Registration) -> dict[str, Any]:
     """Return a component's origin, description and settings, as JSON values."""
+    from kokoro_core.spec.views.declarations import declarations_of
     from kokoro_core.spec.views.reference import description_of, fields_of
 
     component = registration.component
@@ -140,6 +141,7 @@ def describe_component(registration: Registration) -> dict[str, Any]:
         "version": registration.version,
         "description": description_of(component),
         "fields": fields_of(component),
+        "declares": declarations_of(component),
     }
 
 
@@ -199,6 +201,9 @@ def _print_component(component: dict[str, Any]) -> None:
         ),
     )
     print()
+    if component["declares"]:
+        print_table(("declares", "with the default settings"), component["declares"].items())
+        print()
 
 
 def _print_spec(spec: dict[str, Any]) -> None:

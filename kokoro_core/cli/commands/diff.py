@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,7 +10,7 @@ import typer
 from kokoro_core.cli.commands.describe import cost_of, sizes_of
 from kokoro_core.cli.output import print_json, print_table
 from kokoro_core.cli.session import Session, session_of
-from kokoro_core.cli.toolkit import JsonOption, load_with
+from kokoro_core.cli.toolkit import JsonOption, load_any
 
 if TYPE_CHECKING:
     from kokoro_core.spec.tree.model_spec import ModelSpec
@@ -47,30 +46,6 @@ def diff(
         print(_markdown(found))
     else:
         _print(found)
-
-
-def load_any(source: str, settings: list[str] | None, session: Session, option: str) -> ModelSpec:
-    """Return the spec of an argument, which may also be a checkpoint.
-
-    Raises:
-        SpecError: The spec or an override has problems.
-        CheckpointError: The file has a checkpoint's suffix but is not one.
-        FileNotFoundError: The file does not exist.
-    """
-    from kokoro_core.checkpoints.locate import open_checkpoint, suffixes
-    from kokoro_core.spec.load import load
-    from kokoro_core.spec.text.overrides import overrides_from_text
-
-    plugins, path = session.plugins, Path(source)
-    is_checkpoint = path.is_dir() or source.endswith(tuple(suffixes(plugins)))
-    if source in plugins.specs or not is_checkpoint:
-        return load_with(source, settings, session, option=option)
-    from kokoro_core.checkpoints.store import spec_inside
-
-    overrides = overrides_from_text(settings or [], option)
-    with open_checkpoint(path, plugins, verify=False) as found:
-        spec = spec_inside(found.path, found.content.metadata, plugins)
-    return load(spec, overrides, plugins)
 
 
 def compare(

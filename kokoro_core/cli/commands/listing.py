@@ -153,7 +153,7 @@ def plugins(
                     f"{each.distribution} {each.version}",
                     each.status,
                     f"{1000 * each.import_seconds:.0f} ms",
-                    ", ".join((*each.components, *each.specs, *each.commands)),
+                    ", ".join((*each.components, *each.specs, *each.commands, *each.voices)),
                 )
                 for each in found.records
             ),

@@ -29,7 +29,7 @@ def _with_an_option_per_slot(command: Callable[..., None]) -> Callable[..., None
     signature = inspect.signature(command, eval_str=True)
     *given, types = signature.parameters.values()
     option = types.replace(kind=types.POSITIONAL_OR_KEYWORD, default=None, annotation=TypeOption)
-    options = [option.replace(name=slot) for slot in MODEL_SLOTS]
+    options = [option.replace(name=slot) for slot, row in MODEL_SLOTS.items() if not row.many]
     every = (*given[:3], *options, *given[3:])
     command.__signature__ = signature.replace(parameters=every)  # type: ignore[attr-defined]
     return command
@@ -104,6 +104,8 @@ def ask(session: Session, like: str) -> tuple[str, dict[str, str]]:
     name = typer.prompt("Name of the model", default="my-voice", err=True)
     chosen = {}
     for slot, row in MODEL_SLOTS.items():
+        if row.many:
+            continue  # a map of components is written by hand
         part = getattr(base, slot)
         found = None if part is None else components.registration(type(part))
         names = [*components.names(slot), *([] if row.required else ["none"])]

@@ -1,22 +1,22 @@
-"""The command ``synthesize``: a checkpoint and a text to a wav."""
+"""The command ``synthesize``: a checkpoint and texts to files of sound."""
 
 from __future__ import annotations
 
-import os
-import sys
-import time
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kokoro_core.cli.output import print_error, print_json
+from kokoro_core.cli.around import overrides_around, set_around
 from kokoro_core.cli.session import session_of
-from kokoro_core.cli.toolkit import check_device
+from kokoro_core.cli.spoken_files import DEFAULT_OUT, rows_of
+from kokoro_core.cli.spoken_tasks import Task, speak_all
+from kokoro_core.cli.spoken_with import spoken_with
+from kokoro_core.cli.toolkit import SetOption, check_device
 
 if TYPE_CHECKING:
-    from kokoro_core.speech import SynthesisResult
+    from kokoro_core.api import KokoroModel
 
 
 class Precision(StrEnum):
@@ -32,11 +32,49 @@ def synthesize(
     ctx: typer.Context,
     checkpoint: Annotated[Path, typer.Argument(help="A checkpoint with its spec inside.")],
     text: Annotated[str | None, typer.Argument(help="The text; '-' reads standard input.")] = None,
-    out: Annotated[Path, typer.Option(help="The wav to write.")] = Path("out.wav"),
-    text_file: Annotated[Path | None, typer.Option(help="Read the text from this file.")] = None,
-    speed: Annotated[float, typer.Option(help="Above 1 is faster.")] = 1.0,
+    out: Annotated[
+        Path, typer.Option(help="A .wav, .flac, .ogg or .mp3; '-': raw samples as they come.")
+    ] = DEFAULT_OUT,
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            "--file", "--text-file", help="Read the text from this file; a .csv has a text a row."
+        ),
+    ] = None,
+    phonemes: Annotated[
+        bool, typer.Option("--phonemes", help="The text is symbols with blanks between them.")
+    ] = False,
+    timings: Annotated[
+        Path | None, typer.Option(help="A .json or .vtt with the time of each word.")
+    ] = None,
+    speed: Annotated[
+        float | None, typer.Option(help="Above 1 is faster; as the spec says if not given.")
+    ] = None,
+    pitch: Annotated[
+        float | None, typer.Option(help="Times what the adaptor `pitch` predicts.")
+    ] = None,
+    speaker: Annotated[str | None, typer.Option(help="A speaker of the model, by name.")] = None,
+    language: Annotated[str | None, typer.Option(help="A language of the model, by name.")] = None,
+    feature: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="A feature, or pitch.control=1.2."),
+    ] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PART.NAME=NUMBER", help="Such as decoder.temperature=0.6."),
+    ] = None,
+    reference: Annotated[
+        Path | None, typer.Option(help="A wav whose voice or style is followed.")
+    ] = None,
+    settings: SetOption = None,
     seed: Annotated[int | None, typer.Option(help="Seed for models that sample.")] = None,
-    max_mel_len: Annotated[int, typer.Option(min=1, help="Stop after this many frames.")] = 1000,
+    stop_threshold: Annotated[
+        float | None, typer.Option(help="A frame whose stop probability is above it is the last.")
+    ] = None,
+    max_mel_len: Annotated[
+        int | None,
+        typer.Option(min=1, help="Stop a sentence after this many frames."),
+    ] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda or mps.")] = "cpu",
     dtype: Annotated[
         Precision | None,
@@ -44,93 +82,49 @@ def synthesize(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Synthesize a text with a trained model to a 16-bit wav.
+    """Synthesize texts with a trained model, sentence by sentence.
 
     Exits with status 1 if words are missing or certainly misread, even though a file was written.
     """
-    words = read_text(text, text_file)
-    check_out(out)
+    rows = rows_of(text, file, out, timings)
+    overrides = overrides_around(settings or [], "synthesize")
     import torch
 
-    from kokoro_core.api import KokoroModel
-    from kokoro_core.speech import speak, write_wav
+    from kokoro_core.speaking.loading import load_to_speak
 
     check_device(device)
-    model = KokoroModel.load(checkpoint, device=device, plugins=session_of(ctx).plugins)
-    started = time.perf_counter()
-    result = speak(
-        model,
-        words,
-        dtype=None if dtype is None else getattr(torch, dtype),
-        speed=speed,
-        seed=seed,
-        max_mel_len=max_mel_len,
-    )
-    seconds = time.perf_counter() - started
-    write_wav(out, result.samples, result.sample_rate)
-    if as_json:
-        print_json({"file": str(out), **figures(result, seconds)})
-    else:
-        print(f"{out}: {summary(result, seconds)}")
-    problems = [*result.notes] if result.loss is None else [result.loss, *result.notes]
-    for each in problems:
-        print_error(f"{out}: {each}")
-    if problems:
-        raise typer.Exit(1)
+    plugins = session_of(ctx).plugins
+    model = load_to_speak(checkpoint, device=device, plugins=plugins)
+    set_around(model, overrides)
+    _check_timings(model, timings)
+    numbers = [*(option or ()), *(() if pitch is None else (f"pitch.control={pitch}",))]
+    tasks: list[Task] = []
+    for row in rows:
+        given = spoken_with(
+            model.spec,
+            speaker=row.speaker or speaker,
+            language=row.language or language,
+            features=feature or (),
+            options=numbers,
+            reference=reference,
+        )
+        options = {
+            "phonemes": phonemes,
+            "dtype": None if dtype is None else getattr(torch, dtype),
+            "speed": speed if row.speed is None else row.speed,
+            "seed": seed if row.seed is None else row.seed,
+            "stop_threshold": stop_threshold,
+            "max_mel_len": max_mel_len,
+            **given,
+        }
+        place = None if row.out == "-" else Path(row.out)
+        tasks.append(Task(row.text, place, timings, options))
+    is_table = file is not None and file.suffix.lower() == ".csv"
+    speak_all(model, tasks, as_json=as_json, is_table=is_table)
 
 
-def figures(result: SynthesisResult, seconds: float) -> dict[str, Any]:
-    """Return the figures of a synthesized text as JSON values."""
-    return {
-        "audio_seconds": result.audio_seconds,
-        "frames": result.frames,
-        "planned_frames": result.planned_frames,
-        "stop_reason": result.stop_reason,
-        "is_complete": result.is_complete,
-        "unspoken": result.unspoken,
-        "notes": list(result.notes),
-        "wall_seconds": seconds,
-        "times_real_time": result.audio_seconds / seconds,
-    }
-
-
-def summary(result: SynthesisResult, seconds: float) -> str:
-    """Return the figures of a synthesized text in words."""
-    return (
-        f"{result.audio_seconds:.2f} s of speech ({result.frames} frames), "
-        f"ended by {result.stop_reason}, made in {seconds:.2f} s "
-        f"({result.audio_seconds / seconds:.1f} times real time)"
-    )
-
-
-def read_text(text: str | None, file: Path | None) -> str:
-    """Return the text from the argument, a file or standard input.
-
-    Raises:
-        ValueError: There is no text, or there are two, or it is not UTF-8.
-    """
-    if (text is None) == (file is None):
-        raise ValueError("`synthesize` needs one text: as an argument, '-' or --text-file FILE.")
-    if file is None and text != "-":
-        return str(text)
-    try:
-        return sys.stdin.read() if file is None else file.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        source = "The standard input" if file is None else f"`{file}`"
-        raise ValueError(f"{source} must be UTF-8 text, but byte {error.start} is not.") from None
-
-
-def check_out(out: Path) -> None:
-    """Reject a file that cannot be written as a wav, before any work is done for it.
-
-    Raises:
-        FileNotFoundError: The folder does not exist.
-        PermissionError: The folder or the file is not writable.
-        ValueError: The file is a folder, or does not have the suffix of a wav.
-    """
-    if out.is_dir() or out.suffix.lower() != ".wav":
-        raise ValueError(f"`--out {out}` must be a file that ends in .wav.")
-    if not out.absolute().parent.is_dir():
-        raise FileNotFoundError(f"`--out {out}`: the folder `{out.parent}` does not exist.")
-    if not os.access(out if out.exists() else out.absolute().parent, os.W_OK):
-        raise PermissionError(f"`--out {out}` may not be written; give another file.")
+def _check_timings(model: KokoroModel, timings: Path | None) -> None:
+    if timings is not None and model.spec.duration_predictor is None:
+        raise ValueError(
+            f"`--timings` needs the durations of phonemes, but `{model.spec.name}` plans none."
+        )

@@ -20,9 +20,20 @@ from kokoro_core.slots import PORTS, VECTORS
 from kokoro_core.spec.problems.problem import Path, SpecError
 from kokoro_core.spec.problems.violation import RuleViolation, violation_problem
 from kokoro_core.spec.rules.accessed_fields import accessed_fields
+from kokoro_core.spec.rules.feature_forms import find_wrong_features
+from kokoro_core.spec.rules.names import find_wrong_names
 from kokoro_core.spec.rules.nested import Told, with_inner
-from kokoro_core.spec.rules.side_inputs import find_unmet_needs
-from kokoro_core.spec.rules.wiring import connections, find_unmet, parts_of
+from kokoro_core.spec.rules.own_losses import find_wrong_losses, weighed_losses
+from kokoro_core.spec.rules.part_names import find_wrong_part_names
+from kokoro_core.spec.rules.side_inputs import find_unmet_needs, find_wrong_widths
+from kokoro_core.spec.rules.waves import find_wrong_waves
+from kokoro_core.spec.rules.wiring import (
+    connections,
+    find_unmet,
+    parts_of,
+    path_of_part,
+    place_of,
+)
 from kokoro_core.spec.tree.model_spec import ModelSpec
 from kokoro_core.spec.tree.walk import inner_components, parse_path
 
@@ -74,11 +85,15 @@ def _width_of_vectors(spec: ModelSpec, slot: str) -> Width | None:
 
 
 def fill_widths(spec: ModelSpec) -> ModelSpec:
-    """Return the spec with every width that a component leaves out set to the spec's."""
-    filled = {
-        slot: _copy(component, _inherited(spec, component))
-        for slot, component in parts_of(spec).items()
-    }
+    """Return the spec with every width that a component leaves out set to the spec's.
+
+    Losses of the parts' own get the weights that their components give them.
+    """
+    filled: dict[str, Any] = {"loss": weighed_losses(spec)}
+    for place, component in parts_of(spec).items():
+        key, _, name = place.partition(".")
+        copied = _copy(component, _inherited(spec, component))
+        filled[key] = {**filled.get(key, {}), name: copied} if name else copied
     return _copy(spec, filled)
 
 
@@ -109,14 +124,14 @@ def _copy(model: Model, changes: dict[str, Any]) -> Model:
 
 def _width(spec: ModelSpec, slot: str, side: str, port: str) -> Width:
     """Return the width of a component at a port."""
-    component: ComponentParams = getattr(spec, slot)
+    component, path = parts_of(spec)[slot], path_of_part(slot)
     field = getattr(component, side).get(port, "")
-    own: tuple[Path, ...] = ((slot, "type"),)
+    own: tuple[Path, ...] = ((*path, "type"),)
     source = None
     if field in type(component).model_fields:
-        own = (*own, (slot, field))
+        own = (*own, (*path, field))
         if not _leaves_out(component, field):
-            return Width(getattr(component, field), (slot, field), own)
+            return Width(getattr(component, field), (*path, field), own)
     else:
         source = _source_of(spec, slot, port if side == "takes" else _passed_on(component, port))
     if source is not None:
@@ -150,12 +165,21 @@ def find_conflicts(spec: ModelSpec) -> Iterator[RuleViolation]:
         _components_agree,
         find_unmet,
         find_unmet_needs,
+        find_wrong_part_names,
+        find_wrong_widths,
+        find_wrong_losses,
+        find_wrong_names,
+        find_wrong_waves,
+        find_wrong_features,
     )
+    failed: set[RuleViolation] = set()
     for check in checks:
         try:
             yield from check(spec)
         except ComponentFailure as failure:
-            yield failure.violation
+            if failure.violation not in failed:  # several checks may ask a part the same
+                yield failure.violation
+            failed.add(failure.violation)
 
 
 def _sizes_fit(spec: ModelSpec) -> Iterator[RuleViolation]:
@@ -201,7 +225,7 @@ def _mel_is_right(spec: ModelSpec) -> Iterator[RuleViolation]:
         if "mel" not in component.gives:
             continue
         width = _width(spec, slot, "gives", "mel")
-        if width.value != spec.mel_dim and width.path[0] == slot:
+        if width.value != spec.mel_dim and width.path[:-1] == path_of_part(slot):
             message = (
                 f"the {slot} gives a mel of {width.value} channels and the model has "
                 f"{spec.mel_dim}, set by {{other}}; make the two equal"
@@ -214,9 +238,9 @@ def _components_agree(spec: ModelSpec) -> Iterator[RuleViolation]:
     """Ask each component, nested ones too, for rules of its own."""
     filled = fill_widths(spec)
     for path, component in inner_components(filled):
-        slot = str(path[0])
-        sizes = component_sizes(spec, slot)
-        for told in with_inner(Told(path, component, sizes, _causes_of_sizes(spec, slot))):
+        place = place_of(path)
+        sizes = component_sizes(spec, place)
+        for told in with_inner(Told(path, component, sizes, _causes_of_sizes(spec, place))):
             yield from _broken_rules(told)
 
 

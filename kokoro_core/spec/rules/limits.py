@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 
 from kokoro_core.params.component import ComponentParams, owner_of
 from kokoro_core.params.component_failure import ComponentFailure, attribute_errors_to, returned
-from kokoro_core.params.sizes import FLOAT_BYTES, MAX_PARAMETERS, Size, Sizes
-from kokoro_core.slots import PartParams, PositionalEncodingParams
+from kokoro_core.params.sizes import FLOAT_BYTES, MAX_PARAMETERS, Size, linear
+from kokoro_core.slots import ConditionerParams, PartParams, PositionalEncodingParams
 from kokoro_core.spec.problems.problem import Path, SpecError, dotted
 from kokoro_core.spec.problems.violation import RuleViolation, violation_problem
 from kokoro_core.spec.rules.dimensions import component_sizes
-from kokoro_core.spec.rules.wiring import parts_of
+from kokoro_core.spec.rules.wiring import parts_of, path_of_part
 from kokoro_core.spec.tree.model_spec import ModelSpec
 from kokoro_core.spec.tree.walk import components_in
 
@@ -21,10 +21,8 @@ MAX_LAYERS = 10_000
 def count_parts(spec: ModelSpec) -> dict[str, Size | None]:
     """Return how large each part of a model is, None for one that does not say."""
     return {
-        slot: _size(part, slot, component_sizes(spec, slot))
-        if isinstance(part, PartParams)
-        else None
-        for slot, part in parts_of(spec).items()
+        place: _size(part, place, spec) if isinstance(part, PartParams) else None
+        for place, part in parts_of(spec).items()
     }
 
 
@@ -36,13 +34,14 @@ def parameters_of(spec: ModelSpec) -> int | None:
     return sum(each.parameters for each in sizes if each is not None)
 
 
-def _size(part: PartParams, slot: str, sizes: Sizes) -> Size | None:
-    with attribute_errors_to(part, (slot,), "size"):
+def _size(part: PartParams, place: str, spec: ModelSpec) -> Size | None:
+    path, sizes = path_of_part(place), component_sizes(spec, place)
+    with attribute_errors_to(part, path, "size"):
         size = part.size(sizes)
+        if isinstance(part, ConditionerParams) and part.add and size is not None:
+            size += linear(part.width(sizes), component_sizes(spec, "encoder").hidden_dim)
     if size is not None and not isinstance(size, Size):
-        raise ComponentFailure(
-            (slot,), owner_of(type(part)), returned(size, "a `Size`, from `size`")
-        )
+        raise ComponentFailure(path, owner_of(type(part)), returned(size, "a `Size`, from `size`"))
     return size
 
 
@@ -55,7 +54,7 @@ def uncounted(spec: ModelSpec) -> list[str]:
         dotted(path)
         for slot, size in count_parts(spec).items()
         if size is None or not size.complete
-        for path in _silent(parts_of(spec)[slot], (slot,), size)
+        for path in _silent(parts_of(spec)[slot], path_of_part(slot), size)
     ]
 
 
@@ -119,7 +118,7 @@ def excess_of(
                 f"{_written(counts[largest])} of the model's {_written(total)} {what} are here; "
                 f"at most {_written(limit)} are allowed{_remedy(code)}"
             )
-            yield RuleViolation(code, (largest,), message)
+            yield RuleViolation(code, path_of_part(largest), message)
 
 
 def _written(count: int) -> str:

@@ -1,26 +1,30 @@
-"""Side inputs: what the parts of a spec take by keyword, and who can give it.
-
-The model makes some itself, the caller of the Python API gives the others. No command has an option
-for those yet and no corpus brings them, so a command that needs one says so before it starts.
-"""
+"""Check what the parts of a spec are given by keyword, and say what commands cannot give."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from operator import attrgetter
 
-from kokoro_core.params.component import ComponentParams, owner_of
-from kokoro_core.params.component_failure import ComponentFailure, attribute_errors_to, returned
-from kokoro_core.slots import MODEL_SLOTS
+from kokoro_core.params.component import ComponentParams
+from kokoro_core.params.component_failure import attribute_errors_to
+from kokoro_core.slots import MODEL_SLOTS, PORTS, slot_row
 from kokoro_core.spec.problems.problem import Path
 from kokoro_core.spec.problems.violation import RuleViolation
 from kokoro_core.spec.rules.accessed_fields import accessed_fields
-from kokoro_core.spec.rules.wiring import NO_PLAN, parts_of, reads_phonemes
+from kokoro_core.spec.rules.intake import (
+    ENCODER_HIDDEN,
+    LATENTS,
+    comes_later,
+    embedding_name,
+    encoder_parts,
+    given_features,
+    intake_of,
+    needs_of,
+    offered,
+)
+from kokoro_core.spec.rules.wiring import NO_PLAN, parts_of, path_of_part, place_of, reads_phonemes
 from kokoro_core.spec.tree.model_spec import ModelSpec
 from kokoro_core.spec.tree.walk import inner_components
-
-FROM_THE_MODEL = frozenset({"plan", "noise"})
-"""Side inputs that the model makes itself; all others come from the caller."""
 
 ARGUMENTS = frozenset(
     {
@@ -40,24 +44,22 @@ ARGUMENTS = frozenset(
         "max_seconds",
         "dtype",
         "seed",
+        "options",
     }
 )
 """Arguments that calls of the model have already, so that no side input can have their names."""
 
-_SLOTS = tuple(MODEL_SLOTS)
-_AFTER_THE_PLAN = _SLOTS[_SLOTS.index("regulator") + 1 :]
-
 
 def refusal_of_side_inputs(spec: ModelSpec) -> str | None:
-    """Return why no command can train or speak with a spec; None if it needs no side input.
+    """Return why no command can train or speak with a spec; None if all it needs has a known form.
 
     Raises:
         ComponentFailure: A part raised when it was asked for its needs.
     """
     takers: dict[str, list[str]] = {}
-    for slot, part in parts_of(spec).items():
-        for name in needs_of(part, (slot,)) - FROM_THE_MODEL:
-            takers.setdefault(name, []).append(f"the {slot}")
+    for place, name, feature in given_features(spec):
+        if feature is None:
+            takers.setdefault(name, []).append(f"the {place}")
     if not takers:
         return None
     wanted = "; ".join(f"`{name}` ({', '.join(who)})" for name, who in sorted(takers.items()))
@@ -68,38 +70,89 @@ def refusal_of_side_inputs(spec: ModelSpec) -> str | None:
     )
 
 
-def needs_of(component: ComponentParams, path: Path) -> frozenset[str]:
-    """Return the names of the side inputs that a component takes.
-
-    Raises:
-        ComponentFailure: It raised, or returned something else than names.
-    """
-    with attribute_errors_to(component, path, "needs"):
-        needs = component.needs
-        names = frozenset() if isinstance(needs, str) else frozenset(needs)
-    if isinstance(needs, str) or not all(isinstance(each, str) for each in names):
-        what = returned(needs, "a set of names, from `needs`")
-        raise ComponentFailure(path, owner_of(type(component)), what)
-    return names
-
-
 def find_unmet_needs(spec: ModelSpec) -> Iterator[RuleViolation]:
     """Yield every side input that a part, or a component inside one, cannot be given."""
-    for slot, part in parts_of(spec).items():
-        for name in sorted(needs_of(part, (slot,))):
+    made = offered(spec)
+    for place, part in parts_of(spec).items():
+        path = path_of_part(place)
+        for name in sorted(intake_of(spec, place).needs):
             if name == "plan":
-                yield from _plan_is_made(spec, slot, (slot,), part)
-            elif name in ARGUMENTS | MODEL_SLOTS[slot].arguments:
-                yield _taken_name(slot, part, name)
-        yield from _handed_on(spec, part, (slot,))
+                yield from _plan_is_made(spec, place, path, part)
+            elif name == LATENTS and name not in made and place == "aligner":
+                yield _no_latents(path, part)
+            elif name in ARGUMENTS | slot_row(place).arguments:
+                yield _taken_name(path, part, name)
+            elif name in made and comes_later(place, made[name]):
+                yield _too_late(path, part, name, made[name])
+            elif name in PORTS and name not in made:
+                yield _of_the_flow(place, path, part, name)
+        yield from _handed_on(spec, part, path)
 
 
-def _taken_name(slot: str, part: ComponentParams, name: str) -> RuleViolation:
+def find_wrong_widths(spec: ModelSpec) -> Iterator[RuleViolation]:
+    """Yield every feature that the model makes itself, of another width than a part takes."""
+    made = _widths_made(spec)
+    for place, part in parts_of(spec).items():
+        path = path_of_part(place)
+        for name, feature in intake_of(spec, place).features.items():
+            width, maker = made.get(name, (feature.width, ()))
+            if feature.width in (None, width):
+                continue
+            message = (
+                f"the {part.slot} takes `{name}` of width {feature.width} and {{other}} makes it "
+                f"of width {width}; make the two equal"
+            )
+            yield RuleViolation("width-mismatch", path, message, maker, (path, maker))
+
+
+def _widths_made(spec: ModelSpec) -> dict[str, tuple[int, Path]]:
+    """Return the width of each vector that the model makes by name, and who makes it."""
+    made: dict[str, tuple[int, Path]] = {}
+    for name, conditioner in spec.conditioners.items():
+        path = ("conditioners", name)
+        with attribute_errors_to(conditioner, path, "width"):
+            made[embedding_name(name)] = conditioner.width(spec.sizes), path
+    parts = encoder_parts(spec).items()
+    return made | {name: (width, ("encoder",)) for name, width in parts}
+
+
+def _no_latents(path: Path, part: ComponentParams) -> RuleViolation:
+    message = (
+        f"the {part.slot} needs the decoder's latents, but the decoder at {{other}} has none; "
+        f"choose a decoder such as 'coupling_flow', or settings that read the mel"
+    )
+    decoder = ("decoder", "type")
+    return RuleViolation("unmet-need", path, message, decoder, (*_causes(part, path), decoder))
+
+
+def _taken_name(path: Path, part: ComponentParams, name: str) -> RuleViolation:
+    slot = part.slot
     message = (
         f"the {slot} needs a side input `{name}`, which can never be given: it is the name of an "
         f"argument that the model or the {slot} has already; its author must rename it"
     )
-    return RuleViolation("unmet-need", (slot,), message, None, _causes(part, (slot,)))
+    return RuleViolation("unmet-need", path, message, None, _causes(part, path))
+
+
+def _too_late(path: Path, part: ComponentParams, name: str, after: str) -> RuleViolation:
+    message = (
+        f"the {part.slot} needs `{name}`, which comes later in the flow, from {{other}}; choose "
+        f"another {part.slot}, or settings that do not need it"
+    )
+    return RuleViolation("unmet-need", path, message, (after,), (*_causes(part, path), (after,)))
+
+
+def _of_the_flow(place: str, path: Path, part: ComponentParams, name: str) -> RuleViolation:
+    """Say that what flows from part to part is given to nobody else."""
+    maker = next(key for key, row in MODEL_SLOTS.items() if name in row.slot.base.gives)
+    if comes_later(place, maker):
+        return _too_late(path, part, name, maker)
+    hint = f"; `{ENCODER_HIDDEN}` is given by name" if maker == "encoder" else ""
+    message = (
+        f"the {part.slot} needs `{name}`, which flows on from the {maker} and is given to no other "
+        f"part by name{hint}; its author must use what its contract passes"
+    )
+    return RuleViolation("unmet-need", path, message, None, _causes(part, path))
 
 
 def _handed_on(spec: ModelSpec, owner: ComponentParams, path: Path) -> Iterator[RuleViolation]:
@@ -107,8 +160,9 @@ def _handed_on(spec: ModelSpec, owner: ComponentParams, path: Path) -> Iterator[
     given = needs_of(owner, path) | _fed_by(owner, path)
     for at, inner in inner_components(owner, path):
         for name in sorted(needs_of(inner, at) - given):
-            if name == "plan" and (reads_phonemes(spec) or path[0] not in _AFTER_THE_PLAN):
-                yield from _plan_is_made(spec, str(path[0]), at, inner)
+            place = place_of(path)
+            if name == "plan" and (reads_phonemes(spec) or comes_later(place, "regulator")):
+                yield from _plan_is_made(spec, place, at, inner)
             else:
                 yield _withheld(owner, path, inner, at, name)
         yield from _handed_on(spec, inner, at)
@@ -133,12 +187,13 @@ def _withheld(
 
 
 def _plan_is_made(
-    spec: ModelSpec, slot: str, path: Path, component: ComponentParams
+    spec: ModelSpec, place: str, path: Path, component: ComponentParams
 ) -> Iterator[RuleViolation]:
     """Find who needs a plan that is made later or never."""
-    who = f"the {component.slot}" + (f" in the {slot}" if len(path) > 1 else "")
+    nested = path != path_of_part(place)
+    who = f"the {component.slot}" + (f" in the {place}" if nested else "")
     causes = _causes(component, path)
-    if slot not in _AFTER_THE_PLAN:
+    if comes_later(place, "regulator"):
         message = f"{who} needs the plan, which is made after it, by the regulator"
         yield RuleViolation("unmet-need", path, message, None, causes)
     elif reads_phonemes(spec):
@@ -152,9 +207,3 @@ def _plan_is_made(
 def _causes(component: ComponentParams, path: Path) -> tuple[Path, ...]:
     read: Collection[str] = accessed_fields(component, attrgetter("needs"))
     return ((*path, "type"), *((*path, each) for each in sorted(read)))
-
-
-def extras_of(needs: Mapping[str, frozenset[str]]) -> frozenset[str]:
-    """Return the names of the side inputs that the caller must give, from the needs by slot."""
-    nothing: frozenset[str] = frozenset()  # the compiler cannot call `frozenset[str]`
-    return nothing.union(*needs.values()) - FROM_THE_MODEL

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from kokoro_core.params.component import ComponentParams
+from kokoro_core.params.component import ComponentParams, declared
 from kokoro_core.params.component_failure import attribute_errors_to
-from kokoro_core.slots import MODEL_SLOTS, End, PositionalEncodingParams
+from kokoro_core.slots import MODEL_SLOTS, DecoderParams, End, PositionalEncodingParams, slot_row
 from kokoro_core.spec.problems.problem import Path
 from kokoro_core.spec.problems.violation import RuleViolation
 from kokoro_core.spec.tree.model_spec import LossWeights, ModelSpec
@@ -24,16 +24,39 @@ _STOP_SETTINGS = ("stop", "stop_positive_weight")
 
 def connections(spec: ModelSpec) -> Iterator[tuple[End, End]]:
     """Yield each connection of the model: (slot, port) that gives and (slot, port) that takes."""
-    parts = parts_of(spec)
-    for slot in parts:
-        for port, sources in MODEL_SLOTS[slot].takes.items():
-            yield from [(source, (slot, port)) for source in sources if source[0] in parts][:1]
+    last: dict[str, str] = {}  # the last part so far under each key
+    for place in parts_of(spec):
+        for port, sources in slot_row(place).takes.items():
+            fed = [((last[key], given), (place, port)) for key, given in sources if key in last]
+            yield from fed[:1]
+        last[place.partition(".")[0]] = place
 
 
 def parts_of(spec: ModelSpec) -> Mapping[str, ComponentParams]:
-    """Return the parts of the model that the spec fills, by slot."""
-    parts = {slot: getattr(spec, slot) for slot in MODEL_SLOTS}
-    return {slot: part for slot, part in parts.items() if part is not None}
+    """Return the parts of the model that the spec fills, by place, in the order of the data flow.
+
+    A place is a key such as ``encoder``, or key and name such as ``token_adaptors.pitch``.
+    """
+    parts: dict[str, ComponentParams] = {}
+    for key, row in MODEL_SLOTS.items():
+        value = getattr(spec, key)
+        if row.many:
+            parts |= {f"{key}.{name}": part for name, part in value.items()}
+        elif value is not None:
+            parts[key] = value
+    return parts
+
+
+def path_of_part(place: str) -> Path:
+    """Return the path of a part in a spec."""
+    return tuple(place.split("."))
+
+
+def place_of(path: Path) -> str:
+    """Return the place of the part that a path leads to or into."""
+    key = str(path[0])
+    many = key in MODEL_SLOTS and MODEL_SLOTS[key].many
+    return f"{key}.{path[1]}" if many else key
 
 
 def find_unmet(spec: ModelSpec) -> Iterator[RuleViolation]:
@@ -53,8 +76,9 @@ def _outputs_are_given(spec: ModelSpec) -> Iterator[RuleViolation]:
                 f"the {taker} takes the `{port}` of the {giver}, which gives "
                 f"{_named(parts[giver].gives)}; choose another {giver}"
             )
-            causes = ((giver, "type"), (taker, "type"))
-            yield RuleViolation("unmet-input", (giver, "type"), message, None, causes)
+            at = (*path_of_part(giver), "type")
+            causes = (at, (*path_of_part(taker), "type"))
+            yield RuleViolation("unmet-input", at, message, None, causes)
 
 
 def _inputs_are_fed(spec: ModelSpec) -> Iterator[RuleViolation]:
@@ -66,7 +90,8 @@ def _inputs_are_fed(spec: ModelSpec) -> Iterator[RuleViolation]:
                     f"the {slot} takes `{port}`, which no component gives; a {slot} gets "
                     f"{_named(fed)}"
                 )
-                yield RuleViolation("unmet-input", (slot, "type"), message, None, ((slot, "type"),))
+                at = (*path_of_part(slot), "type")
+                yield RuleViolation("unmet-input", at, message, None, (at,))
 
 
 def _frames_have_memory(spec: ModelSpec) -> Iterator[RuleViolation]:
@@ -91,19 +116,25 @@ def reads_phonemes(spec: ModelSpec) -> bool:
     return spec.regulator is None and spec.duration_predictor is None
 
 
+def has_stop_head(decoder: DecoderParams) -> bool:
+    """Return whether a decoder learns which frame is the last."""
+    with attribute_errors_to(decoder, ("decoder",), "has_stop_head"):
+        return bool(declared(decoder, "has_stop_head", not decoder.parallel))
+
+
 def _stop_is_predicted(spec: ModelSpec) -> Iterator[RuleViolation]:
     """Find settings of the stop token for a decoder that has no stop head.
 
     A default that is written out, as a resolved spec has it, asks for nothing.
     """
-    if not spec.decoder.parallel:
+    if has_stop_head(spec.decoder):
         return
     for field in _STOP_SETTINGS:
         value = getattr(spec.loss, field)
         if value not in (0, LossWeights.model_fields[field].default):
             message = (
-                f"{value} asks for a stop token, but the decoder at {{other}} makes all frames at "
-                f"once and has no stop head; leave the setting out"
+                f"{value} asks for a stop token, but the decoder at {{other}} has no stop head; "
+                f"leave the setting out"
             )
             at, decoder = ("loss", field), ("decoder", "type")
             yield RuleViolation("no-stop-head", at, message, decoder, (at, decoder))

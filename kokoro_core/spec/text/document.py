@@ -72,6 +72,10 @@ class Document:
         return f"`{dotted(path)}` ({source}:{position.line}:{position.column})"
 
 
-def from_mapping(value: Mapping[str, Any], source: str = "<mapping>") -> Document:
+MAPPING = "<mapping>"
+"""The source of a mapping made in Python."""
+
+
+def from_mapping(value: Mapping[str, Any], source: str = MAPPING) -> Document:
     """Return the document of a mapping made in Python, which has no positions."""
     return Document(source, value)

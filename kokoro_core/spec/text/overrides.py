@@ -10,6 +10,7 @@ from typing import Any
 
 from kokoro_core.params.component import ComponentParams
 from kokoro_core.spec.problems.problem import Path, Problem, SpecError, dotted
+from kokoro_core.spec.text.bounds import MAX_BYTES
 from kokoro_core.spec.text.document import Document
 from kokoro_core.spec.text.parse import parse
 from kokoro_core.spec.tree.dump import dump
@@ -40,12 +41,14 @@ def overrides_from_mapping(changes: Mapping[str, Any]) -> list[Override]:
 def overrides_from_text(settings: Iterable[str], option: str = "--set") -> list[Override]:
     """Return the overrides of texts such as ``encoder.num_layers=4``; values are read as YAML.
 
+    ``frontend.lexicon=@words.txt`` takes the text of a file as it is.
+
     Args:
         settings: The texts.
         option: What the user wrote before each.
 
     Raises:
-        SpecError: A text has no ``=``, its path is not one, or its value is not YAML.
+        SpecError: A text has no ``=``, its path is not one, or its value is not YAML or no file.
     """
     overrides, problems = list[Override](), list[Problem]()
     for setting in settings:
@@ -55,7 +58,8 @@ def overrides_from_text(settings: Iterable[str], option: str = "--set") -> list[
             if not equals:
                 message = f"`{setting}` has no `=`; write path=value, for example hidden_dim=256"
                 raise SpecError([Problem("bad-override", "", message, option)])
-            overrides.append(_override(path.strip(), _value(text, origin), origin))
+            value = _text_of(text[1:], origin) if text.startswith("@") else _value(text, origin)
+            overrides.append(_override(path.strip(), value, origin))
         except SpecError as error:
             problems += error.problems
     if problems:
@@ -68,6 +72,24 @@ def _override(path: str, value: Any, origin: str) -> Override:
         return Override(parse_path(path), value, origin)
     except ValueError as error:
         raise SpecError([Problem("bad-override", "", str(error), origin)]) from None
+
+
+def _text_of(file: str, origin: str) -> str:
+    try:
+        with open(file, "rb") as opened:
+            raw = opened.read(MAX_BYTES + 1)
+        if len(raw) > MAX_BYTES:
+            message = f"`{file}` has more than the {MAX_BYTES} bytes that a spec may have"
+        else:
+            return raw.decode("utf-8-sig")
+    except OSError as error:
+        message = (
+            f"`{file}` cannot be read: {error.strerror}; after `@` stands a file, and a text that "
+            f"begins with it stands in quotes that the shell leaves"
+        )
+    except UnicodeDecodeError as error:
+        message = f"`{file}` must be UTF-8, but byte {error.start} is not"
+    raise SpecError([Problem("bad-override", "", message, origin)])
 
 
 def _value(text: str, origin: str) -> Any:

@@ -8,7 +8,18 @@ from typing import Any
 from pydantic import BaseModel
 
 from kokoro_core.params.component import ComponentParams
+from kokoro_core.slots import MODEL_SLOTS
+from kokoro_core.spec.tree.model_spec import ModelSpec
 from registry import ComponentRegistry
+
+_ORDERED = {key for key, row in MODEL_SLOTS.items() if row.many and row.takes}
+"""Keys with parts whose order counts; in JSON that others write the order of keys does not."""
+
+_WHERE_USED = {
+    *("speakers", "languages", "features", "generation", "aligner"),
+    *(key for key, row in MODEL_SLOTS.items() if row.many),
+}
+"""Keys that are written where they are used alone, so that specs of before keep their hash."""
 
 
 def dump(value: Any, registry: ComponentRegistry, *, only_set: bool = False) -> Any:
@@ -35,7 +46,16 @@ def _model(model: BaseModel, registry: ComponentRegistry, only_set: bool) -> dic
     registration = registry.registration(type(model))
     if registration is not None:
         plain["type"] = registration.qualified_name
-    for name in type(model).model_fields:
-        if name not in plain and (not only_set or name in model.model_fields_set):
+    for name in (*type(model).model_fields, *(model.model_extra or ())):
+        if name not in plain and _is_written(model, name, only_set):
             plain[name] = dump(getattr(model, name), registry, only_set=only_set)
+    for name in _ORDERED & plain.keys() if isinstance(model, ModelSpec) else ():
+        plain[name] = [{key: each} for key, each in plain[name].items()]
     return plain
+
+
+def _is_written(model: BaseModel, name: str, only_set: bool) -> bool:
+    if isinstance(model, ModelSpec) and name in _WHERE_USED:
+        described = ModelSpec.model_fields[name]
+        return bool(getattr(model, name) != described.get_default(call_default_factory=True))
+    return not only_set or name in (*model.model_fields_set, *(model.model_extra or ()))

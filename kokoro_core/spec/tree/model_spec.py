@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from kokoro_core.params.audio import AudioSettings
-from kokoro_core.params.component import StrictModel
+from kokoro_core.params.component import Seq, StrictModel
 from kokoro_core.params.sizes import Sizes
 from kokoro_core.slots import (
+    AdaptorParams,
+    AlignerParams,
+    ConditionerParams,
     DecoderParams,
     DurationPredictorParams,
     EncoderParams,
@@ -20,6 +23,14 @@ from kokoro_core.slots import (
     RegulatorParams,
     VocoderParams,
 )
+from kokoro_core.spec.tree.sections import (
+    FeatureSettings,
+    GenerationDefaults,
+    GradientCheckpointing,
+    LossWeights,
+)
+
+__all__ = ["GradientCheckpointing", "LossWeights", "ModelSpec"]
 
 
 def _integer(value: Any) -> Any:
@@ -29,32 +40,35 @@ def _integer(value: Any) -> Any:
     raise PydanticCustomError("wrong-type", "expected an integer, got {got}", {"got": repr(value)})
 
 
-class GradientCheckpointing(StrictModel):
-    """Trades compute for memory in training: each stack of layers is recomputed in segments.
+def _in_one_mapping(value: Any) -> Any:
+    """Return a list of mappings as one; a resolved spec lists adaptors to keep their order."""
+    if not isinstance(value, list) or not all(isinstance(each, Mapping) for each in value):
+        return value
+    names = [name for each in value for name in each]
+    if len(set(names)) < len(names):
+        raise PydanticCustomError("duplicate-name", "two entries have one name")
+    return {name: part for each in value for name, part in each.items()}
 
-    Attributes:
-        segments: Segments of each stack, at most one a layer.
-    """
 
-    segments: int = Field(4, ge=1)
+def _distinct(value: tuple[str, ...]) -> tuple[str, ...]:
+    for index, name in enumerate(value):
+        if name in value[:index]:
+            raise PydanticCustomError(
+                "duplicate-name", "{name} stands there twice", {"name": repr(name)}
+            )
+    return value
 
 
-class LossWeights(StrictModel):
-    """The weight of each term of the training loss.
+PartName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+"""A name that a spec gives: of a feature, or of a part among several."""
 
-    Attributes:
-        mel_l1: Mean absolute error of the mel (and of the coarse mel under a postnet).
-        mel_mse: Mean squared error of the mel.
-        duration: Mean squared error of the natural log of (frames + 1).
-        stop: Binary cross-entropy of the stop token.
-        stop_positive_weight: Weight of the one last frame against the others in it.
-    """
+Names = Annotated[Seq[Annotated[str, Field(min_length=1)]], AfterValidator(_distinct)]
 
-    mel_l1: float = Field(1.0, ge=0)
-    mel_mse: float = Field(0.0, ge=0)
-    duration: float = Field(1.0, ge=0)
-    stop: float = Field(1.0, ge=0)
-    stop_positive_weight: float = Field(10.0, gt=0)
+_Map = Mapping[PartName, AdaptorParams]
+
+Adaptors = Annotated[
+    _Map, BeforeValidator(_in_one_mapping, json_schema_input_type=_Map | list[_Map])
+]
 
 
 class ModelSpec(StrictModel):
@@ -67,13 +81,21 @@ class ModelSpec(StrictModel):
         pad_id: The index that means padding; no frontend emits it for a phoneme.
         mel_dim: Mel channels.
         hidden_dim: The width that components take that set none.
+        speakers: Their names; the feature ``speaker`` is one of them.
+        languages: Their names; the feature ``language`` is one of them.
+        features: What the numbers of further features mean, by name.
+        conditioners: One vector an utterance each, by name.
         encoder: Phoneme indices to hidden.
+        aligner: Hidden and mel to durations, in training; null where the corpus has durations.
         duration_predictor: Hidden to frames; null for a decoder that reads the phonemes itself.
+        token_adaptors: Hidden to hidden by name, in the order in which they stand.
         regulator: Hidden to memory, one vector a frame; null with the duration predictor.
+        frame_adaptors: Memory to memory by name, in the order in which they stand.
         decoder: Memory to mel.
         postnet: Coarse mel to refined mel, or null.
         gradient_checkpointing: Segments, or null for off.
         loss: Weights of the training loss.
+        generation: How it speaks where the caller does not say otherwise.
         audio: What the mel's numbers mean, or null where only tensors are dealt with.
         frontend: Text to phoneme indices, for the command line.
         vocoder: Mel to waveform, for the command line.
@@ -86,13 +108,21 @@ class ModelSpec(StrictModel):
     pad_id: int = Field(0, ge=0)
     mel_dim: int = Field(80, ge=1)
     hidden_dim: int = Field(512, ge=1)
+    speakers: Names = ()
+    languages: Names = ()
+    features: Mapping[PartName, FeatureSettings] = Field(default_factory=dict)
+    conditioners: Mapping[PartName, ConditionerParams] = Field(default_factory=dict)
     encoder: EncoderParams
+    aligner: AlignerParams | None = None
     duration_predictor: DurationPredictorParams | None
+    token_adaptors: Adaptors = Field(default_factory=dict)
     regulator: RegulatorParams | None
+    frame_adaptors: Adaptors = Field(default_factory=dict)
     decoder: DecoderParams
     postnet: PostnetParams | None = None
     gradient_checkpointing: GradientCheckpointing | None = GradientCheckpointing()
     loss: LossWeights = LossWeights()
+    generation: GenerationDefaults = GenerationDefaults()
     audio: AudioSettings | None = None
     frontend: FrontendParams | None = None
     vocoder: VocoderParams | None = None
@@ -101,4 +131,12 @@ class ModelSpec(StrictModel):
     @property
     def sizes(self) -> Sizes:
         """The sizes that the spec states at its top."""
-        return Sizes(self.vocab_size, self.pad_id, self.mel_dim, self.hidden_dim)
+        return Sizes(
+            self.vocab_size,
+            self.pad_id,
+            self.mel_dim,
+            self.hidden_dim,
+            num_speakers=len(self.speakers),
+            num_languages=len(self.languages),
+            hop_length=0 if self.audio is None else self.audio.hop_length,
+        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -36,10 +36,16 @@ def parse_path(text: str) -> Path:
 
 
 def value_at(value: Any, path: Path) -> Any:
-    """Return the value at a path of plain values, or None where there is none."""
+    """Return the value at a path of plain values, or None where there is none.
+
+    An ordered map may be a list of maps with a name each.
+    """
     for part in path:
         if isinstance(value, Mapping):
             value = value.get(part)
+        elif isinstance(value, (list, tuple)) and isinstance(part, str):
+            named = [each for each in value if isinstance(each, Mapping) and list(each) == [part]]
+            value = named[0][part] if named else None
         elif isinstance(value, (list, tuple)) and isinstance(part, int) and part < len(value):
             value = value[part]
         else:
@@ -66,9 +72,11 @@ def model_at(
     for part in path:
         value = value_at(value, (part,))
         if isinstance(part, str):
-            if model is None or part not in model.model_fields:
+            fields = {} if model is None else model.model_fields
+            held = _held_by_name(annotation)
+            if part not in fields and held is None:
                 return None
-            annotation = model.model_fields[part].annotation
+            annotation = held if part not in fields else fields[part].annotation
         model = _resolve(_model_in(annotation), value, registry)
     return model
 
@@ -87,6 +95,13 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     return next((found for each in get_args(annotation) if (found := _model_in(each))), None)
+
+
+def _held_by_name(annotation: Any) -> Any:
+    """Return what a mapping from names holds, such as the adaptors of a spec, or None."""
+    inner = [annotation, *get_args(annotation)]  # the mapping may be one of a union
+    found = [get_args(each)[1] for each in inner if get_origin(each) in (dict, Mapping)]
+    return found[0] if found else None
 
 
 def _resolve(

@@ -6,7 +6,7 @@ import inspect
 import re
 import types
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import annotated_types as at
 from pydantic import BaseModel
@@ -81,6 +81,8 @@ def _generic_name(origin: Any, arguments: tuple[Any, ...], fallback: str) -> str
         return " or ".join(repr(each) for each in arguments)
     if origin in (Union, types.UnionType):
         return " or ".join(type_name(each) for each in arguments)
+    if origin is Annotated:
+        return type_name(arguments[0])
     if origin in (tuple, list):
         return f"list of {type_name(arguments[0])}"
     if isinstance(origin, type) and issubclass(origin, Mapping):
@@ -101,4 +103,6 @@ def _constraints(field: FieldInfo) -> Iterator[str]:
 
 def _shown(value: Any) -> Any:
     """Return a default as values that JSON has."""
+    if isinstance(value, tuple):
+        return [_shown(each) for each in value]
     return value.model_dump(mode="json") if isinstance(value, BaseModel) else value

@@ -77,6 +77,8 @@ def _shown(value: Any) -> str:
     """Return a default as a spec writes it."""
     if isinstance(value, Mapping):
         return f"{{{', '.join(f'{key}: {_shown(each)}' for key, each in value.items())}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(_shown(each) for each in value)}]"
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 

@@ -6,6 +6,8 @@ import hashlib
 import json
 from typing import Any
 
+from pydantic import BaseModel
+
 from kokoro_core.spec.problems.problem import dotted
 from kokoro_core.spec.rules.dimensions import solve_dimensions
 from kokoro_core.spec.tree.dump import dump
@@ -64,8 +66,8 @@ def _without_minus_zero(value: Any) -> Any:
     return value + 0.0 if isinstance(value, float) else value
 
 
-def component_sources(spec: ModelSpec, plugins: Plugins) -> list[dict[str, str]]:
-    """Return for each component of a spec, nested ones too, where it comes from.
+def component_sources(spec: BaseModel, plugins: Plugins) -> list[dict[str, str]]:
+    """Return for each component in a spec or in a part of one, nested ones too, its origin.
 
     Raises:
         UnknownComponent: A component is of no plugin.

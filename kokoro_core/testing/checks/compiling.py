@@ -47,7 +47,7 @@ def _assert_compiles(subject: Subject, batch: RaggedBatch) -> None:
         graphs.append(graph)
         return graph.forward
 
-    probe = _with_room(subject.probe)
+    probe = with_room(subject.probe)
     component = _compiled(probe, count)
     for each in (batch, OTHER):
         inputs, draws = probe.inputs(each), NoiseTape()
@@ -61,7 +61,7 @@ def _assert_compiles(subject: Subject, batch: RaggedBatch) -> None:
     assert made == first, "another length must not need another graph"
 
 
-def _with_room(probe: Probe) -> Probe:
+def with_room(probe: Probe) -> Probe:
     """Return a probe without synchronisation: the width of a plan is given."""
     return replace(probe, num_frames=50) if isinstance(probe, RegulatorProbe) else probe
 
@@ -123,7 +123,7 @@ def _unless_exportable_is(subject: Subject, said: bool) -> str | None:
 )
 def exported(subject: Subject, batch: RaggedBatch) -> None:
     """`torch.export` takes it, and the program gives the same."""
-    probe = _with_room(subject.probe)
+    probe = with_room(subject.probe)
     arguments, _ = _arguments(probe, batch)
     program = torch.export.export(_Exported(probe), arguments, strict=False)
     # other numbers of the same structure: the program may contain those it was exported with

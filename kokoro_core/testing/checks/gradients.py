@@ -148,7 +148,7 @@ def _differs(after: Outputs, before: Outputs) -> bool:
 @Check(
     "side-inputs-matter",
     cases=ONE_BATCH,
-    skip=only_if("side_inputs", "it declares no side inputs"),
+    skip=lambda subject: None if subject.probe.looks else "it declares no side inputs",
     bug="speechbrain#2986: an input that is passed on under a name that nobody reads",
 )
 def side_inputs_matter(subject: Subject, batch: RaggedBatch) -> None:
@@ -156,10 +156,10 @@ def side_inputs_matter(subject: Subject, batch: RaggedBatch) -> None:
     probe = subject.probe
     inputs = probe.inputs(batch)
     before = probe.run(inputs)
-    for name, looks in subject.capabilities.side_inputs.items():
+    for name, looks in probe.looks.items():
         changed = inputs.tensors[name].clone()
         changed[0] = (
-            (changed[0] + 1) % (looks.width or 2)
+            (changed[0] + 1) % (looks.width_in(subject.sizes) or 2)
             if looks.kind == "index"
             else changed[0] + _numbers_like(changed[0])
         )

@@ -23,7 +23,7 @@ def long_rows(subject: Subject, batch: RaggedBatch) -> None:
     if _run_or_refusal(subject, batch) is None:
         return
     assert_rows_alone(subject.probe, batch, "the same alone and in a batch, when long")
-    if subject.slot in ("encoder", "duration_predictor", "postnet"):
+    if subject.slot in ("encoder", "duration_predictor", "adaptor", "postnet"):
         draws = 2 if subject.slot == "encoder" else DRAWS
         assert_reach(subject, max(batch.lengths), batch.seed, draws=draws)
     if subject.slot == "encoder" and not subject.capabilities.position_free:

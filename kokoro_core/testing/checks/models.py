@@ -26,6 +26,13 @@ from kokoro_core.testing.data.compare import (
     assert_identical,
     assert_same,
 )
+from kokoro_core.testing.data.extras import (
+    drawn_extras,
+    extras_of_row,
+    spoken_extras,
+    unknown_extras,
+    wider_extras,
+)
 from kokoro_core.testing.data.noise_tape import rows_drawing_from
 from kokoro_core.testing.subjects.model_subject import ModelSubject
 
@@ -40,7 +47,7 @@ FRAME_FIELDS = ("mel_specs", "mel_padding_mask", "stop_token_targets")
 
 
 def _extras(subject: ModelSubject) -> str | None:
-    extras = sorted(subject.component.acoustic.extras)
+    extras = unknown_extras(subject.component)
     return (
         f"it takes side inputs that the kit does not make: {', '.join(extras)}" if extras else None
     )
@@ -77,6 +84,7 @@ def training_batch(
         mel_specs=mel_specs,
         mel_padding_mask=mel_padding,
         stop_token_targets=stop_targets,
+        extras=drawn_extras(subject.component, batch, mels),
     )
 
 
@@ -89,12 +97,14 @@ def train(model: KokoroModel, data: TrainingBatch, first_seed: int = 0) -> Model
     return output
 
 
-def row_of(data: TrainingBatch, row: int) -> TrainingBatch:
+def row_of(model: KokoroModel, data: TrainingBatch, row: int) -> TrainingBatch:
     """Return a row alone, without padding."""
     phonemes, frames = int((~data.padding_mask[row]).sum()), int(data.lengths[row])
     widths = dict.fromkeys(PHONEME_FIELDS, phonemes) | dict.fromkeys(FRAME_FIELDS, frames)
     one = slice(row, row + 1)
-    return replace(data, **{name: getattr(data, name)[one, :num] for name, num in widths.items()})
+    own = {name: getattr(data, name)[one, :num] for name, num in widths.items()}
+    extras = extras_of_row(model, data.extras, row, phonemes, frames)
+    return replace(data, **own, extras=extras)
 
 
 @model_check(
@@ -108,7 +118,7 @@ def model_rows(subject: ModelSubject, batch: RaggedBatch) -> None:
     data = training_batch(subject, batch, extra_frames=1)
     together = train(model, data)
     for row in range(len(batch.lengths)):
-        own = row_of(data, row)
+        own = row_of(model, data, row)
         alone = train(model, own, first_seed=row)
         for name in ("mel", "duration_pred", "stop_logits"):
             got, expected = getattr(together, name), getattr(alone, name)
@@ -126,7 +136,7 @@ def model_losses(subject: ModelSubject, batch: RaggedBatch) -> None:
     """More padding changes no loss, and every loss is finite with finite gradients."""
     model = subject.build()
     data = training_batch(subject, batch)
-    before, after = train(model, data), train(model, _padded(data, phonemes=2, frames=3))
+    before, after = train(model, data), train(model, _padded(model, data, phonemes=2, frames=3))
     for name, loss in before.losses.items():
         assert bool(loss.isfinite().all()), f"the loss `{name}` must be finite"
         assert_same(after.losses[name], loss, f"the loss `{name}` must not count padding")
@@ -135,7 +145,7 @@ def model_losses(subject: ModelSubject, batch: RaggedBatch) -> None:
     assert_finite_gradients(dict(model.named_parameters()))
 
 
-def _padded(data: TrainingBatch, phonemes: int, frames: int) -> TrainingBatch:
+def _padded(model: KokoroModel, data: TrainingBatch, phonemes: int, frames: int) -> TrainingBatch:
     """Return the batch with more padding: another phoneme and frames that are not silent."""
     padding = {
         "phoneme_indices": int(data.phoneme_indices[0, 0]),
@@ -151,7 +161,8 @@ def _padded(data: TrainingBatch, phonemes: int, frames: int) -> TrainingBatch:
         steps = phonemes if name in PHONEME_FIELDS else frames
         more = tensor.new_full((len(tensor), steps, *tensor.shape[2:]), value)
         wider[name] = torch.cat([tensor, more], 1)
-    return replace(data, **wider)
+    extras = wider_extras(model, data.extras, phonemes, frames)
+    return replace(data, **wider, extras=extras)
 
 
 def generate(model: KokoroModel, data: TrainingBatch, **options: Any) -> Generation:
@@ -159,9 +170,10 @@ def generate(model: KokoroModel, data: TrainingBatch, **options: Any) -> Generat
     seeds = list(range(len(data.phoneme_indices)))
     if model.acoustic.regulator is None:
         options["durations"] = None
-    return model.generate(
-        data.phoneme_indices, data.padding_mask, max_mel_len=FRAMES, **{"seed": seeds, **options}
-    )
+    given = {"seed": seeds, **spoken_extras(model, data), **options}
+    if options.get("durations") is None and model.acoustic.duration_predictor is not None:
+        given["min_frames"] = 1  # a model that is not trained may predict none, as specs may allow
+    return model.generate(data.phoneme_indices, data.padding_mask, max_mel_len=FRAMES, **given)
 
 
 @model_check(
@@ -176,7 +188,7 @@ def speaking_rows(subject: ModelSubject, batch: RaggedBatch) -> None:
     for durations in (None, data.durations):
         together = generate(model, data, durations=durations)
         for row in range(len(batch.lengths)):
-            own = row_of(data, row)
+            own = row_of(model, data, row)
             given = None if durations is None else own.durations
             alone = generate(model, own, durations=given, seed=[row])
             frames = int(alone.lengths[0])
@@ -193,10 +205,15 @@ def speaking_rows(subject: ModelSubject, batch: RaggedBatch) -> None:
             assert bool((rest == 0).all()), f"row {row} must be 0 after its end"
 
 
+def _drawing(subject: ModelSubject) -> str | None:
+    draws = getattr(subject.component.acoustic.decoder, "draws_in_step", False)
+    return "its steps draw, and training draws otherwise" if draws else None
+
+
 @model_check(
     "speaking-is-training",
     cases=ONE_BATCH,
-    skip=first_reason(_extras, _parallel),
+    skip=first_reason(_extras, _parallel, _drawing),
     bug="a loop that starts or shifts otherwise than training: the loss is low, the speech noise",
 )
 def speaking_is_training(subject: ModelSubject, batch: RaggedBatch) -> None:
@@ -241,6 +258,7 @@ def stream(subject: ModelSubject, batch: RaggedBatch) -> None:
             stop_threshold=1.0,
             chunk_frames=2,
             seed=[0],
+            **spoken_extras(model, data),
         )
     )
     streamed = torch.cat(pieces, 1)
@@ -261,12 +279,14 @@ def durations_of_speech(subject: ModelSubject, batch: RaggedBatch) -> None:
     model, data = subject.build(), training_batch(subject, batch)
     # an untrained model would predict less than a frame for all, rounded up to one
     frames = batch.floats(1, stream=6)[:, :, 0].abs() * 6
+    up = getattr(model.acoustic.duration_predictor, "rounding", "nearest") == "up"
     model.acoustic.predict_frames = lambda *_: frames.masked_fill(data.padding_mask, 0)  # type: ignore[method-assign]
     for speed in (0.5, 1.0, 2.0):
         durations = generate(model, data, speed=speed).durations
         assert durations is not None, "a model that predicts durations must tell them"
         assert not durations.is_floating_point(), "durations must be whole numbers"
-        expected = torch.floor(frames / speed + 0.5).clamp_min(1).long()
+        whole = torch.ceil(frames / speed) if up else torch.floor(frames / speed + 0.5)
+        expected = whole.clamp_min(1).long()
         promise = f"at speed {speed:g} durations must be frames / speed, rounded once, at least 1"
         assert_identical(durations, expected.masked_fill(data.padding_mask, 0), promise)
 

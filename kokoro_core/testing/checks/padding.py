@@ -26,8 +26,8 @@ NAN = float("nan")
 def poisoned(probe: Probe, inputs: Inputs, value: float, index: int) -> Inputs:
     """Return the inputs with this number, or this index, at padding."""
     changed: dict[str, Tensor] = {}
-    looks = probe.capabilities.side_inputs.items()
-    of_steps = {name for name, said in looks if said.per == "step"}
+    of_steps = {name for name, said in probe.looks.items() if said.per == "step"}
+    of_steps |= probe.recordings.keys()
     for name in (probe.free_at_padding | of_steps) & inputs.padding.keys():
         tensor, mask = inputs.tensors[name], inputs.padding[name]
         # (B, T) -> (B, T) or (B, T, 1)
@@ -54,7 +54,8 @@ def padding_poison(subject: Subject, batch: RaggedBatch) -> None:
 
 def _no_floats(subject: Subject) -> str | None:
     inputs = subject.probe.inputs(RaggedBatch((2, 1)))
-    floating = subject.probe.free_at_padding & inputs.floating.keys()
+    free = subject.probe.free_at_padding | subject.probe.recordings.keys()
+    floating = free & inputs.floating.keys()
     return None if floating else "it takes no floating input"
 
 
@@ -75,6 +76,7 @@ def padding_nan(subject: Subject, batch: RaggedBatch) -> None:
         assert_same_outputs(got, clean, f"must not depend on what padding holds, here {value}")
         backward(projection(got))
         assert_finite_gradients(dirty.floating, f" with {value} at padding")
+        _assert_parameters_finite(subject, f" with {value} at padding")
 
 
 @Check(
@@ -135,9 +137,12 @@ def empty_row(subject: Subject, batch: RaggedBatch) -> None:
         ), f"`{name}` must not change when an empty row joins"
     backward(projection(got))
     assert_finite_gradients(more.floating, " with an empty row")
-    parameters = dict(subject.component.named_parameters())
+    _assert_parameters_finite(subject, " with an empty row")
+
+
+def _assert_parameters_finite(subject: Subject, where: str) -> None:
     try:
-        assert_finite_gradients(parameters, " with an empty row")
+        assert_finite_gradients(dict(subject.component.named_parameters()), where)
     finally:
         subject.component.zero_grad()  # the component is shared by all checks
 

@@ -109,6 +109,36 @@ def fingerprints(encoding: Any, width: int, positions: Tensor, dtype: torch.dtyp
     return torch.cat([added, *flat], 1).detach()
 
 
+@position_check(
+    "far-positions",
+    cases=ONCE,
+    since=2,
+    bug="TensorFlowTTS#142: positions beyond the table that are clamped to its last row",
+)
+def far_positions(subject: Subject, data: Nothing) -> None:
+    """Positions beyond a table raise, or are told from its last one and from its first."""
+    encoding = subject.component
+    last = (10**6 if encoding.max_len is None else encoding.max_len) - 1
+    first, second = _fingerprints_at(subject, 0, 1)
+    if torch.equal(first, second):
+        return  # it tells distances, not positions
+    near = _fingerprints_at(subject, last, last // 10)
+    assert not torch.equal(*near), f"positions {last} and {last // 10} must be told apart"
+    try:
+        final, beyond, start = _fingerprints_at(subject, last, last + 1, 0)
+    except (ValueError, IndexError, RuntimeError):
+        return
+    clamped = "the last one" if torch.equal(beyond, final) else ""
+    wrapped = "the first one" if torch.equal(beyond, start) else ""
+    same = clamped or wrapped
+    assert not same, f"position {last + 1} must raise or be another than {same}"
+
+
+def _fingerprints_at(subject: Subject, *positions: int) -> Tensor:
+    places = torch.tensor(positions)
+    return fingerprints(subject.component, subject.sizes.hidden_dim, places, subject.dtype)
+
+
 def _reach(encoding: Any, most: int) -> int:
     return most if encoding.max_len is None else min(most, encoding.max_len)
 

@@ -68,8 +68,8 @@ def _assert_steps(probe: Probe, inputs: Inputs) -> None:
 
 def _assert_close(got: Outputs, expected: Outputs, dtype: torch.dtype) -> None:
     assert_finite(got.tensors, f" in {dtype}")
-    for name, tensor in expected.tensors.items():
-        found = got.tensors[name]
+    for name, found in got.tensors.items():
+        tensor = expected.tensors[name]
         assert found.dtype == dtype, f"`{name}` must keep {dtype}, not {found.dtype}"
         off = float((found.to(tensor.dtype) - tensor).detach().abs().max())
         most = ALLOWED * torch.finfo(dtype).eps * max(1.0, float(tensor.detach().abs().max()))

@@ -74,7 +74,7 @@ def _stacked(drawn: list[Inputs]) -> Inputs:
 @Check(
     "reach",
     cases=BATCHES,
-    slots=("encoder", "duration_predictor", "decoder", "postnet"),
+    slots=("encoder", "duration_predictor", "adaptor", "decoder", "postnet"),
     bug="NeMo#2648: a mask that is one too short; nanochat#844: one that is too wide",
 )
 def reach(subject: Subject, batch: RaggedBatch) -> None:
@@ -94,13 +94,22 @@ def assert_reach(subject: Subject, length: int, seed: int, *, draws: int = DRAWS
     inside = (distance >= -(before if before is not None else steps + sources)) & (
         distance <= (after if after is not None else steps + sources)
     )
-    _assert_dependencies(name, depends, inside, subject)
+    needed = _of_whole_groups(inside, getattr(probe.component, "reduction_factor", 1))
+    _assert_dependencies(name, depends, needed, inside, subject)
 
 
-def _assert_dependencies(name: str, depends: Tensor, inside: Tensor, subject: Subject) -> None:
+def _of_whole_groups(inside: Tensor, group: int) -> Tensor:
+    """Return what is inside the reach of all frames that are made together."""
+    groups = [each.all(0, keepdim=True).expand_as(each) for each in torch.split(inside, group)]
+    return torch.cat(groups)
+
+
+def _assert_dependencies(
+    name: str, depends: Tensor, needed: Tensor, inside: Tensor, subject: Subject
+) -> None:
     field = subject.capabilities.receptive_field
     for wrong, promise in (
-        (inside & ~depends, "must depend"),
+        (needed & ~depends, "must depend"),
         (depends & ~inside, "must not depend"),
     ):
         places = wrong.nonzero().tolist()
@@ -115,27 +124,46 @@ def _dependencies(probe: Probe, draws: list[Inputs], name: str) -> Tensor:
     inputs = _stacked(draws)
     steps = len(inputs.padding[name][0])
     by_gradient = name in inputs.floating and name not in probe.capabilities.detached_inputs
-    if by_gradient:
-        steps = probe.run(draws[0]).padding_mask.shape[1]
+    if not by_gradient or not probe.capabilities.exact_gradient:
         copies = inputs.select(_each(inputs.rows, steps))
-        depends = _dependencies_by_gradient(probe, copies, name, steps)
-    else:
-        copies = inputs.select(_each(inputs.rows, steps))
-        depends = _dependencies_by_change(probe, copies, name)
-    # (draws · S, T) -> (draws, S, T)
-    depends = depends.view(inputs.rows, steps, -1).any(0)
-    return depends if by_gradient else depends.T
+        changed = _dependencies_by_change(probe, copies, name)
+        # (draws · S, T) -> (draws, S, T) -> (T, S)
+        by_change = changed.view(inputs.rows, steps, -1).any(0).T
+        if not by_gradient:
+            return by_change
+    steps = probe.run(draws[0]).padding_mask.shape[1]
+    copies = inputs.select(_each(inputs.rows, steps))
+    found = _dependencies_by_gradient(probe, copies, name, steps)
+    # (draws · T, S) -> (draws, T, S) -> (T, S)
+    depends = found.view(inputs.rows, steps, -1).any(0)
+    return depends if probe.capabilities.exact_gradient else depends | by_change
 
 
 def _each(rows: int, times: int) -> list[int]:
     return [row for row in range(rows) for _ in range(times)]
 
 
-def _dependencies_by_gradient(probe: Probe, copies: Inputs, name: str, steps: int) -> Tensor:
+def dependencies_of_output(probe: Probe, draws: list[Inputs], name: str, output: str) -> Tensor:
+    """Return on which input steps (second axis) each step of one output depends, by gradients."""
+    inputs = _stacked(draws)
+    steps = probe.run(draws[0]).padding_mask.shape[1]
+    copies = inputs.select(_each(inputs.rows, steps))
+    found = _dependencies_by_gradient(probe, copies, name, steps, only=output)
+    # (draws · T, S) -> (draws, T, S) -> (T, S)
+    return found.view(inputs.rows, steps, -1).any(0)
+
+
+def _dependencies_by_gradient(
+    probe: Probe, copies: Inputs, name: str, steps: int, only: str | None = None
+) -> Tensor:
     """Return the input steps on which one output step per row depends, from gradients."""
     copies = copies.mapped(lambda each: each.requires_grad_())
     own_step = torch.eye(steps, dtype=torch.bool).repeat(copies.rows // steps, 1)
-    total = projection(Outputs(probe.run(copies).tensors, ~own_step))
+    made = probe.run(copies).tensors
+    chosen = {each: tensor for each, tensor in made.items() if only in (None, each)}
+    total = projection(Outputs(chosen, ~own_step))
+    if not total.requires_grad:
+        return torch.zeros(copies.tensors[name].shape[:2], dtype=torch.bool)
     (gradient,) = torch.autograd.grad(total, copies.tensors[name], allow_unused=True)
     if gradient is None:
         return torch.zeros(copies.tensors[name].shape[:2], dtype=torch.bool)
@@ -254,7 +282,7 @@ def _source_of(probe: Probe) -> str:
 
 def _moved(probe: Probe, inputs: Inputs, name: str, orders: Tensor) -> dict[str, Tensor]:
     """Return an input, and its side inputs per step, in each order."""
-    looks = probe.capabilities.side_inputs.items()
+    looks = probe.looks.items()
     of_steps = [each for each, said in looks if said.per == "step" and each in inputs.tensors]
     beside = of_steps if name == probe.first else []
     # (1, T, ...) -> (orders, T, ...)

@@ -27,8 +27,10 @@ def shapes(subject: Subject, batch: RaggedBatch) -> None:
     )
     assert steps >= max(outputs.lengths), "the padding mask must cover the longest row"
     for name, tensor in outputs.tensors.items():
-        width = probe.widths()[name]
-        expected = (rows, steps) if width is None else (rows, steps, width)
+        expected = (rows, steps, *tensor.shape[2:])  # where no width is promised
+        if name in probe.widths():
+            width = probe.widths()[name]
+            expected = (rows, steps) if width is None else (rows, steps, width)
         assert tuple(tensor.shape) == expected, (
             f"`{name}` must have the shape {expected}, not {tuple(tensor.shape)}"
         )

@@ -10,7 +10,7 @@ import torch
 
 from kokoro_core.testing.check import Check
 from kokoro_core.testing.data.batches import RaggedBatch
-from kokoro_core.testing.data.cases import Cases
+from kokoro_core.testing.data.cases import ONE_BATCH, Cases
 from kokoro_core.testing.data.compare import must_raise
 from kokoro_core.testing.data.inputs import Inputs
 from kokoro_core.testing.probes import Probe
@@ -38,7 +38,7 @@ def _with(name: str | None, change: Callable[[Probe, Any], Any]) -> Wrong:
         changed = name or probe.first
         if name == "durations" and probe.params.slot != "regulator":  # others take them as targets
             return None
-        if changed not in inputs.tensors:
+        if changed not in inputs.tensors or changed in probe.unread:
             return None
         return inputs.changed(**{changed: change(probe, inputs.tensors[changed].clone())})
 
@@ -47,6 +47,8 @@ def _with(name: str | None, change: Callable[[Probe, Any], Any]) -> Wrong:
 
 def _mask(change: Callable[[Any], Any]) -> Wrong:
     def wrong(probe: Probe, inputs: Inputs) -> Inputs | None:
+        if probe.first not in inputs.padding:
+            return None
         mask = change(inputs.padding[probe.first])
         return replace(inputs, padding=dict.fromkeys(inputs.padding, mask))
 
@@ -59,6 +61,8 @@ def _first_index(indices: Any, value: int) -> Any:
 
 
 def _wider(probe: Probe, inputs: Inputs) -> Inputs | None:
+    if probe.first not in inputs.tensors or probe.first in probe.unread:
+        return None
     tensor = inputs.tensors[probe.first]
     if tensor.dim() == 2 or (probe.first == "mel_specs" and not hasattr(probe.component, "step")):
         return None
@@ -100,3 +104,30 @@ def wrong_inputs(subject: Subject, data: Mistake) -> None:
     otherwise = f"{data.name} of `{probe.first}` must raise an error"
     with must_raise(ValueError, TypeError, IndexError, RuntimeError, otherwise=otherwise):
         probe.run(wrong)
+
+
+def _no_index(subject: Subject) -> str | None:
+    found = any(each.kind == "index" for each in subject.probe.looks.values())
+    return None if found else "it takes no index by keyword"
+
+
+@Check(
+    "index-range",
+    cases=ONE_BATCH,
+    skip=_no_index,
+    since=2,
+    bug="a speaker that the model does not know, clamped or wrapped to another one's voice",
+)
+def index_range(subject: Subject, batch: RaggedBatch) -> None:
+    """An index of a side input that is below 0, or beyond those that there are, raises."""
+    probe = subject.probe
+    inputs = probe.inputs(batch)
+    for name, look in probe.looks.items():
+        if look.kind != "index":
+            continue
+        for wrong in (look.width_in(subject.sizes) or 1, -1):
+            changed = inputs.tensors[name].clone()
+            changed.view(-1)[0] = wrong
+            otherwise = f"`{name}` of {wrong} must raise an error"
+            with must_raise(ValueError, IndexError, RuntimeError, otherwise=otherwise):
+                probe.run(inputs.changed(**{name: changed}))

@@ -60,13 +60,14 @@ class RaggedBatch:
         drawn = self.integers(0, sizes.vocab_size - 1)
         return (drawn + (drawn >= sizes.pad_id)).masked_fill(self.padding_mask, sizes.pad_id)
 
-    def side_input(self, looks: SideInput, steps: int, *, stream: int) -> Tensor:
+    def side_input(self, looks: SideInput, steps: int, sizes: Sizes, *, stream: int) -> Tensor:
         """Return a side input of the declared kind: (B, …) or (B, steps, …)."""
+        width = looks.width_in(sizes)
         shape = (len(self.lengths),) if looks.per == "row" else (len(self.lengths), steps)
         generator = self._generator(stream)
         if looks.kind == "index":
-            return torch.randint(0, looks.width or 1, shape, generator=generator)
-        channels = () if looks.width is None else (looks.width,)
+            return torch.randint(0, width or 1, shape, generator=generator)
+        channels = () if width is None else (width,)
         return torch.randn((*shape, *channels), generator=generator, dtype=torch.float64)
 
     def of_other_lengths(self) -> RaggedBatch:

@@ -78,9 +78,9 @@ def rows_drawing_from(model: KokoroModel, seeds: Sequence[int]) -> Iterator[None
     honest = acoustic.side_inputs
 
     def side_inputs(
-        extras: Any, *padding_masks: Tensor, noise: RowNoise | None = None
+        extras: Any, *padding_masks: Tensor, noise: RowNoise | None = None, **others: Any
     ) -> dict[str, Any]:
-        return honest(extras, *padding_masks, noise=noise or RowNoise(seeds))
+        return honest(extras, *padding_masks, noise=noise or RowNoise(seeds), **others)
 
     acoustic.side_inputs = side_inputs  # type: ignore[method-assign]
     try:

@@ -19,10 +19,15 @@ from pydantic.fields import FieldInfo
 
 from kokoro_core.params.component import ComponentParams
 from kokoro_core.slots import MODEL_SLOTS
+from kokoro_core.spec.rules.part_names import names_a_part
 from registry import ComponentRegistry, Plugins, installed_plugins
 
-OF_THE_SPEC = ("type", "hidden_dim", "mel_dim")
-"""Fields that are not drawn: the name, and widths, which are left to the spec so that they meet."""
+OF_THE_SPEC = ("type", "hidden_dim", "width", "mel_dim", "reads")
+"""Fields that are not drawn: the name, widths, which the spec sets so that they meet, and what some
+other part must give."""
+
+_HELD = {"fraction": 1.0, "guided_heads": 0}
+"""Settings with the one value that fits any number of heads and any width of a head."""
 
 # characters that YAML takes unquoted and unescaped
 _PLAIN = st.characters(
@@ -48,7 +53,9 @@ def specs(plugins: Plugins | None = None, *, largest: int = 9) -> SearchStrategy
             slot: settings.of_slot(slot) for slot, row in MODEL_SLOTS.items() if row.required
         }
         optional = {
-            slot: settings.of_slot(slot) for slot, row in MODEL_SLOTS.items() if not row.required
+            slot: settings.of_slot(slot)
+            for slot, row in MODEL_SLOTS.items()
+            if not (row.required or row.many) and registry.names(slot)
         }
         checkpointing = st.none() | st.fixed_dictionaries({"segments": st.integers(1, 9)})
         return {
@@ -56,7 +63,7 @@ def specs(plugins: Plugins | None = None, *, largest: int = 9) -> SearchStrategy
             "gradient_checkpointing": draw(checkpointing),
             "vocab_size": vocab_size,
             "pad_id": draw(st.integers(0, vocab_size - 1)),
-            "mel_dim": draw(st.integers(1, 20)),
+            "mel_dim": draw(st.integers(2, 20)),
             "hidden_dim": 2 * heads * draw(st.integers(1, 6)),
             **draw(st.fixed_dictionaries(required, optional=optional)),
         }
@@ -102,15 +109,19 @@ class _Settings:
         for name, field in fields.items():
             drawn = self._of_field(name, field)
             if name not in OF_THE_SPEC and drawn is not None:
-                needed = field.is_required() or name == "num_heads"
+                # Not every encoder gives the part that a default names.
+                named = names_a_part(field.annotation, field.metadata)
+                needed = field.is_required() or named or name in ("num_heads", *_HELD)
                 (required if needed else optional)[name] = drawn
         return st.fixed_dictionaries(required, optional=optional)
 
     def _of_field(self, name: str, field: FieldInfo) -> Any:
         if name == "num_heads":
             return st.just(self.num_heads)
-        if name == "kernel_size":
+        if name.endswith("kernel_size"):
             return st.sampled_from([1, 3, 5])
+        if name in _HELD:
+            return st.just(_HELD[name])
         return self._of_type(field.annotation, field.metadata)
 
     def _of_type(self, annotation: Any, bounds: list[Any]) -> Any:
@@ -139,5 +150,7 @@ class _Settings:
         high = given.get("le", given.get("lt", max(low, 0) + self.largest))
         above, below = "gt" in given, "lt" in given
         if kind is int:
-            return st.integers(int(low) + above, int(high) - below)
+            step = next((each.multiple_of for each in bounds if hasattr(each, "multiple_of")), 1)
+            first, last = -(-(int(low) + above) // step), (int(high) - below) // step
+            return st.integers(first, max(first, last)).map(lambda times: times * step)
         return st.floats(low, high, exclude_min=above, exclude_max=below, allow_subnormal=False)

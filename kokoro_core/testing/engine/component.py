@@ -14,7 +14,6 @@ from kokoro_core.testing.check import Check
 from kokoro_core.testing.checks import (
     CHECKS,
     CONFORMANCE_VERSION,
-    SETTLED_VERSION,
     checks_of,
     find_checks,
 )
@@ -25,7 +24,7 @@ from kokoro_core.testing.engine.runner import CheckPlan, case_of, result_id, run
 from kokoro_core.testing.subjects.fitting import fitted
 from kokoro_core.testing.subjects.model_subject import ModelSubject
 from kokoro_core.testing.subjects.subject import Subject
-from kokoro_core.testing.subjects.tiny import declared_params, one_line
+from kokoro_core.testing.subjects.tiny import declared_params, declared_sizes, one_line
 
 Target = ComponentParams | type[ComponentParams] | Subject | ModelSubject
 """Settings, a params class (then its `tiny` configurations), or a subject as it is."""
@@ -74,7 +73,7 @@ def check_component(
     seed: int | None = None,
     expected_failures: Mapping[str, str] | None = None,
     golden: Golden | str | Path | None = None,
-    version: int = SETTLED_VERSION,
+    version: int | None = None,
     raises: bool = True,
 ) -> Report:
     """Check whether a component keeps what its slot promises; needs no pytest.
@@ -88,7 +87,8 @@ def check_component(
         expected_failures: Reasons for failures that must occur, by the id of a check or of a check
             of one configuration (``encoder/acme:post-row-alone``).
         golden: By ``slot/type:variant`` what its state must look like, or a JSON file of that.
-        version: Of the list of checks; failures of newer ones are only warnings.
+        version: Of the list of checks; failures of newer ones are only warnings. None: that of the
+            ``KOKORO_API`` of the component's plugin.
         raises: Whether a failure raises, or is only in the report.
 
     Raises:
@@ -158,10 +158,11 @@ def _subjects_of(target: Target) -> list[Any]:
     if isinstance(target, (Subject, ModelSubject)):
         return [target]
     if not isinstance(target, type):
-        return [fitted(target, keep=None)]
+        return [fitted(target, keep=None, fixed=_sizes_of(target))]
     name = f"{target.slot}/{target.component_name}"
     try:
         configurations, declared = declared_params(target), target.tiny()
+        sizes = declared_sizes(target)
     except Exception as error:
         raise ValueError(
             f"`{name}` cannot be made from what its `tiny` says: {one_line(error)}"
@@ -169,9 +170,19 @@ def _subjects_of(target: Target) -> list[Any]:
     if not configurations:
         raise ValueError(f"`{name}`: `tiny` gives no configuration.")
     return [
-        fitted(params, variant=variant, first=number == 0, keep=declared[variant])
+        fitted(
+            params, variant=variant, first=number == 0, keep=declared[variant], fixed=sizes[variant]
+        )
         for number, (variant, params) in enumerate(configurations.items())
     ]
+
+
+def _sizes_of(params: ComponentParams) -> Mapping[str, int]:
+    """Return the sizes that the class of these settings declares for its first configuration."""
+    try:
+        return next(iter(declared_sizes(type(params)).values()), {})
+    except Exception:  # settings that are given are checked whatever `tiny` does
+        return {}
 
 
 def _named_apart(subject: Subject, taken: set[str]) -> Subject:
@@ -195,7 +206,7 @@ def plan_of(
     seed: int | None = None,
     case: str | None = None,
     expected: Mapping[str, str] | None = None,
-    version: int = SETTLED_VERSION,
+    version: int | None = None,
     golden: Golden | str | Path | None = None,
 ) -> CheckPlan:
     """Return how checks are run.
@@ -209,7 +220,7 @@ def plan_of(
         raise ModuleNotFoundError(
             f"`hypothesis` is not installed; {install} brings it.", name="hypothesis"
         )
-    if not 1 <= version <= CONFORMANCE_VERSION:
+    if version is not None and not 1 <= version <= CONFORMANCE_VERSION:
         raise ValueError(
             f"the list of checks has the versions 1 to {CONFORMANCE_VERSION}, not {version}."
         )

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from kokoro_core.testing.check import Check
-from kokoro_core.testing.checks import CHECKS, CONFORMANCE_VERSION, SETTLED_VERSION
+from kokoro_core.testing.checks import CHECKS, CONFORMANCE_VERSION
 
 _HEAD = f"""\
 # The checks of the conformance kit
@@ -17,7 +17,8 @@ _HEAD = f"""\
 What each check says, the slots whose components have it, and a real bug of the field that it stands
 for, by the number of its public issue. A check holds for a component unless its
 [capabilities](conformance.md#capabilities) say otherwise. This is version
-{CONFORMANCE_VERSION} of the list; where none is asked for, version {SETTLED_VERSION} counts.
+{CONFORMANCE_VERSION} of the list; which version counts is said under
+[Versions](conformance.md#versions).
 The page is made from the list:
 `python -m kokoro_core.testing.engine.reference_page > docs/conformance-checks.md` renews it.
 """

@@ -12,6 +12,7 @@ from kokoro_core.testing.check import Check
 from kokoro_core.testing.engine.levels import Level
 from kokoro_core.testing.engine.replay import replay_line
 from kokoro_core.testing.engine.report import Result, Status
+from kokoro_core.testing.engine.versions import counting_version
 from kokoro_core.testing.subjects.blame import place_of
 from kokoro_core.testing.subjects.process_state import isolated, seed_torch
 from kokoro_core.testing.subjects.registration import find_unregistered
@@ -27,7 +28,8 @@ class CheckPlan:
         seed: Of what is drawn.
         case: The only data to try, as JSON, or None for all.
         expected: Reasons for expected failures, by id of the check or `result_id`.
-        version: Of the list of checks; failures of newer ones are warnings.
+        version: Of the list of checks; failures of newer ones are warnings. None: that of the
+            version of the contracts for which the subject was written.
         golden_file: The file of the golden keys, for replay lines, or empty.
         unregistered: Subjects whose check `registered` has failed; pytest skips their other checks.
     """
@@ -36,7 +38,7 @@ class CheckPlan:
     seed: int
     case: str | None = None
     expected: dict[str, str] = field(default_factory=dict)
-    version: int = 1
+    version: int | None = None
     golden_file: str = ""
     unregistered: set[str] = field(default_factory=set)
 
@@ -193,7 +195,8 @@ class _Trial:
             return "expected" if failed else "unexpected"
         if not failed:
             return "passed" if skipped is None else "skipped"
-        return "warned" if self.check.since > self.plan.version else "failed"
+        counts = self.plan.version or counting_version(self.subject)
+        return "warned" if self.check.since > counts else "failed"
 
 
 def case_of(check: Check[Any], text: str) -> Any:

@@ -10,6 +10,7 @@ from kokoro_core.testing.probes.parts import (
     PostnetProbe,
     RegulatorProbe,
 )
+from kokoro_core.testing.probes.voices import AdaptorProbe, AlignerProbe, ConditionerProbe
 
 PROBES: dict[str, type[Probe]] = {
     "encoder": EncoderProbe,
@@ -17,7 +18,10 @@ PROBES: dict[str, type[Probe]] = {
     "regulator": RegulatorProbe,
     "decoder": DecoderProbe,
     "postnet": PostnetProbe,
+    "aligner": AlignerProbe,
+    "adaptor": AdaptorProbe,
+    "conditioner": ConditionerProbe,
 }
 """Probe class by slot; slots without one have checks of their own."""
 
-__all__ = ["PROBES", "Probe"]
+__all__ = ["PROBES", "AdaptorProbe", "AlignerProbe", "Probe"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, ClassVar, Self, TypeVar, cast
 
@@ -11,16 +11,21 @@ import torch
 from torch import Tensor
 
 from kokoro_core.contracts import Plan
-from kokoro_core.params.capabilities import Capabilities
-from kokoro_core.params.component import ComponentParams
+from kokoro_core.params.capabilities import Capabilities, SideInput
+from kokoro_core.params.component import ComponentParams, declared
+from kokoro_core.params.features import Feature
 from kokoro_core.params.sizes import Sizes
 from kokoro_core.tensors.masks import lengths_from_padding_mask
 from kokoro_core.tensors.noise import RowNoise
 from kokoro_core.testing.data.batches import RaggedBatch
+from kokoro_core.testing.data.extras import feature_look
 from kokoro_core.testing.data.inputs import Inputs, Outputs
 
-MADE_HERE = frozenset({"plan", "noise"})
+MADE_HERE = frozenset({"latents", "noise", "plan"})
 """Side inputs that a probe makes itself."""
+
+OF_A_RECORDING = "_padding_mask"
+"""Ending of the name under which the mask of a recording is given."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,9 @@ class Probe(ABC):
     """Inputs that may hold any value at padding."""
 
     def __post_init__(self) -> None:
-        unknown = self.params.needs - MADE_HERE - self.capabilities.side_inputs.keys()
+        recordings = self.recordings
+        known = {*MADE_HERE, *self.looks, *recordings, *recordings.values()}
+        unknown = self.names - known
         if unknown:
             raise ValueError(
                 f"`{type(self.params).__name__}` needs {', '.join(sorted(unknown))}, which the kit "
@@ -60,6 +67,33 @@ class Probe(ABC):
     def capabilities(self) -> Capabilities:
         """The capabilities that the params class declares."""
         return self.params.capabilities
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of its side inputs."""
+        return self.params.needs | self._features().keys()
+
+    @property
+    def looks(self) -> dict[str, SideInput]:
+        """What its side inputs look like: as its features say, or its capabilities."""
+        features = {
+            name: feature_look(name, each, self.sizes)
+            for name, each in self._features().items()
+            if each.per != "recording"
+        }
+        known = {"encoder_hidden": SideInput("float", "step", self.sizes.hidden_dim)}
+        made = {name: each for name, each in known.items() if name in self.names}
+        return {**made, **features, **self.capabilities.side_inputs}
+
+    def _features(self) -> Mapping[str, Feature]:
+        return dict(declared(self.params, "features", {}))
+
+    @property
+    def recordings(self) -> dict[str, str]:
+        """The recordings that it takes, each with the name of its mask."""
+        found = [name for name, each in self._features().items() if each.per == "recording"]
+        masks = {name + OF_A_RECORDING for name in found}
+        return {name: name + OF_A_RECORDING for name in found if name not in masks}
 
     def on(self, component: Any, dtype: torch.dtype | None = None) -> Self:
         """Return a probe that calls another component in the same way."""
@@ -81,32 +115,45 @@ class Probe(ABC):
         """Return for each input that must influence the output the steps that must, (B, T) bool."""
         return {name: ~mask for name, mask in inputs.padding.items()}
 
+    @property
+    def unread(self) -> frozenset[str]:
+        """Inputs that it may leave alone, because a side input can stand for them."""
+        return frozenset()
+
     def floats(self, batch: RaggedBatch, channels: int, *, stream: int = 0) -> Tensor:
         """Return normal numbers (B, T, channels) of the probe's dtype."""
         return batch.floats(channels, stream=stream).to(self.dtype)
 
     def with_side_inputs(self, batch: RaggedBatch, inputs: Inputs) -> Inputs:
         """Return the inputs with the side inputs that the component needs."""
-        rows, mask = len(batch.lengths), inputs.padding[self.first]
+        rows, mask = len(batch.lengths), inputs.padding.get(self.first)
         tensors, padding = dict(inputs.tensors), dict(inputs.padding)
-        if "noise" in self.params.needs:
+        if "noise" in self.names:
             tensors["noise"] = torch.arange(rows) + 1000 * batch.seed
-        declared = self.capabilities.side_inputs
-        for stream, name in enumerate(sorted(self.params.needs - MADE_HERE), start=20):
-            drawn = batch.side_input(declared[name], mask.shape[1], stream=stream)
+        looks = self.looks
+        for stream, name in enumerate(sorted(self.names & looks.keys()), start=20):
+            steps = 0 if mask is None else mask.shape[1]
+            drawn = batch.side_input(looks[name], steps, self.sizes, stream=stream)
             tensors[name] = drawn.to(self.dtype) if drawn.is_floating_point() else drawn
-            if declared[name].per == "step":
+            if looks[name].per == "step" and mask is not None:
                 padding[name] = mask
+        for name in self.recordings:
+            recorded = batch.of_other_lengths()
+            tensors[name] = self.floats(recorded, self.sizes.mel_dim, stream=40)
+            padding[name] = recorded.padding_mask
         return Inputs(tensors, padding)
 
     def side_inputs(self, inputs: Inputs, plan_of: Tensor | None = None) -> dict[str, Any]:
         """Return the keywords of the component; `plan_of` is the padding mask of frames."""
         given: dict[str, Any] = {
-            name: each for name, each in inputs.tensors.items() if name in self.params.needs
+            name: each for name, each in inputs.tensors.items() if name in self.names
         }
+        for name, mask in self.recordings.items():
+            if mask in self.names:
+                given[mask] = inputs.padding[name]
         if "noise" in given:
             given["noise"] = self.noise(given["noise"])
-        if "plan" in self.params.needs and plan_of is not None:
+        if "plan" in self.names and plan_of is not None:
             given["plan"] = two_frames_each(plan_of)
         return given
 

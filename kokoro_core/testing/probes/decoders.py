@@ -7,9 +7,10 @@ from typing import Any, ClassVar, final
 import torch
 from torch import Tensor
 
-from kokoro_core.contracts import AutoregressiveDecoder, DecoderOutput, ParallelDecoder
+from kokoro_core.contracts import AutoregressiveDecoder, DecoderOutput, Latents, ParallelDecoder
 from kokoro_core.nn.shift import shift_right
 from kokoro_core.slots import DecoderParams
+from kokoro_core.spec.rules.waves import gives_wave
 from kokoro_core.tensors.masks import zero_padding
 from kokoro_core.testing.data.batches import RaggedBatch
 from kokoro_core.testing.data.inputs import Inputs, Outputs
@@ -63,20 +64,37 @@ class DecoderProbe(Probe):
     def run(self, inputs: Inputs) -> Outputs:
         memory, memory_padding = inputs.tensors["memory"], inputs.padding["memory"]
         mel_specs, mel_padding = inputs.tensors["mel_specs"], inputs.padding["mel_specs"]
-        side = self.side_inputs(inputs, mel_padding)
+        side = self.side_inputs(inputs, mel_padding) | self.latents(inputs)
         made = self.component(memory, memory_padding, mel_specs, mel_padding, **side)
         output = returned(made, DecoderOutput, "a decoder")
         tensors: dict[str, Tensor] = {"mel": output.mel}
         if output.stop_logits is not None:
             tensors["stop_logits"] = output.stop_logits
         if isinstance(self.component, ParallelDecoder):
-            side = self.side_inputs(inputs, mel_padding)
+            side = self.side_inputs(inputs, mel_padding) | dict.fromkeys(self.latents(inputs))
             inferred = self.component.infer(memory, memory_padding, **side)
             tensors["inferred"] = returned(inferred, DecoderOutput, "`infer`").mel
         return Outputs(tensors, mel_padding, output.losses)
 
+    def latents(self, inputs: Inputs) -> dict[str, Any]:
+        """Return the latents of the target by their name, if the decoder needs them."""
+        if "latents" not in self.params.needs:
+            return {}
+        looks = self.capabilities.side_inputs
+        given = {
+            name: each
+            for name, each in self.side_inputs(inputs).items()
+            if name == "noise" or (name in looks and looks[name].per == "row")
+        }
+        mel_specs, mel_padding = inputs.tensors["mel_specs"], inputs.padding["mel_specs"]
+        made = self.component.latents(mel_specs, mel_padding, **given)
+        return {"latents": returned(made, Latents, "`latents`")}
+
     def widths(self) -> dict[str, int | None]:
-        return {"mel": self.sizes.mel_dim, "stop_logits": None, "inferred": self.sizes.mel_dim}
+        width = self.sizes.mel_dim
+        if isinstance(self.params, DecoderParams) and gives_wave(self.params):
+            width = self.sizes.hop_length
+        return {"mel": width, "stop_logits": None, "inferred": width}
 
     def matters(self, inputs: Inputs) -> dict[str, Tensor]:
         """Return all of the memory, and the target's frames from which a later group is made."""

@@ -7,7 +7,8 @@ from typing import ClassVar, final
 
 from torch import Tensor
 
-from kokoro_core.contracts import DurationOutput, Plan
+from kokoro_core.contracts import DurationOutput, EncoderOutput, Plan
+from kokoro_core.slots import EncoderParams
 from kokoro_core.testing.data.batches import RaggedBatch
 from kokoro_core.testing.data.inputs import Inputs, Outputs
 from kokoro_core.testing.probes.base import Probe, returned
@@ -29,11 +30,14 @@ class EncoderProbe(Probe):
     def run(self, inputs: Inputs) -> Outputs:
         mask = inputs.padding[self.first]
         side = self.side_inputs(inputs)
-        hidden = self.component(inputs.tensors[self.first], mask, **side)
-        return Outputs({"hidden": returned(hidden, Tensor, "an encoder")}, mask)
+        made = self.component(inputs.tensors[self.first], mask, **side)
+        if not isinstance(made, EncoderOutput):
+            made = EncoderOutput(returned(made, Tensor, "an encoder"))
+        return Outputs({"hidden": made.hidden, **made.parts}, mask, made.losses)
 
     def widths(self) -> dict[str, int | None]:
-        return {"hidden": self.sizes.hidden_dim}
+        assert isinstance(self.params, EncoderParams)
+        return {"hidden": self.sizes.hidden_dim, **self.params.gives_parts(self.sizes)}
 
 
 def _hidden_and_durations(probe: Probe, batch: RaggedBatch, *, longest: int) -> Inputs:

@@ -14,7 +14,6 @@ import pytest
 
 from kokoro_core.params.component import ComponentParams
 from kokoro_core.testing.check import Check
-from kokoro_core.testing.checks import SETTLED_VERSION
 from kokoro_core.testing.engine.component import (
     Target,
     plan_of,
@@ -153,9 +152,9 @@ def _level(config: pytest.Config, request: Request) -> LevelName:
     return asked or written
 
 
-def _version(config: pytest.Config, request: Request) -> int:
+def _version(config: pytest.Config, request: Request) -> int | None:
     said = config.getoption("conformance_version") or request.version
     written = config.getini("conformance_version")
     if said is None and written and not written.isdecimal():
         raise ValueError(f"`conformance_version` must be a number, not `{written}`.")
-    return said or int(written or SETTLED_VERSION)
+    return said or (int(written) if written else None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -32,6 +32,7 @@ def fitted(
     first: bool = True,
     keep: Mapping[str, Any] | None = NOTHING,
     own_sizes: Sizes | None = None,
+    fixed: Mapping[str, int] = NOTHING,
 ) -> Subject:
     """Return a subject whose settings are as small as their own rules allow.
 
@@ -44,22 +45,26 @@ def fitted(
         first: Whether it is the component's first configuration.
         keep: Settings that `tiny` names and that stay as they are; None: nothing is made small.
         own_sizes: Sizes of a model that are known to fit the settings as they are.
+        fixed: Sizes of the model that `tiny` declares.
 
     Raises:
         ValueError: The settings break a rule of their own at every width.
+        TypeError: A fixed size is none that a model has.
     """
+    around = replace(SIZES, **fixed)
+    widths = [around.hidden_dim] if "hidden_dim" in fixed else WIDTHS
     name = f"{params.slot}/{params.type}"
     rule: Rule | None = None
-    for candidate, sizes in _candidates(params, keep, own_sizes):
+    for candidate, sizes in _candidates(params, keep, own_sizes, around, widths):
         broken = broken_rule(candidate, sizes)
         if broken is None:
             note = "" if rule is None else _note(name, rule, sizes, candidate == params)
             return Subject(candidate, variant, sizes, first=first, note=note)
         rule = rule or broken
     smallest = params if keep is None else shrunk(params, keep)
-    own_rule = next(_broken_rules(smallest, SIZES), None)
+    own_rule = next(_broken_rules(smallest, around), None)
     if own_rule is None:  # it cannot be built at all: the checks will report where
-        return Subject(smallest, variant, first=first)
+        return Subject(smallest, variant, around, first=first)
     raise ValueError(
         f"`{name}` cannot be made small: {rule_text(own_rule)}; let `tiny` give settings "
         f"that are small and right."
@@ -67,20 +72,26 @@ def fitted(
 
 
 def _candidates(
-    params: ComponentParams, keep: Mapping[str, Any] | None, own_sizes: Sizes | None
+    params: ComponentParams,
+    keep: Mapping[str, Any] | None,
+    own_sizes: Sizes | None,
+    around: Sizes,
+    widths: Iterable[int],
 ) -> Iterator[tuple[ComponentParams, Sizes]]:
     """Yield settings and sizes, the smallest first."""
-    small = [params] if keep is None else list(_ladder(params, keep))
+    small = [params] if keep is None else list(_ladder(params, keep, around))
     for each in small:
-        yield from ((each, replace(SIZES, hidden_dim=width)) for width in WIDTHS)
+        yield from ((each, replace(around, hidden_dim=width)) for width in widths)
     if own_sizes is not None:
         yield params, own_sizes
 
 
-def _ladder(params: ComponentParams, keep: Mapping[str, Any]) -> Iterator[ComponentParams]:
+def _ladder(
+    params: ComponentParams, keep: Mapping[str, Any], around: Sizes
+) -> Iterator[ComponentParams]:
     smallest = shrunk(params, keep)
     yield smallest
-    rule = broken_rule(smallest, SIZES)
+    rule = broken_rule(smallest, around)
     if rule is not None and rule[0]:
         yield shrunk(params, {**keep, **_keeping(rule[0])})
     yield params

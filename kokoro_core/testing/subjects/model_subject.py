@@ -15,11 +15,12 @@ from kokoro_core.params.capabilities import Capabilities
 from kokoro_core.slots import MODEL_SLOTS
 from kokoro_core.spec.problems.violation import RuleViolation, violation_problem
 from kokoro_core.spec.rules.dimensions import find_conflicts
+from kokoro_core.spec.rules.wiring import parts_of
 from kokoro_core.spec.tree.model_spec import ModelSpec
 from kokoro_core.testing.subjects.fitting import WIDTHS
 from kokoro_core.testing.subjects.process_state import seed_torch
 from kokoro_core.testing.subjects.subject import SIZES
-from kokoro_core.testing.subjects.tiny import shrunk
+from kokoro_core.testing.subjects.tiny import narrowed, shrunk
 
 
 def small_model(spec: ModelSpec, source: str = "") -> ModelSubject:
@@ -47,14 +48,13 @@ _NOTHING_AROUND = {"audio": None, "frontend": None, "vocoder": None}
 
 def _parts(spec: ModelSpec, small: Iterable[str]) -> dict[str, Any]:
     """Return the parts without widths of their own; those of the slots `small` are made small."""
-    free = {
-        slot: None if (part := getattr(spec, slot)) is None else without_width(part)
-        for slot in MODEL_SLOTS
-    }
-    return {
-        slot: shrunk(part) if slot in small and part is not None else part
-        for slot, part in free.items()
-    }
+    parts: dict[str, Any] = {key: {} if row.many else None for key, row in MODEL_SLOTS.items()}
+    for place, part in parts_of(spec).items():
+        key, _, name = place.partition(".")
+        free = without_width(part)
+        made = shrunk(narrowed(free)) if key in small else free
+        parts[key] = {**parts[key], name: made} if name else made
+    return parts
 
 
 def _around(spec: ModelSpec, parts: dict[str, Any], width: int) -> ModelSpec:
@@ -64,7 +64,19 @@ def _around(spec: ModelSpec, parts: dict[str, Any], width: int) -> ModelSpec:
         "mel_dim": SIZES.mel_dim,
         "hidden_dim": width,
     }
-    return spec.model_copy(update={**parts, **sizes, **_NOTHING_AROUND})
+    generation = spec.generation.model_copy(update={"options": _options(spec)})
+    return spec.model_copy(update={**parts, **sizes, **_NOTHING_AROUND, "generation": generation})
+
+
+def _options(spec: ModelSpec) -> dict[str, float]:
+    """Return the options of generation; one named for a setting that is a size, as small."""
+    parts = {place: narrowed(part) for place, part in parts_of(spec).items()}
+    options = {}
+    for name, value in spec.generation.options.items():
+        place, _, setting = name.rpartition(".")
+        size = getattr(parts.get(place), setting, None)
+        options[name] = min(value, float(size)) if type(size) is int else value
+    return options
 
 
 def _note(spec: ModelSpec, violation: RuleViolation | None) -> str:

@@ -17,7 +17,15 @@ from kokoro_core.testing.probes import PROBES, Probe
 from kokoro_core.testing.subjects.process_state import seed_torch
 from kokoro_core.testing.subjects.tiny import has_dropout, with_dropout
 
-SIZES = Sizes(vocab_size=11, pad_id=2, mel_dim=5, hidden_dim=8)
+SIZES = Sizes(
+    vocab_size=11,
+    pad_id=2,
+    mel_dim=5,
+    hidden_dim=8,
+    num_speakers=4,
+    num_languages=3,
+    hop_length=6,
+)
 """Sizes of the model around a component; `pad_id` is not 0, so that 0 is not mistaken for it."""
 
 NUM_HEADS = 2

@@ -33,8 +33,23 @@ def declared_params(kind: type[ComponentParams]) -> dict[str, ComponentParams]:
     context = {"registry": installed_plugins().components}
     return {
         variant: kind.model_validate({"type": kind.component_name, **settings}, context=context)
-        for variant, settings in kind.tiny().items()
+        for variant, (settings, _) in _told(kind).items()
     }
+
+
+def declared_sizes(kind: type[ComponentParams]) -> dict[str, Mapping[str, int]]:
+    """Return by variant the sizes of the model that `tiny` declares beside settings."""
+    return {variant: sizes for variant, (_, sizes) in _told(kind).items()}
+
+
+def _told(kind: type[ComponentParams]) -> dict[str, tuple[dict[str, Any], Mapping[str, int]]]:
+    """Return settings and sizes by variant; where ``sizes`` is a setting, it is no size."""
+    told = {}
+    for variant, settings in kind.tiny().items():
+        own = dict(settings)
+        sizes = {} if "sizes" in kind.model_fields else own.pop("sizes", {})
+        told[variant] = own, sizes
+    return told
 
 
 def shrunk(params: ComponentParams, keep: Mapping[str, Any] = NOTHING) -> ComponentParams:
@@ -49,6 +64,50 @@ def shrunk(params: ComponentParams, keep: Mapping[str, Any] = NOTHING) -> Compon
         params, lambda name: 0.0 if name.endswith("dropout") else SMALL.get(name), keep
     )
     return small
+
+
+def narrowed(params: ComponentParams) -> ComponentParams:
+    """Return the params with no size larger than in the first configuration of `tiny`.
+
+    Sizes are whole numbers, alone or in a list, which stays as long. How many frames a step makes
+    is none: it is kept, since it changes what a model does. A `tiny` that cannot be read, which
+    the checks of the component report, changes nothing.
+    """
+    narrow: ComponentParams = _narrowed(params, _first_told(type(params)))
+    return narrow
+
+
+def _first_told(kind: type[ComponentParams]) -> Mapping[str, Any]:
+    try:
+        told: Any = list(kind.tiny().values())
+    except Exception:  # it is a stranger's
+        return NOTHING
+    return told[0] if told and isinstance(told[0], Mapping) else NOTHING
+
+
+def _narrowed(params: Any, told: Mapping[str, Any]) -> Any:
+    for name in type(params).model_fields:
+        if name not in told or name == "reduction_factor":
+            continue
+        old, said = getattr(params, name), told[name]
+        if isinstance(old, BaseModel) and isinstance(said, Mapping):
+            same = said.get("type", getattr(old, "type", None)) == getattr(old, "type", None)
+            new = _narrowed(old, said) if same else old
+        else:
+            new = _lesser(old, said)
+        if new != old:
+            params = _with(params, name, new)
+    return params
+
+
+def _lesser(old: Any, said: Any) -> Any:
+    """Return a size, or each of a list of them, made no larger than what is said."""
+    if type(old) is int and type(said) is int:
+        return min(old, said)
+    sizes = old if isinstance(old, (list, tuple)) else ()
+    if sizes and isinstance(said, (list, tuple)) and {*map(type, (*sizes, *said))} == {int}:
+        return type(old)(min(each, *said) for each in sizes)
+    return old
 
 
 def with_dropout(params: Any, share: float) -> Any:

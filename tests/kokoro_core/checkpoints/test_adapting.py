@@ -174,6 +174,25 @@ def test_a_model_of_another_precision_stays_in_it(path: Path) -> None:
     assert {each.dtype for each in model.buffers()} == {torch.bfloat16}
 
 
+def test_weights_of_16_bits_are_widened_and_what_is_new_is_never_rounded(tmp_path: Path) -> None:
+    path = tmp_path / "half.safetensors"
+    tiny().to(torch.float16).save(path)
+    old = KokoroModel.load(path).acoustic.state_dict()
+    overrides = {"vocab_size": 70}
+    torch.manual_seed(1)
+    adapt = Adapt(overrides=overrides, vocabulary="append", say=lambda line: None)
+    model = KokoroModel.load(path, adapt=adapt, widen=True)
+    assert {each.dtype for each in (*model.parameters(), *model.buffers())} == {torch.float32}
+    new = model.acoustic.state_dict()
+    assert torch.equal(new[TABLE][:63], old[TABLE].float())
+    torch.manual_seed(1)
+    fresh = tiny_of(overrides).acoustic
+    assert torch.equal(new[TABLE][63:], fresh.state_dict()[TABLE][63:])
+    assert all(torch.equal(new[name], old[name].float()) for name in old if name != TABLE)
+    for name, computed in fresh.named_buffers():
+        assert torch.equal(dict(model.acoustic.named_buffers())[name], computed)
+
+
 def test_an_adapted_model_is_saved_as_what_it_is(path: Path, tmp_path: Path) -> None:
     model, _, new = adapted(path, overrides={"vocab_size": 70}, vocabulary="append")
     model.save(tmp_path / "new.safetensors")

@@ -15,7 +15,7 @@ import torch
 from kokoro_core import KokoroModel, assemble, load_spec
 from kokoro_core.checkpoints.layout import CheckpointMismatch, differences
 from kokoro_core.checkpoints.locate import checkpointer_for
-from kokoro_core.checkpoints.store import layout_of
+from kokoro_core.checkpoints.tensors_of import layout_of
 from kokoro_core.checkpoints.values import check_finite
 from kokoro_core.contracts.checkpoints import TensorInfo
 from kokoro_core.errors import CheckpointError

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -81,28 +83,42 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return {key: str(folder / name) for key, name in paths.items()}
 
 
-def run(encoding: str, arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> tuple[int, bytes]:
+def run(encoding: str, arguments: Sequence[str]) -> tuple[int, bytes]:
     """Run a command with strict streams of an encoding, as pipes have them."""
     streams = [io.TextIOWrapper(io.BytesIO(), encoding, errors="strict") for _ in range(2)]
-    monkeypatch.setattr(sys, "stdout", streams[0])
-    monkeypatch.setattr(sys, "stderr", streams[1])
-    with pytest.raises(SystemExit) as caught:
-        main(arguments)
-    monkeypatch.undo()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "stdout", streams[0])
+        patch.setattr(sys, "stderr", streams[1])
+        with pytest.raises(SystemExit) as caught:
+            main([*arguments])
     streams[0].flush()
     return int(caught.value.code or 0), streams[0].buffer.getvalue()
+
+
+@pytest.fixture(scope="module")
+def status_in_unicode(files: dict[str, str]) -> Callable[[tuple[str, ...]], int]:
+    """Return how a command ends where everything can be shown; each is run once."""
+
+    @functools.cache
+    def status(arguments: tuple[str, ...]) -> int:
+        Path(files["COPY"]).unlink(missing_ok=True)
+        return run("utf-8", arguments)[0]
+
+    return status
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_a_command_ends_as_it_does_where_everything_can_be_shown(
-    command: list[str], encoding: str, files: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    command: list[str],
+    encoding: str,
+    files: dict[str, str],
+    status_in_unicode: Callable[[tuple[str, ...]], int],
 ) -> None:
-    arguments = [files.get(each, each) for each in command]
+    arguments = tuple(files.get(each, each) for each in command)
+    expected = status_in_unicode(arguments)
     Path(files["COPY"]).unlink(missing_ok=True)
-    expected, _ = run("utf-8", arguments, monkeypatch)
-    Path(files["COPY"]).unlink(missing_ok=True)
-    status, out = run(encoding, arguments, monkeypatch)
+    status, out = run(encoding, arguments)
     assert status == expected
     if "--json" in command or command == ["schema"]:
         json.loads(out.decode(encoding))
@@ -116,10 +132,9 @@ def test_a_spec_that_is_piped_into_a_file_is_a_spec(
     command: list[str],
     encoding: str,
     files: dict[str, str],
-    monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
-    _, out = run(encoding, [*command, files["SPEC"]], monkeypatch)
+    _, out = run(encoding, [*command, files["SPEC"]])
     assert parse(out).value["name"] == "Stimme ɪ → 漢 é"
     (tmp_path / "again.yaml").write_bytes(out)
     assert load_spec(tmp_path / "again.yaml") == load_spec(files["SPEC"])

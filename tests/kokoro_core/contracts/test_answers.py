@@ -11,10 +11,11 @@ import torch
 
 from kokoro_core import KokoroModel
 from kokoro_core.contracts import DecoderOutput, DurationOutput
+from kokoro_core.model.wiring import Wiring
 from tests.kokoro_core.test_hard_cases import DURATIONS, INDICES, mels, model
 
 PARALLEL = {"type": "parallel_transformer", "num_layers": 1, "num_heads": 1, "ff_dim": 8}
-LSTM = {"type": "lstm"}
+LSTM = {"type": "lstm_cell"}
 
 
 def changed(tts: KokoroModel, slot: str, method: str, change: Callable[[Any], Any]) -> KokoroModel:
@@ -159,8 +160,8 @@ def test_a_parallel_decoder_of_phonemes_is_not_cut_to_as_many_frames() -> None:
     tts = model(decoder=PARALLEL)
     tts.acoustic.regulator = tts.acoustic.duration_predictor = None
     changed(tts, "decoder", "infer", lambda x: DecoderOutput(x.mel.repeat(1, 3, 1)))
-    tts.acoustic.needs = {}
-    with pytest.raises(ValueError, match=r"\(3, 4, 5\) .* not one of shape \(3, 12, 5\)"):
+    tts.acoustic.wiring = Wiring()
+    with pytest.raises(ValueError, match=r"made 12 frames, but its longest row has 4; without a"):
         tts.generate(INDICES)
 
 

@@ -104,10 +104,10 @@ def test_a_text_of_ten_thousand_tokens_ends_at_the_limit_like_any_other(head: st
         ("stop_threshold", "a number"),
     ],
 )
-def test_an_option_that_must_be_given_is_named_where_it_is_none(name: str, words: str) -> None:
+def test_an_option_that_is_no_number_is_named(name: str, words: str) -> None:
     indices, durations = batch_of([1])
-    options: dict[str, Any] = {name: None}
-    with pytest.raises(TypeError, match=f"`{name}` must be {words}, not None."):
+    options: dict[str, Any] = {name: "5"}
+    with pytest.raises(TypeError, match=f"`{name}` must be {words}, not '5'."):
         make("never").generate(indices, durations=durations, **options)
 
 

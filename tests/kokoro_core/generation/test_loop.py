@@ -67,7 +67,7 @@ def loop_over(
         cut_short=torch.tensor([row % 2 == 1 for row in range(len(limits))]),
         available={},
         options=GenerationOptions(**options),
-        mel_dim=2,
+        frame_dim=2,
     )
     script = ScriptState(0, mel, stop_logits)
     return FrameLoop(ScriptedDecoder(r), {"script": script}, utterances)

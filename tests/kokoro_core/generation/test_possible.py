@@ -96,4 +96,12 @@ def test_a_decoder_of_neither_kind_cannot_speak(planner: KokoroModel) -> None:
     broken: Any = model(decoder=LSTM).acoustic
     broken.decoder = broken.encoder
     with pytest.raises(TypeError, match="`TransformerEncoder` must be an `AutoregressiveDecoder`"):
-        refuse_impossible(broken, GenerationOptions(), None)
+        refuse_impossible(broken, GenerationOptions(), GenerationOptions(), None)
+
+
+def test_a_spec_may_say_of_a_parallel_decoder_that_nothing_ends_it() -> None:
+    never = model(decoder=PARALLEL, generation={"stop_threshold": 1.0})
+    never.generate(INDICES, durations=DURATIONS)
+    never.generate(INDICES, durations=DURATIONS, stop_threshold=1.0)
+    with pytest.raises(ValueError, match="`stop_threshold` cannot be given"):
+        never.generate(INDICES, durations=DURATIONS, stop_threshold=0.5)

@@ -111,7 +111,7 @@ def test_the_formulas_have_torchs_own_dropout_and_the_plainest_processor() -> No
 
 def test_a_value_that_means_nothing_is_refused_with_what_would_work() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "kokoro_core", "bench", "frame"],
+        [sys.executable, "-m", "kokoro_core", "describe", "small"],
         env={**os.environ, "KOKORO_KERNELS": "slow"},
         capture_output=True,
         text=True,

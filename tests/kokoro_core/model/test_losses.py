@@ -93,7 +93,7 @@ def test_no_gradient_reaches_a_prediction_at_padding() -> None:
 
 def with_own(**losses: dict[str, float]) -> Any:
     """Return what a model with these own losses, by slot, is trained with."""
-    tts = model(decoder={"type": "lstm"})
+    tts = model(decoder={"type": "lstm_cell"})
     for slot, own in losses.items():
         found = {name: torch.tensor(value, dtype=torch.float64) for name, value in own.items()}
         changed(tts, slot, "forward", adding(found))

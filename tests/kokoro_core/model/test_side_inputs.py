@@ -45,7 +45,7 @@ BROKEN = SPEAKER.clone().fill_(torch.nan)
 
 @pytest.fixture(scope="module")
 def spoken() -> KokoroModel:
-    return model(encoder={"type": "speaker"}, decoder={"type": "lstm"})
+    return model(encoder={"type": "speaker"}, decoder={"type": "lstm_cell"})
 
 
 WRONG: list[tuple[Any, type[Exception], str]] = [
@@ -123,10 +123,10 @@ def test_what_stands_at_padding_of_a_side_input_is_not_looked_at() -> None:
         for channels in ((), (2,), (2, 3)):
             curve = torch.ones(*padding.shape, *channels)
             curve[padding] = torch.nan
-            check_extras({"pitch": curve}, {"pitch"}, mask, frames)
+            check_extras({"pitch": curve}, {"pitch"}, {"pitch"}, mask, frames)
             curve[1, 0] = torch.nan
             with pytest.raises(ValueError, match="`pitch` must be finite, but row 1 is not"):
-                check_extras({"pitch": curve}, {"pitch"}, mask, frames)
+                check_extras({"pitch": curve}, {"pitch"}, {"pitch"}, mask, frames)
 
 
 @final
@@ -189,7 +189,7 @@ class NestedParams(EncoderParams):
 @pytest.fixture
 def nested(monkeypatch: pytest.MonkeyPatch) -> KokoroModel:
     monkeypatch.setattr("tests.kokoro_core.test_hard_cases.COMPONENTS", (*COMPONENTS, NestedParams))
-    return model(encoder={"type": "nested"}, decoder={"type": "lstm"})
+    return model(encoder={"type": "nested"}, decoder={"type": "lstm_cell"})
 
 
 def style_of(rows: slice = slice(None)) -> dict[str, Any]:
@@ -225,7 +225,7 @@ def test_an_unknown_index_in_a_nested_side_input_is_named_by_its_path(nested: Ko
 def test_what_is_no_number_and_what_a_field_may_leave_out_is_handed_on() -> None:
     mask = torch.zeros(3, 4, dtype=torch.bool)
     given = {"language": ["en", "de", "en"], "style": Style(SPEAKER), "by": {}, "on": True}
-    check_extras(given, given.keys(), mask)
+    check_extras(given, given.keys(), given.keys(), mask)
 
 
 @dataclass
@@ -255,7 +255,7 @@ def test_a_speaker_that_the_model_does_not_know_gets_a_sentence(
     monkeypatch.setattr(
         "tests.kokoro_core.test_hard_cases.COMPONENTS", (*COMPONENTS, NumberedParams)
     )
-    tts = model(encoder={"type": "numbered"}, decoder={"type": "lstm"})
+    tts = model(encoder={"type": "numbered"}, decoder={"type": "lstm_cell"})
     wrong = torch.tensor(speaker)
     message = (
         rf"`encoder` \(`NumberedEncoder`\) was given an index that it does not know: `speaker` has "
@@ -269,7 +269,7 @@ def test_a_speaker_that_the_model_does_not_know_gets_a_sentence(
 
 @pytest.fixture(scope="module")
 def single() -> KokoroModel:
-    return model(decoder={"type": "lstm"}).float()
+    return model(decoder={"type": "lstm_cell"}).float()
 
 
 def spoken_with(**options: Any) -> Callable[[KokoroModel], Any]:
@@ -349,7 +349,7 @@ def test_whatever_a_caller_passes_gets_a_sentence(
 
 
 def test_a_half_precision_model_says_that_its_mels_are_not() -> None:
-    half = model(decoder={"type": "lstm"}).to(torch.bfloat16)
+    half = model(decoder={"type": "lstm_cell"}).to(torch.bfloat16)
     with pytest.raises(ValueError, match=r"`mel_specs` is torch.float64 and the model"):
         half(INDICES, mels(7), DURATIONS)
     assert half(INDICES, mels(7).bfloat16(), DURATIONS).loss.isfinite()
@@ -372,7 +372,7 @@ def test_numbers_of_numpy_are_numbers(single: KokoroModel) -> None:
 
 
 def test_a_model_of_several_types_sees_to_types_itself() -> None:
-    mixed = model(decoder={"type": "lstm"})
+    mixed = model(decoder={"type": "lstm_cell"})
     mixed.acoustic.decoder.float()
     with pytest.raises(RuntimeError, match="dtype"):
         mixed(INDICES, mels(7), DURATIONS)

@@ -76,7 +76,8 @@ def test_what_is_no_dotted_path_is_refused(text: str) -> None:
 def test_a_value_is_found_by_its_path() -> None:
     tree = {"a": [{"b": 1}], "c": None}
     assert value_at(tree, ("a", 0, "b")) == 1
-    for path in (("a", 1), ("a", "b"), ("c", "d"), ("z",)):
+    assert value_at(tree, ("a", "b")) == 1  # an ordered map, written as a list
+    for path in (("a", 1), ("a", "c"), ("c", "d"), ("z",)):
         assert value_at(tree, path) is None
 
 

@@ -41,7 +41,7 @@ class FaultyEncoder(Unbuildable, EncoderParams):
 
     @property
     def needs(self) -> frozenset[str]:
-        return frozenset({"x"} if self.at != "needs" else {str(explode())})
+        return frozenset({"tilt"} if self.at != "needs" else {str(explode())})
 
     def cross_check(self, sizes: Sizes) -> Iterable[tuple[str, str]]:
         if self.at == "cross_check":

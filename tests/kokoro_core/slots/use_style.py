@@ -37,8 +37,8 @@ def main(spec: str) -> None:
     model.save("styled.safetensors")
     again = KokoroModel.load("styled.safetensors")
     reloaded = again.inference(phonemes[:1], max_mel_len=20)
-    row = again.acoustic.encode(phonemes[1:, :2], torch.zeros(1, 2, dtype=torch.bool), {})
-    both = again.acoustic.encode(phonemes, phonemes == 0, {})
+    row = again.acoustic.encode(phonemes[1:, :2], torch.zeros(1, 2, dtype=torch.bool), {}).hidden
+    both = again.acoustic.encode(phonemes, phonemes == 0, {}).hidden
     with torch.no_grad():
         again.get_parameter("acoustic.style.linear.weight").zero_()
         again.get_parameter("acoustic.style.linear.bias").fill_(2.0)

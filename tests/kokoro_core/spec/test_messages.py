@@ -15,6 +15,7 @@ from registry import ComponentRegistry, Plugins, installed_plugins
 from registry.errors import UnknownComponent
 from tests.kokoro_core.test_api import tiny
 
+DECODER = "decoder: {type: transformer}\n"
 BODY = "duration_predictor: {type: mlp}\nregulator: {type: repeat}\n"
 
 
@@ -40,6 +41,15 @@ def test_a_component_that_is_written_as_its_name_is_suggested_as_a_mapping(
 ) -> None:
     said = message_of(f"encoder: {{type: transformer}}\n{BODY}decoder: {written}\n", tmp_path)
     assert f"for example {{type: {suggested}}}" in said
+
+
+def test_a_misspelt_setting_of_a_part_that_has_a_name_is_recognised(tmp_path: Path) -> None:
+    adaptor = "token_adaptors:\n  pitch: {type: variance, chanels: 3}\n"
+    said = message_of(
+        f"name: x\nencoder: {{type: transformer}}\n{BODY}{adaptor}{DECODER}", tmp_path
+    )
+    assert "m.yaml:6:27: token_adaptors.pitch.chanels: unknown field" in said
+    assert "did you mean 'channels'?" in said
 
 
 def test_a_name_of_other_slots_is_said_to_be_theirs(tmp_path: Path) -> None:
@@ -75,7 +85,7 @@ def test_a_width_that_is_left_out_is_said_to_be(tmp_path: Path) -> None:
     [
         ("plugins.torch=>=99", "--set 'plugins.torch=\">=99\"'"),
         ("name=[a", "--set 'name=\"[a\"'"),
-        ("name=@x", "--set 'name=\"@x\"'"),
+        ("name=%x", "--set 'name=\"%x\"'"),
         ("name=a: b: c", "--set 'name=\"a: b: c\"'"),
         ("name='it", "--set 'name=\"'\"'\"'it\"'"),
     ],

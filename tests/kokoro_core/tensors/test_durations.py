@@ -110,6 +110,23 @@ def test_each_frame_knows_its_phoneme_and_its_place_in_it(row: list[int], extra:
     assert all(frames_left < 0 for _, _, frames_left in found[length:])
 
 
+@given(
+    rows=st.lists(st.lists(st.integers(0, 5), min_size=3, max_size=3), min_size=1, max_size=3),
+    num_frames=st.integers(0, 20),
+)
+@example(rows=[[0, 0, 0]], num_frames=2)
+def test_a_graph_finds_by_comparing_what_is_else_found_by_searching(
+    rows: list[list[int]], num_frames: int
+) -> None:
+    durations = torch.tensor(rows)
+    searched = phoneme_of_frame(durations, num_frames)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.compiler, "is_exporting", lambda: True)
+        compared = phoneme_of_frame(durations, num_frames)
+    assert torch.equal(compared, searched)
+    assert compared.dtype is searched.dtype
+
+
 def test_rows_of_a_batch_have_places_of_their_own() -> None:
     durations = torch.tensor([[2, 1], [1, 2]])
     assert phoneme_of_frame(durations, 3).tolist() == [[0, 0, 1], [0, 1, 1]]

@@ -117,7 +117,7 @@ def test_a_failure_may_be_expected_of_one_configuration() -> None:
         ({"expected_failures": {LEAK: " "}}, "expected failure of `row-alone` needs a reason"),
         ({"only": "step-cost"}, "`step-cost` is not a check"),
         ({"level": "slow"}, "`slow` is not a level; the levels are fast, ci, nightly"),
-        ({"version": 99}, "has the versions 1 to 1, not 99"),
+        ({"version": 99}, "has the versions 1 to 2, not 99"),
         ({"case": "{}"}, "a case needs one check by its id"),
         ({"case": "{", "only": LEAK}, r"`\{` is not a case of `row-alone`; one is \{\"lengths\""),
         ({"case": '{"x":1}', "only": "seeded"}, "is not a case of `seeded`"),

@@ -46,7 +46,7 @@ def test_a_component_that_conforms_is_a_line_and_ends_with_0(
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["component", "passed", "failed", "skipped", "seconds"]
     assert lines[1].split()[:4] == ["regulator/repeat", "2", "0", "0"]
-    assert lines[-1].startswith("conforms: 2 passed (level fast, seed 0, version 1")
+    assert lines[-1].startswith("conforms: 2 passed (level fast, seed 0, version 2")
 
 
 def test_a_component_that_does_not_says_what_is_broken_and_ends_with_1(
@@ -70,7 +70,7 @@ def test_json_has_every_result(capsys: pytest.CaptureFixture[str]) -> None:
         "ok": False,
         "level": "fast",
         "seed": 7,
-        "conformance_version": 1,
+        "conformance_version": 2,
     }
     [result] = report["results"]
     assert (result["check"], result["status"]) == ("row-alone", "failed")
@@ -131,8 +131,8 @@ def test_the_list_has_every_check_with_its_meaning_and_a_bug(
         (["mlp", "repeat", "--settings", "{}"], "`--settings` needs one component"),
         (["mlp", "--variant", "x"], "`--variant x` is not a configuration; the choices are ''"),
         (["mlp", "--expect", "x"], "`--expect x` must be ID=REASON"),
-        (["mlp", "--version", "9"], "has the versions 1 to 1, not 9"),
-        (["mlp", "--version", "0"], "has the versions 1 to 1, not 0"),
+        (["mlp", "--version", "9"], "has the versions 1 to 2, not 9"),
+        (["mlp", "--version", "0"], "has the versions 1 to 2, not 0"),
         (["acme.py"], "name a params class in it: acme.py:CLASS"),
         (["mlp", "--golden", "nowhere.json"], "`nowhere.json` does not exist"),
         (["mlp", "--level", "slow"], "'slow' is not one of"),
@@ -225,10 +225,10 @@ def named(text: str) -> tuple[list[str], list[str]]:
     [
         ("encoder/transformer", ["encoder/transformer"]),
         ("encoder/transformer/transformer", ["encoder/transformer"]),
-        ("regulator/", ["regulator/gaussian", "regulator/repeat"]),
+        ("regulator/", ["regulator/gaussian", "regulator/learned_ranges", "regulator/repeat"]),
         ("fastspeech/conv", ["duration_predictor/conv"]),
         ("gaussian", ["regulator/gaussian"]),
-        ("tacotron", ["postnet/conv"]),
+        ("tacotron/", ["postnet/conv"]),
         ("kokoro_plugins.transformer.params:MlpParams", ["duration_predictor/mlp"]),
         ("kokoro_plugins/transformer/params.py:MlpParams", ["duration_predictor/mlp"]),
     ],

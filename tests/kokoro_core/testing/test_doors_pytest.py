@@ -153,7 +153,7 @@ def test_a_case_and_a_version_reach_the_checks() -> None:
     assert requested(Request((LeakyParams,)), conformance_version="1")[0].plan.version == 1
     with pytest.raises(ValueError, match="`conformance_version` must be a number, not `new`"):
         requested(Request((LeakyParams,)), conformance_version="new")
-    with pytest.raises(ValueError, match="has the versions 1 to 1, not 7"):
+    with pytest.raises(ValueError, match="has the versions 1 to 2, not 7"):
         requested(Request((LeakyParams,), version=7))
 
 

@@ -19,6 +19,7 @@ from kokoro_core.testing.engine.component import check_component, subjects_of
 from kokoro_core.testing.engine.targets import spec_targets
 from kokoro_core.testing.subjects.model_subject import small_model
 from kokoro_core.testing.subjects.subject import Subject
+from kokoro_core.testing.subjects.tiny import narrowed
 from kokoro_plugins.transformer.params import TransformerEncoderParams
 from tests.kokoro_core.testing.small import tiny_params
 
@@ -53,6 +54,39 @@ class Embedded(Encoder):
 
     def forward(self, phoneme_indices: Tensor, padding_mask: Tensor) -> Tensor:
         return zero_padding(self.embedding(phoneme_indices), padding_mask)
+
+
+class OfEighty(OuterParams):
+    """An encoder for mels of 80 channels alone, in models 24 channels wide."""
+
+    @classmethod
+    def tiny(cls) -> Mapping[str, Mapping[str, Any]]:
+        return {"": {"num_heads": 1, "sizes": {"mel_dim": 80, "hidden_dim": 24}}}
+
+    def cross_check(self, sizes: Sizes) -> Iterator[tuple[str, str]]:
+        if (sizes.mel_dim, sizes.hidden_dim) != (80, 24):
+            yield "", f"it is made for 80 channels in a model of 24, not {sizes}"
+
+
+@pytest.mark.parametrize("target", [OfEighty, OfEighty(num_layers=1)], ids=["class", "settings"])
+def test_sizes_that_tiny_says_are_those_of_the_model_around(target: Any) -> None:
+    (subject,) = subjects_of([target])
+    assert (subject.sizes.mel_dim, subject.sizes.hidden_dim) == (80, 24)
+    assert subject.sizes.vocab_size == 11
+    assert not subject.note
+    assert check_component(target, only=["shapes", "row-alone"]).ok
+
+
+def test_a_size_that_no_model_has_is_refused() -> None:
+    class Params(OuterParams):
+        """Says a size that there is not."""
+
+        @classmethod
+        def tiny(cls) -> Mapping[str, Mapping[str, Any]]:
+            return {"": {"sizes": {"width": 80}}}
+
+    with pytest.raises(TypeError, match="unexpected keyword argument 'width'"):
+        subjects_of([Params])
 
 
 def test_what_tiny_says_inside_other_settings_stays_and_the_rest_is_made_small() -> None:
@@ -214,3 +248,48 @@ def test_what_has_no_rules_against_it_is_as_small_as_ever() -> None:
     assert (pre.note, post.note) == ("", "")
     assert small_model(load_spec("default")).note == ""
     assert small_model(load_spec("default")).spec.hidden_dim == 8
+
+
+def test_no_size_in_a_spec_stays_larger_than_its_component_declares_as_small() -> None:
+    matcha = small_model(load_spec("matcha")).spec
+    decoder = matcha.decoder.model_dump()
+    assert {name: decoder[name] for name in ("channels", "head_dim", "steps")} == {
+        "channels": (24, 24),  # the least that `tiny` has, and as many as the spec has
+        "head_dim": 3,
+        "steps": 2,
+    }
+    assert matcha.generation.options == {"decoder.steps": 2, "decoder.temperature": 0.667}
+    latent = small_model(load_spec("latent-small")).spec.decoder.model_dump()
+    assert (latent["head"]["width"], latent["reduction_factor"]) == (6, 4)
+
+
+class Told(OuterParams):
+    """An encoder whose `tiny` is larger than its defaults, smaller, of another kind, and wrong."""
+
+    depths: tuple[int, ...] = (9, 2)
+    kind: int | str = 5
+    share: float = 0.5
+
+    @classmethod
+    def tiny(cls) -> Mapping[str, Mapping[str, Any]]:
+        inner = {"num_heads": 1, "num_layers": 7, "dropout": 0.1}
+        own = {"num_heads": 16, "depths": [3, 4, 5], "kind": "x", "share": 0.1, "lost": 1}
+        return {"": {**own, "inner": inner}, "other": {"num_heads": 1}}
+
+
+def test_sizes_are_whole_numbers_and_only_ever_lowered() -> None:
+    made = narrowed(Told())
+    assert isinstance(made, Told)
+    assert (made.num_heads, made.depths, made.kind, made.share) == (4, (3, 2), 5, 0.5)
+    assert made.inner == InnerParams(num_heads=1, num_layers=6, dropout=0.3)
+
+
+def test_a_tiny_that_raises_lowers_nothing() -> None:
+    class Raising(OuterParams):
+        """Cannot say what is small."""
+
+        @classmethod
+        def tiny(cls) -> Mapping[str, Mapping[str, Any]]:
+            raise KeyError("size")
+
+    assert narrowed(Raising()) == Raising()

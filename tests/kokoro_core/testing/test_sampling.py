@@ -45,9 +45,11 @@ def test_a_model_that_samples_raises_no_alarm(check: str) -> None:
 def test_a_model_whose_rows_share_their_draws_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     honest = AcousticModel.side_inputs
 
-    def side_inputs(self: Any, extras: Any, *masks: Any, noise: Any = None) -> dict[str, Any]:
+    def side_inputs(
+        self: Any, extras: Any, *masks: Any, noise: Any = None, **others: Any
+    ) -> dict[str, Any]:
         noise = noise and RowNoise([sum(noise.seeds)] * len(masks[0]))
-        return honest(self, extras, *masks, noise=noise)
+        return honest(self, extras, *masks, noise=noise, **others)
 
     monkeypatch.setattr(AcousticModel, "side_inputs", side_inputs)
     assert result_of(sampling_model(), "model-rows").status == "failed"

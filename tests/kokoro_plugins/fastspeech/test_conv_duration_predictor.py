@@ -19,7 +19,7 @@ def small(**kwargs):
     return build(6, channels=5, **{"dropout": 0.0, **kwargs}).double()
 
 
-def predicted(state, row, num_layers, kernel_size):
+def predicted(state, row, num_layers, kernel_size, norm_eps=1e-5):
     """Predict one row (N, H) in numpy from the names of the state."""
     x = row
     for layer in range(num_layers):
@@ -29,7 +29,7 @@ def predicted(state, row, num_layers, kernel_size):
         windows = np.stack([padded[n : n + kernel_size] for n in range(len(x))])
         x = np.maximum(np.einsum("nkc,ock->no", windows, weight) + bias, 0)
         centred = x - x.mean(1, keepdims=True)
-        x = centred / np.sqrt((centred**2).mean(1, keepdims=True) + 1e-5)
+        x = centred / np.sqrt((centred**2).mean(1, keepdims=True) + norm_eps)
         x = x * state[f"norms.{layer}.weight"] + state[f"norms.{layer}.bias"]
     return x @ state["out.weight"][0] + state["out.bias"][0]
 
@@ -86,6 +86,31 @@ def test_frames_are_the_exponential_less_one_and_never_negative():
         assert torch.equal(module.frames(hidden, padding_mask), torch.zeros(1, 5).double())
 
 
+def test_its_gradient_can_be_kept_from_the_encoder():
+    hidden, padding_mask = torch.randn(1, 3, 6).double(), torch.zeros(1, 3, dtype=torch.bool)
+    hidden.requires_grad_()
+    module = small(stop_gradient=True)
+    module(hidden, padding_mask).duration_pred.sum().backward()
+    assert hidden.grad is None
+    assert all(each.grad is not None for each in module.parameters())
+    plain = small()
+    plain.load_state_dict(module.state_dict())
+    assert torch.equal(
+        plain(hidden, padding_mask).duration_pred, module(hidden, padding_mask).duration_pred
+    )
+
+
+def test_it_says_how_its_frames_are_rounded_and_takes_the_eps_of_its_norms():
+    assert small().rounding == "nearest"
+    module = small(rounding="up", norm_eps=0.5)
+    assert module.rounding == "up"
+    state = {name: value.numpy() for name, value in module.state_dict().items()}
+    hidden, padding_mask = torch.randn(1, 4, 6).double(), torch.zeros(1, 4, dtype=torch.bool)
+    expected = predicted(state, hidden[0].numpy(), 2, 3, norm_eps=0.5)
+    found = module(hidden, padding_mask).duration_pred.detach()
+    np.testing.assert_allclose(found[0], expected, rtol=1e-9, atol=1e-9)
+
+
 def test_the_true_durations_change_nothing():
     module = small()
     hidden, padding_mask = torch.randn(1, 3, 6).double(), torch.zeros(1, 3, dtype=torch.bool)
@@ -110,6 +135,8 @@ def test_dropout_is_drawn_in_training_alone():
         ({"kernel_size": 4}, "must be odd to have a middle, not 4; 3 is FastSpeech's"),
         ({"num_layers": 0}, "greater than or equal to 1"),
         ({"dropout": 1.0}, "less than 1"),
+        ({"norm_eps": 0.0}, "greater than 0"),
+        ({"rounding": "down"}, "'nearest' or 'up'"),
         ({"kernel": 3}, "Extra inputs are not permitted"),
     ],
 )

@@ -51,3 +51,18 @@ def test_a_table_on_meta_has_a_shape_and_gets_its_numbers_with_a_device() -> Non
     assert encoding.table.is_meta
     assert encoding.table.shape == (300, 6)
     assert torch.equal(encoding.to_empty(device="cpu").table, sinusoids(300, 6).float())
+
+
+def test_a_learned_scale_multiplies_the_sinusoids_and_learns() -> None:
+    encoding = SinusoidalEncoding(hidden_dim=6, max_len=9, learned_scale=True).double()
+    assert encoding.scale is not None
+    with torch.no_grad():
+        encoding.scale.fill_(0.25)
+    x = torch.randn(2, 9, 6, dtype=torch.float64)
+    added = encoding.add(x, torch.arange(9))
+    np.testing.assert_allclose(
+        added.detach().numpy(), x.numpy() + 0.25 * exact(9, 6).astype(np.float64), rtol=1e-12
+    )
+    added.sum().backward()
+    assert encoding.scale.grad is not None
+    np.testing.assert_allclose(float(encoding.scale.grad), 2 * float(exact(9, 6).sum()), rtol=1e-12)

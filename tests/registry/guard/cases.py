@@ -207,6 +207,21 @@ CASES: dict[str, Case] = {
         returning("kokoro_specs", "{'../x': __import__('pathlib').Path(__file__)}"),
         "has a spec with the name '../x'",
     ),
+    "returns-no-voices": Case(returning("kokoro_voices", "[print]"), "is not a `Voice`"),
+    "has-a-voice-that-is-a-path-as-text": Case(
+        returning("kokoro_voices", "[__import__('registry').Voice('alto', __file__, __file__)]"),
+        "the voice `alto` of",
+    ),
+    "has-a-voice-without-its-card": Case(
+        "from pathlib import Path\nfrom registry import Voice\n"
+        + returning("kokoro_voices", "[Voice('alto', Path(__file__), Path('/no/card.md'))]"),
+        "is a file that is not there",
+    ),
+    "has-a-voice-twice": Case(
+        "from pathlib import Path\nfrom registry import Voice\nfile = Path(__file__)\n"
+        + returning("kokoro_voices", "[Voice('alto', file, file)] * 2"),
+        "returns the voice `alto` twice",
+    ),
     "returns-no-commands": Case(returning("kokoro_commands", "[print]"), "is not a `Command`"),
     "has-a-command-to-nowhere": Case(
         returning("kokoro_commands", "[Command('hum', 'Hum.', 'os.system(1)')]"),
@@ -222,18 +237,18 @@ CASES: dict[str, Case] = {
     "returns-no-migrations": Case(returning("kokoro_migrations", "[1]"), "is not a `Migration`"),
     # versions of the hooks
     "is-for-a-later-api": Case(
-        "KOKORO_API = 2\nfrom kokoro_core.slots import NotYetThere",
-        "it was written for version 2 of the hooks, this installation has 1",
+        "KOKORO_API = 3\nfrom kokoro_core.slots import NotYetThere",
+        "it was written for version 3 of the hooks, this installation has 2",
         status="incompatible",
     ),
     "annotates-a-later-api": Case(
-        "KOKORO_API: int = 2\nfrom kokoro_core.slots import NotYetThere",
-        "it was written for version 2 of the hooks, this installation has 1",
+        "KOKORO_API: int = 3\nfrom kokoro_core.slots import NotYetThere",
+        "it was written for version 3 of the hooks, this installation has 2",
         status="incompatible",
     ),
     "computes-a-later-api": Case(
-        importing("KOKORO_API = 1 + 1", "later"),
-        "it was written for version 2 of the hooks",
+        importing("KOKORO_API = 1 + 2", "later"),
+        "it was written for version 3 of the hooks",
         status="incompatible",
     ),
     "has-an-api-that-is-no-number": Case(

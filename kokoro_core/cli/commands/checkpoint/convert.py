@@ -41,8 +41,7 @@ def convert(
     if dtype is not None and dtype not in _DTYPES:
         raise typer.BadParameter(f"`--dtype {dtype}` must be one of {', '.join(_DTYPES)}.")
     target = checkpointer_for(out, plugins)
-    if (there := _there(out, plugins)) and not force:
-        raise CheckpointError(f"`{there}` is there already; --force replaces it.")
+    refuse_existing(out, plugins, force=force)
     with open_checkpoint(path, plugins) as opened:
         tensors = opened.content.read(verify=opened.verify)
         metadata = opened.content.metadata
@@ -56,6 +55,16 @@ def convert(
         print_json({"path": str(out), "content_hash": stated, "tensors": len(tensors)})
     else:
         print(printable(f"{out}: {len(tensors)} tensors, content hash {stated}"))
+
+
+def refuse_existing(out: Path, plugins: Plugins, *, force: bool) -> None:
+    """Refuse to replace a checkpoint, as one file or as an index, that nobody said to replace.
+
+    Raises:
+        CheckpointError: One is there.
+    """
+    if (there := _there(out, plugins)) and not force:
+        raise CheckpointError(f"`{there}` is there already; --force replaces it.")
 
 
 def _in_type(name: str, tensor: Tensor, dtype: str) -> Tensor:

@@ -8,11 +8,11 @@ from typing import Annotated
 import typer
 
 from kokoro_core.cli.session import session_of
-from kokoro_core.cli.toolkit import JsonOption
+from kokoro_core.cli.toolkit import JsonOption, SetOption
 
 checkpoint = typer.Typer(
     name="checkpoint",
-    help="Inspect, verify, compare and convert checkpoints.",
+    help="Inspect, verify, compare, convert and import checkpoints, and attach vocoders.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -87,6 +87,78 @@ def convert(
         session_of(ctx).plugins,
         dtype=dtype,
         max_shard_bytes=max_shard_bytes,
+        force=force,
+        as_json=as_json,
+    )
+
+
+OutArgument = Annotated[
+    Path | None,
+    typer.Argument(metavar="[OUT]", help="The file to write; none: CHECKPOINT is replaced."),
+]
+
+
+@checkpoint.command()
+def attach(
+    ctx: typer.Context,
+    path: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="A model.")],
+    vocoder: Annotated[
+        Path,
+        typer.Argument(
+            metavar="VOCODER", help="A file of `train-vocoder`, or a checkpoint that has one."
+        ),
+    ],
+    out: OutArgument = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace OUT if it exists.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Put a vocoder with its weights into a checkpoint, whose spec names it from then on."""
+    from kokoro_core.cli.commands.checkpoint.attaching import attach as run
+
+    run(path, vocoder, out, session_of(ctx).plugins, force=force, as_json=as_json)
+
+
+@checkpoint.command()
+def detach(
+    ctx: typer.Context,
+    path: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="A model with a vocoder.")],
+    out: OutArgument = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace OUT if it exists.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Take the weights of its vocoder out of a checkpoint."""
+    from kokoro_core.cli.commands.checkpoint.attaching import detach as run
+
+    run(path, out, session_of(ctx).plugins, force=force, as_json=as_json)
+
+
+@checkpoint.command("import")
+def import_(
+    ctx: typer.Context,
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="An importer: `kokoro-core components importer`.")
+    ],
+    folder: Annotated[
+        Path, typer.Argument(help="A folder with config.json and model.safetensors.")
+    ],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="The file to write.")],
+    settings: SetOption = None,
+    tensors: Annotated[
+        bool, typer.Option("--tensors", help="List every tensor, not a line for all layers.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace OUT if it exists.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Turn a checkpoint that others published into one of ours: every tensor placed, or named."""
+    from kokoro_core.cli.commands.checkpoint.importing import import_checkpoint as run
+
+    run(
+        name,
+        folder,
+        out,
+        session_of(ctx).plugins,
+        settings=settings or [],
+        tensors=tensors,
         force=force,
         as_json=as_json,
     )

@@ -84,7 +84,7 @@ def test_the_same_mistakes_are_listed_for_programs_with_what_was_received(
     assert by_code["wrong-value"]["expected"] == ["pre", "post"]
     assert by_code["out-of-range"]["received"] == "-1"
     assert by_code["out-of-range"]["expected"] == ["at least 0.0"]
-    assert by_code["unknown-type"]["expected"] == ["conv", "mlp"]
+    assert by_code["unknown-type"]["expected"] == ["conv", "lstm", "mlp", "stochastic"]
     assert "hidden_dim" in by_code["unknown-field"]["expected"]
     assert by_code["half-regulated"]["position"] == {"line": 4, "column": 12}
 

@@ -107,3 +107,10 @@ def test_a_file_in_a_folder_called_spec_is_that_file(
     assert json.loads(run("spec/own.yaml", "--json")[1])["spec"]["name"] == "own"
     [*_, model] = targets_named("spec/own.yaml", installed_plugins())
     assert isinstance(model, ModelSubject)
+
+
+def test_parts_in_an_ordered_map_have_their_settings_in_the_table(run: Any) -> None:
+    status, out, _ = run("fastspeech2-small", *SMALLER)
+    assert status == 0
+    assert out.count("variance") >= 2
+    assert out.count("channels") >= 3  # of pitch, energy and durations

@@ -23,7 +23,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     made.add("fine", GOOD.format(name="wave"))
     made.add("loud", "print('[')\n" + GOOD.format(name="noise"))
     made.add("broken", "import not_there_at_all")
-    made.add("later", "KOKORO_API = 2")
+    made.add("later", "KOKORO_API = 3")
     return made
 
 
@@ -59,7 +59,7 @@ def test_the_table_says_what_each_brings_and_below_it_what_is_wrong(site: Site) 
     assert fine.split()[1:4] == ["dist-fine", "1.0", "loaded"]
     assert fine.rstrip().endswith("encoder/wave")
     [later] = [each for each in lines if "is incompatible" in each]
-    assert later.startswith("later (dist-later 1.0) is incompatible: it was written for version 2")
+    assert later.startswith("later (dist-later 1.0) is incompatible: it was written for version 3")
     assert "What to do: python -m pip install --upgrade kokoro-core" in later
     [broken] = [each for each in lines if "is broken" in each]
     assert "No module named 'not_there_at_all'" in broken

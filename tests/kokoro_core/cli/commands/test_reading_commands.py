@@ -184,7 +184,8 @@ def test_a_spec_that_needs_a_plugin_that_was_left_out_says_so(run: Run, bad: Pat
 def test_a_named_spec_or_a_command_of_a_plugin_that_was_left_out_says_so(run: Run) -> None:
     ran = run("--no-plugin", "transformer", "check", "small")
     assert ran.status == 1
-    assert "`small` is not a named spec; available: none; the plugin 'transformer' is" in ran.err
+    assert "`small` is not a named spec, did you mean `flow-small`? available: " in ran.err
+    assert "; the plugin 'transformer' is" in ran.err
     ran = run("--no-plugin", "training", "train", "small")
     said = " ".join(ran.err.replace("│", " ").split())
     assert ran.status == 2

@@ -129,6 +129,7 @@ def test_a_stop_token_before_80_percent_of_the_plan_has_lost_words(
     assert f"({frames} frames), ended by " in captured.out
     said = f"only {frames} of 20 planned frames were spoken, ended by stop_token"
     assert (said in captured.err) == bool(status)
+    assert ("; raise `stop_threshold`, or train" in captured.err) == bool(status)
 
 
 def test_a_model_whose_first_frame_is_not_finite_says_so(
@@ -145,7 +146,8 @@ def test_what_is_surely_misread_is_said_and_the_status_is_1(
     checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "x.wav"
-    assert status_of("synthesize", checkpoint, "It cost $260 million.", "--out", out) == 1
+    text, plain = "It cost $260 million.", ("--set", "frontend.normalizer=null")
+    assert status_of("synthesize", checkpoint, text, "--out", out, *plain) == 1
     assert "`text` has '$260', of which the sign is read before" in capsys.readouterr().err
     assert out.exists()
 
@@ -236,10 +238,21 @@ def test_the_decoder_speaks_in_the_precision_that_is_asked_for(
         (("--text-file", "."), "`.`: Is a directory."),
         (("--text-file", "latin.txt"), "`latin.txt` must be UTF-8 text, but byte 1 is not."),
         (("--text-file", "nul.txt"), r"`text` has '\x00', control characters"),
-        (("--text-file", "long.txt"), "knows 5000 positions but the sequence has 75000"),
+        (
+            ("--phonemes", "--text-file", "long.txt"),
+            "knows 5000 positions but the sequence has 75000",
+        ),
         (("?!",), "`text` has nothing to speak"),
         (("good \N{GRINNING FACE}",), "pictures or signs"),
-        (("hi", "--out", "x.mp3"), "`--out x.mp3` must be a file that ends in .wav."),
+        (("hi", "--out", "x.aiff"), "must be a file that ends in .wav, .flac, .ogg, .mp3, or '-'"),
+        (("hi", "--timings", "x.srt"), "`--timings x.srt` must end in .json or .vtt."),
+        (("hi", "--timings", "no/x.vtt"), "`--timings no/x.vtt`: the folder `no` does not exist"),
+        (("hi", "--set", "decoder.dropout=0"), "changes the model that was trained; `synthesize`"),
+        (("hi", "--set", "frontend.voice=klingon"), "is no voice of espeak-ng"),
+        (("hi", "--pitch", "1.2"), "pitch.control"),
+        (("hi", "--stop-threshold", "2"), "`stop_threshold` must be from 0 to 1"),
+        (("--phonemes", " "), "`text` is empty; write symbols with blanks between"),
+        (("--phonemes", "h q"), "has no index for 'q'"),
         (("hi", "--out", "folder.wav"), "`--out folder.wav` must be a file"),
         (("hi", "--out", "y" * 300 + ".wav"), "File name too long"),
         (("hi", "--device", "cuda:99"), "`--device cuda:99` is not on this machine"),
@@ -259,7 +272,7 @@ def test_bad_input_is_one_line(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "latin.txt").write_bytes("gr\xfc\xdfe".encode("latin-1")[1:])
     (tmp_path / "nul.txt").write_bytes(b"a\0b")
-    (tmp_path / "long.txt").write_text("A word is here. " * 6250)
+    (tmp_path / "long.txt").write_text("ə " * 75_000, encoding="utf-8")
     (tmp_path / "folder.wav").mkdir()
     assert status_of("synthesize", checkpoint, *args) == 1
     captured = capsys.readouterr()

@@ -14,13 +14,13 @@ from tests.kokoro_core.spec.toys import Unbuildable
 class ConformerOfOne(Unbuildable, EncoderParams):
     """Has the name of another plugin's encoder."""
 
-    type: Literal["conformer"] = "conformer"
+    type: Literal["zipformer"] = "zipformer"
 
 
 class ConformerOfTwo(Unbuildable, EncoderParams):
     """Has the name of another plugin's encoder."""
 
-    type: Literal["conformer"] = "conformer"
+    type: Literal["zipformer"] = "zipformer"
 
 
 class FaultyEncoder(Unbuildable, EncoderParams):
@@ -46,9 +46,19 @@ class WholePositions(Unbuildable, PositionalEncodingParams):
     type: Literal["whole"] = "whole"
 
 
+class LossyEncoder(Unbuildable, EncoderParams):
+    """Returns a loss that the spec must weigh."""
+
+    type: Literal["lossy"] = "lossy"
+
+    @property
+    def losses(self) -> Mapping[str, float | None] | None:
+        return {"commitment": None}
+
+
 _OURS = installed_plugins()
 _THEIRS = {
-    "acme-one": (ConformerOfOne, FaultyEncoder, AlignedRegulator, WholePositions),
+    "acme-one": (ConformerOfOne, FaultyEncoder, AlignedRegulator, LossyEncoder, WholePositions),
     "acme-two": (ConformerOfTwo,),
 }
 PLUGINS = Plugins(

@@ -178,6 +178,30 @@ def named(call: Any) -> list[str]:
     return [each.name for each in parameters if each.kind not in open_ended]
 
 
+@pytest.mark.parametrize(
+    ("slot", "name", "maker"),
+    [
+        ("encoder", "memory", "regulator"),
+        ("duration_predictor", "memory", "regulator"),
+        ("encoder", "mel", "decoder"),
+        ("decoder", "mel", "decoder"),
+        ("encoder", "hidden", "encoder"),
+    ],
+)
+def test_what_comes_later_in_the_flow_cannot_be_needed(slot: str, name: str, maker: str) -> None:
+    problem = problem_of(**{slot: {"type": "needy", "wants": [name]}})
+    assert (problem.path, problem.code) == (slot, "unmet-need")
+    said = f"the {slot} needs `{name}`, which comes later in the flow, from `{maker}`"
+    assert said in problem.message
+
+
+@pytest.mark.parametrize(("name", "hint"), [("hidden", True), ("memory", False)])
+def test_what_came_before_in_the_flow_is_given_by_name_to_nobody(name: str, hint: bool) -> None:
+    problem = problem_of(postnet={"type": "needy", "wants": [name]})
+    assert f"the postnet needs `{name}`, which flows on from the" in problem.message
+    assert ("`encoder_hidden` is given by name" in problem.message) == hint
+
+
 def test_needs_that_are_a_text_are_a_fault_and_not_its_letters() -> None:
     problem = problem_of(encoder={**SPEAKER, "odd": True})
     assert (problem.path, problem.code) == ("encoder", "plugin-raised")

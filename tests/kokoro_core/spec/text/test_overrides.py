@@ -190,3 +190,28 @@ def test_an_override_beside_a_component_of_no_plugin_leaves_it_alone() -> None:
     changed = load_spec(spec, overrides={"name": "new"}, plugins=PLUGINS)
     assert isinstance(changed.encoder, Own)
     assert changed.name == "new"
+
+
+def test_a_value_after_an_at_sign_is_the_text_of_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "words.txt"
+    file.write_text("yes: no\n# and more\n", encoding="utf-8-sig")
+    [override] = overrides_from_text([f"frontend.lexicon=@{file}"])
+    assert override.value == "yes: no\n# and more\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, r"`.*words\.txt` cannot be read: No such file or directory; after `@` stands a"),
+        (b"a\xff", r"`.*words\.txt` must be UTF-8, but byte 1 is not"),
+        (b"a" * (2**20 + 1), r"`.*words\.txt` has more than the 1048576 bytes that a spec may"),
+    ],
+)
+def test_a_file_that_gives_no_value_is_a_problem(
+    tmp_path: Path, content: bytes | None, message: str
+) -> None:
+    file = tmp_path / "words.txt"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(SpecError, match=message):
+        overrides_from_text([f"frontend.lexicon=@{file}"])

@@ -14,9 +14,11 @@ import torch
 
 from kokoro_core.api import KokoroModel
 from kokoro_core.cli.app import main
+from kokoro_core.params.features import Feature
 from kokoro_core.spec.load import load_spec
 from kokoro_core.spec.views.drawing import dot, mermaid
-from kokoro_core.spec.views.graph import Edge, Graph, Node, model_graph
+from kokoro_core.spec.views.flows import Edge
+from kokoro_core.spec.views.graph import Graph, Node, model_graph
 from registry import installed_plugins
 from tests.kokoro_core.spec.toys import PLUGINS, LinePredictor, RowDecoder, WideEncoder, minimal
 
@@ -45,7 +47,7 @@ def test_shapes_are_those_of_the_tensors() -> None:
     model = KokoroModel.from_spec(spec).eval().acoustic
     indices, durations = torch.ones(2, 3, dtype=torch.int64), torch.full((2, 3), 2)
     mask = torch.zeros(2, 3, dtype=torch.bool)
-    hidden = model.encode(indices, mask, {})
+    hidden = model.encode(indices, mask, {}).hidden
     memory = model.build_memory(hidden, durations, mask, 6, {})
     labels = {
         (each.source, each.target): each.label
@@ -128,14 +130,76 @@ def test_losses_of_the_parts_own_are_drawn_in_place_of_the_framework_s() -> None
     spec = load_spec(minimal(postnet={"type": "bare"}), plugins=PLUGINS)
     own = {"decoder": FlowDecoder(), "duration_predictor": LikelyPredictor()}
     found = model_graph(spec.model_copy(update=own), PLUGINS.components)
-    assert found.nodes[-1].lines == ("losses", "stop × 1", "flow_matching", "nll", "prior")
+    assert found.nodes[-1].lines == ("losses", "stop × 1", "nll", "prior", "flow_matching")
     labels = {each.source: each.label for each in found.edges if each.target == "losses"}
     assert labels == {
-        "decoder": "flow_matching, stop_logits (B, T)",
+        "decoder": "stop_logits (B, T), flow_matching",
         "duration_predictor": "nll, prior",
     }
     assert "flow_matching" in mermaid(found)
     assert "flow_matching" in dot(found, "own")
+
+
+def test_what_an_aligner_sees_and_makes_flows_in_training_alone() -> None:
+    found = graph_of("quick", aligner={"type": "forward_sum"})
+    edges = {(each.source, each.target): each for each in found.edges}
+    assert "durations" not in [each.name for each in found.nodes]
+    assert edges["mel_specs", "aligner"] == Edge(
+        "mel_specs", "aligner", "mel_specs (B, T, 80)", only_training=True
+    )
+    assert edges["encoder", "aligner"].only_training
+    assert edges["aligner", "regulator"].label == "durations (B, N)"
+    assert edges["aligner", "regulator"].only_training
+    assert edges["aligner", "losses"].label == "forward_sum, binarise"
+    assert {"aligner.forward_sum × 1", "aligner.binarise × 1"} <= set(found.nodes[-1].lines)
+
+
+def test_a_conditioner_is_drawn_where_its_vector_goes() -> None:
+    speaker = {"type": "lookup", "feature": "speaker", "dim": 6, "add": True}
+    spec = {"speakers": ["anna", "ben"], "conditioners": {"speaker": speaker}}
+    found = graph_of("quick", **spec)
+    assert Node("side_speaker", "input", ("speaker", "one a row")) in found.nodes
+    assert Edge("side_speaker", "conditioners.speaker", "speaker") in found.edges
+    label = "speaker_embedding (B, 6), added to hidden"
+    assert Edge("conditioners.speaker", "encoder", label) in found.edges
+
+
+def test_adaptors_are_drawn_with_the_steps_that_they_work_on_and_what_they_learn_from() -> None:
+    pitch = {"type": "variance"}
+    adaptors = {"token_adaptors": {"pitch": pitch}, "frame_adaptors": {"energy": pitch}}
+    per_frame = {"per": "frame"}
+    found = graph_of("quick", features={"pitch": per_frame, "energy": per_frame}, **adaptors)
+    edges = {(each.source, each.target): each for each in found.edges}
+    assert edges["token_adaptors.pitch", "regulator"].label == "x (B, N, 128)"
+    assert edges["regulator", "frame_adaptors.energy"].label == "memory (B, T, 128)"
+    assert edges["frame_adaptors.energy", "decoder"].label == "x (B, T, 128)"
+    assert edges["side_pitch", "token_adaptors.pitch"].only_training
+    assert edges["token_adaptors.pitch", "losses"].label == "prediction"
+
+
+def test_the_recording_that_a_part_follows_is_drawn_once() -> None:
+    found = model_graph(
+        load_spec(minimal(), plugins=PLUGINS).model_copy(update={"encoder": FollowingEncoder()}),
+        PLUGINS.components,
+    )
+    inputs = [each for each in found.nodes if each.kind == "input"]
+    assert Node("side_reference", "input", ("reference", "one a recording")) in inputs
+    assert "reference_padding_mask" not in mermaid(found)
+
+
+class FollowingEncoder(WideEncoder):
+    """Follows a recording."""
+
+    @property
+    def features(self) -> dict[str, Feature]:
+        recording = Feature(per="recording", width=80)
+        return {"reference": recording, "reference_padding_mask": Feature(per="recording")}
+
+
+def test_a_stop_token_is_drawn_of_a_decoder_that_has_a_stop_head() -> None:
+    names = {each.name for each in graph_of("non-attentive-tacotron-small").nodes}
+    assert "stop" not in names
+    assert "stop" in {each.name for each in graph_of("latent-small").nodes}
 
 
 STRING = r'"((?:[^"\\]|\\.)*)"'

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -34,11 +34,13 @@ class OddEncoder(EncoderParams):
     Attributes:
         mode: How; ``on`` or not.
         gate: Lets through.
+        gates: Several.
     """
 
     type: Literal["odd"] = "odd"
     mode: Literal["on"] | None
     gate: Gate | None = None
+    gates: Annotated[tuple[Gate, ...], Field(strict=False)] = (Gate(),)
 
     def build(self, sizes: Any) -> Any:
         raise AssertionError("a page builds nothing")
@@ -69,7 +71,10 @@ def test_a_component_has_its_settings_and_its_sections_in_tables() -> None:
         *("", "An odd encoder.", "", *head),
         "| `mode` | 'on' or null | required |  | How; `on` or not. |",
         "| `gate` | mapping or null | `null` |  | Lets through. |",
+        "| `gates` | list of mapping | `[{width: 3}]` |  | Several. |",
         *("", "`gate`: What is let through.", "", *head),
+        "| `width` | integer | `3` | > 2, ≤ 9 | How much \\| at once. |",
+        *("", "`gates`: What is let through.", "", *head),
         "| `width` | integer | `3` | > 2, ≤ 9 | How much \\| at once. |",
     ]
 

@@ -11,9 +11,12 @@ from tests.kokoro_core.testing.mutants.mutant import Mutant
 def all_mutants() -> dict[str, Mutant]:
     """Return every mutant by name."""
     from tests.kokoro_core.testing.mutants import (
+        of_adaptors,
+        of_aligners,
         of_built_in,
         of_causality,
         of_cells,
+        of_conditioners,
         of_conv_encoders,
         of_durations,
         of_encoder_inputs,
@@ -21,6 +24,7 @@ def all_mutants() -> dict[str, Mutant]:
         of_encoder_modes,
         of_encoder_steps,
         of_forks,
+        of_goals,
         of_graphs,
         of_many_steps,
         of_memory,
@@ -28,6 +32,7 @@ def all_mutants() -> dict[str, Mutant]:
         of_parallel,
         of_positions,
         of_postnets,
+        of_processes,
         of_regulators,
         of_settings,
         of_steps,
@@ -52,6 +57,11 @@ def all_mutants() -> dict[str, Mutant]:
         of_parallel,
         of_positions,
         of_postnets,
+        of_aligners,
+        of_adaptors,
+        of_conditioners,
+        of_processes,
+        of_goals,
         of_settings,
         of_built_in,
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 from kokoro_core.testing import Subject
 from kokoro_core.testing.check import Check
-from kokoro_core.testing.checks import checks_of
+from kokoro_core.testing.checks import CONFORMANCE_VERSION, checks_of
 from kokoro_core.testing.checks.storage import layout
 from kokoro_core.testing.engine.levels import LevelName, level_named
 from kokoro_core.testing.engine.report import Result
@@ -57,4 +57,5 @@ def _run(subject: Subject, check: Check[Any], level: LevelName = "fast") -> Resu
     """Run a check; what a mutant warns of is no kill."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return run_check(subject, check, CheckPlan(level_named(level), seed=0))
+        plan = CheckPlan(level_named(level), seed=0, version=CONFORMANCE_VERSION)
+        return run_check(subject, check, plan)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 from pydantic import Field
 
 from kokoro_core.params.capabilities import Capabilities
 from kokoro_core.params.component import StrictModel
+from kokoro_core.params.features import Feature
 from kokoro_core.params.sizes import Size, Sizes, conv1d, layer_norm, linear
 from kokoro_core.slots import (
+    AdaptorParams,
+    AlignerParams,
+    ConditionerParams,
     DecoderParams,
     DurationPredictorParams,
     EncoderParams,
@@ -20,7 +25,10 @@ from kokoro_core.slots import (
 
 if TYPE_CHECKING:
     from kokoro_core.contracts import (
+        Adaptor,
+        Aligner,
         AutoregressiveDecoder,
+        Conditioner,
         DurationPredictor,
         Encoder,
         ParallelDecoder,
@@ -110,6 +118,18 @@ class ConvPredictorParams(Breakable, DurationPredictorParams):
         from tests.kokoro_core.testing.mutants.sound_durations import ConvPredictor
 
         return self.chosen(ConvPredictor)(width=sizes.hidden_dim, dropout=self.dropout)
+
+
+class OwnLossParams(ConvPredictorParams):
+    """The same with a loss of its own."""
+
+    type: Literal["sound_own_loss"] = "sound_own_loss"  # type: ignore[assignment]
+
+    def build(self, sizes: Sizes) -> DurationPredictor:
+        """Return the duration predictor."""
+        from tests.kokoro_core.testing.mutants.sound_durations import OwnLossPredictor
+
+        return self.chosen(OwnLossPredictor)(width=sizes.hidden_dim, dropout=self.dropout)
 
 
 class DetachedParams(ConvPredictorParams):
@@ -323,3 +343,71 @@ class RelativeParams(Breakable, PositionalEncodingParams):
         from tests.kokoro_core.testing.mutants.sound_positions import Relative
 
         return self.chosen(Relative)(num_heads=num_heads, head_dim=hidden_dim // num_heads)
+
+
+class MassAlignerParams(Breakable, AlignerParams):
+    """Shares the frames among phonemes as attention to them does."""
+
+    type: Literal["sound_mass"] = "sound_mass"
+    truth: ClassVar[dict[str, Any]] = {"compilable": False}
+
+    @property
+    def losses(self) -> Mapping[str, float | None]:
+        """Minus the log-probability of the alignment."""
+        return {"nll": 1.0}
+
+    def build(self, sizes: Sizes) -> Aligner:
+        """Return the aligner."""
+        from tests.kokoro_core.testing.mutants.sound_aligner import MassAligner
+
+        return self.chosen(MassAligner)(sizes=sizes)
+
+
+class CurveParams(Breakable, AdaptorParams):
+    """Predicts a curve and adds its embedding."""
+
+    type: Literal["sound_curve"] = "sound_curve"
+    truth: ClassVar[dict[str, Any]] = {"receptive_field": 1}
+    dropout: float = 0.0
+
+    @property
+    def target(self) -> Feature | None:
+        """One number a step."""
+        return Feature()
+
+    @property
+    def losses(self) -> Mapping[str, float | None]:
+        """The squared error."""
+        return {"error": 1.0}
+
+    def build(self, sizes: Sizes) -> Adaptor:
+        """Return the adaptor."""
+        from tests.kokoro_core.testing.mutants.sound_adaptor import CurveAdaptor
+
+        return self.chosen(CurveAdaptor)(width=sizes.hidden_dim, dropout=self.dropout)
+
+
+class VoiceParams(Breakable, ConditionerParams):
+    """A vector of the speaker and of a recording."""
+
+    type: Literal["sound_voice"] = "sound_voice"
+
+    @property
+    def features(self) -> Mapping[str, Feature]:
+        """The speaker, and the recording with its mask."""
+        recording = Feature(per="recording")
+        return {
+            "speaker": Feature(kind="index"),
+            "reference": recording,
+            "reference_padding_mask": recording,
+        }
+
+    def width(self, sizes: Sizes) -> int:
+        """Return the width of the vector."""
+        return 6
+
+    def build(self, sizes: Sizes) -> Conditioner:
+        """Return the conditioner."""
+        from tests.kokoro_core.testing.mutants.sound_conditioner import Voice
+
+        return self.chosen(Voice)(speakers=sizes.num_speakers, mel_dim=sizes.mel_dim, width=6)

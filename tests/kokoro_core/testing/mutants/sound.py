@@ -11,10 +11,13 @@ from tests.kokoro_core.testing.mutants.params import (
     ConvEncoderParams,
     ConvPostnetParams,
     ConvPredictorParams,
+    CurveParams,
     DetachedParams,
     FlowParams,
     LikelihoodParams,
+    MassAlignerParams,
     NormedPostnetParams,
+    OwnLossParams,
     ParallelParams,
     RangesParams,
     RelativeParams,
@@ -22,6 +25,7 @@ from tests.kokoro_core.testing.mutants.params import (
     RotaryParams,
     RoundedParams,
     SinusoidParams,
+    VoiceParams,
 )
 
 SOUND: dict[str, ComponentParams] = {
@@ -40,11 +44,15 @@ SOUND: dict[str, ComponentParams] = {
     "sinusoids": SinusoidParams(),
     "rotary positions": RotaryParams(),
     "relative positions": RelativeParams(),
+    "sharing aligner": MassAlignerParams(),
+    "adaptor of a curve": CurveParams(),
+    "conditioner of a voice": VoiceParams(),
 }
 
 VARIANTS: dict[str, ComponentParams] = {
     "attention decoder of groups": AttentionDecoderParams(reduction_factor=2),
     "detached predictor": DetachedParams(),
+    "predictor with a loss of its own": OwnLossParams(),
     "regulator of learned ranges": RangesParams(),
     "rounding postnet": RoundedParams(),
 }

@@ -57,6 +57,25 @@ class ConvPredictor(DurationPredictor):
         return zeroed(x, padding_mask)
 
 
+class OwnLossPredictor(ConvPredictor):
+    """The same with a loss of its own."""
+
+    def forward(
+        self, hidden: Tensor, padding_mask: Tensor, durations: Tensor | None = None
+    ) -> DurationOutput:
+        """Predict ln(frames + 1), (B, N), and weigh the error."""
+        predicted = super().forward(hidden, padding_mask).duration_pred
+        if durations is None or predicted is None:
+            return DurationOutput(predicted)
+        error = zeroed(predicted - self.aim(durations, predicted), padding_mask).square()
+        loss = error.sum() / (~padding_mask).sum().clamp_min(1)
+        return DurationOutput(predicted, {"error": loss})
+
+    def aim(self, durations: Tensor, like: Tensor) -> Tensor:
+        """Return what the prediction is compared with."""
+        return torch.log1p(durations.to(like.dtype))
+
+
 class DetachedPredictor(ConvPredictor):
     """The same, and its loss teaches nothing that came before (FastSpeech 2, VITS)."""
 

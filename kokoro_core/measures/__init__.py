@@ -1,0 +1,1 @@
+"""Measures and pictures of speech that need neither a model nor a plugin."""

@@ -1,0 +1,1 @@
+"""A duration predictor for Kokoro."""

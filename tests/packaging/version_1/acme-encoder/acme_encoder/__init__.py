@@ -1,0 +1,1 @@
+"""An encoder for Kokoro."""

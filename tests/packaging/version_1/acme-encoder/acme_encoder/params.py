@@ -1,0 +1,59 @@
+"""The settings of the component: what a spec may say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from kokoro_core.params.capabilities import Capabilities
+from kokoro_core.params.sizes import LAYER, Size, Sizes, conv1d, embedding, layer_norm
+from kokoro_core.slots import EncoderParams
+
+if TYPE_CHECKING:
+    from kokoro_core.contracts import Encoder
+
+
+class AcmeParams(EncoderParams):
+    """Convolutions with residual connections, each phoneme sees its neighbours.
+
+    Attributes:
+        num_layers: Layers.
+        kernel_size: Phonemes that a layer sees, odd.
+        dropout: After each layer, in training.
+    """
+
+    type: Literal["acme_encoder"] = "acme_encoder"
+    num_layers: int = Field(3, ge=1)
+    kernel_size: int = Field(5, ge=1)
+    dropout: float = Field(0.1, ge=0, lt=1)
+
+    def cross_check(self, sizes: Sizes) -> Iterable[tuple[str, str]]:
+        """Yield the window if it has no middle."""
+        if self.kernel_size % 2 == 0:
+            yield "kernel_size", f"{self.kernel_size} is even; take {self.kernel_size + 1}"
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """A layer sees half a window at each side, and so does the next."""
+        return Capabilities(receptive_field=self.num_layers * (self.kernel_size // 2))
+
+    def size(self, sizes: Sizes) -> Size:
+        """Return the size of the layers, the embedding and the norm."""
+        width = sizes.hidden_dim
+        layer = LAYER + conv1d(width, width, self.kernel_size)
+        ends = embedding(sizes.vocab_size, width) + layer_norm(width)
+        return layer * self.num_layers + ends
+
+    def build(self, sizes: Sizes) -> Encoder:
+        """Return the encoder."""
+        from acme_encoder.encoder import AcmeEncoder
+
+        return AcmeEncoder(
+            vocab_size=sizes.vocab_size,
+            hidden_dim=sizes.hidden_dim,
+            num_layers=self.num_layers,
+            kernel_size=self.kernel_size,
+            dropout=self.dropout,
+        )
