@@ -1,0 +1,1 @@
+"""FastSpeech2Conformer, as somebody else would publish it."""
