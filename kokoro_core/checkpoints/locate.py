@@ -1,4 +1,4 @@
-"""Find and open a checkpoint: the file that holds the model, and its checkpointer. No torch."""
+"""Find and open a checkpoint: the file of a model or a vocoder, and its checkpointer. No torch."""
 
 from __future__ import annotations
 
@@ -15,15 +15,19 @@ from kokoro_core.durable.disk import open_folder, open_regular, sha256_of
 from kokoro_core.durable.manifest import MANIFEST_NAME, MAX_BYTES
 from kokoro_core.errors import CheckpointError
 from kokoro_core.slots import CHECKPOINTER
-from registry import Plugins
+from registry import Plugins, Voice
+from registry.text import suggestion
 
 MODEL_STEM = "model"
 """What the file with the model is called in a folder, before its suffix."""
 
+VOCODER_STEM = "vocoder"
+"""What the file of a vocoder alone is called there."""
+
 
 @dataclass(frozen=True)
 class Located:
-    """Where a model is.
+    """Where a model, or a vocoder alone, is.
 
     Attributes:
         path: The file.
@@ -36,7 +40,7 @@ class Located:
     voice: str | None = None
 
     def verify(self) -> bool:
-        """Compare the model's files with the manifest of their step directory, if there is one.
+        """Compare its files with the manifest of their step directory, if there is one.
 
         Returns:
             True if a manifest covers every byte of the file, so that its own hash adds nothing.
@@ -46,8 +50,9 @@ class Located:
         """
         if self.step is None:
             return False
+        stem = self.path.name.partition(".")[0]
         for name, record in self.step.manifest.files.items():
-            if not name.startswith(f"{MODEL_STEM}.") and not name.startswith(f"{MODEL_STEM}-"):
+            if not name.startswith((f"{stem}.", f"{stem}-")):
                 continue
             with self.step.open(name) as file:
                 found = sha256_of(file.fileno())
@@ -80,21 +85,34 @@ class OpenModel:
 
 @contextmanager
 def open_checkpoint(path: Path, plugins: Plugins, *, verify: bool = True) -> Iterator[OpenModel]:
-    """Locate the model at a path, as `locate` does, and open it.
+    """Locate the model or vocoder at a path, as `locate` does, and open it.
 
     Args:
         path: A file, the index of several, a step directory, or a folder with one of them.
         plugins: Where checkpointers come from.
-        verify: Compare the model's files with the manifest of their step directory now. Without
+        verify: Compare its files with the manifest of their step directory now. Without
             one, the reader is told to compare the content with its hash.
 
     Raises:
         CheckpointError: The checkpoint is missing, damaged or none.
     """
     located = locate(path, plugins)
+    _refuse_nothing(path, plugins)
     verify = verify and not located.verify()
     with checkpointer_for(located.path, plugins).open(located.path) as content:
         yield OpenModel(located.path, located.step, content, verify, located.voice)
+
+
+def _refuse_nothing(path: Path, plugins: Plugins) -> None:
+    """Refuse a name without a suffix that neither something here nor a voice has."""
+    name = path.as_posix()
+    if path.suffix or os.path.lexists(path) or plugins.voice(name) is not None:
+        return
+    voices = sorted(plugins.voices)
+    known = f"; the voices are {', '.join(voices)}" if voices else ""
+    raise CheckpointError(
+        f"`{name}` is neither a file nor a folder nor a voice{suggestion(name, voices) or known}."
+    )
 
 
 def checkpointer_for(path: Path, plugins: Plugins) -> Checkpointer:
@@ -127,14 +145,14 @@ def suffixes(plugins: Plugins) -> dict[str, list[str]]:
 
 
 def locate(path: Path, plugins: Plugins) -> Located:
-    """Return the file that holds the model at a path, or the one of the voice of that name.
+    """Return the file of the model or vocoder at a path, or the one of the voice of that name.
 
-    A folder can be a step directory, a folder with a file called `model`, or a run's folder of step
-    directories, of which the newest that is whole is taken; one that is newer and damaged is warned
-    of.
+    A folder can be a step directory, a folder with a file called `model` or else `vocoder`, or a
+    run's folder of step directories, of which the newest that is whole is taken; one that is newer
+    and damaged is warned of.
 
     Raises:
-        CheckpointError: The folder holds no model, or no step that is whole; or the name is that of
+        CheckpointError: The folder holds neither, or no step that is whole; or the name is that of
             a voice and of what lies here.
         AmbiguousName: More than one plugin has a voice of that name.
     """
@@ -145,14 +163,14 @@ def locate(path: Path, plugins: Plugins) -> Located:
     path = Path(os.path.abspath(path))
     if os.path.lexists(path / MANIFEST_NAME):
         return _in_step(_step(path), plugins)
-    names = [each for each in _model_names(plugins) if os.path.lexists(path / each)]
+    names = [each for each in _names(plugins) if os.path.lexists(path / each)]
     if names:
         return Located(path / names[0])
     step = StepFolder(path).newest(lambda line: warnings.warn(line, stacklevel=2))
     if step is None:
         raise CheckpointError(
-            f"`{path}` is a folder without a model: it has neither a step directory nor "
-            f"{' nor '.join(f'`{each}`' for each in _model_names(plugins))}{_hint_at_steps(path)}."
+            f"`{path}` is a folder without a model or a vocoder: it has neither a step directory "
+            f"nor {' nor '.join(f'`{each}`' for each in _names(plugins))}{_hint_at_steps(path)}."
         )
     return _in_step(step, plugins)
 
@@ -166,7 +184,7 @@ def _voice(path: Path, plugins: Plugins) -> Path | None:
     if os.path.lexists(path):
         raise CheckpointError(
             f"`{name}` is a voice of the plugin `{found.plugin}`, and something here is called so; "
-            f"write `{found.plugin}/{found.name}` for the voice, or `{os.path.abspath(path)}`."
+            f"write {_other_name(name, found)} for the voice, or `{os.path.abspath(path)}`."
         )
     if not isinstance(found.checkpoint, Path):
         raise CheckpointError(
@@ -174,6 +192,13 @@ def _voice(path: Path, plugins: Plugins) -> Path | None:
             f"from a file; install its package unpacked."
         )
     return found.checkpoint
+
+
+def _other_name(name: str, voice: Voice) -> str:
+    """Return what else names a voice than what lies here."""
+    others = [f"{voice.plugin}/{voice.name}", voice.name]
+    free = [f"`{each}`" for each in others if each != name and not os.path.lexists(each)]
+    return free[0] if free else f"`{voice.checkpoint}`"
 
 
 def _hint_at_steps(path: Path) -> str:
@@ -188,11 +213,11 @@ def _hint_at_steps(path: Path) -> str:
 
 
 def _in_step(step: Step, plugins: Plugins) -> Located:
-    names = [each for each in _model_names(plugins) if each in step.manifest.files]
+    names = [each for each in _names(plugins) if each in step.manifest.files]
     if len(names) != 1:
         raise CheckpointError(
-            f"`{step.path}` must have one file with a model, not {len(names)}; it has "
-            f"{', '.join(sorted(step.manifest.files))}."
+            f"`{step.path}` must have one file with a model or a vocoder, not {len(names)}; it "
+            f"has {', '.join(sorted(step.manifest.files))}."
         )
     return Located(step.file(names[0]), step)
 
@@ -206,5 +231,6 @@ def _step(path: Path) -> Step:
         raise CheckpointError(f"`{path}` is not a whole step directory: {error}") from error
 
 
-def _model_names(plugins: Plugins) -> list[str]:
-    return [f"{MODEL_STEM}{suffix}" for suffix in suffixes(plugins)]
+def _names(plugins: Plugins) -> list[str]:
+    stems = (MODEL_STEM, VOCODER_STEM)
+    return [f"{stem}{suffix}" for stem in stems for suffix in suffixes(plugins)]

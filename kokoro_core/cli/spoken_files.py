@@ -17,6 +17,8 @@ DEFAULT_OUT = Path("out.wav")
 def rows_of(text: str | None, file: Path | None, out: Path, timings: Path | None) -> list[Row]:
     """Return what is to be spoken into which files, all of which can be written.
 
+    What is wrong with a row of a table stands in the row, and the others are spoken.
+
     Raises:
         ValueError: There is no text, or there are two, or a file cannot be one of sound or times.
         OSError: A file cannot be read, or a place cannot be written.
@@ -25,21 +27,28 @@ def rows_of(text: str | None, file: Path | None, out: Path, timings: Path | None
         if text is not None or timings is not None or str(out) == "-":
             raise ValueError("a table of texts has no other text, no `--timings` and no `--out -`.")
         folder = Path() if out == DEFAULT_OUT else out
-        rows = [_in_folder(row, folder) for row in read_table(file)]
         if not folder.is_dir():
-            raise FileNotFoundError(f"`--out {folder}` must be a folder for the rows of `{file}`.")
-    else:
-        rows = [Row(1, str(out), text_given(text, file, "synthesize"))]
-    for row in rows:
-        if row.out != "-":
-            check_out(Path(row.out))
+            raise FileNotFoundError(
+                f"`--out {folder}` must be a folder for the rows of `{file}`, and there is none; "
+                f"make it first."
+            )
+        return [_in_folder(row, folder) for row in read_table(file)]
+    given = text_given(text, file, "synthesize")
+    if str(out) != "-":
+        check_out(out)
     if timings is not None:
         check_time_file(timings)
         _check_place(timings, "--timings")
-    return rows
+    return [Row(1, str(out), given)]
 
 
 def _in_folder(row: Row, folder: Path) -> Row:
+    if row.problem is not None:
+        return row
+    try:
+        check_out(folder / row.out)
+    except (ValueError, OSError) as error:
+        return replace(row, problem=str(error))
     return replace(row, out=str(folder / row.out))
 
 
@@ -53,7 +62,10 @@ def check_out(out: Path) -> None:
         ModuleNotFoundError: Its format needs a package that is not installed.
     """
     if out.is_dir() or out.suffix.lower() not in FORMATS:
-        raise ValueError(f"`--out {out}` must be a file that ends in {', '.join(FORMATS)}, or '-'.")
+        raise ValueError(
+            f"`--out {out}` must be a file that ends in {', '.join(FORMATS)}, or '-'; a folder is "
+            f"for the rows of a table, `--file TEXTS.csv`."
+        )
     check_suffix(out)
     _check_place(out, "--out")
 

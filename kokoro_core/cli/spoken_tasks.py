@@ -26,12 +26,14 @@ class Task:
         out: The file to write; None: raw samples to the standard output.
         timings: The file of times, or None.
         options: Those of `speak`.
+        problem: Why it cannot be spoken, if that is known already.
     """
 
     text: str
     out: Path | None
     timings: Path | None
     options: dict[str, Any]
+    problem: str | None = None
 
 
 def speak_all(model: KokoroModel, tasks: list[Task], *, as_json: bool, is_table: bool) -> None:
@@ -46,8 +48,9 @@ def speak_all(model: KokoroModel, tasks: list[Task], *, as_json: bool, is_table:
             if not is_table:
                 raise
             problems += 1
-            reports.append({"file": str(task.out), "error": str(error)})
-            print_error(f"{task.out}: {error}")
+            file = None if task.out is None else str(task.out)
+            reports.append({"file": file, "error": str(error)})
+            print_error(f"{error}" if file is None else f"{file}: {error}")
             continue
         seconds = time.perf_counter() - started
         name = "-" if task.out is None else str(task.out)
@@ -72,6 +75,8 @@ def _speak(model: KokoroModel, task: Task) -> SynthesisResult:
     from kokoro_core.speaking.time_files import times_text
     from kokoro_core.speech import speak, speak_sentences, write_sound
 
+    if task.problem is not None:
+        raise ValueError(task.problem)
     if task.out is None:
         spoken = []
         for sentence, chunk in raw_chunks(speak_sentences(model, task.text, **task.options)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ def spoken_with(
     features: Iterable[str],
     options: Iterable[str],
     reference: Path | None,
+    pitch: float | None = None,
 ) -> dict[str, Any]:
     """Return the keywords of `KokoroModel.generate` that options of a command mean.
 
@@ -29,28 +30,46 @@ def spoken_with(
         spec: Of the model that speaks.
         speaker: By name.
         language: By name.
+        pitch: The same as ``pitch.control=…`` among options.
         features: Each ``NAME=VALUE``; with a dot in the name it is an option.
         options: Each ``PART.NAME=NUMBER``.
         reference: A recording to follow.
 
     Raises:
-        ValueError: One is not written so, or the model does not take it.
+        ValueError: One is not written so, two mean the same, or the model does not take one.
     """
-    given: dict[str, Any] = {"speaker": speaker, "language": language}
-    given = {name: value for name, value in given.items() if value is not None}
+    given: dict[str, Any] = {}
     numbers: dict[str, float] = {}
-    for text in options:
-        name, value = _pair("--option", text)
-        numbers[name] = _number("--option", text, value)
-    for text in features:
-        name, value = _pair("--feature", text)
+    flags: dict[str, str] = {}
+    for flag, name, value in _pairs(speaker, language, pitch, features, options):
+        if (other := flags.setdefault(name, flag)) != flag:
+            raise ValueError(f"`{name}` is given by `{other}` and by `{flag}`; give it by one.")
         if "." in name:
-            numbers[name] = _number("--feature", text, value)
+            numbers[name] = _number(flag, f"{name}={value}", value)
         else:
             given[name] = value
     if reference is not None:
         given |= _recording(spec, reference)
     return {**_as_taken(spec, given), **({"options": numbers} if numbers else {})}
+
+
+def _pairs(
+    speaker: str | None,
+    language: str | None,
+    pitch: float | None,
+    features: Iterable[str],
+    options: Iterable[str],
+) -> Iterator[tuple[str, str, str]]:
+    """Yield by which option of the command each value was given, for what name."""
+    if speaker is not None:
+        yield "--speaker", "speaker", speaker
+    if language is not None:
+        yield "--language", "language", language
+    if pitch is not None:
+        yield "--pitch", "pitch.control", str(pitch)
+    for flag, texts in (("--option", options), ("--feature", features)):
+        for text in texts:
+            yield flag, *_pair(flag, text)
 
 
 def _as_taken(spec: ModelSpec, given: dict[str, Any]) -> dict[str, Any]:

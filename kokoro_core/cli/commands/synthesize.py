@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +12,7 @@ import typer
 from kokoro_core.cli.around import overrides_around, set_around
 from kokoro_core.cli.session import session_of
 from kokoro_core.cli.spoken_files import DEFAULT_OUT, rows_of
+from kokoro_core.cli.spoken_table import Row
 from kokoro_core.cli.spoken_tasks import Task, speak_all
 from kokoro_core.cli.spoken_with import spoken_with
 from kokoro_core.cli.toolkit import SetOption, check_device
@@ -97,30 +99,42 @@ def synthesize(
     model = load_to_speak(checkpoint, device=device, plugins=plugins)
     set_around(model, overrides)
     _check_timings(model, timings)
-    numbers = [*(option or ()), *(() if pitch is None else (f"pitch.control={pitch}",))]
-    tasks: list[Task] = []
-    for row in rows:
+    shared = {
+        "phonemes": phonemes,
+        "dtype": None if dtype is None else getattr(torch, dtype),
+        "speed": speed,
+        "seed": seed,
+        "stop_threshold": stop_threshold,
+        "max_mel_len": max_mel_len,
+    }
+
+    def task(row: Row) -> Task:
         given = spoken_with(
             model.spec,
             speaker=row.speaker or speaker,
             language=row.language or language,
             features=feature or (),
-            options=numbers,
+            options=option or (),
+            pitch=pitch,
             reference=reference,
         )
-        options = {
-            "phonemes": phonemes,
-            "dtype": None if dtype is None else getattr(torch, dtype),
-            "speed": speed if row.speed is None else row.speed,
-            "seed": seed if row.seed is None else row.seed,
-            "stop_threshold": stop_threshold,
-            "max_mel_len": max_mel_len,
-            **given,
-        }
-        place = None if row.out == "-" else Path(row.out)
-        tasks.append(Task(row.text, place, timings, options))
+        own = {"speed": row.speed, "seed": row.seed}
+        own = {name: value for name, value in own.items() if value is not None}
+        return Task(row.text, row.file, timings, {**shared, **own, **given})
+
     is_table = file is not None and file.suffix.lower() == ".csv"
+    tasks = [_unless_wrong(row, task) if is_table else task(row) for row in rows]
     speak_all(model, tasks, as_json=as_json, is_table=is_table)
+
+
+def _unless_wrong(row: Row, task: Callable[[Row], Task]) -> Task:
+    """Return the task of a row of a table, or one that says what is wrong with it."""
+    try:
+        if row.problem is not None:
+            raise ValueError(row.problem)
+        return task(row)
+    except ValueError as error:
+        return Task(row.text, row.file, None, {}, str(error))
 
 
 def _check_timings(model: KokoroModel, timings: Path | None) -> None:

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from pydantic import Field
 from typer import Option
 
+from kokoro_core.checkpoints.locate import VOCODER_STEM
 from kokoro_core.params.component import StrictModel
 from kokoro_plugins.training.settings import (
     EVERY_STAGE,
@@ -23,7 +24,7 @@ from kokoro_plugins.training.settings import (
 )
 from kokoro_plugins.training.updates.params import AdamWParams
 
-VOCODER_FILE = "vocoder.safetensors"
+VOCODER_FILE = f"{VOCODER_STEM}.safetensors"
 """The vocoder with its settings and those of the mels that it reads."""
 
 LR, AVERAGE, VALIDATE_EVERY = 1.5e-3, 0.998, 500

@@ -126,7 +126,9 @@ def test_a_step_without_a_model_says_what_it_has(tmp_path: Path) -> None:
         (folder / "log.json").write_text("[]")
 
     StepFolder(tmp_path).save(1, write_log, facts={})
-    with pytest.raises(CheckpointError, match=r"one file with a model, not 0; it has log\.json"):
+    with pytest.raises(
+        CheckpointError, match=r"one file with a model or a vocoder, not 0; it has log\.json"
+    ):
         KokoroModel.load(tmp_path)
 
 

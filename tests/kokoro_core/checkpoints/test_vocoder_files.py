@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ import torch
 
 from kokoro_core import AudioSettings, KokoroModel, SpecError
 from kokoro_core.checkpoints.layout import CheckpointMismatch
-from kokoro_core.checkpoints.locate import checkpointer_for
+from kokoro_core.checkpoints.locate import checkpointer_for, locate
 from kokoro_core.checkpoints.vocoder_file import load_vocoder, save_vocoder
+from kokoro_core.durable import StepFolder
 from kokoro_core.errors import CheckpointError
 from registry import installed_plugins
 from tests.kokoro_core.checkpoints.vocoder_toy import (
@@ -157,3 +159,44 @@ def test_one_that_its_settings_do_not_describe_is_not_written(tmp_path: Path) ->
     with pytest.raises(CheckpointError, match=r"not written: `vocoder.first.weight` has 1 NaN"):
         save_vocoder(path, toy.vocoder, toy.params, plugins())
     assert not path.exists()
+
+
+def test_the_folder_of_its_training_is_as_good_as_the_file(path: Path) -> None:
+    assert load_vocoder(path.parent, plugins()).params == toy_vocoder(width=5).params
+
+
+def steps_of(path: Path) -> Path:
+    """Return a training's folder of steps with one, of which the file is."""
+    folder = path.parent / "run" / "steps"
+
+    def write(into: Path) -> None:
+        shutil.copy(path, into)
+
+    StepFolder(folder).save(7, write, facts={})
+    return folder
+
+
+def test_it_is_found_in_a_step_of_its_training(path: Path) -> None:
+    folder = steps_of(path)
+    for each in (folder, folder / "step-000000007"):
+        assert load_vocoder(each, plugins()).params == toy_vocoder(width=5).params
+
+
+def test_a_damaged_one_in_a_step_is_told_by_the_manifest(path: Path) -> None:
+    step = steps_of(path) / "step-000000007"
+    content = bytearray((step / path.name).read_bytes())
+    content[-1] ^= 1
+    (step / path.name).write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"vocoder\.safetensors` is damaged: it has the SHA"):
+        load_vocoder(step, plugins())
+
+
+def test_a_folder_with_a_model_and_a_vocoder_gives_the_model(path: Path) -> None:
+    assert locate(path.parent, plugins()).path == path
+    speaking().save(path.parent / "model.safetensors")
+    assert locate(path.parent, plugins()).path == path.parent / "model.safetensors"
+
+
+def test_the_folder_of_a_vocoder_is_no_model(path: Path) -> None:
+    with pytest.raises(CheckpointError, match="` is a vocoder without a model"):
+        KokoroModel.load(path.parent, plugins=plugins())

@@ -63,8 +63,35 @@ def test_a_voice_is_not_taken_for_what_lies_here_nor_the_other_way_round(
     with pytest.raises(CheckpointError, match=both):
         locate(Path("alto"), plugins)
     assert locate(Path("acme/alto"), plugins).path == voice.checkpoint
-    with pytest.raises(CheckpointError, match="is a folder without a model"):
+    with pytest.raises(CheckpointError, match="is a folder without a model or a vocoder"):
         locate(tmp_path / "alto", plugins)
+
+
+def test_a_voice_both_of_whose_names_lie_here_is_named_by_its_file(
+    tmp_path: Path, voice: Voice, plugins: Plugins
+) -> None:
+    (tmp_path / "acme").mkdir()
+    (tmp_path / "acme" / "alto").touch()
+    with pytest.raises(CheckpointError, match=r"`acme/alto` is a voice .*write `alto` for the voi"):
+        locate(Path("acme/alto"), plugins)
+    (tmp_path / "alto").touch()
+    for name in ("alto", "acme/alto"):
+        with pytest.raises(CheckpointError, match=f"write `{voice.checkpoint}` for the voice"):
+            locate(Path(name), plugins)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("altp", r"`altp` is neither a file nor a folder nor a voice, did you mean `alto`\?"),
+        ("runs/42", "`runs/42` is neither a file nor a folder nor a voice; the voices are alto"),
+    ],
+)
+def test_a_name_that_nothing_has_is_told_with_the_voices(
+    name: str, said: str, plugins: Plugins
+) -> None:
+    with pytest.raises(CheckpointError, match=said):
+        KokoroModel.load(name, plugins=plugins)
 
 
 def test_a_voice_in_an_archive_is_refused(tmp_path: Path, voice: Voice, plugins: Plugins) -> None:

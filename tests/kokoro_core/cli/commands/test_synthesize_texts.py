@@ -242,18 +242,59 @@ def test_a_table_has_a_text_a_row_and_each_its_file(
     assert len(captured.err.splitlines()) == 1
 
 
+WRONG_ROWS = {
+    "empty.wav,,": "`texts.csv`, line 3, must have a file and a text",
+    "blank.wav, ,": "line 3, must have a file and a text",
+    ",Yes.,": "line 3, must have a file and a text",
+    "more.wav,Yes.,1,2": "line 3, must have a file and a text, and no more cells than the head",
+    "b/a.wav,Yes.,": "line 3, must have a plain file name, not 'b/a.wav'",
+    "word.wav,Yes.,fast": "line 3, must have numbers for `speed` and `seed`",
+    "zero.wav,Yes.,0": "zero.wav: `speed` must be",
+    "nan.wav,Yes.,nan": "nan.wav: `speed` must be",
+    "a.aiff,Yes.,": "a.aiff` must be a file that ends in .wav",
+}
+
+
+def test_a_row_that_cannot_be_spoken_is_told_and_the_others_are_spoken(
+    checkpoint: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for row, message in WRONG_ROWS.items():
+        table = Path("texts.csv")
+        table.write_text(f"out,text,speed\na.wav,Yes.,\n{row}\nb.wav,No.,\n", encoding="utf-8")
+        assert status_of("synthesize", checkpoint, "--file", table, "--json") == 1
+        captured = capsys.readouterr()
+        reports = json.loads(captured.out)
+        assert [each.get("frames") is None for each in reports] == [False, True, False]
+        assert message in captured.err
+        assert len(captured.err.splitlines()) == 1
+        for spoken in ("a.wav", "b.wav"):
+            Path(spoken).unlink()
+        assert [each.name for each in tmp_path.iterdir()] == ["texts.csv"]
+
+
+def test_a_cell_of_two_lines_is_two_words(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = tmp_path / "texts.csv"
+    table.write_text('out,text\na.wav,"Go\nEd."\nb.wav,Go Ed.\n', encoding="utf-8")
+    args = (checkpoint, "--file", table, "--out", tmp_path, "--json")
+    assert status_of("synthesize", *args) == 0
+    first, second = json.loads(capsys.readouterr().out)
+    assert first["frames"] == second["frames"]
+
+
 @pytest.mark.parametrize(
     ("table", "message"),
     [
         ("out,text,colour\na.wav,hi,red\n", "has the columns 'colour'; it needs `out` and `text`"),
         ("text\nhi\n", "has no column for both; it needs `out` and `text`, and may have `speaker`"),
-        ("out,text\na.wav,\n", "`texts.csv`, line 2, must have a file and a text"),
-        ("out,text\na.wav,hi,more\n", "line 2, must have a file and a text, and no more cells"),
-        ("out,text\nb/a.wav,hi\n", "line 2, must have a plain file name, not 'b/a.wav'"),
         ("out,text\na.wav,hi\na.wav,ho\n", "has `a.wav` twice; each row writes a file"),
-        ("out,text,seed\na.wav,hi,x\n", "line 2, must have numbers for `speed` and `seed`"),
         ("out,text\n", "has no row; write one a text"),
-        ("out,text\na.aiff,hi\n", "must be a file that ends in .wav"),
+        (f"out,text\na.wav,{'x' * 200_000}\n", "`texts.csv` is no CSV after line 1: field larger"),
         (b"out,text\na.wav,\xff\n", "`texts.csv` must be UTF-8, but byte 15 is not"),
     ],
 )
@@ -294,3 +335,5 @@ def test_a_table_needs_a_folder(
     table.write_text("out,text\na.wav,hi\n", encoding="utf-8")
     assert status_of("synthesize", checkpoint, "--file", table, "--out", tmp_path / "no") == 1
     assert "must be a folder for the rows" in capsys.readouterr().err
+    assert status_of("synthesize", checkpoint, "hi", "--out", tmp_path) == 1
+    assert "; a folder is for the rows of a table, `--file TEXTS.csv`" in capsys.readouterr().err

@@ -167,20 +167,22 @@ def test_the_error_is_that_of_the_waves_mels() -> None:
         measure_vocoder(vocoder, [])
 
 
-def test_a_training_begins_with_the_weights_of_a_file(
+def test_a_training_begins_with_the_weights_of_another(
     train: Train, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
     assert train(*STEPS, "--out", first) == 0
-    weights = first / "vocoder.safetensors"
     little = ("--lr", "1e-9", "--ema", "0", "--objective", AGAINST)
-    assert train(*STEPS, "--out", second, "--from", weights, *little) == 0
+    assert train(*STEPS, "--out", second, "--from", first, *little) == 0
     one, other = (load_file(each / "vocoder.safetensors") for each in (first, second))
     for name, tensor in one.items():
         torch.testing.assert_close(other[name], tensor, rtol=1e-5, atol=1e-6)
     capsys.readouterr()
     wider = ("--set", "vocoder.channels=9", "--set", "audio.fmax=900.0")
-    assert train(*STEPS, "--out", tmp_path / "third", "--from", weights, *wider) == 1
+    assert (
+        train(*STEPS, "--out", tmp_path / "third", "--from", first / "vocoder.safetensors", *wider)
+        == 1
+    )
     said = capsys.readouterr().err
     assert "has another vocoder than the spec `tones`:\n- channels: 8 against 9 (file aga" in said
     assert "- audio.fmax: 1000.0 against 900.0 (file against spec)" in said
