@@ -74,6 +74,7 @@ PUBLIC: dict[str, tuple[str, ...]] = {
         "speak_sentences",
         *("write_sound", "write_wav"),
     ),
+    "kokoro_core.speaking.parts": ("masked", "parts_of", "with_words"),
     "kokoro_core.kernels": (
         *("DecodingViews", "DerivedCache", "Dropout", "Linear", "ReluDropout", "attention"),
         *("feed_forward", "optimize_for_decoding", "quantize_weights", "side_by_side"),

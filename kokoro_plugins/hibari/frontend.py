@@ -10,6 +10,7 @@ from kokoro_core.errors import FrontendError
 from kokoro_plugins.hibari import package
 from kokoro_plugins.hibari.reading import Reader, ReadWord
 from kokoro_plugins.hibari.sentence_ends import sentences_of
+from kokoro_plugins.hibari.signs import in_words
 from kokoro_plugins.hibari.symbols import BREAK, END, SOUNDS, START, STRESSES, SYMBOLS
 
 
@@ -35,7 +36,7 @@ class HibariFrontend(Frontend):
         self.symbols = SYMBOLS
         self.marks = frozenset(STRESSES)
         self._normalizer = normalizer
-        self._reader = Reader(g2p, self.normalize, lexicon or {})
+        self._reader = Reader(g2p, self._in_words, lexicon or {})
 
     def phonemize(self, text: str) -> list[str]:
         """Return the symbols of a text.
@@ -56,8 +57,11 @@ class HibariFrontend(Frontend):
 
     def normalize(self, text: str) -> str:
         """Return the text in words."""
-        words = text if self._normalizer is None else self._normalizer.normalize(text)
-        return package.normalize(words)
+        return package.normalize(self._in_words(text))
+
+    def _in_words(self, text: str) -> str:
+        """Return the text without what hibari-tts would pass over or misread."""
+        return in_words(text if self._normalizer is None else self._normalizer.normalize(text))
 
     def sentences(self, text: str) -> list[str]:
         """Return the sentences of a text, long ones in parts."""

@@ -10,6 +10,7 @@ from difflib import SequenceMatcher
 from typing import Any
 
 from kokoro_core.errors import FrontendError
+from kokoro_plugins.hibari import package, signs
 from kokoro_plugins.hibari.symbols import BREAK, MARKS, SILENT, SOUNDS
 
 _GIVEN = re.compile(r"\[\[(.*?)\]\]", re.DOTALL)
@@ -38,7 +39,7 @@ class Reader:
 
     Attributes:
         g2p: As `kokoro_plugins.hibari.package.make_g2p` gives it.
-        normalize: Writes a text in words.
+        normalize: Writes in words what is to be read otherwise than hibari-tts does.
         lexicon: Words and their phonemes, which win; without capitals a word stands for both.
     """
 
@@ -54,12 +55,15 @@ class Reader:
         """
         plain = unicodedata.normalize("NFC", text)
         given: dict[str, str] = {}
-        spoken = self.normalize(self._with_stand_ins(plain, given))
-        check_characters(plain, self._letters)
+        written = self.normalize(self._with_stand_ins(plain, given))
+        check_characters(written, self.g2p)
+        spoken = package.normalize(written)
+        refuse(signs.unread(_LINK.sub("", spoken)))
         linked = _linked(spoken, given)
         tokens = self.g2p.phonemize_tokens(self.g2p.tokenize(linked))
-        places = places_of(plain, linked)
-        return list(_words(tokens, places))
+        check_money(tokens)
+        words = zip(places_of(plain, linked), _words(tokens), strict=True)
+        return [ReadWord(place, phonemes) for place, phonemes in words]
 
     def _with_stand_ins(self, text: str, given: dict[str, str]) -> str:
         """Return a text with a word that nobody writes for each that has phonemes of its own."""
@@ -80,9 +84,6 @@ class Reader:
         parts[1::2] = [stand_in(joined(part)) for part in parts[1::2]]
         return "".join(parts)
 
-    def _letters(self) -> frozenset[str]:
-        return frozenset(self.g2p.oov.cin)
-
 
 def joined(phonemes: str) -> str:
     """Return phonemes that are written with blanks between them as hibari-tts writes them.
@@ -92,7 +93,7 @@ def joined(phonemes: str) -> str:
     """
     symbols = [each for part in phonemes.split() for each in part]
     unknown = [each for each in symbols if each not in SOUNDS and each != BREAK]
-    if unknown or not symbols:
+    if unknown or not SOUNDS.intersection(symbols):
         what = f"{listed(unknown)}, which are no sounds" if unknown else "no phoneme"
         raise FrontendError(
             f"`text` has {what} in `[[{phonemes}]]`; between the brackets stand sounds of the "
@@ -101,26 +102,39 @@ def joined(phonemes: str) -> str:
     return "".join(symbols).replace(BREAK, " ")
 
 
-def check_characters(text: str, letters: Callable[[], frozenset[str]]) -> None:
-    """Refuse a text with characters that would be passed over.
+def check_characters(text: str, g2p: Any) -> None:
+    """Refuse a text with characters that would be passed over, or words whose ends would be.
 
     Args:
-        text: In composed form.
-        letters: What words are spelt with; asked only if there are letters beyond ASCII.
+        text: In composed form, before hibari-tts's own rules write it in words.
+        g2p: Says what words are spelt with; asked only if there are letters beyond ASCII, or long
+            words.
 
     Raises:
         FrontendError: It is empty, or has such characters.
     """
     if not text.strip():
         raise FrontendError(f"`text` is empty: {text!r}; write at least one word.")
-    rest = dict.fromkeys(_LINK.sub("", _GIVEN.sub("", text)))
-    beyond = [each for each in rest if not each.isascii()]
-    unread = [
-        each for each in rest if unicodedata.category(each) in _UNREAD and each not in "\n\t\r"
-    ]
-    if beyond:
-        known = letters()
-        unread += [each for each in beyond if _is_foreign(each, known)]
+    rest = _LINK.sub("", _GIVEN.sub("", text))
+    found = [each for each in dict.fromkeys(rest) if each not in "\n\t\r"]
+    unread = [each for each in found if unicodedata.category(each) in _UNREAD]
+    if any(not each.isascii() for each in found):
+        known = frozenset(g2p.oov.cin)
+        unread += [each for each in found if not each.isascii() and _is_foreign(each, known)]
+    refuse(unread)
+    if too_long := [each for each in _LONG.findall(rest) if len(each) > g2p.oov.maxlen]:
+        raise FrontendError(
+            f"`text` has {listed(too_long)}, and the frontend `hibari` spells words of up to "
+            f"{g2p.oov.maxlen} letters; write the phonemes, as in `[[h ə l ˈ O]]`."
+        )
+
+
+def refuse(unread: list[str]) -> None:
+    """Refuse characters that nobody reads.
+
+    Raises:
+        FrontendError: There are any.
+    """
     if unread:
         raise FrontendError(
             f"`text` has {listed(list(dict.fromkeys(unread)))}, which the frontend `hibari` would "
@@ -129,8 +143,24 @@ def check_characters(text: str, letters: Callable[[], frozenset[str]]) -> None:
         )
 
 
-_UNREAD = frozenset(("Cc", "Cf", "Co", "Cn", "Cs", "So"))
-_READ_SIGNS = "°©®™§"
+def check_money(tokens: list[Any]) -> None:
+    """Refuse a sign of money that no number after it is read with.
+
+    Raises:
+        FrontendError: There is one.
+    """
+    for number, token in enumerate(tokens):
+        if token.text not in _MONEY:
+            continue
+        [*amount] = [each for each in tokens[number + 1 :] if each.currency][:1]
+        if not amount or amount[0].currency != token.text or not _AMOUNT.fullmatch(amount[0].text):
+            refuse([token.text])
+
+
+_UNREAD = frozenset(("Cc", "Cf", "Co", "Cn", "Cs"))
+_LONG = re.compile(r"[^\W\d_]{20,}")
+_MONEY = frozenset("$£€")
+_AMOUNT = re.compile(r"[\d.,]+")
 
 
 def _is_foreign(character: str, known: frozenset[str]) -> bool:
@@ -157,22 +187,23 @@ def _linked(text: str, given: Mapping[str, str]) -> str:
     return pattern.sub(lambda found: f"[it](/{given[found.group().lower()]}/)", text)
 
 
-def _words(tokens: list[Any], places: list[int]) -> Iterator[ReadWord]:
-    """Yield what is read between two blanks, tokens in a row joined."""
-    phonemes, index = "", 0
+def _words(tokens: list[Any]) -> Iterator[str]:
+    """Yield the phonemes between two blanks, tokens in a row joined."""
+    phonemes = ""
     for token in tokens:
         phonemes += _heard(token)
         if token.whitespace:
-            yield ReadWord(places[min(index, len(places) - 1)], phonemes)
-            phonemes, index = "", index + 1
-    yield ReadWord(places[min(index, len(places) - 1)], phonemes)
+            yield phonemes
+            phonemes = ""
+    if tokens:
+        yield phonemes
 
 
 def _heard(token: Any) -> str:
     """Return the phonemes of a token.
 
     Raises:
-        FrontendError: One has no symbol.
+        FrontendError: One has no symbol, or a word has none.
     """
     if set(token.text) <= _QUOTES:
         return ""  # the tagger takes some for brackets
@@ -185,7 +216,17 @@ def _heard(token: Any) -> str:
             f"`text` has {token.text!r}, which hibari-tts reads with {listed(unknown)}, for which "
             f"there is no symbol; write its phonemes, as in `[[h ə l ˈ O]]`."
         )
+    if not SOUNDS.intersection(phonemes) and _is_said(token.text):
+        raise FrontendError(
+            f"`text` has {token.text!r}, which hibari-tts passes over; write it in words, or its "
+            f"phonemes, as in `[[h ə l ˈ O]]`."
+        )
     return phonemes
+
+
+def _is_said(text: str) -> bool:
+    """Return whether something of a token is to be heard; money is read with its number."""
+    return text not in _MONEY and not signs.SILENT.issuperset(text)
 
 
 def places_of(text: str, spoken: str) -> list[int]:

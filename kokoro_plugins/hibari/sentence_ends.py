@@ -6,23 +6,32 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
+from kokoro_core.speaking.parts import masked, parts_of, with_words
 from kokoro_plugins.hibari import package
 
 LONGEST = 140
 """Characters that are spoken at once: as many as the recordings of the corpus have at most."""
 
-_GIVEN = re.compile(r"\[\[.*?\]\]", re.DOTALL)
-_CLAUSE = re.compile(r"[,;:—–]\s+")
-_BLANK = re.compile(r"\s+")
+_BEFORE_NUMBERS = (
+    "Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec|Mon|Tues?|Wed|Thu|Thurs|Fri|Sat|Sun|"
+    "[Nn]os?|[Pp]p?|[Vv]ols?|[Ff]igs?|[Cc]h|[Ss]ec|[Aa]rt|[Ee]q|[Rr]ef|[Pp]ar|[Vv]er|"
+    "[Tt]el|[Ee]xt|Rs|Apt|Ste|Rm|[Aa]pprox|[Cc]a?|[Ee]st|[Mm]ax|[Mm]in|[Aa]vg"
+)
+"""What is abbreviated where a number follows; before a word its full stop may be one."""
+
+_ALWAYS = r"vs|[Ii]\.\s?e|[Ee]\.\s?g|[Cc]f|[Vv]iz"
+"""What never ends a sentence."""
+
+_NO_END = re.compile(rf"(?<![\w.])(?:(?:{_BEFORE_NUMBERS})\.(?=\s+[+#(]?\d)|(?:{_ALWAYS})\.(?=\s))")
 
 
 def sentences_of(text: str) -> list[str]:
     """Return the sentences of a text with the blanks between; together they are the text."""
-    masked = _GIVEN.sub(lambda found: "x" * len(found.group()), text)
-    ends = [*_starts(masked), len(text)]
+    plain = _NO_END.sub(lambda found: "x" * len(found.group()), masked(text))
+    ends = [*_starts(plain), len(text)]
     ends[0] = 0
     whole = [text[start:end] for start, end in pairwise(ends)]
-    return [part for each in _with_words(whole) for part in _parts(each)]
+    return [part for each in with_words(whole) for part in parts_of(each, LONGEST)]
 
 
 def _starts(text: str) -> Iterator[int]:
@@ -34,30 +43,3 @@ def _starts(text: str) -> Iterator[int]:
         place = flat.index(sentence, place)
         yield place
         place += len(sentence)
-
-
-def _with_words(sentences: list[str]) -> list[str]:
-    """Return sentences with those that have no word joined to the one before."""
-    joined: list[str] = []
-    for each in sentences:
-        if joined and not any(character.isalnum() for character in each):
-            joined[-1] += each
-        else:
-            joined.append(each)
-    return joined
-
-
-def _parts(sentence: str) -> Iterator[str]:
-    """Yield a sentence in parts that are not too long, cut near the middle of what is."""
-    if len(sentence.strip()) <= LONGEST:
-        yield sentence
-        return
-    masked = _GIVEN.sub(lambda found: "x" * len(found.group()), sentence)
-    for mark in (_CLAUSE, _BLANK):
-        ends = [found.end() for found in mark.finditer(masked) if masked[found.end() :].strip()]
-        if ends:
-            cut = min(ends, key=lambda end: abs(end - len(sentence) / 2))
-            yield from _parts(sentence[:cut])
-            yield from _parts(sentence[cut:])
-            return
-    yield sentence

@@ -8,11 +8,13 @@ from importlib.resources import files
 
 import pytest
 
+from kokoro_core.contracts import Normalizer
 from kokoro_core.errors import FrontendError
 from kokoro_core.speaking.words import words_of
 from kokoro_plugins.hibari.frontend import HibariFrontend
 from kokoro_plugins.hibari.package import indices_by_character, make_g2p
 from kokoro_plugins.hibari.reading import places_of
+from kokoro_plugins.hibari.sentence_ends import LONGEST
 from kokoro_plugins.hibari.sentences import make_sentences
 from kokoro_plugins.hibari.symbols import MARKS, PAD, SILENCES, SOUNDS, SYMBOLS
 
@@ -74,8 +76,20 @@ def test_every_sentence_of_the_corpus_is_what_the_package_says(frontend: HibariF
         ("Tokyo is 東京.", r"`text` has '東', '京', which the frontend `hibari` would pass over"),
         ("Smile 😀.", r"`text` has '😀', which the frontend"),
         ("no\u200bthing", r"`text` has '\\u200b', which the frontend"),
+        ("10⁵ m", r"`text` has '⁵', which the frontend"),
+        ("5 ₽ and ✓", r"`text` has '₽', '✓', which the frontend"),
+        ("the € sign", r"`text` has '€', which the frontend"),
+        ("a € and $5", r"`text` has '€', which the frontend"),
+        ("so //", "`text` has '//', which hibari-tts passes over"),
+        ("a >", "`text` has '>', which hibari-tts passes over; write it in words, or its phonem"),
+        (
+            "x" * 25,
+            "`text` has 'x{25}', and the frontend `hibari` spells words of up to 24 letters",
+        ),
         ("[[h x]]", r"`text` has 'x', which are no sounds in `\[\[h x\]\]`; between the brackets"),
         ("[[ ]] a", r"`text` has no phoneme in `\[\[ \]\]`"),
+        ("[[_]] a", r"`text` has no phoneme in `\[\[_\]\]`"),
+        ("•", "`text` has nothing to speak: '•'; write at least one word"),
     ],
 )
 def test_what_would_be_passed_over_is_refused(
@@ -83,6 +97,34 @@ def test_what_would_be_passed_over_is_refused(
 ) -> None:
     with pytest.raises(FrontendError, match=message):
         frontend.phonemize(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ("It is 20°C.", "It is 20 degrees Celsius."),
+        ("© 2023 Acme™.", "copyright 2023 Acme."),
+        ("It costs 20 €.", "It costs €20."),
+        ("a ≠ b", "a is not equal to b"),
+        ("x = -5", "x equals minus 5"),
+        ("She said no.", "She said [[n ˈ O]]."),
+        ("[Laughter] Yes.", "(Laughter) Yes."),
+        ("It's 6'2\".", "It's six feet two inches."),
+    ],
+)
+def test_signs_are_said_as_their_words(frontend: HibariFrontend, text: str, same: str) -> None:
+    assert said(frontend, text) == said(frontend, same)
+
+
+def test_what_a_normalizer_writes_in_words_is_not_refused() -> None:
+    pytest.importorskip("hibari")
+
+    class Powers(Normalizer):
+        def normalize(self, text: str) -> str:
+            return text.replace("⁵", " to the fifth")
+
+    own = HibariFrontend(g2p=make_g2p(), normalizer=Powers())
+    assert said(own, "10⁵ m") == said(own, "10 to the fifth m")
 
 
 def test_accents_of_latin_letters_are_read(frontend: HibariFrontend) -> None:
@@ -133,7 +175,7 @@ def test_sentences_are_the_text_in_parts_that_are_not_too_long(
 ) -> None:
     sentences = frontend.sentences(text)
     assert "".join(sentences) == text
-    assert max(len(each.strip()) for each in sentences) <= 150
+    assert max(len(each.strip()) for each in sentences) <= LONGEST
 
 
 def test_a_sentence_ends_neither_at_a_title_nor_at_the_end_of_a_line(
