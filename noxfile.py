@@ -38,8 +38,9 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Run every code block of the pages and follow every link."""
+    """Build the site, run every code block of the pages and follow every link."""
     install(session, "test")
+    session.run("python", "-m", "mkdocs", "build", "--strict")
     session.run("python", "-m", "pytest", "tests/docs", *session.posargs)
 
 

@@ -35,6 +35,7 @@ LONG = (
     ("kokoro-core", "hibari-corpus", "--voices"),
     ("kokoro-core", "prepare", "my-recordings"),
     ("kokoro-core", "evaluate", "runs/my-voice"),
+    ("kokoro-core", "synthesize", "runs/my-voice"),
     ("kokoro-core", "profile", "small"),
     ("kokoro-core", "profile", "my.yaml"),
     ("kokoro-core", "conformance", "encoder/transformer"),

@@ -177,7 +177,7 @@ def test_the_project_asks_for_ranges_and_pins_nothing() -> None:
 def test_all_brings_every_extra_but_the_tools_to_test_and_measure() -> None:
     [requirement] = [Requirement(text) for text in EXTRAS["all"]]
     assert requirement.name == PROJECT["name"]
-    measured_with = {"bench", "conformance", "second-voice", "test"}
+    measured_with = {"bench", "conformance", "docs", "second-voice", "test"}
     assert requirement.extras == set(EXTRAS) - {"all", *measured_with}
 
 
@@ -246,9 +246,10 @@ def test_the_readme_has_the_two_commands() -> None:
 def test_ci_installs_as_the_readme_says_and_checks_lint_types_and_tests() -> None:
     script = (ROOT / ".ci" / "run").read_text()
     lines = [line.strip().replace(" --quiet", "") for line in script.splitlines()]
-    stages = ["install", "ruff check .", "ruff format --check .", "mypy", "python -m pytest -n 2"]
+    site = 'python -m mkdocs build --strict --site-dir "$KOKORO_SITE"'
+    stages = ["install", "ruff check .", "ruff format --check .", "mypy", site]
     found = [re.sub(r'^stage "[^"]*" ', "", line) for line in lines if line.startswith("stage ")]
-    assert found[:5] == stages
+    assert found[:6] == [*stages, "python -m pytest -n 2"]
     assert TEST_INSTALL in lines
     assert "set -euo pipefail" in lines
 

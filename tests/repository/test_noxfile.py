@@ -69,10 +69,11 @@ def test_the_sessions_of_ci_s_stages_run_what_the_stages_run() -> None:
     stages = re.findall(r'^stage "[^"]*" ((?:ruff|mypy|python).*)$', text_of(".ci/run"), re.M)
     ran = {
         " ".join(words)
-        for name in ("lint", "types", "tests")
+        for name in ("lint", "types", "docs", "tests")
         for words in calls(sessions()[name], "session.run")
     }
-    assert set(stages) == ran
+    assert {each.partition(" --quiet")[0] for each in stages} <= ran
+    assert ran - {*stages} == {"python -m mkdocs build --strict", "python -m pytest tests/docs"}
 
 
 def test_what_runs_without_a_name_are_sessions() -> None:

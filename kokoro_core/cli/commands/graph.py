@@ -1,4 +1,4 @@
-"""The command ``graph``: the composed model as text for graph-drawing tools."""
+"""The command ``graph``: the composed model as a picture, or as text for other tools to draw."""
 
 from __future__ import annotations
 
@@ -11,8 +11,14 @@ from kokoro_core.cli.output import print_file, write_file
 from kokoro_core.cli.session import session_of
 from kokoro_core.cli.toolkit import SetOption, SpecArgument, load_with
 
-_SUFFIXES = {".mmd": "mermaid", ".mermaid": "mermaid", ".dot": "dot", ".gv": "dot"}
-_PICTURES = "Graphviz draws pictures: `kokoro-core graph SPEC --format dot | dot -Tsvg > model.svg`"
+_SUFFIXES = {
+    ".mmd": "mermaid",
+    ".mermaid": "mermaid",
+    ".dot": "dot",
+    ".gv": "dot",
+    ".svg": "svg",
+}
+_PICTURES = "Graphviz makes others: `kokoro-core graph SPEC --format dot | dot -Tpng > model.png`"
 
 
 def graph(
@@ -23,7 +29,7 @@ def graph(
         str | None,
         typer.Option(
             "--format",
-            metavar="mermaid|dot",
+            metavar="mermaid|dot|svg",
             help="Default: by the suffix of --out, else mermaid.",
         ),
     ] = None,
@@ -34,6 +40,7 @@ def graph(
     """Draw a model as a graph: its parts and the tensors between them with shapes."""
     from kokoro_core.spec.views.drawing import dot, mermaid
     from kokoro_core.spec.views.graph import model_graph
+    from kokoro_core.spec.views.picture import svg
 
     form = _checked(form)
     if form and out is not None and _SUFFIXES.get(out.suffix, form) != form:
@@ -44,7 +51,8 @@ def graph(
     session = session_of(ctx)
     loaded = load_with(spec, override, session)
     made = model_graph(loaded, session.plugins.components)
-    text = dot(made, loaded.name) if form == "dot" else mermaid(made)
+    draw = {"dot": dot, "svg": svg}
+    text = mermaid(made) if form == "mermaid" else draw[form](made, loaded.name)
     if out is None:
         print_file(text)
     else:
@@ -58,7 +66,7 @@ def _checked(form: str | None) -> str | None:
         BadParameter: The format does not exist.
     """
     if form not in (None, *_SUFFIXES.values()):
-        raise typer.BadParameter(f"--format {form}: write mermaid or dot. {_PICTURES}")
+        raise typer.BadParameter(f"--format {form}: write mermaid, dot or svg. {_PICTURES}")
     return form
 
 

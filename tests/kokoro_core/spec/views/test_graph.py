@@ -276,7 +276,7 @@ def test_the_drawing_is_the_same_in_every_process_and_needs_no_torch(tmp_path: P
     assert out.read_text(encoding="utf-8") == dot(graph_of("small"), "small")
 
 
-@pytest.mark.parametrize("out", ["x.png", "x", "x.yaml", "x.svg"])
+@pytest.mark.parametrize("out", ["x.png", "x", "x.yaml", "x.pdf"])
 def test_a_file_of_something_else_is_refused_and_not_written(
     out: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -285,11 +285,11 @@ def test_a_file_of_something_else_is_refused_and_not_written(
     assert caught.value.code == 2
     told = " ".join(capsys.readouterr().err.replace("│", " ").split())
     assert ".dot" in told
-    assert "kokoro-core graph SPEC --format dot | dot -Tsvg > model.svg" in told
+    assert "kokoro-core graph SPEC --format dot | dot -Tpng > model.png" in told
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("form", ["svg", "png", "", "Mermaid"])
+@pytest.mark.parametrize("form", ["pdf", "png", "", "Mermaid"])
 def test_a_format_that_there_is_not_is_refused_with_the_way_to_a_picture(
     form: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -298,8 +298,8 @@ def test_a_format_that_there_is_not_is_refused_with_the_way_to_a_picture(
     assert caught.value.code == 2
     told = " ".join(capsys.readouterr().err.replace("│", " ").split())
     assert f"--format {form}".strip() in told
-    assert "write mermaid or dot" in told
-    assert "--format dot | dot -Tsvg > model.svg" in told
+    assert "write mermaid, dot or svg" in told
+    assert "--format dot | dot -Tpng > model.png" in told
 
 
 @pytest.mark.parametrize("arguments", [("x.gv",), ("x.txt", "--format", "dot")])
