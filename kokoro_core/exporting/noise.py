@@ -38,16 +38,51 @@ class GraphNoise:
 class GivenNoise:
     """Gives numbers that something else has drawn, in the order in which they are asked for.
 
+    Each part has a stream of its own: what it was given once, it is given anew after `rewind`.
+
     Args:
         drawn: (B, num, channels) each.
     """
 
     def __init__(self, drawn: Sequence[Tensor]) -> None:
         self._left = list(drawn)
+        self._parts: dict[str, GivenStream] = {}
 
-    def of(self, part: str) -> GivenNoise:
-        """Return itself, as `GraphNoise` does."""
+    def of(self, part: str) -> GivenStream:
+        """Return the stream of a part."""
+        return self._parts.setdefault(part, GivenStream(self._left))
+
+    def rewind(self) -> None:
+        """Let each part that has been given numbers be given the same ones again."""
+        for each in self._parts.values():
+            each.rewind()
+
+    @property
+    def unused(self) -> int:
+        """How many draws nobody has asked for."""
+        return len(self._left)
+
+
+@final
+class GivenStream:
+    """The numbers of one part; what is new to it is the next of all that is left.
+
+    Args:
+        left: Shared by all parts, which take from it in turn.
+    """
+
+    def __init__(self, left: list[Tensor]) -> None:
+        self._left = left
+        self._had: list[Tensor] = []
+        self._next = 0
+
+    def of(self, part: str) -> GivenStream:
+        """Return itself: the draws within a part come in one order."""
         return self
+
+    def rewind(self) -> None:
+        """Begin anew with the first numbers."""
+        self._next = 0
 
     def normal(self, num: int, channels: int, *, like: Tensor) -> Tensor:
         """Return the next numbers.
@@ -55,11 +90,14 @@ class GivenNoise:
         Raises:
             ValueError: They are of another shape, or there are none left.
         """
-        wanted = like.shape[0], num, channels
-        if not self._left or tuple(self._left[0].shape) != wanted:
-            found = [tuple(each.shape) for each in self._left[:1]]
-            raise ValueError(f"Noise of shape {wanted} is asked for, but what is left is {found}.")
-        return self._left.pop(0).to(like)
+        if self._next == len(self._had) and self._left:
+            self._had.append(self._left.pop(0))
+        wanted, found = (like.shape[0], num, channels), self._had[self._next : self._next + 1]
+        shapes = [tuple(each.shape) for each in found]
+        if shapes != [wanted]:
+            raise ValueError(f"Noise of shape {wanted} is asked for, but what is left is {shapes}.")
+        self._next += 1
+        return found[0].to(like)
 
     uniform = normal
 

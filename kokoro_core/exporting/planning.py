@@ -68,28 +68,63 @@ def plan_utterance(
     """
     acoustic = model.acoustic
     mask = torch.zeros_like(phoneme_indices, dtype=torch.bool)
-    features = read_features(inputs.features(given), model.spec, phoneme_indices)
-    available = acoustic.side_inputs(
-        with_masks(features, model),
-        mask,
-        training=False,
-        noise=cast("RowNoise", noise or GraphNoise()),
-        options=cast("Mapping[str, float]", inputs.options(given)),
-    )
+    available = _available(model, phoneme_indices, given, inputs, noise or GraphNoise())
     hidden = acoustic.encode(phoneme_indices, mask, available).hidden
-    frames = acoustic.predict_frames(hidden, mask, available)
-    durations, total = None, None
-    if frames is not None and acoustic.duration_predictor is not None:
-        durations = round_durations(
-            frames / speed[0],
-            mask,
-            min_frames=model.spec.generation.min_frames,
-            rounding=acoustic.duration_predictor.rounding,
-        )
-        total = bounded(durations.sum(), most_frames(acoustic))
+    durations = _rounded(model, hidden, speed, available)
+    total = None if durations is None else bounded(durations.sum(), most_frames(acoustic))
     hidden = acoustic.adapt_tokens(hidden, durations, mask, available)
     memory = acoustic.build_memory(hidden, durations, mask, total, available)
     return Planned(memory, durations, total, available)
+
+
+def plan_durations(
+    model: KokoroModel,
+    phoneme_indices: Tensor,
+    speed: Tensor,
+    given: Mapping[str, Tensor],
+    inputs: GraphInputs,
+    noise: GivenNoise,
+) -> Tensor | None:
+    """Return the durations alone of `plan_utterance`, (1, N) int64; only what they need runs."""
+    mask = torch.zeros_like(phoneme_indices, dtype=torch.bool)
+    available = _available(model, phoneme_indices, given, inputs, noise)
+    hidden = model.acoustic.encode(phoneme_indices, mask, available).hidden
+    return _rounded(model, hidden, speed, available)
+
+
+def _available(
+    model: KokoroModel,
+    phoneme_indices: Tensor,
+    given: Mapping[str, Tensor],
+    inputs: GraphInputs,
+    noise: GraphNoise | GivenNoise,
+) -> dict[str, Any]:
+    """Return all side inputs by name."""
+    features = read_features(inputs.features(given), model.spec, phoneme_indices)
+    return model.acoustic.side_inputs(
+        with_masks(features, model),
+        torch.zeros_like(phoneme_indices, dtype=torch.bool),
+        training=False,
+        noise=cast("RowNoise", noise),
+        options=cast("Mapping[str, float]", inputs.options(given)),
+    )
+
+
+def _rounded(
+    model: KokoroModel, hidden: Tensor, speed: Tensor, available: Mapping[str, Any]
+) -> Tensor | None:
+    """Return the predicted durations, (1, N) int64, or None without a plan."""
+    acoustic = model.acoustic
+    mask = torch.zeros(hidden.shape[:2], dtype=torch.bool)
+    frames = acoustic.predict_frames(hidden, mask, available)
+    if frames is None or acoustic.duration_predictor is None:
+        return None
+    return round_durations(
+        frames / speed[0],
+        mask,
+        min_frames=model.spec.generation.min_frames,
+        rounding=acoustic.duration_predictor.rounding,
+    )
 
 
 def bounded(total: Tensor, most: int) -> int:

@@ -9,26 +9,34 @@ from typing import Any
 from kokoro_core import KokoroModel
 from kokoro_core.contracts import Frontend, NeuralVocoder
 from kokoro_core.exporting.inputs import GraphInputs
+from kokoro_core.speaking.vocoding import vocoder_of
 
 FORMAT = 1
 
 
 def frontend_of(model: KokoroModel) -> Frontend | None:
-    """Return the frontend of a model's spec; None: it has none, or what it needs is missing."""
+    """Return the frontend of a model's spec, if it has one.
+
+    Raises:
+        ValueError: A library that the frontend needs is missing; the symbols go into the file.
+    """
     spec = model.spec
     if spec.frontend is None:
         return None
     try:
         return spec.frontend.build(spec.sizes)
-    except (ValueError, ModuleNotFoundError, OSError):  # a library or a lexicon of its own
-        return None
+    except (ValueError, ModuleNotFoundError, OSError) as error:
+        raise ValueError(
+            f"The frontend `{spec.frontend.type}`, whose symbols go into the file, cannot be built "
+            f"here: {error}"
+        ) from error
 
 
 def neural_vocoder(model: KokoroModel) -> NeuralVocoder:
-    """Return the vocoder of a model's spec that can be in a graph.
+    """Return the vocoder of a model that can be in a graph, with its weights.
 
     Raises:
-        ValueError: The spec has none, or one without weights.
+        ValueError: The model has none, or one without weights.
     """
     spec = model.spec
     if spec.vocoder is None or spec.audio is None:
@@ -36,13 +44,12 @@ def neural_vocoder(model: KokoroModel) -> NeuralVocoder:
             "The model's spec has no `vocoder` or no `audio`, so its graph cannot end in samples; "
             "export the mel, or set a vocoder with weights such as `hifigan`."
         )
-    vocoder = spec.vocoder.build(spec.audio)
+    vocoder = vocoder_of(model)
     if not isinstance(vocoder, NeuralVocoder):
         raise ValueError(
             f"The vocoder `{spec.vocoder.type}` has no weights and cannot be in a graph; export "
             f"the mel, or set a vocoder with weights such as `hifigan`."
         )
-    vocoder.check_audio(spec.audio)
     return vocoder.eval()
 
 

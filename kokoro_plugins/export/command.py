@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -53,23 +56,38 @@ def export(
         raise ValueError("`--half` and `--int8` are two precisions; choose one.")
     precision: Precision = "float16" if half else "int8" if int8 else "float32"
     options = dict(_number(each) for each in option or ())
-    from kokoro_core import KokoroModel
+    from kokoro_core.speaking.loading import load_to_speak
     from kokoro_plugins.export.export import export_model
 
-    model = KokoroModel.load(checkpoint, plugins=session_of(ctx).plugins)
-    report = export_model(
-        model,
-        out,
-        to=to.value,
-        samples=samples,
-        precision=precision,
-        options=options,
-        texts=text or (),
-    )
+    model = load_to_speak(checkpoint, plugins=session_of(ctx).plugins)
+    with ending_at_sigterm():
+        report = export_model(
+            model,
+            out,
+            to=to.value,
+            samples=samples,
+            precision=precision,
+            options=options,
+            texts=text or (),
+        )
     if as_json:
         print_json(report.as_dict())
     else:
         _show(report)
+
+
+@contextmanager
+def ending_at_sigterm() -> Iterator[None]:
+    """End the block by an exception at SIGTERM, so that an unfinished file is removed."""
+
+    def end(number: int, _: object) -> None:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _number(text: str) -> tuple[str, float]:
@@ -84,7 +102,7 @@ def _number(text: str) -> tuple[str, float]:
 
 def _show(report: ExportReport) -> None:
     rows = [
-        (each.of, str(each.phonemes), str(each.frames), f"{each.largest:.2e}")
+        (each.of, str(each.phonemes), str(each.frames or "?"), f"{each.largest:.2e}")
         for each in report.differences
     ]
     print_table(("compared on", "phonemes", "frames", "largest difference"), rows)

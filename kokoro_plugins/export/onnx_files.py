@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 OPSET = 18
 """The version of ONNX's operators that is written."""
+IN_FLOAT32 = frozenset({"ScatterElements"})
+"""Operations that onnxruntime has no float16 kernel for, beside those that its converter knows."""
 DRAWS = frozenset({"RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"})
 
 
@@ -72,10 +75,15 @@ def converted(
 
 def halved(model: onnx.ModelProto) -> onnx.ModelProto:
     """Return a model that computes in float16, with inputs and outputs as they were."""
-    from onnxruntime.transformers.float16 import convert_float_to_float16
+    from onnxruntime.transformers.float16 import (
+        DEFAULT_OP_BLOCK_LIST,
+        convert_float_to_float16,
+    )
 
+    kept = [*DEFAULT_OP_BLOCK_LIST, *sorted(IN_FLOAT32)]
     with quietly():
-        return cast("onnx.ModelProto", convert_float_to_float16(model, keep_io_types=True))
+        made = convert_float_to_float16(model, keep_io_types=True, op_block_list=kept)
+    return cast("onnx.ModelProto", made)
 
 
 def quantised(model: onnx.ModelProto, folder: Path) -> onnx.ModelProto:
@@ -98,32 +106,52 @@ def quantised(model: onnx.ModelProto, folder: Path) -> onnx.ModelProto:
 
 
 class Session:
-    """Runs an ONNX model by onnxruntime on one thread, and tells what it drew.
+    """Runs the ONNX model of a file by onnxruntime on one thread, and tells what it drew.
 
     Args:
-        model: The model.
+        file: The file.
+
+    Raises:
+        ExportError: onnxruntime refuses the model.
     """
 
-    def __init__(self, model: onnx.ModelProto) -> None:
+    def __init__(self, file: Path) -> None:
+        import onnx
         import onnxruntime
 
+        model = onnx.load(file)
         self._outputs = [each.name for each in model.graph.output]
         shown, self._drawn = _with_draws_as_outputs(model)
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
         options.intra_op_num_threads = options.inter_op_num_threads = 1
-        self._session = onnxruntime.InferenceSession(
-            shown.SerializeToString(), options, providers=["CPUExecutionProvider"]
-        )
+        with _refusals():
+            self._session = onnxruntime.InferenceSession(
+                shown.SerializeToString(), options, providers=["CPUExecutionProvider"]
+            )
         self._inputs = {each.name for each in self._session.get_inputs()}
 
     def run(self, given: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[Tensor]]:
-        """Return the outputs by name, and the random numbers in the order of their operations."""
+        """Return the outputs by name, and the random numbers in the order of their operations.
+
+        Raises:
+            ExportError: onnxruntime cannot run an operation.
+        """
         fed = {name: each.numpy() for name, each in given.items() if name in self._inputs}
-        made = self._session.run([*self._outputs, *self._drawn], fed)
+        with _refusals():
+            made = self._session.run([*self._outputs, *self._drawn], fed)
         tensors = [torch.as_tensor(each) for each in made]
         count = len(self._outputs)
         return dict(zip(self._outputs, tensors, strict=False)), tensors[count:]
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Raise what onnxruntime says as an error of the export."""
+    try:
+        yield
+    except Exception as error:  # each code of onnxruntime has a class of its own
+        raise ExportError(f"onnxruntime cannot run what was made: {error}") from error
 
 
 def _with_draws_as_outputs(model: onnx.ModelProto) -> tuple[onnx.ModelProto, list[str]]:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from kokoro_core.errors import ExportError
@@ -23,7 +22,7 @@ class Difference:
     Attributes:
         of: The utterance.
         phonemes: How many it has.
-        frames: How many frames the export made.
+        frames: How many frames the export made; None: it made samples without a plan.
         largest: The largest difference of a number of the mel or of the samples.
         scale: The largest number of the checkpoint's.
         durations_off: For how many phonemes the durations differ.
@@ -31,7 +30,7 @@ class Difference:
 
     of: str
     phonemes: int
-    frames: int
+    frames: int | None
     largest: float
     scale: float
     durations_off: int = 0
@@ -84,13 +83,14 @@ def difference(
             f"The export says something else than its checkpoint for {of}: `{name}` of shape "
             f"{tuple(got.shape)}, not {tuple(wanted.shape)}, or not finite."
         )
-    off = 0
+    off, frames = 0, got.shape[1] if name == "mel" else None
     if "durations" in expected and "durations" in made:
         off = int((made["durations"] != expected["durations"]).sum())
+        frames = int(made["durations"].sum())
     return Difference(
         of=of,
         phonemes=phonemes,
-        frames=got.shape[1],
+        frames=frames,
         largest=float((got - wanted).abs().max()),
         scale=float(wanted.abs().max()),
         durations_off=off,
@@ -110,8 +110,3 @@ def refuse_far(differences: tuple[Difference, ...]) -> None:
                 f"most {MOST_OFF:g} of {each.scale:.3g} may be rounding), and in the durations of "
                 f"{each.durations_off} phonemes; nothing was written."
             )
-
-
-def as_tensors(made: Mapping[str, Any]) -> dict[str, Tensor]:
-    """Return outputs as tensors."""
-    return {name: torch.as_tensor(each) for name, each in made.items()}

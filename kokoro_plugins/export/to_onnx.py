@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,6 +15,7 @@ from torch.utils import _pytree
 from kokoro_core import KokoroModel
 from kokoro_core.contracts import NeuralVocoder
 from kokoro_core.durable import atomic_file
+from kokoro_core.errors import ExportError
 from kokoro_core.exporting.inputs import GraphInputs
 from kokoro_core.exporting.noise import GivenNoise
 from kokoro_core.exporting.parallel import ParallelGraph, trace_parallel
@@ -58,11 +60,11 @@ def export_onnx(
     graph = ParallelGraph(model, inputs, vocoder)
     plain = converted(program, names_of(program), {"kokoro": as_text(about)}, graph)
     made = in_precision(plain, precision)
-    session = Session(made)
-    differences = tuple(_compared(session, model, each, inputs, vocoder) for each in trials)
-    if precision == "float32":
-        refuse_far(differences)
-    save([(made, out)])
+    with written(made, out) as place:
+        session = Session(place)
+        differences = tuple(compared(session, model, each, inputs, vocoder) for each in trials)
+        if precision == "float32":
+            refuse_far(differences)
     facts = {"opset": OPSET, "precision": precision, "operations": len(made.graph.node)}
     return ExportReport("onnx", (out,), differences, {**facts, "about": about})
 
@@ -90,28 +92,42 @@ def in_precision(model: onnx.ModelProto, precision: Precision) -> onnx.ModelProt
         return quantised(model, Path(folder))
 
 
-def save(models: Sequence[tuple[onnx.ModelProto, Path]]) -> None:
-    """Write models to files, each whole or not at all."""
+@contextmanager
+def written(model: onnx.ModelProto, out: Path) -> Iterator[Path]:
+    """Yield the file that a model is written to; it becomes `out` if the block succeeds."""
     import onnx
 
-    for model, out in models:
-        with atomic_file(out) as place:
-            onnx.save(model, place)
+    with atomic_file(out) as place:
+        onnx.save(model, place)
+        yield place
 
 
-def _compared(
+def compared(
     session: Session,
     model: KokoroModel,
     trial: Trial,
     inputs: GraphInputs,
     vocoder: NeuralVocoder | None,
 ) -> Difference:
-    """Compare at the durations of the graph, which in fewer bits may be others."""
+    """Compare at the durations of the graph, which in fewer bits may be others.
+
+    Raises:
+        ExportError: The graph does not run, or drew other numbers than the checkpoint.
+    """
     base = {"phoneme_indices": trial.phoneme_indices, "speed": torch.tensor([trial.speed])}
     made, drawn = session.run({**base, **trial.given})
-    expected = spoken(
-        model, trial, inputs, vocoder, GivenNoise(drawn), durations=made.get("durations")
-    )
-    own = own_durations(model, trial, inputs, GivenNoise(drawn))
+    noise = GivenNoise(drawn)
+    try:
+        own = own_durations(model, trial, inputs, noise)
+        noise.rewind()  # what the durations were made of comes again
+        fixed = None if own is None else made.get("durations")
+        expected = spoken(model, trial, inputs, vocoder, noise, durations=fixed)
+    except ValueError as error:
+        raise ExportError(f"The graph draws other numbers than its checkpoint: {error}") from error
+    if noise.unused:
+        raise ExportError(
+            f"The graph draws numbers {len(drawn)} times for {trial.name}, and its checkpoint "
+            f"{len(drawn) - noise.unused} times; nothing was written."
+        )
     expected = expected if own is None else {**expected, "durations": own}
     return difference(trial.name, trial.phoneme_indices.shape[1], made, expected)

@@ -19,7 +19,7 @@ from kokoro_core.exporting.planning import (
     LEAST,
     most_frames,
     most_phonemes,
-    plan_utterance,
+    plan_durations,
 )
 
 LENGTHS = (5, 17, 31)
@@ -53,25 +53,49 @@ def make_trials(
     Args:
         model: The model.
         inputs: Of its graph.
-        frontend: Reads the texts; None: there are random utterances alone.
+        frontend: Reads the texts; None: the spec has none.
         texts: What is read beside; none: a sentence, if the frontend can read it.
+
+    Raises:
+        ValueError: A text cannot be read or is too short or too long, or there is nothing to
+            compare on.
     """
-    random = list(_random(model, inputs))
-    if frontend is None:
-        return random
-    read = [(text, frontend.encode(text)) for text in texts] or _readable(frontend)
     most = most_phonemes(model.acoustic)
-    return random + [
-        Trial(repr(text), torch.tensor([indices]), 1.0, _examples(inputs, len(indices)))
-        for text, indices in read
-        if len(indices) >= LEAST and (most is None or len(indices) <= most)
+    if texts and frontend is None:
+        raise ValueError(f"{texts[0]!r} cannot be read: the model's spec has no `frontend`.")
+    read = () if frontend is None else _read(frontend, texts) if texts else _readable(frontend)
+    for text, indices in read:
+        if not LEAST <= len(indices) <= (most or len(indices)):
+            raise ValueError(
+                f"{text!r} has {len(indices)} phonemes, and the graph is for {LEAST} to "
+                f"{most or 'any number'}."
+            )
+    trials = [
+        *_random(model, inputs),
+        *(
+            Trial(repr(text), torch.tensor([indices]), 1.0, _examples(inputs, len(indices)))
+            for text, indices in read
+        ),
     ]
+    if not trials:
+        raise ValueError(
+            f"There is nothing to compare the export on: the positions of the model's parts allow "
+            f"{most} phonemes, and the shortest random utterance has {LENGTHS[0]}."
+        )
+    return trials
 
 
-def _readable(frontend: Frontend) -> list[tuple[str, list[int]]]:
+Read = list[tuple[str, list[int]]]
+
+
+def _read(frontend: Frontend, texts: Sequence[str]) -> Read:
+    return [(text, frontend.encode(text)) for text in texts]
+
+
+def _readable(frontend: Frontend) -> Read:
     """Return a sentence with its indices, if the frontend is one for it."""
     try:
-        return [(TEXT, frontend.encode(TEXT))]
+        return _read(frontend, [TEXT])
     except ValueError:  # of another language, or a lexicon without these words
         return []
 
@@ -138,4 +162,4 @@ def own_durations(
 ) -> Tensor | None:
     """Return the durations that the checkpoint itself plans, (1, N), or None without a plan."""
     speed = torch.tensor([trial.speed])
-    return plan_utterance(model, trial.phoneme_indices, speed, trial.given, inputs, noise).durations
+    return plan_durations(model, trial.phoneme_indices, speed, trial.given, inputs, noise)

@@ -25,17 +25,34 @@ def test_given_numbers_come_in_order_and_in_the_type_that_is_asked_for():
     first, second = torch.randn(1, 3, 2), torch.rand(1, 1, 4)
     noise = GivenNoise([first, second])
     assert torch.equal(noise.of("encoder").normal(3, 2, like=torch.zeros(1)), first)
-    got = noise.uniform(1, 4, like=torch.zeros(1, dtype=torch.float64))
+    got = noise.of("decoder").uniform(1, 4, like=torch.zeros(1, dtype=torch.float64))
     assert torch.equal(got, second.double())
+    assert noise.unused == 0
 
 
 def test_given_numbers_must_be_those_asked_for():
-    noise = GivenNoise([torch.zeros(1, 3, 2)])
+    noise = GivenNoise([torch.zeros(1, 3, 2)]).of("decoder")
     with pytest.raises(ValueError, match=r"\(1, 4, 2\) is asked for, but .* \[\(1, 3, 2\)\]"):
         noise.normal(4, 2, like=torch.zeros(1))
     noise.normal(3, 2, like=torch.zeros(1))
     with pytest.raises(ValueError, match=r"what is left is \[\]"):
         noise.normal(3, 2, like=torch.zeros(1))
+
+
+def test_after_a_rewind_each_part_has_its_numbers_again_and_a_new_part_the_next():
+    drawn = [torch.full((1, 1, 1), float(number)) for number in range(4)]
+    noise, like = GivenNoise(drawn), torch.zeros(1)
+
+    def numbers(part: str, count: int) -> list[float]:
+        return [float(noise.of(part).normal(1, 1, like=like)) for _ in range(count)]
+
+    assert (numbers("encoder", 1), numbers("duration_predictor", 2)) == ([0], [1, 2])
+    noise.rewind()
+    assert noise.unused == 1
+    assert numbers("encoder", 1) == [0]
+    assert numbers("decoder", 1) == [3]  # the predictor is passed over, its numbers stay its own
+    assert noise.of("encoder").of("layer") is noise.of("encoder")
+    assert noise.unused == 0
 
 
 def test_a_model_speaks_with_a_given_noise_and_with_its_own_afterwards():

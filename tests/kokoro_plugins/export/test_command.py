@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from pathlib import Path
 
 import pytest
+import torch
 
 from kokoro_core.cli.app import main
+from kokoro_core.durable import atomic_file
 from kokoro_plugins.export import export as export_module
 from kokoro_plugins.export import plugin
-from kokoro_plugins.export.command import export
+from kokoro_plugins.export.command import ending_at_sigterm, export
 
 
 @pytest.fixture
@@ -62,6 +66,35 @@ def test_the_differences_are_shown_and_the_largest_at_the_end(
         "options": {},
         "texts": (),
     }
+
+
+def test_a_voice_of_sixteen_bits_is_opened_as_it_is_to_speak(run, exported, monkeypatch):
+    opened = []
+    honest = export_module.export_model
+
+    def watching(model, out, **arguments):
+        opened.append(next(model.parameters()).dtype)
+        return honest(model, out, **arguments)
+
+    monkeypatch.setattr(export_module, "export_model", watching)
+    assert run("heart", "model.pt2", "--to", "torch")[0] == 0
+    assert opened == [torch.float32]
+
+
+def test_at_sigterm_an_unfinished_file_is_removed(tmp_path):
+    before = signal.getsignal(signal.SIGTERM)
+
+    @ending_at_sigterm()
+    def write():
+        with atomic_file(tmp_path / "model.pt2") as place:
+            place.write_text("half")
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(SystemExit) as ended:
+        write()
+    assert ended.value.code == 128 + signal.SIGTERM
+    assert not list(tmp_path.iterdir())
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_options_and_texts_reach_the_function(run, exported, checkpoint):

@@ -6,9 +6,12 @@ import copy
 from pathlib import Path
 
 import pytest
+import torch
 
 from kokoro_core import KokoroModel
 from kokoro_core.errors import ExportError
+from kokoro_core.speaking.loading import load_to_speak
+from kokoro_plugins.export.around import neural_vocoder
 from kokoro_plugins.export.export import export_model
 from tests.kokoro_core.exporting.small import NARROW, small_model
 
@@ -39,6 +42,20 @@ def test_a_vocoder_without_weights_cannot_be_inside(parallel: KokoroModel) -> No
 def test_samples_need_a_vocoder() -> None:
     bare = small_model("parallel", **NARROW, vocoder=None)
     with pytest.raises(ValueError, match="has no `vocoder` or no `audio`"):
+        export_model(bare, OUT, samples=True)
+
+
+def test_a_vocoder_inside_is_the_models_own_with_its_weights() -> None:
+    model = load_to_speak(Path("heart"))
+    assert model.vocoder is not None
+    inside, own = neural_vocoder(model).state_dict(), model.vocoder.state_dict()
+    assert inside.keys() == own.keys()
+    assert all(torch.equal(inside[name], own[name].float()) for name in own)
+
+
+def test_a_vocoder_that_nobody_has_trained_cannot_be_inside() -> None:
+    bare = small_model("parallel", **NARROW, vocoder={"type": "vocos"})
+    with pytest.raises(ValueError, match="vocoder `vocos` of `parallel` has no weights yet"):
         export_model(bare, OUT, samples=True)
 
 

@@ -26,7 +26,10 @@ def test_durations_are_counted_that_differ():
 
 def test_samples_are_compared_where_they_come_out():
     made, expected = {"samples": torch.zeros(1, 3)}, {"samples": torch.full((1, 3), 0.5)}
-    assert difference("x", 1, made, expected).largest == 0.5
+    found = difference("x", 1, made, expected)
+    assert (found.largest, found.frames) == (0.5, None)
+    plan = {"durations": torch.tensor([[2, 4]])}
+    assert difference("x", 1, made | plan, expected | plan).frames == 6
 
 
 @pytest.mark.parametrize("made", [mel(1.0), mel(float("nan"), 1.0)])
