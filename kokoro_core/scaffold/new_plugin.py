@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from importlib.metadata import distributions, packages_distributions, version
 from importlib.resources import files
 
-from kokoro_core.slots import MODEL_SLOTS
 from kokoro_core.spec.text.scalars import plain_value
 from registry import Plugins
 from registry.names import BUILT_IN_DISTRIBUTION, canonical, with_article
@@ -23,6 +22,8 @@ from registry.text import suggestion
 
 _EXAMPLES = "kokoro_core.scaffold.examples"
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+_OF_THE_KIT = """ `tests/test_conformance.py` runs the checks that every
+component of the slot must pass; `python -m pytest --conformance-level ci` tries more."""
 _OWN_SPEC = 'OWN: dict[str, Any] = {"encoder": {"type": NAME}}'
 
 
@@ -32,25 +33,35 @@ class Example:
 
     Attributes:
         slot: As a spec writes it; the file of the component has the same name.
-        own: The Python text of the part of a spec that names the component.
-        place: The dotted path of the component in a spec.
+        shown: What follows ``kokoro-core`` in a command that shows the component at its place.
+        own: The Python text of the part of a spec that names the component; empty: no shared test
+            composes a model with it, its own does.
+        kit: Whether the conformance kit has checks for the slot.
     """
 
     slot: str
-    own: str
-    place: str
+    shown: tuple[str, ...]
+    own: str = ""
+    kit: bool = True
 
-    @property
-    def setting(self) -> str:
-        """What names the component on the command line."""
-        row = MODEL_SLOTS.get(self.slot)
-        name = "example-plugin/example"
-        absent = row is not None and not row.required
-        return f"{self.place}={{type: {name}}}" if absent else f"{self.place}.type={name}"
+
+_NAME_IN_SPEC = "example-plugin/example"
+
+
+def _check(*settings: str) -> tuple[str, ...]:
+    """Return a command that checks a spec with these settings, a name at each ``{}``."""
+    named = [each.replace("{}", _NAME_IN_SPEC) for each in settings]
+    return ("check", "small", *(word for each in named for word in ("--set", each)))
 
 
 def _part(slot: str) -> Example:
-    return Example(slot, f'{{"{slot}": {{"type": NAME}}}}', slot)
+    """Return the example of a part that every model has."""
+    return Example(slot, _check(f"{slot}.type={{}}"), f'{{"{slot}": {{"type": NAME}}}}')
+
+
+def _around(slot: str, shown: tuple[str, ...] = ("describe", _NAME_IN_SPEC)) -> Example:
+    """Return the example of a slot around the model, for which the kit has no checks."""
+    return Example(slot, shown, kit=False)
 
 
 EXAMPLES: Mapping[str, Example] = {
@@ -59,14 +70,31 @@ EXAMPLES: Mapping[str, Example] = {
     "regulator": _part("regulator"),
     "decoder": _part("decoder"),
     "parallel_decoder": _part("decoder"),
-    "postnet": _part("postnet"),
+    "postnet": Example("postnet", _check("postnet={type: {}}"), '{"postnet": {"type": NAME}}'),
     "positional_encoding": Example(
         "positional_encoding",
+        _check("encoder.positional_encoding.type={}"),
         '{"encoder": {**STACK, "positional_encoding": {"type": NAME}}}',
-        "encoder.positional_encoding",
     ),
+    "aligner": Example("aligner", _check("aligner={type: {}}")),
+    "adaptor": Example("adaptor", _check("token_adaptors={pitch: {type: {}}}")),
+    "conditioner": Example(
+        "conditioner",
+        _check("speakers=[anna, ben]", "conditioners={voice: {type: {}, add: true}}"),
+    ),
+    "frontend": _around("frontend", _check("frontend={type: {}}", "vocab_size=33")),
+    "normalizer": _around("normalizer", _check("frontend.normalizer={type: {}}")),
+    "vocoder": _around("vocoder", _check("vocoder={type: {}}")),
+    "neural_vocoder": _around("vocoder", _check("vocoder={type: {}}")),
+    "corpus": _around("corpus"),
+    "importer": _around("importer"),
+    "optimizer": _around("optimizer"),
+    "schedule": _around("schedule"),
+    "objective": _around("objective"),
+    "profiler": _around("profiler"),
+    "checkpointer": _around("checkpointer"),
 }
-"""By what `--slot` takes: the slots of a model, a decoder of either kind."""
+"""By what `--slot` takes: every slot, and twice those whose components are of two kinds."""
 
 
 @dataclass(frozen=True)
@@ -160,28 +188,36 @@ def plugin_files(names: Names, kind: str) -> dict[str, str]:
         names: Checked before.
         kind: A key of `EXAMPLES`.
     """
-    example, folder = EXAMPLES[kind], f"{_EXAMPLES}.{kind}"
-    package = names.package
-    copied = {
-        f"{package}/plugin.py": _source(_EXAMPLES, "plugin"),
-        f"{package}/params.py": _source(folder, "params"),
-        f"{package}/{example.slot}.py": _source(folder, example.slot),
-        **{
-            f"tests/{test}.py": _source(f"{_EXAMPLES}.tests", test)
-            for test in ("test_conformance", "test_plugin")
-        },
-    }
+    example, package = EXAMPLES[kind], names.package
     own = f"{_OWN_SPEC.partition(' = ')[0]} = {example.own}"
     return {
         "pyproject.toml": _filled("pyproject", names, example),
         "README.md": _filled("readme", names, example),
+        ".github/workflows/ci.yml": _filled("workflow", names, example),
         f"{package}/__init__.py": f'"""{_titled(example)} for Kokoro."""\n',
         f"{package}/py.typed": "",
         **{
             path: _renamed(text.replace(_OWN_SPEC, own), names, example)
-            for path, text in copied.items()
+            for path, text in _copied(package, kind).items()
         },
     }
+
+
+def _copied(package: str, kind: str) -> dict[str, str]:
+    """Return what is copied of the examples, by its path in the new plugin."""
+    example, folder, shared = EXAMPLES[kind], f"{_EXAMPLES}.{kind}", f"{_EXAMPLES}.tests"
+    files_of = {
+        f"{package}/plugin.py": _source(_EXAMPLES, "plugin"),
+        f"{package}/params.py": _source(folder, "params"),
+        f"{package}/{example.slot}.py": _source(folder, example.slot),
+        "tests/test_plugin.py": _source(shared, "test_plugin"),
+        f"tests/test_{example.slot}.py": _source(folder, "test_component"),
+    }
+    if example.own:
+        files_of["tests/test_model.py"] = _source(shared, "test_model")
+    if example.kit:
+        files_of["tests/test_conformance.py"] = _source(shared, "test_conformance")
+    return files_of
 
 
 def _titled(example: Example) -> str:
@@ -196,7 +232,8 @@ def _filled(template: str, names: Names, example: Example) -> str:
     """Return a file that is not Python, its placeholders filled."""
     text = (files("kokoro_core.scaffold") / f"{template}.txt").read_text(encoding="utf-8")
     for placeholder, value in {
-        "{{setting}}": shlex.quote(example.setting),
+        "{{shown}}": shlex.join(example.shown),
+        "{{of the kit}}": _OF_THE_KIT if example.kit else "",
         "{{slot}}": example.slot,
         "{{A slot}}": _titled(example),
         "{{module}}": example.slot,
@@ -212,7 +249,7 @@ def _renamed(text: str, names: Names, example: Example) -> str:
     text = re.sub(rf"{re.escape(_EXAMPLES)}\.\w+\.", f"{names.package}.", text)
     text = text.replace("example-plugin", names.distribution)
     text = text.replace("/example", f"/{names.component}")
-    text = text.replace('"example"', f'"{names.component}"')
+    text = re.sub(r'"(\.?)example"', rf'"\1{names.component}"', text)
     text = re.sub(r"\bExample(?=[A-Z])", names.class_prefix(example.slot), text)
     return _sorted_imports(_joined_imports(text), names.package)
 
@@ -229,9 +266,13 @@ def _joined_imports(text: str) -> str:
 
 def _sorted_imports(text: str, package: str) -> str:
     """Give the author's own package a block of imports after those of others."""
-    own = [line for line in text.splitlines() if line.startswith(f"from {package}.")]
+    own = re.findall(rf"^from {package}\.\S+ import .+\n", text, re.M)
     if not own:
         return text
-    lines = [line for line in text.splitlines() if line not in own]
+    for each in own:
+        # One that had a block of its own leaves none.
+        text = text.replace(f"\n\n{each}\n", "\n\n").replace(each, "", 1)
+    lines = text.splitlines()
     last = max(index for index, line in enumerate(lines) if line.startswith(("from ", "import ")))
-    return "\n".join([*lines[: last + 1], "", *own, *lines[last + 1 :]]) + "\n"
+    before, after = "\n".join(lines[: last + 1]), "\n".join(lines[last + 1 :])
+    return f"{before}\n\n{''.join(own)}{after}\n"

@@ -109,8 +109,9 @@ def test_docs_import_public_names_alone() -> None:
             assert is_public(module, name), f"{page}: `{module}.{name}` is not public"
 
 
-def test_scaffolded_plugins_import_public_names_alone() -> None:
-    files = sorted((ROOT / "kokoro_core" / "scaffold" / "examples").rglob("*.py"))
+@pytest.mark.parametrize("folder", ["kokoro_core/scaffold/examples", "docs/examples"])
+def test_scaffolded_plugins_and_examples_import_public_names_alone(folder: str) -> None:
+    files = sorted((ROOT / folder).rglob("*.py"))
     assert len(files) > 15
     for file in files:
         for module, name in imported(file.read_text(encoding="utf-8")):

@@ -19,8 +19,8 @@ def new_plugin(
     slot: Annotated[
         str,
         typer.Option(
-            help="encoder, duration_predictor, regulator, decoder, parallel_decoder, postnet or "
-            "positional_encoding."
+            help="What it is: any slot, such as encoder or corpus, or parallel_decoder or "
+            "neural_vocoder."
         ),
     ],
     component: Annotated[

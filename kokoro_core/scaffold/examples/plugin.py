@@ -6,7 +6,7 @@ from kokoro_core import hookimpl
 from kokoro_core.params.component import ComponentParams
 from kokoro_core.scaffold.examples.encoder.params import ExampleParams
 
-KOKORO_API = 1
+KOKORO_API = 2
 
 
 @hookimpl

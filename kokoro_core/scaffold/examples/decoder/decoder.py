@@ -75,7 +75,10 @@ class ExampleDecoder(AutoregressiveDecoder):
         )
 
     def init_state(
-        self, memory: Tensor, memory_padding_mask: Tensor, max_frames: int
+        self,
+        memory: Tensor,
+        memory_padding_mask: Tensor,
+        max_frames: int,
     ) -> ExampleState:
         """Return the state before the first frame.
 

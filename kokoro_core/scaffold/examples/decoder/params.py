@@ -46,5 +46,7 @@ class ExampleParams(DecoderParams):
         from kokoro_core.scaffold.examples.decoder.decoder import ExampleDecoder
 
         return ExampleDecoder(
-            mel_dim=sizes.mel_dim, hidden_dim=sizes.hidden_dim, dropout=self.dropout
+            mel_dim=sizes.mel_dim,
+            hidden_dim=sizes.hidden_dim,
+            dropout=self.dropout,
         )

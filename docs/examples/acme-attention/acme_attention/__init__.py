@@ -1,0 +1,1 @@
+"""An aligner for Kokoro that learns by attention."""

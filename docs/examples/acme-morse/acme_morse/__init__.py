@@ -1,0 +1,1 @@
+"""Sentences in Morse code, as a corpus for Kokoro."""

@@ -1,0 +1,1 @@
+"""The example in the slot `adaptor`."""
