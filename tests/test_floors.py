@@ -231,7 +231,7 @@ core.speaking                  core.api core.contracts core.errors core.generati
                                core.slots core.spec.tree registry
 core.speech                    core.api core.generation core.speaking core.spec.rules
                                core.spec.tree
-core.scaffold                  core.params core.slots core.spec.text core.spec.tree
+core.scaffold                  core.params core.spec.text core.spec.tree
                                core.spec.views registry
 core.cli                       core._public core._shadowing core.api core.checkpoints core.nn
                                core.params core.slots core.speaking core.spec core.spec.problems
