@@ -117,6 +117,8 @@ def test_llms_txt_leads_to_the_markdown_of_every_page(site: Path, pages: dict[st
     assert text.startswith("# Kokoro\n\n> ")
     for place in pages.keys() - {"404.html"}:
         source = place.replace(".html", ".md")
+        if place.startswith("examples/"):  # a folder's page is its README
+            source = source.replace("index.md", "README.md")
         assert f"]({source})" in text
         assert (site / source).read_text(encoding="utf-8").startswith("# ")
 
