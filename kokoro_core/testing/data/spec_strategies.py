@@ -29,6 +29,13 @@ other part must give."""
 _HELD = {"fraction": 1.0, "guided_heads": 0}
 """Settings with the one value that fits any number of heads and any width of a head."""
 
+_NAMES = {
+    "conditioners": ("speaker", "language"),
+    "token_adaptors": ("pitch", "energy"),
+    "frame_adaptors": ("loudness", "breath"),
+}
+"""Names of parts in keys that hold several; a name may stand in one of them alone."""
+
 # characters that YAML takes unquoted and unescaped
 _PLAIN = st.characters(
     exclude_categories=("Cc", "Cs", "Zl", "Zp"), exclude_characters="\ufeff\ufffe\uffff"
@@ -53,9 +60,9 @@ def specs(plugins: Plugins | None = None, *, largest: int = 9) -> SearchStrategy
             slot: settings.of_slot(slot) for slot, row in MODEL_SLOTS.items() if row.required
         }
         optional = {
-            slot: settings.of_slot(slot)
-            for slot, row in MODEL_SLOTS.items()
-            if not (row.required or row.many) and registry.names(slot)
+            key: settings.by_name(key) if row.many else settings.of_slot(key)
+            for key, row in MODEL_SLOTS.items()
+            if not row.required and registry.names(row.slot.name)
         }
         checkpointing = st.none() | st.fixed_dictionaries({"segments": st.integers(1, 9)})
         return {
@@ -65,6 +72,8 @@ def specs(plugins: Plugins | None = None, *, largest: int = 9) -> SearchStrategy
             "pad_id": draw(st.integers(0, vocab_size - 1)),
             "mel_dim": draw(st.integers(2, 20)),
             "hidden_dim": 2 * heads * draw(st.integers(1, 6)),
+            "speakers": ["anna", "ben"],
+            "languages": ["de", "en"],
             **draw(st.fixed_dictionaries(required, optional=optional)),
         }
 
@@ -97,6 +106,11 @@ class _Settings:
     def of_slot(self, slot: str) -> SearchStrategy[dict[str, Any]]:
         names = st.sampled_from(self.registry.names(slot))
         return names.flatmap(lambda name: self.of_component(slot, name))
+
+    def by_name(self, key: str) -> SearchStrategy[dict[str, Any]]:
+        """Return a strategy of a key that holds components by name, in any order."""
+        component = self.of_slot(MODEL_SLOTS[key].slot.name)
+        return st.dictionaries(st.sampled_from(_NAMES[key]), component, min_size=1)
 
     def of_component(self, slot: str, name: str) -> SearchStrategy[dict[str, Any]]:
         fields = self.registry.find(slot, name).component.model_fields

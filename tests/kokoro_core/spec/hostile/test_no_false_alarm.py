@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, Phase, example, find, given, settings
 from hypothesis import strategies as st
 
+from kokoro_core.slots import MODEL_SLOTS
 from kokoro_core.spec.load import load_spec
 from kokoro_core.spec.problems.problem import SpecError
 from kokoro_core.spec.text.parse import parse
@@ -45,6 +46,14 @@ def hash_of(text: str) -> str:
 def test_a_right_spec_of_any_parts_is_accepted(source: dict[str, Any]) -> None:
     spec = load_spec(source)
     assert load_spec(resolve(spec)["spec"]) == spec
+
+
+def test_right_specs_have_adaptors_conditioners_and_aligners_among_their_parts() -> None:
+    wanted = {key for key, row in MODEL_SLOTS.items() if row.many} | {"aligner"}
+    assert wanted == {"conditioners", "token_adaptors", "frame_adaptors", "aligner"}
+    easily = settings(max_examples=1000, derandomize=True, phases=[Phase.generate])
+    for key in sorted(wanted):
+        assert load_spec(find(specs(), lambda each, key=key: bool(each.get(key)), settings=easily))
 
 
 @given(specs())
