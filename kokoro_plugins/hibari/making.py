@@ -116,19 +116,13 @@ def _voice(name: str, seed: int) -> Voice:
 
 
 def _write_recording(path: Path, spoken: Spoken) -> None:
-    """Write samples of 16 bits.
-
-    Raises:
-        ValueError: They are too loud, and would be clipped.
-    """
-    peak = float(np.abs(spoken.samples).max())
-    if peak > 1:
-        raise ValueError(f"the voice speaks `{path.stem}` with a peak of {peak:.2f}, beyond 1.")
+    """Write samples of 16 bits; those with a peak beyond 1 are divided by it, since none is cut."""
+    samples = spoken.samples / max(1.0, float(np.abs(spoken.samples).max()))
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(SAMPLE_RATE)
-        file.writeframes((spoken.samples * 32767).round().astype("<i2").tobytes())
+        file.writeframes((samples * 32767).round().astype("<i2").tobytes())
 
 
 def _write(path: Path, lines: Iterable[str]) -> None:

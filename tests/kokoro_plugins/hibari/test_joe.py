@@ -18,8 +18,10 @@ from kokoro_plugins.hibari import making
 from kokoro_plugins.hibari.frontend import HibariFrontend
 from kokoro_plugins.hibari.joe import JoeVoice, frames_of, piper_symbols
 from kokoro_plugins.hibari.params import HibariCorpusParams
+from kokoro_plugins.hibari.recipe import Recipe
 from kokoro_plugins.hibari.symbols import SYMBOLS
 from kokoro_plugins.hibari.voice import Spoken
+from kokoro_plugins.speech.recordings import read_samples
 
 SAMPLES_A_FRAME = Fraction(256 * 24_000, 22_050)
 
@@ -61,12 +63,13 @@ def test_it_speaks_every_symbol_and_the_same_from_the_same_seed(frontend: Hibari
 class Toy:
     """Hums one note, two frames a symbol."""
 
-    def __init__(self, hertz: float) -> None:
+    def __init__(self, hertz: float, peak: float = 0.3) -> None:
         self._hertz = hertz
+        self._peak = peak
 
     def speak(self, symbols: Sequence[str], seed: int) -> Spoken:
         time = np.arange(600 * len(symbols)) / 24_000
-        samples = (0.3 * np.sin(2 * np.pi * self._hertz * time)).astype(np.float32)
+        samples = (self._peak * np.sin(2 * np.pi * self._hertz * time)).astype(np.float32)
         pitch = np.full(2 * len(symbols), self._hertz, np.float32) if self._hertz < 150 else None
         return Spoken(samples, (2,) * len(symbols), pitch)
 
@@ -90,3 +93,17 @@ def test_two_voices_speak_in_turn_and_each_utterance_says_whose_it_is(
         torch.testing.assert_close(
             pitch, torch.tensor(pitches[each.features["speaker"]]), rtol=0.02, atol=0
         )
+
+
+def test_what_the_voice_speaks_beyond_1_is_made_quieter_and_not_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loud = {"heart": Toy(100.0, peak=1.25), "joe": Toy(100.0, peak=0.5)}
+    monkeypatch.setattr(making, "_voice", lambda name, seed: loud[name])
+    recipe = Recipe(2, 0, seed=0, part="training", hibari_tts="0", voices="heart+joe")
+    making.make_corpus(tmp_path / "two", recipe)
+    heard = [read_samples(file) for file in sorted((tmp_path / "two" / "wavs").iterdir())]
+    for samples, peak in zip(heard, (1.0, 0.5), strict=True):
+        time = np.arange(len(samples)) / 24_000
+        sine = peak * np.sin(2 * np.pi * 100.0 * time)
+        np.testing.assert_allclose(samples, sine, atol=1e-4)
