@@ -7,7 +7,7 @@ second distribution whose name is taken.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from importlib import metadata
 
@@ -50,7 +50,7 @@ def discover(
     unreadable: list[PluginRecord] = []
     if entry_points is None:
         entry_points, unreadable = installed_entry_points()
-    found = sorted(((_record(each), each) for each in entry_points), key=_by_name_and_origin)
+    found = sorted(_with_records(entry_points), key=_by_name_and_origin)
     records = [record for record, _ in found]
     kept, refused = _refuse_early(found, policy)
     loaded = resolve_conflicts(load(entry_point, record) for record, entry_point in kept)
@@ -109,9 +109,16 @@ def _identity(dist: metadata.Distribution | None) -> tuple[str, str]:
     return values[0], values[1]
 
 
-def _record(entry_point: metadata.EntryPoint) -> PluginRecord:
-    name, version = _identity(entry_point.dist)
-    return PluginRecord(one_line(entry_point.name, 80), entry_point.value, name, version)
+def _with_records(
+    entry_points: Iterable[metadata.EntryPoint],
+) -> Iterator[tuple[PluginRecord, metadata.EntryPoint]]:
+    """Yield each entry point with its record; the metadata of a distribution are parsed once."""
+    identities: dict[int, tuple[str, str]] = {}
+    for each in entry_points:
+        if id(each.dist) not in identities:
+            identities[id(each.dist)] = _identity(each.dist)
+        name, version = identities[id(each.dist)]
+        yield PluginRecord(one_line(each.name, 80), each.value, name, version), each
 
 
 def _by_name_and_origin(found: tuple[PluginRecord, metadata.EntryPoint]) -> tuple[str, ...]:

@@ -211,14 +211,14 @@ def test_every_transitive_requirement_is_pinned() -> None:
 
 
 def transitive_requirements() -> dict[str, str]:
-    """Return what the installed packages ask for in turn, each with who asks.
+    """Return what the packages of the extra `test` ask for in turn, each with who asks.
 
     What a package pins itself is left out: torch asks for the exact versions of CUDA's wheels.
     """
     asked: dict[str, str] = {}
     seen: set[tuple[str, str]] = set()
-    installed = EXTRAS.keys() - {"second-voice"}  # 58 MB for one measurement
-    todo = [(each.name, extra) for each in requirements(*installed) for extra in ("", *each.extras)]
+    extras = with_those_inside("test")
+    todo = [(each.name, extra) for each in requirements(*extras) for extra in ("", *each.extras)]
     while todo:
         name, extra = todo.pop()
         if (name, extra) in seen:
@@ -232,6 +232,13 @@ def transitive_requirements() -> dict[str, str]:
                 asked[canonicalize_name(each.name)] = name
                 todo += [(each.name, further) for further in ("", *each.extras)]
     return asked
+
+
+def with_those_inside(extra: str) -> set[str]:
+    """Return an extra and those of our own that it brings, at any depth."""
+    asked = [Requirement(text) for text in EXTRAS[extra]]
+    inside = [each.extras for each in asked if each.name == PROJECT["name"]]
+    return {extra}.union(*(with_those_inside(name) for names in inside for name in names))
 
 
 # the two commands

@@ -386,6 +386,18 @@ def test_a_command_is_imported_when_it_is_loaded(site: Site) -> None:
     assert Command("x", "", "later:run").load()() == 3
 
 
+def test_the_metadata_of_a_distribution_are_parsed_once_for_all_its_plugins(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    parsed: list[str] = []
+    parse = metadata.PathDistribution.metadata.fget  # type: ignore[attr-defined]  # a property
+    noted = property(lambda dist: parsed.append(parse(dist)["Name"]) or parse(dist))
+    monkeypatch.setattr(metadata.PathDistribution, "metadata", noted)
+    of_the_box = [each for each in discover().records if each.distribution == "kokoro-core"]
+    assert len(of_the_box) > 20
+    assert parsed.count("kokoro-core") == len(("name", "version"))
+
+
 def test_the_built_in_plugins_come_through_the_entry_points_and_load() -> None:
     plugins = installed_plugins()
     assert installed_plugins() is plugins
