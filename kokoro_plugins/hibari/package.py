@@ -10,6 +10,9 @@ VOICE = "heart"
 """The one voice that the package carries; the others would be downloaded."""
 
 
+_ALONE = "_g2p_of_hibari"
+
+
 def package_version() -> str:
     """Return the version of hibari-tts.
 
@@ -26,12 +29,12 @@ def make_g2p() -> Any:
     Raises:
         ValueError: The package is not installed.
     """
-    return _import("hibari.g2p").G2P()
+    return _g2p().G2P()
 
 
 def normalize(text: str) -> str:
     """Return a text with dates, units, money and abbreviations in words, by the package's rules."""
-    words: str = _import("hibari.g2p.normalize").normalize(text)
+    words: str = _g2p().normalize(text)
     return words
 
 
@@ -62,6 +65,33 @@ def indices_by_character() -> dict[str, int]:
 def vocode(spectrum: tuple[Any, ...], generator: Any) -> Any:
     """Return the samples of what the network gives, its noise drawn from a generator of numpy's."""
     return _import("hibari.dsp").synth(*spectrum, generator)
+
+
+def _g2p() -> Any:
+    """Return the package's G2P, imported without the package around it.
+
+    That imports its voice, and the voice scipy, which costs a command that speaks a tenth of its
+    start.
+    """
+    import importlib.util
+    import sys
+
+    if _ALONE in sys.modules:
+        return sys.modules[_ALONE]
+    package = importlib.util.find_spec("hibari")
+    if package is None or package.origin is None:
+        return _import("hibari.g2p")  # which says what is missing
+    folder = Path(package.origin).parent / "g2p"
+    spec = importlib.util.spec_from_file_location(_ALONE, folder / "__init__.py")
+    if spec is None or spec.loader is None:
+        return _import("hibari.g2p")
+    sys.modules[_ALONE] = module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[_ALONE]  # half a module would be found by the next call
+        raise
+    return module
 
 
 def _import(name: str) -> Any:

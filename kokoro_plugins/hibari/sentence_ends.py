@@ -25,6 +25,10 @@ _ALWAYS = r"vs|[Ii]\.\s?e|[Ee]\.\s?g|[Cc]f|[Vv]iz"
 _NO_END = re.compile(rf"(?<![\w.])(?:(?:{_BEFORE_NUMBERS})\.(?=\s+[+#(]?\d)|(?:{_ALWAYS})\.(?=\s))")
 
 
+_MAY_GO_ON = re.compile(r"[.!?…]\S*\s|\n")
+"""Without it a text is one sentence, and the package, slow to import, need not be asked."""
+
+
 def sentences_of(text: str) -> list[str]:
     """Return the sentences of a text with the blanks between; together they are the text."""
     plain = _NO_END.sub(lambda found: "x" * len(found.group()), masked(text))
@@ -39,6 +43,9 @@ def _starts(text: str) -> Iterator[int]:
     place = 0
     # The package ends a sentence at each line; lines of a paragraph may break anywhere.
     flat = re.sub(r"(?<!\n)\n(?!\s*\n)", " ", text)
+    if not _MAY_GO_ON.search(flat.rstrip()):
+        yield place
+        return
     for sentence in package.split_sentences(flat) or [flat]:
         place = flat.index(sentence, place)
         yield place
