@@ -35,13 +35,13 @@ def _page(command: Command) -> str:
         app.command(help=command.help)(found)
         found = app
     name = f"kokoro-core {command.name}"
-    return f"# {command.name}\n\n{''.join(_described(typer.main.get_command(found), name, 2))}"
+    return f"# {name}\n\n{''.join(_described(typer.main.get_command(found), name, 2))}"
 
 
 def _described(command: Any, name: str, level: int) -> Iterator[str]:
     """Yield what a command does and takes, then the same of its subcommands."""
     context = typer.Context(command, info_name=name)
-    usage = " ".join(command.collect_usage_pieces(context))
+    usage = " ".join(command.collect_usage_pieces(context)).replace("[[", "[").replace("]]", "]")
     yield f"{(command.help or '').strip()}\n\n```text\n{name} {usage}\n```\n\n"
     rows = [each.get_help_record(context) for each in command.params]
     if any(rows):

@@ -16,6 +16,7 @@ from mkdocs.structure.pages import Page  # noqa: E402
 from docs.site.llms import write_llms  # noqa: E402
 from docs.site.made import made_pages  # noqa: E402
 from docs.site.markdown import for_the_site  # noqa: E402
+from docs.site.sounds import with_sounds  # noqa: E402
 
 _MADE: dict[str, str | bytes] = {}
 """The files that a build makes, by their place in the docs."""
@@ -36,7 +37,9 @@ def on_files(files: Files, config: MkDocsConfig) -> None:
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Return a page as Python's Markdown reads it, with links that hold in the site."""
-    return for_the_site(markdown, page.file.src_uri, {each.src_uri for each in files})
+    if page.is_homepage:
+        page.meta["hide"] = ["navigation"]  # it has one page
+    return for_the_site(with_sounds(markdown), page.file.src_uri, {each.src_uri for each in files})
 
 
 def on_post_build(config: MkDocsConfig) -> None:

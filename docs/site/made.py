@@ -8,6 +8,7 @@ from docs.site.commands import command_pages
 from docs.site.markdown import OUTSIDE
 from docs.site.names import name_pages
 from docs.site.pictures import spec_pages
+from docs.site.sounds import sound_files
 
 
 def made_pages(root: Path) -> dict[str, str | bytes]:
@@ -21,6 +22,6 @@ def made_pages(root: Path) -> dict[str, str | bytes]:
         if place != "index.md":
             found[place] = (root / source).read_text(encoding="utf-8")
     found["assets/site.css"] = (root / "docs" / "site" / "site.css").read_text(encoding="utf-8")
-    for pages in (command_pages, name_pages, spec_pages):
+    for pages in (command_pages, name_pages, spec_pages, sound_files):
         found.update(pages())
     return found

@@ -55,7 +55,15 @@ def _blocks(text: str) -> Iterator[tuple[bool, str]]:
 
 
 def _figures(block: str) -> str:
-    return figure_of(block) if block.startswith("```mermaid\n") else block
+    """Return a block that the site can show: a picture for Mermaid, a title for what is refused."""
+    if block.startswith("```mermaid\n"):
+        return figure_of(block)
+    first, _, rest = block.partition("\n")
+    words = first.removesuffix(" wrong")
+    if words == first:
+        return block
+    titled = words.removesuffix('"') + ', refused"' if '"' in words else f'{words} title="refused"'
+    return f"{titled}\n{rest}"
 
 
 def _prose(block: str, place: str, places: Collection[str]) -> str:

@@ -46,6 +46,19 @@ def test_what_stands_in_a_fence_stays() -> None:
     assert for_the_site(text, "a.md", PLACES) == text
 
 
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("yaml wrong", 'yaml title="refused"'),
+        ('yaml title="a.yaml" wrong', 'yaml title="a.yaml, refused"'),
+        ('yaml title="a.yaml"', 'yaml title="a.yaml"'),
+    ],
+)
+def test_what_is_refused_says_so(words: str, expected: str) -> None:
+    made = for_the_site(f"a\n\n```{words}\nx: 1\n```\n", "a.md", PLACES)
+    assert made == f"a\n\n```{expected}\nx: 1\n```\n"
+
+
 def test_a_graph_in_mermaid_becomes_its_picture() -> None:
     graph = model_graph(load_spec("small"), installed_plugins().components)
     made = for_the_site(f"a\n\n```mermaid\n{mermaid(graph)}```\n\nb\n", "a.md", PLACES)

@@ -65,6 +65,31 @@ def test_no_page_loads_anything_from_another_host(pages: dict[str, Page]) -> Non
     assert {each for page in pages.values() for each in page.loaded if "//" in each} == set()
 
 
+def test_what_a_page_loads_is_there(site: Path, pages: dict[str, Page]) -> None:
+    pages = {place: page for place, page in pages.items() if place != "404.html"}
+    lost = [
+        (place, each)
+        for place, page in pages.items()
+        for each in page.loaded
+        if not (site / led_to(place, each)[0]).is_file()
+    ]
+    assert lost == []
+
+
+def test_the_voice_is_heard_beside_its_teacher(site: Path, pages: dict[str, Page]) -> None:
+    soundfile = pytest.importorskip("soundfile")
+    heard = [each for each in pages["hear.html"].loaded if each.endswith(".mp3")]
+    assert len(heard) == 4
+    files = [site / each for each in heard]
+    assert sum(each.stat().st_size for each in files) < 200_000
+    for voice, teacher in zip(files[::2], files[1::2], strict=True):
+        (mine, rate), (other, rate_of_other) = (soundfile.read(each) for each in (voice, teacher))
+        assert rate == rate_of_other == 24_000
+        assert min(len(mine), len(other)) > 2 * rate
+        assert len(mine) == pytest.approx(len(other), rel=0.2)
+        assert min(abs(mine).max(), abs(other).max()) > 0.1
+
+
 def test_a_page_has_one_title_and_skips_no_level_of_headings(pages: dict[str, Page]) -> None:
     wrong = {}
     for place, page in pages.items():
@@ -74,6 +99,10 @@ def test_a_page_has_one_title_and_skips_no_level_of_headings(pages: dict[str, Pa
             wrong[place] = page.headings
     wrong.pop("404.html", None)  # nothing in it but the title
     assert wrong == {}
+
+
+def test_no_fence_is_left_for_the_reader_to_see(pages: dict[str, Page]) -> None:
+    assert [place for place, page in pages.items() if "```" in page.text] == []
 
 
 def test_every_command_is_described_with_its_options(pages: dict[str, Page]) -> None:
