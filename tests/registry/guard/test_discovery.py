@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import Path
 from textwrap import dedent
+from typing import Any
 
 import pytest
 
@@ -391,8 +392,13 @@ def test_the_metadata_of_a_distribution_are_parsed_once_for_all_its_plugins(
 ) -> None:
     parsed: list[str] = []
     parse = metadata.PathDistribution.metadata.fget  # type: ignore[attr-defined]  # a property
-    noted = property(lambda dist: parsed.append(parse(dist)["Name"]) or parse(dist))
-    monkeypatch.setattr(metadata.PathDistribution, "metadata", noted)
+
+    def noted(dist: metadata.PathDistribution) -> Any:
+        found = parse(dist)
+        parsed.append(found["Name"])
+        return found
+
+    monkeypatch.setattr(metadata.PathDistribution, "metadata", property(noted))
     of_the_box = [each for each in discover().records if each.distribution == "kokoro-core"]
     assert len(of_the_box) > 20
     assert parsed.count("kokoro-core") == len(("name", "version"))
