@@ -38,6 +38,7 @@ from kokoro_core.model.inputs import (
 )
 from kokoro_core.model.losses import training_losses, weigh
 from kokoro_core.model.output import ModelOutput
+from kokoro_core.notebook.models import model_html
 from kokoro_core.spec.arguments import check_count, path_of, plugins_of
 from kokoro_core.spec.legacy_keywords import legacy_ends, legacy_settings
 from kokoro_core.spec.load import Source, load_spec
@@ -534,3 +535,6 @@ class KokoroModel(nn.Module):
     def get_model_info(self) -> dict[str, Any]:
         """Return parameters and bytes, in total and by slot, and the origin of each part."""
         return model_info(self.acoustic, self.spec, self.plugins, self.vocoder)
+
+    def _repr_html_(self) -> str:
+        return model_html(self.spec, self.get_model_info(), self.plugins.components)

@@ -215,20 +215,22 @@ core.spec.views                core.params core.slots core.spec.problems core.sp
 core.kernels                   core.tensors
 core.nn                        core.contracts core.kernels core.params core.tensors
 core.measures                  core.nn core.params
+core.notebook                  core.measures core.spec.problems core.spec.tree core.spec.views
+                               registry
 core.model                     core.contracts core.errors core.nn core.params core.slots
                                core.spec.rules core.spec.tree core.tensors registry
-core.generation                core.contracts core.kernels core.model core.params core.spec.rules
-                               core.spec.tree core.tensors
+core.generation                core.contracts core.kernels core.model core.notebook core.params
+                               core.spec.rules core.spec.tree core.tensors
 core.cost                      core.model core.nn core.spec.tree core.spec.views registry
 core.durable                   core.errors
 core.checkpoints               core.contracts core.durable core.errors core.model core.params
                                core.slots core.spec core.spec.problems core.spec.text
                                core.spec.tree core.spec.views core.tensors registry
 core.api                       core.checkpoints core.contracts core.cost core.generation core.model
-                               core.spec core.spec.rules core.spec.tree core.spec.views
-                               core.tensors registry
+                               core.notebook core.spec core.spec.rules core.spec.tree
+                               core.spec.views core.tensors registry
 core.speaking                  core.api core.contracts core.errors core.generation core.model
-                               core.slots core.spec.tree registry
+                               core.notebook core.slots core.spec.tree registry
 core.speech                    core.api core.generation core.speaking core.spec.rules
                                core.spec.tree
 core.scaffold                  core.params core.spec.text core.spec.tree

@@ -70,8 +70,7 @@ def speak_all(model: KokoroModel, tasks: list[Task], *, as_json: bool, is_table:
 
 def _speak(model: KokoroModel, task: Task) -> SynthesisResult:
     """Speak a text into its file, or into the standard output sentence by sentence."""
-    from kokoro_core.speaking.result import joined
-    from kokoro_core.speaking.sound_files import raw_chunks
+    from kokoro_core.speaking.result import joined, raw_chunks
     from kokoro_core.speaking.time_files import times_text
     from kokoro_core.speech import speak, speak_sentences, write_sound
 

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from kokoro_core.notebook.mels import mels_html
 from kokoro_core.spec.rules.names import checked_options
 from kokoro_core.spec.tree.model_spec import ModelSpec
 from kokoro_core.tensors.pytree import register_pytree
@@ -130,3 +131,6 @@ class Generation:
     lengths: Tensor
     durations: Tensor | None
     stop_reasons: list[StopReason] = field(default_factory=list)
+
+    def _repr_html_(self) -> str:
+        return mels_html(self.mel, self.lengths.tolist(), self.stop_reasons)

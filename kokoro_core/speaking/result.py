@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kokoro_core.speaking.player import play
+from kokoro_core.speaking.shown import speech_html
+from kokoro_core.speaking.sound_files import as_16_bit, write_sound
 from kokoro_core.speaking.times import TimedWord
 
 if TYPE_CHECKING:
@@ -69,6 +74,31 @@ class SpokenSentence:
     def is_complete(self) -> bool:
         """Whether all of the sentence may have been spoken."""
         return ended_well(self.stop_reason, self.frames, self.planned_frames)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the speech as a mono file.
+
+        Args:
+            path: Its suffix is the format: ``.wav``, or ``.flac``, ``.ogg`` or ``.mp3`` with
+                soundfile, which the extra ``speech`` brings.
+
+        Raises:
+            ValueError: The suffix is of no format.
+            ModuleNotFoundError: The format needs soundfile, which is not installed.
+        """
+        write_sound(Path(path), self.samples, self.sample_rate)
+
+    def play(self) -> None:
+        """Play the speech on this machine, and wait until it is over.
+
+        Raises:
+            RuntimeError: No program that plays sound is installed, or it fails.
+        """
+        play(self.samples, self.sample_rate)
+
+    def _repr_html_(self) -> str:
+        shown = [(self.text, self.mel)]
+        return speech_html(self.samples, self.sample_rate, shown, self.notes)
 
 
 @dataclass(frozen=True)
@@ -145,6 +175,32 @@ class SynthesisResult:
             start / self.sample_rate for start in itertools.accumulate(lengths, initial=0)
         )[: len(self.sentences)]
 
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the speech as a mono file.
+
+        Args:
+            path: Its suffix is the format: ``.wav``, or ``.flac``, ``.ogg`` or ``.mp3`` with
+                soundfile, which the extra ``speech`` brings.
+
+        Raises:
+            ValueError: The suffix is of no format.
+            ModuleNotFoundError: The format needs soundfile, which is not installed.
+        """
+        write_sound(Path(path), self.samples, self.sample_rate)
+
+    def play(self) -> None:
+        """Play the speech on this machine, and wait until it is over.
+
+        Raises:
+            RuntimeError: No program that plays sound is installed, or it fails.
+        """
+        play(self.samples, self.sample_rate)
+
+    def _repr_html_(self) -> str:
+        shown = [(each.text, each.mel) for each in self.sentences]
+        said = self.notes if self.loss is None else (self.loss, *self.notes)
+        return speech_html(self.samples, self.sample_rate, shown, said)
+
 
 def joined(sentences: Sequence[SpokenSentence]) -> SynthesisResult:
     """Return sentences as one result, with silence between them."""
@@ -169,6 +225,14 @@ def _with_pauses(sentences: Sequence[SpokenSentence]) -> Iterator[Tensor]:
         yield each.samples
         if number < len(sentences):
             yield each.samples.new_zeros(each.pause_samples)
+
+
+def raw_chunks(sentences: Iterable[SpokenSentence]) -> Iterator[tuple[SpokenSentence, bytes]]:
+    """Yield each sentence with its samples as bytes, silence before all but the first."""
+    pause = 0
+    for each in sentences:
+        yield each, bytes(2 * pause) + as_16_bit(each.samples)
+        pause = each.pause_samples
 
 
 def ended_well(reason: str, frames: int, planned: int | None) -> bool:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from kokoro_core.speaking.result import SpokenSentence
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -57,13 +55,20 @@ def check_suffix(path: Path) -> None:
 
 def write_wav(path: Path, samples: Tensor, sample_rate: int) -> None:
     """Write samples in [-1, 1] as a mono 16-bit wav."""
+    path.write_bytes(wav_bytes(samples, sample_rate))
+
+
+def wav_bytes(samples: Tensor, sample_rate: int) -> bytes:
+    """Return samples in [-1, 1] as a mono 16-bit wav."""
     import wave
 
-    with path.open("wb") as target, wave.open(target, "wb") as file:
+    target = io.BytesIO()
+    with wave.open(target, "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(sample_rate)
         file.writeframes(as_16_bit(samples))
+    return target.getvalue()
 
 
 def as_16_bit(samples: Tensor) -> bytes:
@@ -72,11 +77,3 @@ def as_16_bit(samples: Tensor) -> bytes:
 
     whole = torch.round(samples.clamp(-1, 1) * 32767).to(torch.int16)
     return whole.numpy().astype("<i2").tobytes()
-
-
-def raw_chunks(sentences: Iterable[SpokenSentence]) -> Iterator[tuple[SpokenSentence, bytes]]:
-    """Yield each sentence with its samples as bytes, silence before all but the first."""
-    pause = 0
-    for each in sentences:
-        yield each, bytes(2 * pause) + as_16_bit(each.samples)
-        pause = each.pause_samples

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -140,3 +141,8 @@ class ModelSpec(StrictModel):
             num_languages=len(self.languages),
             hop_length=0 if self.audio is None else self.audio.hop_length,
         )
+
+    def _repr_html_(self) -> str:
+        """Return the picture that a notebook shows; what draws it stands above all specs."""
+        shown: str = import_module("kokoro_core.notebook.models").spec_html(self)
+        return shown

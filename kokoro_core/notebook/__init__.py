@@ -1,0 +1,1 @@
+"""How specs, models and mels show themselves where a notebook asks for HTML."""
