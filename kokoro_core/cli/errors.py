@@ -22,6 +22,7 @@ _EXTRA_OF = {
     "onnx": "onnx",
     "onnxruntime": "onnx",
     "onnxscript": "onnx",
+    "sherpa_onnx": "sherpa",
     "praatio": "train",
     "pysbd": "speech",
     "pyloudnorm": "train",

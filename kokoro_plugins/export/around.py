@@ -10,6 +10,7 @@ from kokoro_core import KokoroModel
 from kokoro_core.contracts import Frontend, NeuralVocoder
 from kokoro_core.exporting.inputs import GraphInputs
 from kokoro_core.speaking.vocoding import vocoder_of
+from kokoro_core.spec.tree.dump import dump
 
 FORMAT = 1
 
@@ -71,6 +72,7 @@ def described(
             for each in inputs.variable
         },
         "fixed_options": dict(inputs.fixed),
+        "spec": dump(spec, model.plugins.components),
     }
     if audio is not None:
         about |= {"sample_rate": audio.sample_rate, "hop_length": audio.hop_length}

@@ -23,15 +23,18 @@ class Runtime(StrEnum):
 
     TORCH = "torch"
     ONNX = "onnx"
+    SHERPA = "sherpa"
 
 
 def export(
     ctx: typer.Context,
     checkpoint: Annotated[Path, typer.Argument(help="A checkpoint with its spec inside.")],
-    out: Annotated[Path, typer.Argument(help="The file: .pt2 for torch, .onnx for onnx.")],
+    out: Annotated[
+        Path, typer.Argument(help="A .pt2 for torch, a .onnx for onnx, a folder for sherpa.")
+    ],
     to: Annotated[Runtime, typer.Option("--to", help="The runtime.")],
     samples: Annotated[
-        bool, typer.Option("--samples", help="With the spec's vocoder inside: phonemes to samples.")
+        bool, typer.Option("--samples", help="With the vocoder inside: phonemes to samples.")
     ] = False,
     half: Annotated[bool, typer.Option("--half", help="ONNX that computes in float16.")] = False,
     int8: Annotated[
@@ -43,6 +46,9 @@ def export(
     ] = None,
     text: Annotated[
         list[str] | None, typer.Option(help="Compare on this text too; can be repeated.")
+    ] = None,
+    words: Annotated[
+        Path | None, typer.Option(help="A text whose words are the lexicon of sherpa.")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -56,6 +62,8 @@ def export(
         raise ValueError("`--half` and `--int8` are two precisions; choose one.")
     precision: Precision = "float16" if half else "int8" if int8 else "float32"
     options = dict(_number(each) for each in option or ())
+    if (to is Runtime.SHERPA) != (words is not None):
+        raise ValueError("`--words FILE` is the text whose words `--to sherpa` has a lexicon of.")
     from kokoro_core.speaking.loading import load_to_speak
     from kokoro_plugins.export.export import export_model
 
@@ -69,6 +77,7 @@ def export(
             precision=precision,
             options=options,
             texts=text or (),
+            words=words.read_text(encoding="utf-8") if words else "",
         )
     if as_json:
         print_json(report.as_dict())
@@ -108,6 +117,9 @@ def _show(report: ExportReport) -> None:
     print_table(("compared on", "phonemes", "frames", "largest difference"), rows)
     for file in report.files:
         print(f"{file}: {file.stat().st_size:,} bytes")
+    left_out = report.facts.get("words_left_out")
+    if left_out:
+        print(f"words that the frontend cannot read: {', '.join(left_out)}")
     off = sum(each.durations_off for each in report.differences)
     if off:
         phonemes = sum(each.phonemes for each in report.differences)

@@ -15,10 +15,11 @@ from kokoro_core.exporting.planning import EXAMPLE
 from kokoro_plugins.export.around import described, frontend_of, neural_vocoder
 from kokoro_plugins.export.report import ExportReport
 from kokoro_plugins.export.to_onnx import Precision, export_onnx
+from kokoro_plugins.export.to_sherpa import export_sherpa
 from kokoro_plugins.export.to_torch import export_torch
 from kokoro_plugins.export.trials import make_trials
 
-Kind = Literal["torch", "onnx"]
+Kind = Literal["torch", "onnx", "sherpa"]
 
 
 def export_model(
@@ -30,6 +31,7 @@ def export_model(
     precision: Precision = "float32",
     options: Mapping[str, float] | None = None,
     texts: Sequence[str] = (),
+    words: str = "",
 ) -> ExportReport:
     """Write a model as a file of another runtime, run that, and compare it with the model.
 
@@ -37,13 +39,16 @@ def export_model(
 
     Args:
         model: In evaluation mode, in float32 on the CPU, as `KokoroModel.load` returns it.
-        out: The file.
-        to: ``torch``, an `ExportedProgram` (.pt2), or ``onnx``, one graph; of a parallel model.
-        samples: Whether the spec's vocoder is inside, so that samples come out and no mel.
+        out: The file; of ``sherpa`` the folder.
+        to: ``torch``, an `ExportedProgram` (.pt2); ``onnx``, one graph; ``sherpa``, a folder that
+            sherpa-onnx speaks; of a parallel model.
+        samples: Whether the vocoder is inside, so that samples come out and no mel; for ``sherpa``
+            it always is.
         precision: What an ONNX graph computes in; ``int8``: the weights of its matrix products.
         options: Options of the parts that are numbers of the graph and no inputs, such as
             ``{"decoder.steps": 4}``; whole ones always are.
         texts: Compared beside random phonemes; none: a sentence, if the model's frontend reads it.
+        words: A text whose words are the lexicon of ``sherpa``.
 
     Raises:
         ExportError: A part cannot be in a graph, or what was written is not the model.
@@ -55,13 +60,20 @@ def export_model(
             f"`decoder` (`{type(model.acoustic.decoder).__name__}`) is autoregressive, and one "
             f"graph makes all frames at once; `{to}` is for parallel decoders."
         )
-    if precision != "float32" and to != "onnx":
+    if precision != "float32" and to == "torch":
         raise ValueError(f"`{precision}` is a precision of `onnx`; `{to}` is in float32.")
+    if (to == "sherpa") != bool(words):
+        raise ValueError("`words` are those of the lexicon of `sherpa`, which needs some.")
     inputs = graph_inputs(model, options or {}, EXAMPLE)
     frontend = frontend_of(model)
-    vocoder = neural_vocoder(model) if samples else None
-    trials = make_trials(model, inputs, frontend, texts)
+    makes_samples = samples or (to == "sherpa" and model.acoustic.wiring.samples is None)
+    vocoder = neural_vocoder(model) if makes_samples else None
     about = described(model, inputs, frontend)
+    if to == "sherpa":
+        return export_sherpa(
+            model, Path(out), inputs, vocoder, about, precision, frontend, words, texts
+        )
+    trials = make_trials(model, inputs, frontend, texts)
     if to == "onnx":
         return export_onnx(model, Path(out), inputs, vocoder, trials, about, precision)
     return export_torch(model, Path(out), inputs, vocoder, trials, about)

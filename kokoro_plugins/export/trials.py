@@ -71,7 +71,7 @@ def make_trials(
                 f"{most or 'any number'}."
             )
     trials = [
-        *_random(model, inputs),
+        *random_trials(model, inputs),
         *(
             Trial(repr(text), torch.tensor([indices]), 1.0, _examples(inputs, len(indices)))
             for text, indices in read
@@ -100,7 +100,8 @@ def _readable(frontend: Frontend) -> Read:
         return []
 
 
-def _random(model: KokoroModel, inputs: GraphInputs) -> Iterator[Trial]:
+def random_trials(model: KokoroModel, inputs: GraphInputs) -> Iterator[Trial]:
+    """Yield utterances of random phonemes, of other lengths than the example's."""
     sizes, most = model.spec.sizes, most_phonemes(model.acoustic)
     symbols = torch.tensor([each for each in range(sizes.vocab_size) if each != sizes.pad_id])
     generator = torch.Generator().manual_seed(0)

@@ -44,6 +44,7 @@ LONG = (
     ("kokoro-core", "bench"),
     ("kokoro-core", "serve"),
     ("kokoro-core", "export", "model.safetensors"),
+    ("kokoro-core", "export", "heart"),
 )
 """Commands, by words that they contain, that run for minutes or need what the page has not made;
 they are parsed by the real command line and not run."""

@@ -65,7 +65,21 @@ def test_the_differences_are_shown_and_the_largest_at_the_end(
         "precision": "float32",
         "options": {},
         "texts": (),
+        "words": "",
     }
+
+
+def test_the_words_of_a_text_are_those_of_sherpa_alone(run, exported, checkpoint, tmp_path):
+    words = tmp_path / "words.txt"
+    words.write_text("s1 s2", encoding="utf-8")
+    assert run(checkpoint, "out", "--to", "sherpa", "--words", words)[0] == 0
+    assert (exported["to"], exported["words"]) == ("sherpa", "s1 s2")
+    for wrong in (["--to", "sherpa"], ["--to", "onnx", "--words", words]):
+        status, _, error = run(checkpoint, "out", *wrong)
+        assert (status, error) == (
+            1,
+            "`--words FILE` is the text whose words `--to sherpa` has a lexicon of.\n",
+        )
 
 
 def test_a_voice_of_sixteen_bits_is_opened_as_it_is_to_speak(run, exported, monkeypatch):
