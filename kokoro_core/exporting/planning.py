@@ -83,7 +83,7 @@ def plan_durations(
     speed: Tensor,
     given: Mapping[str, Tensor],
     inputs: GraphInputs,
-    noise: GivenNoise,
+    noise: GraphNoise | GivenNoise,
 ) -> Tensor | None:
     """Return the durations alone of `plan_utterance`, (1, N) int64; only what they need runs."""
     mask = torch.zeros_like(phoneme_indices, dtype=torch.bool)

@@ -199,8 +199,12 @@ class _Front:
             self._info("length_scale", kinds.FLOAT, [1]),
             *self._more,
         ]
-        of = {"phoneme_indices": (kinds.INT64, [1, "phonemes"]), "speaker": (kinds.INT64, [1])}
-        outputs = [self._info(name, *of.get(name, (kinds.FLOAT, [1]))) for name in self.gives]
+        wide: dict[str, list[str | int | None]] = {"phoneme_indices": [1, "phonemes"]}
+        whole = {"phoneme_indices", "speaker"}
+        outputs = [
+            self._info(name, kinds.INT64 if name in whole else kinds.FLOAT, wide.get(name, [1]))
+            for name in self.gives
+        ]
         return helper.make_graph(self._nodes, "sherpa", inputs, outputs, self._initial)
 
 

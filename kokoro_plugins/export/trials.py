@@ -159,7 +159,7 @@ def spoken(
 
 @torch.no_grad()
 def own_durations(
-    model: KokoroModel, trial: Trial, inputs: GraphInputs, noise: GivenNoise
+    model: KokoroModel, trial: Trial, inputs: GraphInputs, noise: GraphNoise | GivenNoise
 ) -> Tensor | None:
     """Return the durations that the checkpoint itself plans, (1, N), or None without a plan."""
     speed = torch.tensor([trial.speed])
