@@ -36,6 +36,8 @@ class LatentDecoder(AutoregressiveDecoder):
         positional_encoding: Of the groups.
         reduction_factor: Frames of a latent (r).
         steps: Euler steps of the flow where no option says otherwise.
+        teacher_noise: The most of the variance of the latents that are fed in training that is
+            noise (CALM, section 3.3); in speaking they are never quite what they were there.
     """
 
     draws_in_step = True
@@ -51,11 +53,13 @@ class LatentDecoder(AutoregressiveDecoder):
         positional_encoding: PositionalEncoding,
         reduction_factor: int = 4,
         steps: int = 4,
+        teacher_noise: float = 0.0,
     ) -> None:
         super().__init__()
         self.mel_dim = mel_dim
         self.reduction_factor = reduction_factor
         self.steps = steps
+        self.teacher_noise = teacher_noise
         self.latent_in = nn.Linear(reduction_factor * mel_dim, width)
         self.memory_in = nn.Linear(reduction_factor * hidden_dim, width)
         self.positional_encoding = positional_encoding
@@ -90,7 +94,8 @@ class LatentDecoder(AutoregressiveDecoder):
             )
         mel_specs = zero_padding(mel_specs, mel_padding_mask)
         memory = zero_padding(memory, memory_padding_mask | mel_padding_mask)
-        condition = self._conditions(self._grouped(mel_specs), self._grouped(memory))
+        fed = self._disturbed(self._grouped(mel_specs), noise.of("teacher"))
+        condition = self._conditions(fed, self._grouped(memory))
         made = self.head.sample(self._silence(condition), condition, self.steps)
         frames = torch.arange(length, device=memory.device)
         mel = self._ungrouped(made)[:, frames]
@@ -187,6 +192,14 @@ class LatentDecoder(AutoregressiveDecoder):
             x = layer(x, scope)
         condition: Tensor = self.norm(x)
         return condition
+
+    def _disturbed(self, latents: Tensor, noise: RowNoise) -> Tensor:
+        """Return latents of which a share, drawn for each, is noise; only in training."""
+        if not self.training or self.teacher_noise == 0:
+            return latents
+        share = noise.uniform(latents.shape[1], 1, like=latents) * self.teacher_noise
+        drawn = noise.normal(latents.shape[1], latents.shape[2], like=latents)
+        return share.sqrt() * drawn + (1 - share).sqrt() * latents
 
     def _embedded(self, fed: Tensor, memory: Tensor, positions: Tensor) -> Tensor:
         return self.positional_encoding.add(self.latent_in(fed) + self.memory_in(memory), positions)

@@ -65,6 +65,8 @@ class LatentDecoderParams(DecoderParams):
         head: The flow head.
         reduction_factor: Frames of a latent.
         steps: Euler steps of the flow where no option says otherwise.
+        teacher_noise: The most of the variance of the latents that are fed in training that is
+            noise, from 0 to 1.
     """
 
     type: Literal["latent"] = "latent"
@@ -77,6 +79,7 @@ class LatentDecoderParams(DecoderParams):
     head: FlowHeadParams = FlowHeadParams()
     reduction_factor: int = Field(4, ge=1, le=100)
     steps: int = Field(4, ge=1)
+    teacher_noise: float = Field(0.0, ge=0, le=1)
 
     @property
     def needs(self) -> frozenset[str]:
@@ -163,4 +166,5 @@ class LatentDecoderParams(DecoderParams):
             ),
             reduction_factor=self.reduction_factor,
             steps=self.steps,
+            teacher_noise=self.teacher_noise,
         )

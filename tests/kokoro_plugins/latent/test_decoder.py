@@ -113,27 +113,42 @@ def test_the_loss_is_the_error_of_velocities_by_hand_and_every_gradient_with_it(
     model = filled(**{"decoder.positional_encoding": {"type": "none"}})
     output = model(PHONEMES, mels(), DURATIONS, seed=[5, 6, 7])
     assert list(output.losses) == ["decoder.flow", "duration", "stop"]
-    head, errors = model.acoustic.decoder.head, []
-    for row, length in enumerate(LENGTHS):
-        mel, groups = mels()[row : row + 1, :length], -(-length // 2)
-        condition = conditions_by_hand(model.acoustic.decoder, memory_of(model, row)[0], mel[0])
-        noise = RowNoise([5 + row]).of("decoder")
-        like = torch.zeros((), dtype=torch.float64)
-        start, times = noise.normal(groups, 6, like=like)[0], noise.uniform(groups, 1, like=like)[0]
-        padded = torch.zeros(2 * groups, 3).double()
-        padded[:length] = mel[0]
-        for g in range(groups):
-            latent = padded[2 * g : 2 * g + 2].flatten()
-            at = (1 - times[g]) * start[g] + times[g] * latent
-            error = head(at, condition[g], times[g]) - (latent - start[g])
-            errors.append(error.view(2, 3)[: length - 2 * g].flatten() ** 2)
-    wanted = torch.cat(errors).mean()
+    wanted = torch.cat([flow_errors(model, row) for row in range(3)]).mean()
     assert_exact(output.losses["decoder.flow"], wanted)
     parameters = [p for n, p in model.named_parameters() if "stop_out" not in n and "dur" not in n]
     got = torch.autograd.grad(output.losses["decoder.flow"], parameters)
     for mine, true in zip(got, torch.autograd.grad(wanted, parameters), strict=True):
         assert true.abs().max() > 0
         assert_exact(mine, true)
+
+
+def test_in_training_a_share_of_what_is_fed_is_noise_and_in_evaluation_none_is():
+    settings = {"decoder.positional_encoding": {"type": "none"}, "decoder.teacher_noise": 0.5}
+    model = filled(**settings).train()
+    loss = model(PHONEMES, mels(), DURATIONS, seed=[5, 6, 7]).losses["decoder.flow"]
+    wanted = torch.cat([flow_errors(model, row, disturbed=0.5) for row in range(3)]).mean()
+    assert_exact(loss, wanted)
+    quiet = model.eval()(PHONEMES, mels(), DURATIONS, seed=[5, 6, 7]).losses["decoder.flow"]
+    assert_exact(quiet, torch.cat([flow_errors(model, row) for row in range(3)]).mean())
+
+
+def flow_errors(model, row, disturbed=0.0):
+    """Return the squared errors of a row's velocities, by hand."""
+    length, like = LENGTHS[row], torch.zeros((), dtype=torch.float64)
+    groups = -(-length // 2)
+    padded = F.pad(mels()[row, :length], (0, 0, 0, 2 * groups - length))
+    latents = padded.view(groups, 6)
+    noise = RowNoise([5 + row]).of("decoder")
+    teacher = noise.of("teacher")
+    share = teacher.uniform(groups, 1, like=like)[0] * disturbed
+    drawn = teacher.normal(groups, 6, like=like)[0]
+    fed = torch.sqrt(share) * drawn + torch.sqrt(1 - share) * latents
+    decoder = model.acoustic.decoder
+    condition = conditions_by_hand(decoder, memory_of(model, row)[0], fed.view(-1, 3))
+    start, times = noise.normal(groups, 6, like=like)[0], noise.uniform(groups, 1, like=like)[0]
+    at = (1 - times) * start + times * latents
+    error = decoder.head(at, condition, times) - (latents - start)
+    return error.view(-1, 3)[:length].flatten() ** 2
 
 
 def test_a_step_without_noise_makes_what_forward_makes(model):
