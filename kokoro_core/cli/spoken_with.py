@@ -44,7 +44,7 @@ def spoken_with(
     for flag, name, value in _pairs(speaker, language, pitch, features, options):
         if (other := flags.setdefault(name, flag)) != flag:
             raise ValueError(f"`{name}` is given by `{other}` and by `{flag}`; give it by one.")
-        if "." in name:
+        if flag in ("--option", "--pitch") or "." in name:
             numbers[name] = _number(flag, f"{name}={value}", value)
         else:
             given[name] = value
@@ -70,6 +70,16 @@ def _pairs(
     for flag, texts in (("--option", options), ("--feature", features)):
         for text in texts:
             yield flag, *_pair(flag, text)
+
+
+def numbers_of(options: Iterable[str]) -> dict[str, float]:
+    """Return the numbers that ``--option PART.NAME=NUMBER`` gives, by name.
+
+    Raises:
+        ValueError: One is not written so.
+    """
+    pairs = [(text, *_pair("--option", text)) for text in options]
+    return {name: _number("--option", text, value) for text, name, value in pairs}
 
 
 def _as_taken(spec: ModelSpec, given: dict[str, Any]) -> dict[str, Any]:

@@ -146,7 +146,6 @@ class SynthesisResult:
             return None
         cut = [each for each in self.sentences if not each.is_complete]
         count, told = len(self.sentences), cut[0] if cut else self
-        planned = "" if told.planned_frames is None else f" of {told.planned_frames} planned"
         are = "is" if len(cut) == 1 else "are"
         where = (
             f"{len(cut)} of {count} sentences {are} not whole; of the first " if count > 1 else ""
@@ -154,7 +153,7 @@ class SynthesisResult:
         missing = f"; not spoken: {_shortened(self.unspoken)!r}" if self.unspoken else ""
         remedy = _REMEDIES.get(told.stop_reason, "allow more")
         return (
-            f"{where}only {told.frames}{planned} frames were spoken, ended by {told.stop_reason}"
+            f"{where}{cut_short(told.stop_reason, told.frames, told.planned_frames)}"
             f"{missing}; {remedy}."
         )
 
@@ -233,6 +232,12 @@ def raw_chunks(sentences: Iterable[SpokenSentence]) -> Iterator[tuple[SpokenSent
     for each in sentences:
         yield each, bytes(2 * pause) + as_16_bit(each.samples)
         pause = each.pause_samples
+
+
+def cut_short(reason: str, frames: int, planned: int | None) -> str:
+    """Return in words how far a row came that did not end well."""
+    of = "" if planned is None else f" of {planned} planned"
+    return f"only {frames}{of} frames were spoken, ended by {reason}"
 
 
 def ended_well(reason: str, frames: int, planned: int | None) -> bool:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from kokoro_core.cli.corpus_settings import CorpusSetOption
 from kokoro_core.cli.toolkit import JsonOption, SetOption, print_error, session_of
 from kokoro_plugins.evaluation.sentences import Part
 from kokoro_plugins.evaluation.settings import (
@@ -29,10 +30,7 @@ def evaluate(
         Path | None, typer.Option(help="Where the corpus is, of whose held-out sentences.")
     ] = None,
     corpus: Annotated[str | None, typer.Option(help="Its kind; without it folder.")] = None,
-    corpus_set: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME=VALUE", help="Override a setting of the corpus."),
-    ] = None,
+    corpus_set: CorpusSetOption = None,
     holdout: Annotated[
         int | None,
         typer.Option(

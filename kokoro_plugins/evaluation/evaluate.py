@@ -15,6 +15,7 @@ from kokoro_plugins.evaluation.aligning import aligned_durations
 from kokoro_plugins.evaluation.measures import MEASURES, Parts, value_of
 from kokoro_plugins.evaluation.measuring import (
     Listener,
+    Measured,
     parts_beside,
     parts_of_boundaries,
     parts_of_making,
@@ -166,8 +167,10 @@ def _outcomes(
         yield "texts", _heard(listener, sentence, speaker.read(sentence.text), {})
         return
     recording = speaker.recording(utterance)
+    true = None if recording is None else Measured(recording, speaker.audio)
     for system, rendition in _renditions(speaker, utterance, recording, beside):
-        parts = parts_beside(rendition, utterance, recording, speaker.audio)
+        heard = true if true and rendition is recording else Measured(rendition, speaker.audio)
+        parts = parts_beside(heard, utterance, true)
         yield system, _heard(listener, sentence, rendition, parts)
     if "aligner" in beside and utterance.durations is not None:
         found = aligned_durations(model, utterance)

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
 
 from kokoro_core.contracts import Utterance
 from kokoro_core.measures.mel_distortion import Array, natural_log_mel, warped
@@ -18,6 +22,29 @@ from kokoro_plugins.evaluation.timing import NEAR_MS, boundary_errors, duration_
 from kokoro_plugins.evaluation.words import TextErrors, compare
 
 Part = tuple[str, tuple[float, float]]
+
+
+@final
+class Measured:
+    """A rendition and what is measured of its sound, each once however often it is compared.
+
+    Args:
+        rendition: What is heard.
+        audio: Of its mels.
+    """
+
+    def __init__(self, rendition: Rendition, audio: AudioSettings) -> None:
+        self.rendition, self.audio = rendition, audio
+
+    @cached_property
+    def mel(self) -> Array:
+        """The natural log mel of the samples, (T, M)."""
+        return natural_log_mel(self.rendition.samples.astype("float64"), self.audio)
+
+    @cached_property
+    def pitch(self) -> NDArray[np.float64]:
+        """The fundamental frequency of each frame in Hz, (T,), 0 where it has no voice."""
+        return pitch_of(self.rendition.samples, self.audio, len(self.mel))
 
 
 @final
@@ -81,16 +108,15 @@ def parts_of_making(rendition: Rendition) -> Iterator[Part]:
         yield "real_time_factor", (rendition.seconds, rendition.audio_seconds)
 
 
-def parts_beside(
-    rendition: Rendition, utterance: Utterance, recording: Rendition | None, audio: AudioSettings
-) -> Parts:
+def parts_beside(heard: Measured, utterance: Utterance, recording: Measured | None) -> Parts:
     """Return the parts of measures that compare a rendition with a recording."""
     parts: dict[str, tuple[float, float]] = {}
-    true_mel = None if recording is None else natural_log_mel(_double(recording), audio)
-    if recording is not None and true_mel is not None:
-        parts |= dict(_of_sound(rendition, recording, true_mel, audio))
-    if rendition.mel is not None and recording is not None and recording.mel is not None:
-        parts["mel_distortion"] = (warped(rendition.mel, recording.mel).distortion, 1)
+    rendition, audio = heard.rendition, heard.audio
+    true_mel = None if recording is None else recording.rendition.mel
+    if recording is not None:
+        parts |= dict(_of_sound(heard, recording))
+    if rendition.mel is not None and true_mel is not None:
+        parts["mel_distortion"] = (warped(rendition.mel, true_mel).distortion, 1)
     true = None if utterance.durations is None else utterance.durations.tolist()
     if true is not None and rendition.durations is not None:
         frame_ms = 1000 * audio.hop_length / audio.sample_rate
@@ -101,21 +127,12 @@ def parts_beside(
     return parts
 
 
-def _of_sound(
-    rendition: Rendition, recording: Rendition, true_mel: Array, audio: AudioSettings
-) -> Iterator[Part]:
-    mel = natural_log_mel(_double(rendition), audio)
-    warping = warped(mel, true_mel)
+def _of_sound(heard: Measured, recording: Measured) -> Iterator[Part]:
+    warping = warped(heard.mel, recording.mel)
     yield "sound_distortion", (warping.distortion, 1)
-    mine = pitch_of(rendition.samples, audio, len(mel))
-    theirs = pitch_of(recording.samples, audio, len(true_mel))
-    errors = pitch_errors(mine, theirs, warping)
+    errors = pitch_errors(heard.pitch, recording.pitch, warping)
     yield "pitch_error", (errors.cents, errors.voiced)
     yield "voicing_error", (errors.wrong_voicing, errors.pairs)
-
-
-def _double(rendition: Rendition) -> Array:
-    return rendition.samples.astype("float64")
 
 
 def parts_of_boundaries(found: list[int], true: list[int], frame_ms: float) -> Iterator[Part]:

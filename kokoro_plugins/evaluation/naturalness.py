@@ -7,6 +7,7 @@ import importlib.util
 import io
 import sys
 from collections.abc import Iterator
+from importlib.metadata import version
 from types import ModuleType
 from typing import Protocol, final
 
@@ -42,8 +43,6 @@ class DistillMos:
         ModuleNotFoundError: distillmos is not installed.
     """
 
-    identity = "Distill-MOS 0.9, variant 7"
-
     def __init__(self) -> None:
         if not is_installed():
             raise ModuleNotFoundError(
@@ -54,6 +53,7 @@ class DistillMos:
             from distillmos import ConvTransformerSQAModel
 
             self._model = ConvTransformerSQAModel().eval()
+        self.identity = f"distillmos {version('distillmos')}, xls-r-sqa {version('xls-r-sqa')}"
 
     def rate(self, samples: Samples, sample_rate: int) -> float:
         """Return the mark of samples (S,), from 1 to 5."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+from importlib.metadata import version
 from pathlib import Path
 from typing import Protocol, final
 
@@ -70,8 +72,10 @@ class Whisper:
                 f"The recognizer in `{folder}` knows only English, not {language!r}; give "
                 f"`--recognizer` the folder of a multilingual whisper."
             )
-        size = (folder / "model.bin").stat().st_size
-        self.identity = f"whisper of {size} bytes, {language}, beam {beam_size}"
+        self.identity = (
+            f"whisper {digest_of(folder)}, faster-whisper {version('faster-whisper')}, {language}, "
+            f"beam {beam_size}"
+        )
         self._language = language
         self._beam_size = beam_size
 
@@ -85,6 +89,15 @@ class Whisper:
             condition_on_previous_text=False,
         )
         return " ".join(each.text.strip() for each in segments)
+
+
+def digest_of(folder: Path) -> str:
+    """Return the SHA-256 of the names and the contents of a folder's files, subfolders left out."""
+    found = hashlib.sha256()
+    for path in sorted(each for each in folder.iterdir() if each.is_file()):
+        with path.open("rb") as file:
+            found.update(f"{path.name}\n".encode() + hashlib.file_digest(file, "sha256").digest())
+    return found.hexdigest()
 
 
 def bundled_model() -> Path:

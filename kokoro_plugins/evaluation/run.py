@@ -9,12 +9,12 @@ from typing import Any
 from kokoro_core import KokoroModel
 from kokoro_core.checkpoints.vocoder_file import load_vocoder
 from kokoro_core.cli.around import overrides_around, set_around
-from kokoro_core.cli.spoken_with import spoken_with
+from kokoro_core.cli.corpus_settings import read_corpus_settings
+from kokoro_core.cli.spoken_with import numbers_of, spoken_with
 from kokoro_core.contracts import Frontend
 from kokoro_core.params.component import params_from
 from kokoro_core.slots import CORPUS
 from kokoro_core.speaking.loading import load_to_speak
-from kokoro_core.spec.text.parse import parse
 from kokoro_plugins.evaluation.evaluate import Evaluation, evaluate
 from kokoro_plugins.evaluation.measuring import Listener
 from kokoro_plugins.evaluation.memory import Memory
@@ -85,6 +85,9 @@ def _evaluate(
 ) -> Evaluation:
     if model.spec.frontend is None:
         raise ValueError(f"`{name}` has no `frontend`, so it cannot read.")
+    if model.spec.audio is None:
+        raise ValueError(f"`{name}` has no `audio`, so it cannot be heard.")
+    given = given_to(model, settings)
     frontend = model.spec.frontend.build(model.spec.sizes)
     sentences = sentences_for(model, frontend, settings, plugins)
     with watched(name, len(sentences)) as advance:
@@ -95,7 +98,7 @@ def _evaluate(
             listener=listener,
             beside=settings.beside,
             seed=settings.seed,
-            given=_given(model, settings),
+            given=given,
             name=name,
             progress=advance,
         )
@@ -109,26 +112,13 @@ def sentences_for(
     if settings.has_corpus:
         kind = plugins.components.get(CORPUS, settings.corpus or "folder")
         path = {} if settings.data is None else {"path": str(settings.data)}
-        params = params_from(kind, {**_corpus_settings(settings.corpus_settings), **path})
+        params = params_from(kind, {**read_corpus_settings(settings.corpus_settings), **path})
         assert model.spec.audio is not None
         corpus = params.build(audio=model.spec.audio, frontend=frontend)
         found += choose(held_out_sentences(corpus, settings.holdout), settings.part, settings.limit)
     if settings.texts is not None:
         found += choose(read_texts(settings.texts), settings.part, settings.limit)
     return found
-
-
-def _corpus_settings(texts: Sequence[str]) -> dict[str, Any]:
-    given: dict[str, Any] = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        document = parse(value, f"--corpus-set {text}")
-        if not equals or not name.isidentifier() or document.problems:
-            raise ValueError(
-                f"`--corpus-set {text}` must be NAME=VALUE, for example `cache_mib=2048`."
-            )
-        given[name] = document.value
-    return given
 
 
 def _load(path: Path, settings: EvaluationSettings, plugins: Plugins) -> KokoroModel:
@@ -140,10 +130,10 @@ def _load(path: Path, settings: EvaluationSettings, plugins: Plugins) -> KokoroM
     return model
 
 
-def _given(model: KokoroModel, settings: EvaluationSettings) -> dict[str, Any]:
-    """Return what the model is given for texts."""
-    if settings.texts is None and not settings.options:
-        return {}
+def given_to(model: KokoroModel, settings: EvaluationSettings) -> dict[str, Any]:
+    """Return what the model is given: for recorded sentences their corpus says who speaks."""
+    if settings.texts is None:
+        return {"options": numbers_of(settings.options)} if settings.options else {}
     return spoken_with(
         model.spec,
         speaker=settings.speaker,

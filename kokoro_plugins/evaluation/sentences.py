@@ -10,13 +10,10 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from kokoro_core.contracts import Corpus, Utterance
+from kokoro_core.params.held_out import held_out_count
 
 Part = Literal["all", "choosing", "reporting"]
 PARTS: tuple[Part, ...] = get_args(Part)
-
-HOLDOUT = 10
-"""Utterances that are held out where neither the caller nor the corpus says how many: as many as
-`train` leaves out then."""
 
 
 @dataclass(frozen=True)
@@ -39,13 +36,12 @@ def held_out_sentences(corpus: Corpus, holdout: int | None = None) -> list[Sente
 
     Args:
         corpus: Of any kind.
-        holdout: How many; None: as many as the corpus sets aside, or `HOLDOUT`.
+        holdout: How many; None: as many as the corpus sets aside, or 10.
 
     Raises:
         ValueError: The corpus has not so many, or there would be none.
     """
-    if holdout is None:
-        holdout = HOLDOUT if corpus.held_out is None else corpus.held_out
+    holdout = held_out_count(holdout, corpus.held_out)
     if not 1 <= holdout <= len(corpus):
         raise ValueError(
             f"`holdout` must be from 1 to {len(corpus)}, the utterances of the corpus, not "

@@ -12,14 +12,14 @@ import torch
 from torch import Tensor
 
 from kokoro_core import KokoroModel
-from kokoro_core.contracts import Frontend, Utterance, Vocoder
+from kokoro_core.contracts import Frontend, Utterance
 from kokoro_core.errors import CorpusError
 from kokoro_core.generation import Generation
 from kokoro_core.measures.mel_distortion import natural_mels
 from kokoro_core.params.audio import AudioSettings
-from kokoro_core.speaking.result import ended_well, joined
+from kokoro_core.speaking.result import cut_short, ended_well, joined
 from kokoro_core.speaking.times import TimedPhoneme
-from kokoro_core.speaking.vocoding import vocoder_of
+from kokoro_core.speaking.vocoding import samples_of
 from kokoro_core.spec.rules.waves import gives_wave
 from kokoro_core.speech import TextToSpeech
 from kokoro_plugins.evaluation.rendition import Rendition
@@ -59,7 +59,8 @@ class Speaker:
             raise ValueError(f"`{model.spec.name}` has no `audio`, so it cannot be heard.")
         self.audio: AudioSettings = model.spec.audio
         self.has_vocoder = not gives_wave(model.spec.decoder)
-        self._vocoder = _vocoder(model) if self.has_vocoder else None
+        _check_vocoder(model)
+        self._to_samples = samples_of(model)
         self._model = model.eval()
         self._symbols = frontend.symbols
         self._seed = seed
@@ -81,16 +82,17 @@ class Speaker:
 
     def vocoded(self, utterance: Utterance) -> Rendition | None:
         """Return the true mel of an utterance through the vocoder; None: there is no vocoder."""
-        if self._vocoder is None:
+        if not self.has_vocoder:
             return None
+        mel, lengths = _normalised(utterance.mel, self.audio), torch.tensor([len(utterance.mel)])
         started = time.perf_counter()
-        lengths = torch.tensor([len(utterance.mel)])
-        samples = self._vocoder.decode(utterance.mel.unsqueeze(0), lengths)[0]
+        samples = self._samples(Generation(mel.unsqueeze(0), lengths, None, ["complete"]))
+        seconds = time.perf_counter() - started
         return Rendition(
-            samples=_as_array(samples),
+            samples=samples,
             sample_rate=self.audio.sample_rate,
-            mel=self._natural(_normalised(utterance.mel, self.audio)),
-            seconds=time.perf_counter() - started,
+            mel=self._natural(mel),
+            seconds=seconds,
         )
 
     def speak(self, utterance: Utterance, *, true_durations: bool = False) -> Rendition:
@@ -103,14 +105,15 @@ class Speaker:
         Raises:
             CorpusError: The corpus does not have a feature that the model speaks with.
         """
-        started = time.perf_counter()
         durations = utterance.durations if true_durations else None
+        features = self._features(utterance)
+        started = time.perf_counter()
         spoken = self._model.generate(
             utterance.phoneme_indices.unsqueeze(0),
             durations=None if durations is None else durations.unsqueeze(0),
             max_mel_len=LONGEST * len(utterance.mel),
             seed=self._seed,
-            **self._features(utterance),
+            **features,
             **{name: self._given[name] for name in ("options",) if name in self._given},
         )
         samples = self._samples(spoken)
@@ -143,11 +146,12 @@ class Speaker:
                 for spoken in reader.speak([each], seed=self._seed, **self._given)
             ]
         )
+        seconds = time.perf_counter() - started
         return Rendition(
             samples=_as_array(spoken.samples),
             sample_rate=spoken.sample_rate,
             phonemes=tuple(each for word in spoken.words for each in word.phonemes),
-            seconds=time.perf_counter() - started,
+            seconds=seconds,
             loss=spoken.loss,
         )
 
@@ -159,10 +163,7 @@ class Speaker:
         length = int(spoken.lengths[0])
         if length == 0:
             return torch.zeros(self.audio.hop_length).numpy()
-        if self._vocoder is None:
-            return _as_array(spoken.mel[0, :length].flatten())
-        mel = spoken.mel[:, :length].float().cpu() * self.audio.std + self.audio.mean
-        return _as_array(self._vocoder.decode(mel, spoken.lengths.cpu())[0])
+        return _as_array(self._to_samples(spoken)[0, : length * self.audio.hop_length])
 
     def _natural(self, mel: Tensor) -> Any:
         """Return the natural log mel of a normalised one, (T, M)."""
@@ -203,13 +204,12 @@ class Speaker:
         return features
 
 
-def _vocoder(model: KokoroModel) -> Vocoder:
-    if model.spec.vocoder is None:
+def _check_vocoder(model: KokoroModel) -> None:
+    if model.spec.vocoder is None and not gives_wave(model.spec.decoder):
         raise ValueError(
             f"`{model.spec.name}` has no `vocoder`, so it cannot be heard; "
             f"`--set vocoder.type=griffin_lim` gives it one."
         )
-    return vocoder_of(model)
 
 
 def _normalised(mel: Tensor, audio: AudioSettings) -> Tensor:
@@ -230,5 +230,4 @@ def _loss(spoken: Generation) -> str | None:
     planned = None if spoken.durations is None else int(spoken.durations[0].sum())
     if ended_well(reason, frames, planned):
         return None
-    of = "" if planned is None else f" of {planned} planned"
-    return f"only {frames}{of} frames were spoken, ended by {reason}"
+    return cut_short(reason, frames, planned)

@@ -11,6 +11,7 @@ from typing import Any
 import typer
 
 from kokoro_core import ModelSpec
+from kokoro_core.cli.corpus_settings import read_corpus_settings
 from kokoro_core.cli.toolkit import print_note
 from kokoro_core.params.sizes import MAX_PARAMETERS
 from kokoro_core.spec.load import load
@@ -19,7 +20,7 @@ from kokoro_core.spec.text.document import Document
 from kokoro_core.spec.text.overrides import Override, overrides_from_mapping, overrides_from_text
 from kokoro_core.spec.text.parse import parse
 from kokoro_plugins.training.commands.from_settings import Given
-from kokoro_plugins.training.commands.options import read_bad_step, read_corpus_settings
+from kokoro_plugins.training.commands.options import read_bad_step
 from kokoro_plugins.training.commands.recipe_choices import given_by, updates_of
 from kokoro_plugins.training.commands.recipe_file import (
     check_recipe,

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Annotated, Any, get_args
+from typing import Annotated, get_args
 
 import typer
 
 from kokoro_core.cli.toolkit import check_device
-from kokoro_core.spec.text.parse import parse
 from kokoro_plugins.training.loop.schedule import Budget, FrameBudget, StepBudget, TimeBudget
 from kokoro_plugins.training.settings import SavedOptimizer, TrainingEnd, WrongSetting
 
@@ -47,28 +46,6 @@ def read_bad_step(policy: str) -> int:
         what = f"must be `stop` or `skip:N` with N from 1 on, not `{policy}`."
         raise WrongSetting(f"`--on-bad-step` {what}", ("on_bad_step",), "wrong-value", what)
     return int(number)
-
-
-def read_corpus_settings(settings: list[str]) -> dict[str, Any]:
-    """Return the settings of a corpus that options of the form ``NAME=VALUE`` give.
-
-    Raises:
-        ValueError: One has no ``=``, names a setting inside another, or is given by `--data` or
-            `--corpus`.
-    """
-    given: dict[str, Any] = {}
-    for setting in settings:
-        name, equals, text = setting.partition("=")
-        document = parse(text, f"--corpus-set {setting}")
-        if not equals or not name.isidentifier() or document.problems:
-            raise ValueError(
-                f"`--corpus-set {setting}` must be NAME=VALUE, for example `cache_mib=2048`."
-            )
-        if name in ("path", "type"):
-            option = {"path": "--data", "type": "--corpus"}[name]
-            raise ValueError(f"`--corpus-set {setting}` is what `{option}` says; use that.")
-        given[name] = document.value
-    return given
 
 
 def make_budget(end: TrainingEnd, clock: Callable[[], float] = time.monotonic) -> Budget:

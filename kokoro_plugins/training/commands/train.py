@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from kokoro_core.checkpoints.locate import suffixes
+from kokoro_core.cli.corpus_settings import CorpusSetOption
 from kokoro_core.cli.toolkit import SetOption, print_error, session_of
 from kokoro_plugins.training.commands.asked import Call, asked_for, explicit
 from kokoro_plugins.training.commands.from_settings import Given, with_options_of
@@ -59,10 +60,7 @@ def train(
             "or pass over up to N such steps in a row.",
         ),
     ] = None,
-    corpus_set: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME=VALUE", help="Override a setting of the corpus."),
-    ] = None,
+    corpus_set: CorpusSetOption = None,
     settings: SetOption = None,
     checkpoint: Annotated[
         Path | None,

@@ -13,6 +13,7 @@ from kokoro_core.contracts import Corpus, Utterance
 from kokoro_core.model import TrainingBatch
 from kokoro_core.params.audio import AudioSettings
 from kokoro_core.params.features import Feature
+from kokoro_core.params.held_out import held_out_count
 from kokoro_core.spec.rules.waves import WAVE
 from kokoro_plugins.training.data.batching import (
     LengthBatches,
@@ -28,9 +29,6 @@ from kokoro_plugins.training.data.orders import EpochOrder, StepOrder
 from kokoro_plugins.training.data.statistics import Size, survey
 from kokoro_plugins.training.data.training_data import TrainingData
 from kokoro_plugins.training.signals import ignore_stop_signals
-
-HOLDOUT = 10
-"""Utterances that are held out where neither the caller nor the corpus says how many."""
 
 
 @final
@@ -151,7 +149,7 @@ class AlignedSpeech(TrainingData):
         vocab_size: Phoneme indices must be below it; None: whatever there is.
         batch_frames: The most frames of a batch, padding included.
         holdout: How many utterances are held out; None: those that the corpus sets aside, or
-            `HOLDOUT` if it does not say.
+            10 if it does not say.
         seed: Decides the order of training.
         workers: Processes that make batches of training ahead.
         features: What the model takes beside phonemes and mels, by name, as the corpus has it.
@@ -196,8 +194,7 @@ class AlignedSpeech(TrainingData):
     ) -> None:
         super().__init__()
         self.features = dict(features or {})
-        if holdout is None:
-            holdout = HOLDOUT if corpus.held_out is None else corpus.held_out
+        holdout = held_out_count(holdout, corpus.held_out)
         check_holdout(holdout, len(corpus))
         first_held_out = len(corpus) - holdout
         self.moments = {

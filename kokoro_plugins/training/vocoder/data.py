@@ -12,9 +12,10 @@ from torch.utils.data import Dataset
 
 from kokoro_core.contracts import Corpus, Utterance
 from kokoro_core.params.audio import AudioSettings
+from kokoro_core.params.held_out import held_out_count
 from kokoro_core.spec.rules.waves import WAVE
 from kokoro_plugins.training.data.batching import Position
-from kokoro_plugins.training.data.data_module import HOLDOUT, Batches, Slice, check_holdout
+from kokoro_plugins.training.data.data_module import Batches, Slice, check_holdout
 from kokoro_plugins.training.data.statistics import survey
 from kokoro_plugins.training.data.training_data import TrainingData
 from kokoro_plugins.training.vocoder.batch import VocoderBatch, join
@@ -70,7 +71,7 @@ class VocoderData(TrainingData):
         rows: Crops of a batch.
         crop_frames: Frames of a crop.
         holdout: How many utterances are held out; None: those that the corpus sets aside, or
-            `HOLDOUT` if it does not say.
+            10 if it does not say.
         seed: Decides the order of training.
         workers: Processes that make batches of training ahead.
 
@@ -97,8 +98,7 @@ class VocoderData(TrainingData):
         workers: int = 0,
     ) -> None:
         super().__init__()
-        if holdout is None:
-            holdout = HOLDOUT if corpus.held_out is None else corpus.held_out
+        holdout = held_out_count(holdout, corpus.held_out)
         check_holdout(holdout, len(corpus))
         first = len(corpus) - holdout
         found = survey(

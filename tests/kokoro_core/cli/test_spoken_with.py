@@ -101,6 +101,7 @@ def test_names_features_and_numbers_arrive_by_name() -> None:
         ),
         ({"options": ["decoder.temperature"]}, "`--option decoder.temperature` must be NAME=VALUE"),
         ({"options": ["decoder.temperature=hot"]}, "must end in a number, not 'hot'"),
+        ({"options": ["pitch=high"]}, "`--option pitch=high` must end in a number, not 'high'"),
         ({"features": ["=1"]}, "`--feature =1` must be NAME=VALUE"),
         ({"features": ["tilt=1"]}, "`tilt` is not a feature of this model, which takes `speaker`"),
         ({"features": ["speakr=anna"]}, "which takes `speaker`, did you mean `speaker`"),

