@@ -135,23 +135,17 @@ class Plugins:
             UnknownNamedSpec: No loaded plugin ships one of that name.
             AmbiguousName: More than one does; the error names them.
         """
-        if name in self.specs:
-            return self.specs[name]
-        for each in self.specs.values():
-            if name == f"{each.plugin}/{each.name}":
-                return each
-        _refuse_ambiguous("named spec", name, self.specs)
+        if (found := _find("named spec", name, self.specs)) is not None:
+            return found
         raise UnknownNamedSpec(name, sorted(self.specs), self.not_loaded(name))
 
     def command(self, name: str) -> Command | None:
-        """Return a plugin's command, or None.
+        """Return a plugin's command by its short or its qualified name, or None.
 
         Raises:
             AmbiguousName: More than one plugin has it; the error names them.
         """
-        if name not in self.commands:
-            _refuse_ambiguous("command", name, self.commands)
-        return self.commands.get(name)
+        return _find("command", name, self.commands)
 
     def voice(self, name: str) -> Voice | None:
         """Return a trained voice by its short or its qualified name, or None.
@@ -159,13 +153,7 @@ class Plugins:
         Raises:
             AmbiguousName: More than one plugin has it; the error names them.
         """
-        if name in self.voices:
-            return self.voices[name]
-        for each in self.voices.values():
-            if name == f"{each.plugin}/{each.name}":
-                return each
-        _refuse_ambiguous("voice", name, self.voices)
-        return None
+        return _find("voice", name, self.voices)
 
     def not_loaded(self, name: str) -> str:
         """Return which plugins that may define a name are not loaded and why, or an empty text.
@@ -206,7 +194,16 @@ def by_name(items: Iterable[Item]) -> dict[str, Item]:
     }
 
 
-def _refuse_ambiguous(kind: str, name: str, items: Mapping[str, _Named]) -> None:
+def _find(kind: str, name: str, items: Mapping[str, Item]) -> Item | None:
+    """Return the item of a short or a qualified name, or None.
+
+    Raises:
+        AmbiguousName: More than one plugin has it; the error names them.
+    """
+    for key, each in items.items():
+        if name in (key, f"{each.plugin}/{each.name}"):
+            return each
     full = sorted(key for key, item in items.items() if item.name == name != key)
     if full:
         raise AmbiguousName(kind, name, full)
+    return None

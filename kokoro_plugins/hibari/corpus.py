@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, final
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from kokoro_core.contracts import Corpus, Utterance
+from kokoro_core.errors import CorpusError
 from kokoro_plugins.hibari.recipe import PITCH
 
 OWN = ("pitch", "voiced")
@@ -29,13 +30,15 @@ class HibariCorpus(Corpus):
     Args:
         path: The folder.
         folder: The utterances in it, as any reader of such folders gives them.
+        told: The names of those whose voice tells its pitch.
+
+    Raises:
+        CorpusError: The file of their pitch cannot be read, or is not of all of them.
     """
 
-    def __init__(self, *, path: Path, folder: Corpus) -> None:
-        from safetensors.numpy import load_file
-
+    def __init__(self, *, path: Path, folder: Corpus, told: Collection[str]) -> None:
         self._folder = folder
-        self._hertz = load_file(path / PITCH)
+        self._hertz = read_pitch(path / PITCH, told)
         self.held_out = folder.held_out
 
     def __len__(self) -> int:
@@ -51,6 +54,29 @@ class HibariCorpus(Corpus):
     def durations_of(self, index: int) -> Tensor | None:
         """Return the durations of one utterance without making its mel, (N,) int64."""
         return self._folder.durations_of(index)
+
+
+def read_pitch(path: Path, told: Collection[str]) -> dict[str, NDArray[np.float32]]:
+    """Return the pitch of utterances, (T,) Hz, by their names.
+
+    Raises:
+        CorpusError: The file cannot be read, or is not of all that it should tell of.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    anew = "delete the folder of the corpus, so that it is made anew."
+    try:
+        found: dict[str, NDArray[np.float32]] = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise CorpusError(f"`{path}` cannot be read: {error}; {anew}") from error
+    lacking = [name for name in told if name not in found]
+    if lacking:
+        raise CorpusError(
+            f"`{path}` lacks the pitch of {len(lacking)} of {len(told)} utterances, such as "
+            f"`{lacking[0]}`; {anew}"
+        )
+    return found
 
 
 @final

@@ -8,7 +8,6 @@ import tempfile
 import wave
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
-from itertools import cycle
 from pathlib import Path
 from zlib import crc32
 
@@ -24,6 +23,7 @@ from kokoro_plugins.hibari.recipe import (
     PITCH,
     RECIPE_FILE,
     SPEAKERS,
+    TELLS_ITS_PITCH,
     TEXTS,
     WAVS,
     Recipe,
@@ -65,16 +65,17 @@ def make_corpus(path: Path, recipe: Recipe, watch: Watch = iter) -> bool:
 
 def _make(path: Path, recipe: Recipe, watch: Watch) -> None:
     texts = make_sentences(recipe.sentences, recipe.seed, recipe.part)
-    named = {f"hibari-{number:05d}": text for number, text in enumerate(texts, start=1)}
+    spoken_by = recipe.spoken_by()
+    named = dict(zip(spoken_by, texts, strict=True))
     held_out = list(named)[len(named) - recipe.held_out :]
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, ignore_cleanup_errors=True) as scratch:
         folder = Path(scratch) / "corpus"
         (folder / WAVS).mkdir(parents=True)
         _speak(folder, named, recipe, watch)
-        if len(recipe.names) > 1:
-            spoken_by = zip(named, cycle(recipe.names), strict=False)
-            _write(folder / SPEAKERS, (f"{name}|{speaker}\n" for name, speaker in spoken_by))
+        if SPEAKERS in recipe.parts:
+            lines = (f"{name}|{speaker}\n" for name, speaker in spoken_by.items())
+            _write(folder / SPEAKERS, lines)
         _write(folder / TEXTS, (f"{name}|{text}|{text}\n" for name, text in named.items()))
         _write(folder / HELD_OUT, (f"{name}\n" for name in held_out))
         _write(folder / RECIPE_FILE, [json.dumps(asdict(recipe), indent=2), "\n"])
@@ -88,12 +89,13 @@ def _speak(folder: Path, named: Mapping[str, str], recipe: Recipe, watch: Watch)
     from safetensors.numpy import save
 
     frontend = HibariFrontend(g2p=make_g2p())
-    voices = [_voice(name, recipe.seed) for name in recipe.names]
+    voices = {name: _voice(name, recipe.seed) for name in recipe.names}
+    spoken_by = recipe.spoken_by()
     durations: list[str] = []
     hertz: dict[str, NDArray[np.float32]] = {}
-    for (name, text), voice in zip(watch(list(named.items())), cycle(voices), strict=False):
+    for name, text in watch(list(named.items())):
         symbols = frontend.phonemize(text)
-        spoken = voice.speak(symbols, seed=crc32(text.encode()) + recipe.seed)
+        spoken = voices[spoken_by[name]].speak(symbols, seed=crc32(text.encode()) + recipe.seed)
         _write_recording(folder / WAVS / f"{name}.wav", spoken)
         durations.append(f"{name}|{' '.join(symbols)}|{' '.join(map(str, spoken.frames))}\n")
         if spoken.hertz is not None:
@@ -108,7 +110,7 @@ def _voice(name: str, seed: int) -> Voice:
     Raises:
         ValueError: A package is not installed.
     """
-    if name == "heart":
+    if name == TELLS_ITS_PITCH:
         return HibariVoice()
     from kokoro_plugins.hibari.joe import JoeVoice
 

@@ -13,7 +13,7 @@ from kokoro_core.params.component import params_from
 from kokoro_core.params.sizes import Sizes
 from kokoro_core.slots import CORPUS, CorpusParams, FrontendParams, NormalizerParams
 from kokoro_plugins.hibari.lexicon import lexicon_problems, read_lexicon
-from kokoro_plugins.hibari.recipe import Recipe, Voices, check_audio
+from kokoro_plugins.hibari.recipe import TELLS_ITS_PITCH, Recipe, Voices, check_audio
 from kokoro_plugins.hibari.sentences import Part
 from kokoro_plugins.hibari.symbols import PAD, SYMBOLS
 from registry import installed_plugins
@@ -160,9 +160,11 @@ class HibariCorpusParams(CorpusParams):
         from kokoro_plugins.hibari.making import make_corpus
 
         check_audio(audio)
-        make_corpus(Path(self.path), self.recipe())
+        recipe = self.recipe()
+        make_corpus(Path(self.path), recipe)
         # The folder is one as anybody's, so what reads anybody's reads it.
         kind = installed_plugins().components.get(CORPUS, "folder")
         settings = {"path": self.path, "durations": self.durations, "cache_mib": self.cache_mib}
         folder = params_from(kind, settings).build(audio=audio, frontend=frontend)
-        return HibariCorpus(path=Path(self.path), folder=folder)
+        told = [each for each, voice in recipe.spoken_by().items() if voice == TELLS_ITS_PITCH]
+        return HibariCorpus(path=Path(self.path), folder=folder, told=told)

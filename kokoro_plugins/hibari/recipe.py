@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from itertools import cycle
 from pathlib import Path
 from typing import Literal
 
@@ -19,6 +20,9 @@ WAVS, TEXTS, DURATIONS, HELD_OUT = "wavs", "metadata.csv", "durations.csv", "hel
 SPEAKERS = "speakers.csv"
 PITCH = "pitch.safetensors"
 _PARTS = (WAVS, TEXTS, DURATIONS, HELD_OUT, PITCH)
+
+TELLS_ITS_PITCH = "heart"
+"""The voice that says with what pitch it speaks."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,17 @@ class Recipe:
     def names(self) -> tuple[str, ...]:
         """The names of the voices."""
         return tuple(self.voices.split("+"))
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """What lies in the folder beside the recipe."""
+        return (*_PARTS, *((SPEAKERS,) if len(self.names) > 1 else ()))
+
+    def spoken_by(self) -> dict[str, str]:
+        """Return who speaks each utterance, by its name."""
+        numbers = range(1, self.sentences + 1)
+        names = (f"hibari-{number:05d}" for number in numbers)
+        return dict(zip(names, cycle(self.names), strict=False))
 
 
 def check_audio(audio: AudioSettings) -> None:
@@ -89,7 +104,7 @@ def check_recipe(path: Path, recipe: Recipe) -> None:
             f"`{path}` holds a corpus of another recipe ({', '.join(differences)}); say the same, "
             f"give another folder, or delete this one."
         )
-    gone = [name for name in _PARTS if not (path / name).exists()]
+    gone = [name for name in recipe.parts if not (path / name).exists()]
     if gone:
         raise CorpusError(
             f"`{path}` holds a corpus of this recipe without {' and '.join(gone)}; delete the "

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
@@ -15,15 +17,20 @@ from kokoro_core.contracts import PublishedSettings
 from kokoro_core.errors import AudioMismatch, CheckpointError
 from kokoro_core.params.audio import AudioSettings
 from kokoro_plugins.hifigan.generator import Generator
-from kokoro_plugins.hifigan.sizes import BESIDE_A_MODEL, MODEL_TYPES, wrong_sizes
+from kokoro_plugins.hifigan.params import GeneratorSettings
+from kokoro_plugins.hifigan.sizes import BESIDE_A_MODEL, MODEL_TYPES
 
 THEIRS = {
+    "channels": "upsample_initial_channel",
+    "slope": "leaky_relu_slope",
     "rates": "upsample_rates",
     "rate_kernel_sizes": "upsample_kernel_sizes",
     "kernel_sizes": "resblock_kernel_sizes",
     "dilations": "resblock_dilation_sizes",
 }
-"""What sizes are called in a published folder."""
+"""What settings are called in a published folder."""
+
+_MEL_DIM = "model_in_dim"
 
 
 @dataclass(frozen=True)
@@ -32,13 +39,13 @@ class Published:
 
     Attributes:
         folder: It.
-        settings: Of the generator, beside the number of mel channels.
+        settings: Of the generator.
         sample_rate: Of its waves, in Hz; None: it does not say.
         generator: With its weights.
     """
 
     folder: Path
-    settings: dict[str, Any]
+    settings: GeneratorSettings
     sample_rate: Any
     generator: Generator
 
@@ -53,15 +60,6 @@ class Published:
                 f"`{self.folder}` was made for the `sample_rate` {self.sample_rate}, and `audio` "
                 f"has {audio.sample_rate}."
             )
-
-
-def read_generator(folder: Path) -> Generator:
-    """Return the generator of a folder, with its weights.
-
-    Raises:
-        CheckpointError: As `read_folder`.
-    """
-    return read_folder(folder).generator
 
 
 def read_folder(folder: Path) -> Published:
@@ -80,19 +78,23 @@ def read_folder(folder: Path) -> Published:
             f"`{folder / 'config.json'}` has the `model_type` {values.get('model_type')!r}; "
             f"`hifigan` reads {', '.join(map(repr, MODEL_TYPES))}."
         )
-    settings = _settings(folder, PublishedSettings(values))
-    generator = Generator(**settings)
+    mel_dim, settings = _settings(folder, PublishedSettings(values))
+    generator = Generator(mel_dim=mel_dim, **dict(settings))
     tensors = _read_tensors(folder / "model.safetensors")
     own = {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
     _fill(folder, generator, own)
-    del settings["mel_dim"]
     return Published(folder, settings, values.get("sampling_rate"), generator)
 
 
-def _settings(folder: Path, config: PublishedSettings) -> dict[str, Any]:
+def _settings(folder: Path, config: PublishedSettings) -> tuple[int, GeneratorSettings]:
+    """Return the number of mel channels and the settings of the generator.
+
+    Raises:
+        CheckpointError: It cannot have them.
+    """
     config.pass_over("initializer_range", "sampling_rate", because="neither changes the wave")
-    settings: dict[str, Any] = {
-        "mel_dim": config.get("model_in_dim", 80),
+    mel_dim = config.get(_MEL_DIM, 80)
+    given: dict[str, Any] = {
         "channels": config.get("upsample_initial_channel", 512),
         "rates": config.get("upsample_rates", (8, 8, 2, 2)),
         "rate_kernel_sizes": config.get("upsample_kernel_sizes", (16, 16, 4, 4)),
@@ -101,13 +103,28 @@ def _settings(folder: Path, config: PublishedSettings) -> dict[str, Any]:
         "slope": config.get("leaky_relu_slope", 0.1),
         "normalises": config.get("normalize_before", True),
     }
-    problems = [*config.problems(), *wrong_sizes(settings, THEIRS)]
+    problems = [*config.problems()]
+    if mel_dim < 1:
+        problems.append(f"`{_MEL_DIM}` must be 1 or more, not {mel_dim}")
+    try:
+        settings = GeneratorSettings.model_validate(given, context={"called": THEIRS})
+    except ValidationError as error:
+        problems += map(_as_theirs, error.errors())
     if problems:
         raise CheckpointError(
             f"`{folder / 'config.json'}` has settings that `hifigan` cannot have: "
             f"{'; '.join(problems)}."
         )
-    return settings
+    return mel_dim, settings
+
+
+def _as_theirs(error: ErrorDetails) -> str:
+    """Return what is wrong with a setting under its published name."""
+    message = error["msg"].removeprefix("Value error, ")
+    if not error["loc"]:
+        return message
+    name, *inside = map(str, error["loc"])
+    return f"`{'.'.join((THEIRS.get(name, name), *inside))}`: {message}, not {error['input']!r}"
 
 
 def _fill(folder: Path, generator: Generator, tensors: dict[str, Tensor]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, model_validator
 
 from kokoro_core.params.audio import AudioSettings
 from kokoro_core.params.component import StrictModel
@@ -40,15 +40,10 @@ class GeneratorSettings(StrictModel):
     normalises: bool = True
 
     @model_validator(mode="after")
-    def _fits(self) -> Self:
-        if problems := list(wrong_sizes(dict(self), OURS)):
+    def _fits(self, info: ValidationInfo) -> Self:
+        called = (info.context or {}).get("called", OURS)
+        if problems := list(wrong_sizes(dict(self), called)):
             raise ValueError("; ".join(problems))
-        halvings = 2 ** len(self.rates)
-        if self.channels % halvings:
-            raise ValueError(
-                f"`channels` {self.channels} must be a multiple of {halvings}, since each of the "
-                f"{len(self.rates)} `rates` halves them"
-            )
         return self
 
 
@@ -92,21 +87,23 @@ class HifiGanParams(VocoderParams):
 
         found = read_folder(folder)
         found.check_rate(audio)
-        settings = GeneratorSettings(**found.settings)
-        return cls(generator=settings), HifiGan(audio=audio, generator=found.generator)
+        return cls(generator=found.settings), HifiGan(audio=audio, generator=found.generator)
 
     def build(self, audio: AudioSettings) -> HifiGan:
         """Return the vocoder with the folder's weights, or with drawn ones.
 
         Raises:
-            AudioMismatch: It makes another number of samples a frame, or reads other channels.
+            AudioMismatch: It makes waves of another rate or another number of samples a frame, or
+                reads other channels.
             CheckpointError: The folder is none of HiFi-GAN's.
         """
-        from kokoro_plugins.hifigan.folder import read_generator
+        from kokoro_plugins.hifigan.folder import read_folder
         from kokoro_plugins.hifigan.generator import Generator
         from kokoro_plugins.hifigan.vocoder import HifiGan
 
         if self.folder is not None:
-            return HifiGan(audio=audio, generator=read_generator(Path(self.folder)))
+            found = read_folder(Path(self.folder))
+            found.check_rate(audio)
+            return HifiGan(audio=audio, generator=found.generator)
         settings = dict(self.generator or GeneratorSettings())
         return HifiGan(audio=audio, generator=Generator(mel_dim=audio.n_mels, **settings))

@@ -11,10 +11,7 @@ MODEL_TYPES = ("fastspeech2_conformer_hifigan", "speecht5_hifigan", BESIDE_A_MOD
 """The ``model_type`` of published folders with a generator."""
 
 OURS = {
-    "rates": "rates",
-    "rate_kernel_sizes": "rate_kernel_sizes",
-    "kernel_sizes": "kernel_sizes",
-    "dilations": "dilations",
+    name: name for name in ("channels", "rates", "rate_kernel_sizes", "kernel_sizes", "dilations")
 }
 """What sizes are called in a spec; in a published folder they have other names."""
 
@@ -34,6 +31,12 @@ def wrong_sizes(settings: Mapping[str, Any], called: Mapping[str, str]) -> Itera
         yield (
             f"`{called['rate_kernel_sizes']}` must exceed `{called['rates']}` by even numbers, so "
             f"that each frame has as many samples, not {kernels} and {rates}"
+        )
+    halvings = 2 ** len(rates)
+    if settings["channels"] % halvings:
+        yield (
+            f"`{called['channels']}` {settings['channels']} must be a multiple of {halvings}, "
+            f"since each of the {len(rates)} `{called['rates']}` halves them"
         )
     if len(settings["kernel_sizes"]) != len(settings["dilations"]):
         yield (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import final
 
+import torch
 from torch import Tensor
 
 from kokoro_core.contracts import NeuralVocoder
@@ -42,6 +43,12 @@ class HifiGan(NeuralVocoder):
     def receptive_field(self) -> int:
         """How many frames on either side of its own a sample depends on, at most."""
         return self.generator.receptive_field
+
+    @torch.no_grad()
+    def fit_mels(self, mean: Tensor, deviation: Tensor) -> None:
+        """Normalise mels by these means and standard deviations from now on, if it does at all."""
+        self.generator.mean.copy_(mean)
+        self.generator.scale.copy_(deviation)
 
     def forward(self, mel: Tensor) -> Tensor:
         """Return the waves of whole rows.

@@ -151,25 +151,20 @@ class RecipeKind:
     """The recipes of a command.
 
     Attributes:
-        command: Its name.
         data: The form of the section `data`.
         model: The form of the whole.
         paths: Where in a recipe the value of each option stands, by the name of its field.
     """
 
-    command: str
     data: type[DataBase]
     model: type[RecipeBase]
     paths: Mapping[str, tuple[str, ...]]
 
 
-def recipe_kind(
-    command: str, base: type[RecipeBase], settings: type, of_data: Collection[str]
-) -> RecipeKind:
+def recipe_kind(base: type[RecipeBase], settings: type, of_data: Collection[str]) -> RecipeKind:
     """Return the recipes of a command.
 
     Args:
-        command: Its name.
         base: What its recipes say beside options.
         settings: Options of its own, beside those of every training.
         of_data: Which of them stand in the section `data`.
@@ -195,12 +190,11 @@ def recipe_kind(
             if option_of(hints[each.name]) is not None and each.name not in OF_A_CALL
         },
     }
-    return RecipeKind(command, data, create_model("Recipe", __base__=base, **own), paths)
+    return RecipeKind(data, create_model("Recipe", __base__=base, **own), paths)
 
 
-MODELS = recipe_kind("train", ModelRecipe, TrainOptions, ("batch_frames", "holdout", "workers"))
+MODELS = recipe_kind(ModelRecipe, TrainOptions, ("batch_frames", "holdout", "workers"))
 VOCODERS = recipe_kind(
-    "train-vocoder",
     VocoderRecipe,
     VocoderOptions,
     ("rows", "crop_frames", "holdout", "workers"),

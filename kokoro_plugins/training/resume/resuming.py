@@ -33,13 +33,11 @@ class TrainingStopped(Exception):
 
     Attributes:
         status: The exit status of a process that a signal ended.
-        history: The losses so far.
     """
 
-    def __init__(self, message: str, status: int, history: History) -> None:
+    def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
         self.status = status
-        self.history = history
 
 
 def fit_and_save(
@@ -78,7 +76,7 @@ def fit_and_save(
                 say(files.say_when_loaded)
         trainer.fit(module, datamodule=data, ckpt_path=newest.path if newest else None)
         if saver.stopped or module.asked_to_stop:
-            raise stopped(module.signals, saver, history)
+            raise stopped(module.signals, saver)
 
 
 def is_first_process() -> bool:
@@ -123,12 +121,11 @@ def describe_start(saving: Saving, newest: Step | None, budget: Budget) -> str:
     return f"{going_on}."
 
 
-def stopped(signals: StopSignals, saver: Saver, history: History) -> TrainingStopped:
+def stopped(signals: StopSignals, saver: Saver) -> TrainingStopped:
     """Return the error that says what was saved when a signal came."""
     name = signals.received.name if signals.received else "A signal to another of its processes"
     saved = "nothing was to be saved" if saver.saved is None else f"step {saver.saved} is saved"
     return TrainingStopped(
         f"{name} ended the training: {saved}; the same command with `--resume` goes on.",
         signals.status or 128 + signal.SIGTERM,
-        history,
     )

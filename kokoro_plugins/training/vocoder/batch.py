@@ -26,12 +26,14 @@ class VocoderBatch:
         wave: (B, S), the samples of these frames.
         wave_padding_mask: (B, S) bool, True = what a recording lacks.
         lengths: (B,) int64, frames without those.
+        of_step: (2,) int64, rows and number of all batches of its step; None: it is one by itself.
     """
 
     mel_specs: Tensor
     wave: Tensor
     wave_padding_mask: Tensor
     lengths: Tensor
+    of_step: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.wave)
@@ -41,13 +43,19 @@ class VocoderBatch:
         return map_tensors(lambda tensor: tensor.to(device, **options), self)
 
 
-def join(crops: Sequence[tuple[Tensor, Tensor]], frames: int, audio: AudioSettings) -> VocoderBatch:
+def join(
+    crops: Sequence[tuple[Tensor, Tensor]],
+    frames: int,
+    audio: AudioSettings,
+    of_step: tuple[int, int] | None = None,
+) -> VocoderBatch:
     """Return a batch of crops.
 
     Args:
         crops: Of each the mel, (T, M), and the wave by frames, (T, hop_length).
         frames: As long every row becomes.
         audio: Says what the mel of silence is.
+        of_step: Rows and number of all batches of its step.
     """
     log = math.log if audio.log == "ln" else math.log10
     mels = torch.full((len(crops), frames, audio.n_mels), log(audio.floor))
@@ -62,4 +70,5 @@ def join(crops: Sequence[tuple[Tensor, Tensor]], frames: int, audio: AudioSettin
         wave=waves.flatten(1),
         wave_padding_mask=padding_mask_from_lengths(lengths * audio.hop_length, samples),
         lengths=lengths,
+        of_step=None if of_step is None else torch.tensor(of_step),
     )

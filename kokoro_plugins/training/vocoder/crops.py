@@ -21,6 +21,18 @@ class Crop(NamedTuple):
     start: int
 
 
+class PlannedCrops(NamedTuple):
+    """A batch before it is cut.
+
+    Attributes:
+        crops: What it is of.
+        of_step: Rows and number of all batches of its step; None: it is one by itself.
+    """
+
+    crops: list[Crop]
+    of_step: tuple[int, int] | None = None
+
+
 @final
 class CropBatches(Order[list[Crop]]):
     """Batches of crops in random order, without end.

@@ -19,7 +19,7 @@ from kokoro_plugins.training.data.data_module import Batches, Slice, check_holdo
 from kokoro_plugins.training.data.statistics import survey
 from kokoro_plugins.training.data.training_data import TrainingData
 from kokoro_plugins.training.vocoder.batch import VocoderBatch, join
-from kokoro_plugins.training.vocoder.crops import Crop, CropBatches
+from kokoro_plugins.training.vocoder.crops import Crop, CropBatches, PlannedCrops
 
 VALIDATED = 16
 """Batches of crops that a validation looks at, at most; the end of a training looks at all."""
@@ -49,8 +49,9 @@ class Crops(Dataset[VocoderBatch]):
         self._utterances, self._audio = utterances, audio
         self._frames, self._mels = frames, mels
 
-    def __getitem__(self, crops: list[Crop]) -> VocoderBatch:
-        return join([self._cut(each) for each in crops], self._frames, self._audio)
+    def __getitem__(self, planned: PlannedCrops) -> VocoderBatch:
+        crops = [self._cut(each) for each in planned.crops]
+        return join(crops, self._frames, self._audio, planned.of_step)
 
     def _cut(self, crop: Crop) -> tuple[Tensor, Tensor]:
         utterance = self._utterances[crop.utterance]
@@ -121,6 +122,7 @@ class VocoderData(TrainingData):
         self._crop_frames = crop_frames
         self._workers = workers
         self._mels: Mels | None = None
+        self._accumulate = 1
 
     def read(self, mels: Mels, fingerprint: str) -> None:
         """Let the vocoder read other mels than the recordings'.
@@ -153,23 +155,25 @@ class VocoderData(TrainingData):
         return self._order
 
     def endless(self, *, accumulate: int) -> None:
-        """Do nothing: there is no other way, and all batches count alike."""
+        """Let batches know what they count for in a step of so many; there is no other order."""
+        self._accumulate = accumulate
 
-    def train_dataloader(self) -> Batches[list[Crop], VocoderBatch]:
+    def train_dataloader(self) -> Batches[PlannedCrops, VocoderBatch]:
         """Return the batches of training without end, those of this process."""
         rank, processes = 0, 1
         if self.trainer is not None:
             rank, processes = self.trainer.global_rank, self.trainer.world_size
-        order = _Share(self._order, self.position, rank, processes)
+        order = _Share(self._order, self.position, self._accumulate, rank, processes)
         return Batches(self._crops(self.training), order, workers=self._workers)
 
-    def val_dataloader(self) -> Batches[list[Crop], VocoderBatch]:
+    def val_dataloader(self) -> Batches[PlannedCrops, VocoderBatch]:
         """Return the batches of what is held out, the same each time."""
         return self._validation
 
     @cached_property
-    def _validation(self) -> Batches[list[Crop], VocoderBatch]:
-        return Batches(self._crops(self.held_out), self._order_held_out.epoch(0)[:VALIDATED])
+    def _validation(self) -> Batches[PlannedCrops, VocoderBatch]:
+        batches = self._order_held_out.epoch(0)[:VALIDATED]
+        return Batches(self._crops(self.held_out), [PlannedCrops(each) for each in batches])
 
     def _crops(self, utterances: Sequence[Utterance]) -> Crops:
         return Crops(utterances, self.audio, self._crop_frames, self._mels)
@@ -177,22 +181,34 @@ class VocoderData(TrainingData):
 
 @final
 class _Share:
-    """One process's batches from a position on.
+    """One process's batches from a position on, each with what its step holds together.
 
     Args:
         order: Of the batches of all processes.
-        position: Where it begins.
+        position: Where a step begins in it.
+        accumulate: Batches of a step, in each process.
         rank: Which process this is.
         processes: How many there are.
     """
 
-    def __init__(self, order: CropBatches, position: Position, rank: int, processes: int) -> None:
+    def __init__(
+        self,
+        order: CropBatches,
+        position: Position,
+        accumulate: int,
+        rank: int,
+        processes: int,
+    ) -> None:
         self._order, self._position = order, position
+        self._per_step = accumulate * processes
         self._rank, self._processes = rank, processes
 
-    def __iter__(self) -> Iterator[list[Crop]]:
+    def __iter__(self) -> Iterator[PlannedCrops]:
         batches = self._order.starting_at(self._position)
-        return itertools.islice(batches, self._rank, None, self._processes)
+        while step := list(itertools.islice(batches, self._per_step)):
+            of_step = sum(map(len, step)), len(step)
+            for crops in step[self._rank :: self._processes]:
+                yield PlannedCrops(crops, of_step)
 
 
 def problems_of(utterance: Utterance, audio: AudioSettings) -> Iterator[str]:

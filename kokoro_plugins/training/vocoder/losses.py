@@ -20,6 +20,11 @@ _LEAST = 1e-7
 Terms = dict[str, Tensor]
 
 
+def least_samples(audio: AudioSettings) -> int:
+    """Return how many samples a wave must have, so that each spectrogram can be computed."""
+    return max(audio.n_fft, *(n_fft for n_fft, _ in RESOLUTIONS))
+
+
 @final
 class WaveLosses(nn.Module):
     """The distance of log mels, and that of spectrograms in several resolutions.
@@ -40,11 +45,6 @@ class WaveLosses(nn.Module):
         self.mel = MelSpectrogram(audio=audio)
         for n_fft, _ in self._resolutions:
             self.register_buffer(f"window_{n_fft}", torch.hann_window(n_fft), persistent=False)
-
-    @property
-    def least_samples(self) -> int:
-        """Of a wave, so that each spectrogram can be computed."""
-        return max(self.mel.audio.n_fft, *(n_fft for n_fft, _ in self._resolutions))
 
     def forward(self, made: Tensor, recorded: Tensor) -> Terms:
         """Return the losses of waves: `mel`, `convergence` and `magnitude`.

@@ -107,8 +107,11 @@ class VocoderTask(Task):
         return self._model.weigh(losses, factors)
 
     def by_share(self, losses: Mapping[str, Tensor], batch: Any) -> dict[str, Tensor]:
-        """Return them as they are: all crops are of one length."""
-        return dict(losses)
+        """Weigh by rows, of which the last batch of an epoch may have fewer."""
+        if batch.of_step is None:
+            return dict(losses)
+        rows, batches = batch.of_step.unbind()
+        return {name: each * (len(batch) * batches) / rows for name, each in losses.items()}
 
     def valid_places(self, name: str, batch: Any) -> Tensor:
         """Return the number of rows."""

@@ -25,17 +25,20 @@ from kokoro_plugins.training.into_folder import (
     written_at_the_end,
 )
 from kokoro_plugins.training.loop.history import History
-from kokoro_plugins.training.loop.optimizers import refuse_unknown_stages
+from kokoro_plugins.training.loop.parts import refuse_unknown_parts
 from kokoro_plugins.training.loop.schedule import Budget
-from kokoro_plugins.training.loop.stages import stages_of
-from kokoro_plugins.training.resume.resuming import speaker
+from kokoro_plugins.training.resume.resuming import is_first_process, speaker
 from kokoro_plugins.training.resume.starting import refuse_to_overwrite
-from kokoro_plugins.training.settings import TrainingSettings
 from kokoro_plugins.training.vocoder.beginning import begin_from, build_vocoder, moments
 from kokoro_plugins.training.vocoder.data import VocoderData
-from kokoro_plugins.training.vocoder.losses import RESOLUTIONS
 from kokoro_plugins.training.vocoder.measures import VocoderFigures, measure_vocoder
 from kokoro_plugins.training.vocoder.model_mels import fingerprint_of, mels_of, refuse_other_mels
+from kokoro_plugins.training.vocoder.refusals import (
+    refuse_crops,
+    refuse_longer_crops,
+    refuse_objective,
+    refuse_spec,
+)
 from kokoro_plugins.training.vocoder.samples import VocoderSampler
 from kokoro_plugins.training.vocoder.settings import VOCODER_FILE, VocoderOptions
 from kokoro_plugins.training.vocoder.task import VocoderTask
@@ -53,13 +56,13 @@ class TrainedVocoder:
         vocoder: On the CPU, in evaluation mode.
         path: Of its file.
         history: Its losses.
-        figures: How it does on what was held out.
+        figures: How it does on what was held out; None: nothing was, or another process measured.
     """
 
     vocoder: NeuralVocoder
     path: Path
     history: History
-    figures: VocoderFigures
+    figures: VocoderFigures | None
 
 
 def run_vocoder_training(
@@ -95,12 +98,14 @@ def run_vocoder_training(
     refuse_missing(options.loggers)
     seed_everything(options.seed)
     vocoder = first_vocoder(spec, options, plugins)
+    task = VocoderTask(spec=spec, plugins=plugins, vocoder=vocoder, weights=options.weights)
+    refuse_unknown_parts(options.settings, [name for name, _ in vocoder.named_parameters()])
+    task.refuse_losses(options.settings.loss_schedule)
     data = read_recordings(spec, options, plugins)
     say = speaker(console)
     say(describe(data, vocoder))
     if options.checkpoint is None:
         vocoder.fit_mels(*moments(data))
-    task = VocoderTask(spec=spec, plugins=plugins, vocoder=vocoder, weights=options.weights)
     history = History()
     path = options.out / VOCODER_FILE
     log = log_into(options.out, options.loggers, VocoderSampler(vocoder, data), history)
@@ -115,9 +120,16 @@ def run_vocoder_training(
             observers=keeping(path, options.recipe, "train-vocoder", log),
             history=history,
         )
+    return TrainedVocoder(vocoder, path, history, measure(vocoder, data, say))
+
+
+def measure(vocoder: NeuralVocoder, data: VocoderData, say: Say) -> VocoderFigures | None:
+    """Return how a vocoder does on what was held out, if anything was, and say it."""
+    if not data.held_out or not is_first_process():
+        return None
     figures = measure_vocoder(vocoder, data.held_out_pairs())
     say(str(figures))
-    return TrainedVocoder(vocoder, path, history, figures)
+    return figures
 
 
 def first_vocoder(spec: ModelSpec, options: VocoderOptions, plugins: Plugins) -> NeuralVocoder:
@@ -168,6 +180,7 @@ def read_recordings(spec: ModelSpec, options: VocoderOptions, plugins: Plugins) 
         seed=options.seed,
         workers=options.workers,
     )
+    refuse_longer_crops(spec, options.crop_frames, data.lengths)
     if model is not None:
         mels = mels_of(model, data.corpus, data.lengths)
         data.read(mels, fingerprint_of(mels))
@@ -184,54 +197,3 @@ def describe(data: VocoderData, vocoder: NeuralVocoder) -> str:
         f"{len(data.held_out)} held out; {parameters:,} parameters, of which a sample sees "
         f"{vocoder.receptive_field} frames on either side"
     )
-
-
-def refuse_spec(spec: ModelSpec) -> None:
-    """Refuse a spec without a vocoder that can be trained.
-
-    Raises:
-        ValueError: It has none, or no audio or no frontend.
-    """
-    if spec.vocoder is None or not spec.vocoder.trained:
-        found = "no `vocoder`" if spec.vocoder is None else f"the vocoder `{spec.vocoder.type}`"
-        raise ValueError(
-            f"The spec `{spec.name}` has {found}, which has no weights to train; write "
-            f"`vocoder: {{type: vocos}}`, or add `--set vocoder={{type: vocos}}`."
-        )
-    if spec.audio is None or spec.frontend is None:
-        raise ValueError(
-            f"The spec `{spec.name}` has no `audio` or no `frontend`; a vocoder is trained on the "
-            f"recordings of a corpus, which needs both."
-        )
-
-
-def refuse_crops(spec: ModelSpec, options: VocoderOptions) -> None:
-    """Refuse crops that are shorter than the longest spectrogram's frame.
-
-    Raises:
-        ValueError: They are.
-    """
-    assert spec.audio is not None
-    hop = spec.audio.hop_length
-    least = max(spec.audio.n_fft, *(n_fft for n_fft, _ in RESOLUTIONS))
-    if options.crop_frames * hop < least:
-        raise ValueError(
-            f"`--crop-frames` must be {-(-least // hop)} or more, not {options.crop_frames}: the "
-            f"losses look at {least} samples at once, and a frame has {hop}."
-        )
-
-
-def refuse_objective(spec: ModelSpec, settings: TrainingSettings) -> None:
-    """Refuse an objective that judges something else than waves, or has other stages.
-
-    Raises:
-        ValueError: It does, or has.
-    """
-    objective = settings.objective
-    for name in sorted(objective.needs - {WAVE} if objective is not None else ()):
-        assert objective is not None
-        raise ValueError(
-            f"The objective `{objective.type}` needs `{name}`, and a vocoder gives `{WAVE}`; name "
-            f"discriminators of waves, such as `multi_period` and `multi_resolution`."
-        )
-    refuse_unknown_stages(settings, stages_of(settings, spec.sizes))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import shutil
 import wave
 from dataclasses import replace
 from pathlib import Path
@@ -14,13 +15,14 @@ import numpy as np
 import pytest
 import torch
 import typer
+from safetensors.numpy import load_file, save_file
 from typer.testing import CliRunner
 
 from kokoro_core import load_spec
 from kokoro_core.contracts import Corpus
 from kokoro_core.errors import CorpusError
 from kokoro_plugins.hibari.commands import hibari_corpus
-from kokoro_plugins.hibari.corpus import TrueFeatures, log_pitch
+from kokoro_plugins.hibari.corpus import TrueFeatures, log_pitch, read_pitch
 from kokoro_plugins.hibari.frontend import HibariFrontend
 from kokoro_plugins.hibari.making import make_corpus
 from kokoro_plugins.hibari.params import HibariCorpusParams
@@ -75,13 +77,20 @@ def test_a_loud_consonant_hisses_where_its_durations_say(
     assert np.mean(hiss) > np.mean(rest) + 1.5
 
 
-def test_the_pitch_is_the_voice_s_own_and_agrees_with_what_is_measured(corpus: Corpus) -> None:
+def test_the_pitch_is_the_voice_s_own_and_agrees_with_what_is_measured(
+    corpus: Corpus, made_folder: Path
+) -> None:
     each = corpus[0]
     pitch, voiced = each.features["pitch"], each.features["voiced"]
     assert pitch.dtype == voiced.dtype == torch.float32
     assert pitch.shape == voiced.shape == (len(each.mel),)
     assert isinstance(each.features, TrueFeatures)
     measured = each.features._others
+    hertz = load_file(made_folder / "pitch.safetensors")[each.name]
+    told = torch.from_numpy(hertz > 80)
+    assert torch.equal(voiced > 0, told)
+    torch.testing.assert_close(pitch[told], torch.from_numpy(hertz).log()[told])
+    assert not torch.equal(pitch, measured["pitch"])
     both = (voiced > 0) & (measured["voiced"] > 0)
     assert both.float().mean() > 0.3
     assert (pitch - measured["pitch"])[both].abs().median() < 0.02  # a third of a semitone
@@ -151,6 +160,62 @@ def test_a_folder_that_lacks_a_part_is_refused(tmp_path: Path, recipe: Recipe) -
     message = r"without wavs and metadata.csv and durations.csv and held_out.txt and pitch.safe"
     with pytest.raises(CorpusError, match=message):
         make_corpus(tmp_path, recipe)
+
+
+def test_a_folder_of_two_voices_without_its_speakers_is_refused(
+    made_folder: Path, tmp_path: Path, recipe: Recipe
+) -> None:
+    folder, two = tmp_path / "two", replace(recipe, voices="heart+joe")
+    shutil.copytree(made_folder, folder)
+    written = json.loads((folder / "recipe.json").read_text("utf-8"))
+    (folder / "recipe.json").write_text(json.dumps({**written, "voices": "heart+joe"}), "utf-8")
+    with pytest.raises(CorpusError, match=r"of this recipe without speakers\.csv; delete"):
+        make_corpus(folder, two)
+    (folder / "speakers.csv").touch()
+    assert not make_corpus(folder, two)
+
+
+def test_a_file_of_pitch_that_was_cut_off_or_lacks_an_utterance_is_refused(
+    made_folder: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "pitch.safetensors"
+    whole = (made_folder / "pitch.safetensors").read_bytes()
+    for content in (whole[: len(whole) // 2], b"", whole[:4]):
+        path.write_bytes(content)
+        with pytest.raises(CorpusError, match=r"pitch\.safetensors` cannot be read: .*made anew"):
+            read_pitch(path, ())
+    path.write_bytes(whole)
+    assert len(read_pitch(path, ["hibari-00001", "hibari-00005"])) == 5
+    with pytest.raises(
+        CorpusError, match="lacks the pitch of 2 of 3 utterances, such as `hibari-00006"
+    ):
+        read_pitch(path, ["hibari-00001", "hibari-00006", "hibari-00007"])
+    with pytest.raises(CorpusError, match=r"cannot be read: No such file"):
+        read_pitch(tmp_path / "nothing", ())
+
+
+def test_every_utterance_of_the_voice_must_have_its_pitch(
+    made_folder: Path, tmp_path: Path, recipe: Recipe, frontend: HibariFrontend
+) -> None:
+    shutil.copytree(made_folder, tmp_path / "corpus")
+    path = tmp_path / "corpus" / "pitch.safetensors"
+    save_file({n: each for n, each in load_file(path).items() if n != "hibari-00003"}, path)
+    audio = load_spec("heart").audio
+    assert audio is not None
+    settings: dict[str, Any] = {"path": str(tmp_path / "corpus"), "sentences": 3, "held_out": 2}
+    with pytest.raises(
+        CorpusError, match="lacks the pitch of 1 of 5 utterances, such as `hibari-00003"
+    ):
+        HibariCorpusParams(**settings, seed=recipe.seed).build(audio=audio, frontend=frontend)
+
+
+def test_two_voices_speak_in_turn() -> None:
+    recipe = Recipe(3, 1, seed=0, part="training", hibari_tts="1", voices="heart+joe")
+    assert recipe.spoken_by() == {
+        "hibari-00001": "heart",
+        "hibari-00002": "joe",
+        "hibari-00003": "heart",
+    }
 
 
 def test_a_folder_of_somebody_else_s_is_refused(tmp_path: Path, recipe: Recipe) -> None:

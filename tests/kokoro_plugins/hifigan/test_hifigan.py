@@ -24,7 +24,7 @@ from kokoro_core import AudioSettings, KokoroModel
 from kokoro_core.cli.app import main
 from kokoro_core.errors import AudioMismatch, CheckpointError
 from kokoro_core.speech import speak
-from kokoro_plugins.hifigan.folder import read_generator
+from kokoro_plugins.hifigan.folder import read_folder
 from kokoro_plugins.hifigan.generator import Generator
 from kokoro_plugins.hifigan.params import HifiGanParams
 from kokoro_plugins.hifigan.vocoder import HifiGan
@@ -57,6 +57,10 @@ def published(folder: Path, dtype: torch.dtype = torch.float32, **settings: Any)
     model = filled(FastSpeech2ConformerHifiGan(config).double()).to(dtype)
     model.save_pretrained(folder)
     return model
+
+
+def read_generator(folder: Path) -> Generator:
+    return read_folder(folder).generator
 
 
 def vocoder(folder: Path) -> HifiGan:
@@ -97,10 +101,12 @@ def test_speecht5s_is_read_too_and_the_one_beside_an_acoustic_model(tmp_path: Pa
     alone = filled(SpeechT5HifiGan(SpeechT5HifiGanConfig(**config)))
     alone.save_pretrained(tmp_path / "alone")
     both = model_with_vocoder(tmp_path / "both")
-    for folder, reference in (("alone", alone), ("both", both.vocoder)):
+    for folder, reference, rate in (("alone", alone, 16000), ("both", both.vocoder, 22050)):
         with torch.no_grad():
             wanted = reference(mel).reshape(1, -1)
-        found = vocoder(tmp_path / folder).decode(mel, torch.tensor([4]))
+        audio = AUDIO.model_copy(update={"sample_rate": rate})
+        made = HifiGanParams(folder=str(tmp_path / folder)).build(audio)
+        found = made.decode(mel, torch.tensor([4]))
         torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-6)
 
 
@@ -192,6 +198,22 @@ def test_mels_of_other_settings_are_refused(tmp_path: Path) -> None:
         params.build(AudioSettings(hop_length=HOP))
 
 
+def test_a_folder_of_another_sample_rate_is_refused_where_it_is_built(tmp_path: Path) -> None:
+    published(tmp_path, sampling_rate=16000)
+    with pytest.raises(AudioMismatch, match="made for the `sample_rate` 16000, and `audio` has 22"):
+        vocoder(tmp_path)
+
+
+def test_its_mels_are_normalised_by_what_recordings_are_like(tmp_path: Path) -> None:
+    published(tmp_path, torch.float64)
+    made, mel = vocoder(tmp_path).double(), torch.randn(1, 4, MELS, dtype=torch.float64)
+    mean, deviation = torch.randn(MELS).double(), torch.rand(MELS).double() + 0.5
+    made.fit_mels(torch.zeros(MELS), torch.ones(MELS))
+    wanted = made(mel)
+    made.fit_mels(mean, deviation)
+    torch.testing.assert_close(made(mel * deviation + mean), wanted)
+
+
 def test_a_mel_that_is_not_finite_is_refused_and_padding_is_not_looked_at(tmp_path: Path) -> None:
     published(tmp_path)
     made, mel = vocoder(tmp_path), torch.zeros(2, 4, MELS)
@@ -232,9 +254,18 @@ def rewrite(folder: Path, **settings: Any) -> None:
         ({"upsample_kernel_sizes": [8, 3]}, "must exceed `upsample_rates` by even numbers"),
         ({"upsample_kernel_sizes": [8]}, "must have one for each of"),
         ({"resblock_kernel_sizes": [3]}, "`resblock_dilation_sizes` must have a list for each of"),
+        ({"upsample_initial_channel": 6}, "`upsample_initial_channel` 6 must be a multiple of 4"),
+        ({"upsample_initial_channel": 0}, "`upsample_initial_channel`: .* greater than .* not 0"),
+        ({"upsample_rates": [0, 4]}, r"`upsample_rates\.0`: .* greater than or equal to 1, not 0"),
+        ({"upsample_rates": ["4", 2]}, r"`upsample_rates\.0`: .* valid integer, not '4'"),
+        ({"leaky_relu_slope": -0.5}, "`leaky_relu_slope`: .* greater than or equal to 0, not -0.5"),
+        ({"model_in_dim": 0}, "`model_in_dim` must be 1 or more, not 0"),
         ({"upsample_initial_channel": 16}, r"`conv_pre.weight` is \(8, 5, 7\), not \(16, 5, 7\)"),
     ],
-    ids=["type", "unknown", "odd", "rates", "blocks", "shape"],
+    ids=[
+        *("type", "unknown", "odd", "rates", "blocks", "halves", "none", "zero", "text", "slope"),
+        *("mels", "shape"),
+    ],
 )
 def test_a_folder_of_something_else_is_refused(
     tmp_path: Path, settings: dict[str, Any], message: str

@@ -35,7 +35,7 @@ def test_what_was_trained_is_written_once_at_the_end(out: Path) -> None:
 def test_what_a_signal_stops_is_written_and_stays_stopped(out: Path) -> None:
     done: list[str] = []
     with pytest.raises(TrainingStopped), written_at_the_end(out, lambda: done.append("written")):
-        raise TrainingStopped("a signal", 143, History())
+        raise TrainingStopped("a signal", 143)
     assert done == ["written"]
 
 

@@ -59,6 +59,7 @@ def test_a_plugin_brings_components_specs_and_commands_with_its_origin(site: Sit
     assert plugins.components.find("encoder", "wave").qualified_name == "acme/wave"
     assert plugins.named_spec("tiny") is plugins.named_spec("acme/tiny")
     assert plugins.command("hum") is plugins.commands["hum"]
+    assert plugins.command(f"{plugins.commands['hum'].plugin}/hum") is plugins.commands["hum"]
     assert plugins.commands["hum"].load() is __import__("os").path.join
 
 

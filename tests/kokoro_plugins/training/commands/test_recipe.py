@@ -148,7 +148,7 @@ def test_without_a_file_flags_make_the_training_that_they_always_made() -> None:
 def test_every_option_of_the_command_has_a_place_in_recipes(
     function: Callable[..., None], kind: RecipeKind
 ) -> None:
-    info = CommandInfo(kind.command, callback=function)
+    info = CommandInfo(function.__name__, callback=function)
     command = get_command_from_info(info, pretty_exceptions_short=True, rich_markup_mode=None)
     names = {each.opts[0].lstrip("-").replace("-", "_") for each in command.params}
     of_a_call = {"recipe", "resume", "inexact", "help"}

@@ -20,9 +20,15 @@ from kokoro_core.cli.app import main
 from kokoro_core.cli.output import write_yaml
 from kokoro_core.nn.mel import MelSpectrogram
 from kokoro_plugins.training.loop.module import TrainingModule
+from kokoro_plugins.training.loop.schedule import StepBudget
+from kokoro_plugins.training.recipe.loss_schedule import Ramp
+from kokoro_plugins.training.settings import Saving
+from kokoro_plugins.training.vocoder import train as training
 from kokoro_plugins.training.vocoder.beginning import build_vocoder
 from kokoro_plugins.training.vocoder.measures import measure_vocoder
-from tests.kokoro_plugins.training.vocoder.recordings import CROP, HOP, SPEC, recording
+from kokoro_plugins.training.vocoder.refusals import refuse_longer_crops
+from kokoro_plugins.training.vocoder.settings import VocoderOptions, usual_settings
+from tests.kokoro_plugins.training.vocoder.recordings import CROP, HOP, SPEC, data, recording
 
 STEPS = ("--steps", "3", "--device", "cpu", "--precision", "32", "--threads", "1", "--seed", "3")
 AGAINST = (
@@ -129,18 +135,67 @@ def test_what_it_writes_says_what_it_was_made_for(train: Train, tmp_path: Path) 
         ),
         (("--lr", "-1"), "`lr` must be a number above 0"),
         (("--schedule", "linear"), "no schedule is named 'linear'"),
+        (("--freeze", "hed"), "`--freeze hed` is no part of the model, did you mean `head`"),
+        (("--rate", "encoder=2"), "`--rate encoder` is no part of the model"),
     ],
 )
 def test_what_cannot_be_trained_is_refused_before_anything_is_read(
     train: Train,
+    monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     more: tuple[str, ...],
     message: str,
 ) -> None:
+    monkeypatch.setattr(training, "read_recordings", None)
     assert train(*STEPS, "--out", tmp_path / "out", *more) != 0
     assert message in " ".join(capsys.readouterr().err.split())
     assert not (tmp_path / "out").exists()
+
+
+def test_crops_that_are_longer_than_every_recording_are_refused(
+    train: Train, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train(*STEPS, "--out", tmp_path / "out", "--crop-frames", "100000") == 1
+    longest = CROP + 40
+    assert f"`--crop-frames` must be {longest} or less, not 100000: the longest recording has " in (
+        capsys.readouterr().err
+    )
+    assert not (tmp_path / "out").exists()
+    lengths = [CROP // 2]
+    refuse_longer_crops(SPEC, CROP, lengths)  # what is shorter than a crop may be is padded
+    with pytest.raises(ValueError, match=f"must be {CROP} or less, not {CROP + 1}: .* {CROP // 2}"):
+        refuse_longer_crops(SPEC, CROP + 1, lengths)
+
+
+def options(folder: Path, out: Path, **more: Any) -> VocoderOptions:
+    given: dict[str, Any] = {"rows": 2, "crop_frames": CROP, "holdout": 2, **more}
+    return VocoderOptions(data=folder / "corpus", out=out, saving=Saving(out / "steps"), **given)
+
+
+def test_with_nothing_held_out_nothing_is_measured(folder: Path, tmp_path: Path) -> None:
+    asked = options(folder, tmp_path / "out", holdout=0, settings=usual_settings(device="cpu"))
+    trained = training.run_vocoder_training(SPEC, asked, StepBudget(1))
+    assert trained.figures is None
+    assert trained.path.exists()
+
+
+def test_a_schedule_of_losses_that_there_are_not_is_refused_before_anything_is_read(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "read_recordings", None)
+    asked = options(folder, tmp_path, settings=usual_settings(loss_schedule={"mels": Ramp()}))
+    with pytest.raises(ValueError, match="`loss_schedule` names `mels`, but a vocoder's losses"):
+        training.run_vocoder_training(SPEC, asked, StepBudget(1))
+
+
+def test_only_the_first_process_measures(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    vocoder = build_vocoder(SPEC)
+    assert training.measure(vocoder, data(), said.append) is not None
+    monkeypatch.setattr(training, "is_first_process", lambda: False)
+    assert training.measure(vocoder, data(), said.append) is None
+    assert len(said) == 1
 
 
 def test_a_folder_that_holds_a_vocoder_is_not_written_again(

@@ -15,8 +15,11 @@ from hypothesis import strategies as st
 from kokoro_core.contracts import Utterance
 from kokoro_core.errors import CorpusError
 from kokoro_plugins.training.data.batching import Position
-from kokoro_plugins.training.vocoder.crops import Crop, CropBatches
+from kokoro_plugins.training.vocoder.beginning import build_vocoder
+from kokoro_plugins.training.vocoder.crops import Crop, CropBatches, PlannedCrops
 from kokoro_plugins.training.vocoder.data import VocoderData
+from kokoro_plugins.training.vocoder.task import VocoderTask
+from registry import installed_plugins
 from tests.kokoro_plugins.training.conftest import ListCorpus
 from tests.kokoro_plugins.training.vocoder.recordings import CROP, HOP, MELS, SPEC, corpus, data
 
@@ -57,7 +60,7 @@ def test_epochs_differ_begin_anywhere_and_go_on_from_any_position() -> None:
 
 def test_a_batch_has_the_mels_and_the_samples_of_its_crops_and_silence_behind_short_ones() -> None:
     made, utterances = data(rows=3), corpus()
-    batch = made.train_dataloader()._dataset[[Crop(1, 5), Crop(2, 0)]]
+    batch = made.train_dataloader()._dataset[PlannedCrops([Crop(1, 5), Crop(2, 0)])]
     assert batch.mel_specs.shape == (2, CROP, MELS)
     assert torch.equal(batch.mel_specs[0], utterances[1].mel[5 : 5 + CROP])
     wave = utterances[1].features["wave"].flatten()
@@ -71,6 +74,23 @@ def test_a_batch_has_the_mels_and_the_samples_of_its_crops_and_silence_behind_sh
     assert not batch.wave[1, short * HOP :].any()
     assert batch.wave_padding_mask[1].sum() == (CROP - short) * HOP
     assert not batch.wave_padding_mask[0].any()
+
+
+def test_batches_count_for_as_many_rows_as_they_have_of_their_step() -> None:
+    """Five crops of three recordings make batches of 4 and 1 row again and again."""
+    made = data(rows=4)
+    made.endless(accumulate=2)
+    batches = list(islice(made.train_dataloader(), 2))
+    assert [len(each) for each in batches] == [4, 1]
+    task = VocoderTask(spec=SPEC, plugins=installed_plugins(), vocoder=build_vocoder(SPEC))
+    losses = [torch.tensor(3.0), torch.tensor(8.0)]
+    shares = [
+        task.by_share({"mel": loss}, batch)["mel"]
+        for loss, batch in zip(losses, batches, strict=True)
+    ]
+    assert float(sum(shares)) / 2 == pytest.approx((4 * 3 + 1 * 8) / 5)
+    [alone] = made.val_dataloader()
+    assert task.by_share({"mel": losses[0]}, alone) == {"mel": losses[0]}
 
 
 def test_what_is_held_out_is_the_same_in_every_validation() -> None:
