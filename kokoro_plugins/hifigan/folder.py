@@ -17,7 +17,7 @@ from kokoro_core.contracts import PublishedSettings
 from kokoro_core.errors import AudioMismatch, CheckpointError
 from kokoro_core.params.audio import AudioSettings
 from kokoro_plugins.hifigan.generator import Generator
-from kokoro_plugins.hifigan.params import GeneratorSettings
+from kokoro_plugins.hifigan.generator_settings import GeneratorSettings
 from kokoro_plugins.hifigan.sizes import BESIDE_A_MODEL, MODEL_TYPES
 
 THEIRS = {

@@ -13,7 +13,8 @@ from kokoro_core import KokoroModel, SpecError, load_spec
 from kokoro_core.cli.app import main
 from kokoro_core.model.vocoder import assemble_vocoder
 from kokoro_core.speech import speak
-from kokoro_plugins.hifigan.params import GeneratorSettings, HifiGanParams
+from kokoro_plugins.hifigan.generator_settings import GeneratorSettings
+from kokoro_plugins.hifigan.params import HifiGanParams
 from tests.kokoro_core.test_api import TINY
 from tests.kokoro_plugins.hifigan.test_hifigan import AUDIO, HOP, MELS, SMALL, published, rewrite
 
