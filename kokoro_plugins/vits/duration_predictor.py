@@ -160,9 +160,13 @@ def _flow(num_flows: int, coupling: Callable[[], SplineCoupling]) -> nn.ModuleLi
 def _through(
     flow: nn.ModuleList, x: Tensor, padding_mask: Tensor, condition: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Return what x becomes, the two numbers exchanged after each flow, and the log-determinant."""
-    total = x.new_zeros(len(x))
-    for each in flow:
+    """Return what x becomes, and the log-determinant of each row.
+
+    The two numbers are exchanged after each spline.
+    """
+    scale, *splines = flow
+    x, total = scale(x, padding_mask, condition)
+    for each in splines:
         x, log_det = each(x, padding_mask, condition)
         x, total = x.flip(2), total + log_det
     return x, total

@@ -7,10 +7,15 @@ from typing import Any
 import pytest
 import torch
 from transformers import VitsConfig
-from transformers.models.vits.modeling_vits import VitsStochasticDurationPredictor
+from transformers.models.vits.modeling_vits import (
+    VitsElementwiseAffine,
+    VitsStochasticDurationPredictor,
+)
 
 from kokoro_core.params.sizes import Sizes
+from kokoro_core.tensors.masks import zero_padding
 from kokoro_core.tensors.noise import RowNoise
+from kokoro_plugins.vits.duration_predictor import _through as through
 from kokoro_plugins.vits.params import StochasticDurationPredictorParams
 from tests.kokoro_plugins.vits.reference import (
     MASK,
@@ -40,6 +45,23 @@ def hidden() -> torch.Tensor:
     return torch.randn(*MASK.shape, WIDTH, dtype=torch.float64)
 
 
+@pytest.fixture
+def as_published(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the reference exchange the two numbers as VITS's own code does.
+
+    It exchanges them behind the scale as well, but only in training, so that what it learns there
+    is not what it draws. A scale that exchanges them too undoes that.
+    """
+    forward = VitsElementwiseAffine.forward
+
+    def exchanged(self: Any, inputs: Any, *args: Any, reverse: bool = False, **more: Any) -> Any:
+        found, log_det = forward(self, inputs, *args, reverse=reverse, **more)
+        return (found if reverse else found.flip(1)), log_det
+
+    monkeypatch.setattr(VitsElementwiseAffine, "forward", exchanged)
+
+
+@pytest.mark.usefixtures("as_published")
 def test_the_likelihood_and_its_gradients_are_the_references_in_a_ragged_batch() -> None:
     ours, reference = pair()
     durations = torch.randint(0, 9, MASK.shape).masked_fill(MASK, 0)
@@ -64,6 +86,43 @@ def test_durations_are_drawn_as_the_reference_draws_them() -> None:
         log = reference(given.transpose(1, 2), valid(MASK), reverse=True, noise_scale=0.7)
     close(frames, (log.exp() * valid(MASK)).squeeze(1))
     assert frames[~MASK].min() > 0
+
+
+class Given:
+    """Noise that was made before."""
+
+    def __init__(self, drawn: torch.Tensor) -> None:
+        self._drawn = drawn
+
+    def normal(self, num: int, channels: int, *, like: torch.Tensor) -> torch.Tensor:
+        return self._drawn
+
+
+def test_what_is_drawn_is_what_was_learned() -> None:
+    ours, _ = pair()
+    given, log_frames = hidden(), torch.randn(*MASK.shape, 1, dtype=torch.float64)
+    beside = torch.randn_like(log_frames)
+    condition = ours._condition(given, MASK)
+    x = zero_padding(torch.cat([log_frames, beside], 2), MASK)
+    x, _ = through(ours.flow, x, MASK, condition)
+    frames = ours.frames(given, MASK, noise=Given(x), noise_scale_duration=1.0)
+    close(frames, zero_padding(log_frames.exp().squeeze(2), MASK))
+
+
+def test_it_learns_durations_that_it_then_draws() -> None:
+    torch.manual_seed(0)
+    predictor = StochasticDurationPredictorParams(dropout=0.0).build(SIZES)
+    padding = torch.zeros(2, 6, dtype=torch.bool)
+    given = torch.randn(2, 6, WIDTH)
+    durations = torch.tensor([[3, 9, 5, 14, 6, 8], [7, 4, 11, 5, 2, 10]])
+    optimizer = torch.optim.Adam(predictor.parameters(), lr=1e-2)
+    for seed in range(150):
+        loss = predictor(given, padding, durations, noise=RowNoise([seed, -seed])).losses
+        optimizer.zero_grad()
+        loss["likelihood"].backward()
+        optimizer.step()
+    drawn = predictor.eval().frames(given, padding, noise=RowNoise([1, 2]))
+    assert (drawn.ceil() - durations).abs().double().mean() < 1
 
 
 def test_hidden_vectors_learn_only_where_the_gradient_may_pass() -> None:
