@@ -54,9 +54,11 @@ def as_published(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     forward = VitsElementwiseAffine.forward
 
-    def exchanged(self: Any, inputs: Any, *args: Any, reverse: bool = False, **more: Any) -> Any:
-        found, log_det = forward(self, inputs, *args, reverse=reverse, **more)
-        return (found if reverse else found.flip(1)), log_det
+    def exchanged(self: Any, *inputs: Any, reverse: bool = False, **more: Any) -> Any:
+        if reverse:
+            return forward(self, *inputs, **{**more, "reverse": True})
+        found, log_det = forward(self, *inputs, **more)
+        return found.flip(1), log_det
 
     monkeypatch.setattr(VitsElementwiseAffine, "forward", exchanged)
 
