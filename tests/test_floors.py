@@ -274,7 +274,7 @@ training.evaluation            core.generation core.measures core.model core.nn 
                                core.spec.rules training.data
 training.recipe                core.params core.spec.rules registry
 training.updates               core.contracts core.slots
-training.settings              core.slots training.evaluation training.recipe
+training.settings              core.cli core.slots training.evaluation training.recipe
 training.output                core.cli
 training.loop                  core.checkpoints core.contracts core.errors core.kernels core.model
                                core.params core.slots core.spec.rules registry training.data
@@ -285,8 +285,8 @@ training.resume                core.checkpoints core.contracts core.durable core
                                training.loop training.output training.settings training.signals
 training.fit                   core.kernels training.data training.loop training.resume
                                training.settings
-training.comparison            core.contracts core.params core.slots core.spec.views registry
-                               training.data training.evaluation training.fit training.loop
+training.comparison            core.cli core.contracts core.params core.slots core.spec.views
+                               registry training.data training.evaluation training.fit training.loop
                                training.output training.recipe training.resume training.settings
 training.pictures              training.loop
 training.watching              core.contracts core.generation core.model core.speaking

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
+
+from typer import Option
 
 from kokoro_plugins.evaluation.sentences import Part
 from registry.text import suggestion
@@ -41,24 +43,48 @@ class EvaluationSettings:
         seed: Of what a model draws.
     """
 
-    data: Path | None = None
-    corpus: str | None = None
+    data: Annotated[
+        Path | None, Option(help="Where the corpus is, of whose held-out sentences.")
+    ] = None
+    corpus: Annotated[str | None, Option(help="Its kind; without it folder.")] = None
     corpus_settings: tuple[str, ...] = ()
-    holdout: int | None = None
-    texts: Path | None = None
-    part: Part = "all"
-    limit: int | None = None
+    holdout: Annotated[
+        int | None,
+        Option(
+            min=1,
+            help="How many utterances, the last ones, were not trained on; "
+            "without it those that the corpus sets aside, or 10.",
+        ),
+    ] = None
+    texts: Annotated[
+        Path | None, Option(help="Speak these texts too, one a line, that no one recorded.")
+    ] = None
+    part: Annotated[
+        Part,
+        Option("--sentences", help="Half of the sentences are for choosing between models."),
+    ] = "all"
+    limit: Annotated[int | None, Option(min=1, help="Take at most so many of either source.")] = (
+        None
+    )
     beside: tuple[Beside, ...] = USUAL
     recognizer: Path | None = None
     listens: bool = True
-    language: str = "en"
-    mos: bool = True
-    remember: Path | None = None
-    vocoder: Path | None = None
-    speaker: str | None = None
+    language: Annotated[
+        str, Option("--recognizer-language", help="What is spoken, such as en or de.")
+    ] = "en"
+    mos: Annotated[bool, Option(help="Measure Distill-MOS, if it is installed.")] = True
+    remember: Annotated[
+        Path | None,
+        Option(metavar="FILE", help="Keep what was heard here; the same sound is heard once."),
+    ] = None
+    vocoder: Annotated[
+        Path | None,
+        Option(metavar="FILE", help="Speak through a vocoder that `train-vocoder` made."),
+    ] = None
+    speaker: Annotated[str | None, Option(help="Who speaks the texts, by name.")] = None
     options: tuple[str, ...] = ()
     spec_settings: tuple[str, ...] = ()
-    seed: int = 0
+    seed: Annotated[int, Option(min=0, help="Of what models and bootstraps draw.")] = 0
 
     @property
     def has_corpus(self) -> bool:

@@ -1,7 +1,8 @@
 """How to train; imports no torch.
 
 A field annotated with `typer.Option` that has a help text is an option of the commands that take
-its class (`commands/from_settings.py`); the least value of any such field is checked here as well.
+its class (`kokoro_core/cli/from_settings.py`); the least value of any such field is checked here as
+well.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_type_hi
 
 from pydantic import BaseModel
 from typer import Option
-from typer.models import OptionInfo
 
+from kokoro_core.cli.from_settings import flag_of, option_of
 from kokoro_core.slots import ObjectiveParams, OptimizerParams, ScheduleParams
 from kokoro_plugins.training.recipe.loss_schedule import Ramp
 
@@ -55,18 +56,6 @@ class WrongSetting(ValueError):
         self.path = path
         self.code = code
         self.said = said
-
-
-def option_of(hint: Any) -> OptionInfo | None:
-    """Return the option that the annotation of a field declares, or None."""
-    return next((each for each in get_args(hint)[1:] if isinstance(each, OptionInfo)), None)
-
-
-def flag_of(name: str, hint: Any) -> str:
-    """Return the flag of a field's option, or the one that it would have: ``--warmup``."""
-    option = option_of(hint)
-    given = option.default if option is not None else ...
-    return given if isinstance(given, str) else f"--{name.replace('_', '-')}"
 
 
 def check_least_values(settings: Any) -> None:

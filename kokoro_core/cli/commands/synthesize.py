@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kokoro_core.cli.around import overrides_around, set_around
+from kokoro_core.cli.from_settings import Given, with_options_of
 from kokoro_core.cli.session import session_of
+from kokoro_core.cli.speaking_options import SpeakingOptions, VoiceOptions
 from kokoro_core.cli.spoken_files import DEFAULT_OUT, rows_of
 from kokoro_core.cli.spoken_table import Row
 from kokoro_core.cli.spoken_tasks import Task, speak_all
-from kokoro_core.cli.spoken_with import spoken_with
 from kokoro_core.cli.toolkit import SetOption, check_device
 
 if TYPE_CHECKING:
@@ -30,8 +31,11 @@ class Precision(StrEnum):
     INT8 = "int8"
 
 
+@with_options_of(VoiceOptions, SpeakingOptions)
 def synthesize(
     ctx: typer.Context,
+    *,
+    given: Given,
     checkpoint: Annotated[Path, typer.Argument(help="A checkpoint with its spec inside.")],
     text: Annotated[str | None, typer.Argument(help="The text; '-' reads standard input.")] = None,
     out: Annotated[
@@ -49,34 +53,7 @@ def synthesize(
     timings: Annotated[
         Path | None, typer.Option(help="A .json or .vtt with the time of each word.")
     ] = None,
-    speed: Annotated[
-        float | None, typer.Option(help="Above 1 is faster; as the spec says if not given.")
-    ] = None,
-    pitch: Annotated[
-        float | None, typer.Option(help="Times what the adaptor `pitch` predicts.")
-    ] = None,
-    speaker: Annotated[str | None, typer.Option(help="A speaker of the model, by name.")] = None,
-    language: Annotated[str | None, typer.Option(help="A language of the model, by name.")] = None,
-    feature: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME=VALUE", help="A feature, or pitch.control=1.2."),
-    ] = None,
-    option: Annotated[
-        list[str] | None,
-        typer.Option(metavar="PART.NAME=NUMBER", help="Such as decoder.temperature=0.6."),
-    ] = None,
-    reference: Annotated[
-        Path | None, typer.Option(help="A wav whose voice or style is followed.")
-    ] = None,
     settings: SetOption = None,
-    seed: Annotated[int | None, typer.Option(help="Seed for models that sample.")] = None,
-    stop_threshold: Annotated[
-        float | None, typer.Option(help="A frame whose stop probability is above it is the last.")
-    ] = None,
-    max_mel_len: Annotated[
-        int | None,
-        typer.Option(min=1, help="Stop a sentence after this many frames."),
-    ] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda or mps.")] = "cpu",
     dtype: Annotated[
         Precision | None,
@@ -99,28 +76,13 @@ def synthesize(
     model = load_to_speak(checkpoint, device=device, plugins=plugins)
     set_around(model, overrides)
     _check_timings(model, timings)
-    shared = {
-        "phonemes": phonemes,
-        "dtype": None if dtype is None else getattr(torch, dtype),
-        "speed": speed,
-        "seed": seed,
-        "stop_threshold": stop_threshold,
-        "max_mel_len": max_mel_len,
-    }
+    voice, speaking = given.make(VoiceOptions), given.make(SpeakingOptions)
+    precision = None if dtype is None else getattr(torch, dtype)
 
     def task(row: Row) -> Task:
-        given = spoken_with(
-            model.spec,
-            speaker=row.speaker or speaker,
-            language=row.language or language,
-            features=feature or (),
-            options=option or (),
-            pitch=pitch,
-            reference=reference,
-        )
-        own = {"speed": row.speed, "seed": row.seed}
-        own = {name: value for name, value in own.items() if value is not None}
-        return Task(row.text, row.file, timings, {**shared, **own, **given})
+        options = {**speaking.of_row(row), **voice.of_row(row, model.spec)}
+        options |= {"phonemes": phonemes, "dtype": precision}
+        return Task(row.text, row.file, timings, options)
 
     is_table = file is not None and file.suffix.lower() == ".csv"
     tasks = [_unless_wrong(row, task) if is_table else task(row) for row in rows]

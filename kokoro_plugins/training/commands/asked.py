@@ -12,6 +12,7 @@ import typer
 
 from kokoro_core import ModelSpec
 from kokoro_core.cli.corpus_settings import read_corpus_settings
+from kokoro_core.cli.from_settings import Given
 from kokoro_core.cli.toolkit import print_note
 from kokoro_core.params.sizes import MAX_PARAMETERS
 from kokoro_core.spec.load import load
@@ -19,7 +20,6 @@ from kokoro_core.spec.problems.problem import SpecError, dotted
 from kokoro_core.spec.text.document import Document
 from kokoro_core.spec.text.overrides import Override, overrides_from_mapping, overrides_from_text
 from kokoro_core.spec.text.parse import parse
-from kokoro_plugins.training.commands.from_settings import Given
 from kokoro_plugins.training.commands.options import read_bad_step
 from kokoro_plugins.training.commands.recipe_choices import given_by, updates_of
 from kokoro_plugins.training.commands.recipe_file import (

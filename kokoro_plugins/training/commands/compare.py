@@ -9,9 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from kokoro_core import ModelSpec
+from kokoro_core.cli.from_settings import Given, with_options_of
 from kokoro_core.cli.toolkit import session_of
 from kokoro_plugins.training.commands.asked import Call, asked_for
-from kokoro_plugins.training.commands.from_settings import Given, with_options_of
 from kokoro_plugins.training.commands.options import ThreadsOption, make_budget, prepare_device
 from kokoro_plugins.training.comparison.contender import ContenderText, read_contenders
 from kokoro_plugins.training.output import plain_console

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from kokoro_core.cli.from_settings import Given, with_options_of
 from kokoro_core.cli.toolkit import SetOption, load_with, session_of
-from kokoro_plugins.training.commands.from_settings import Given, with_options_of
 from kokoro_plugins.training.commands.options import (
     OptimizerOption,
     ThreadsOption,

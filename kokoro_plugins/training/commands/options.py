@@ -1,9 +1,10 @@
-"""What the commands `train`, `demo` and `compare` share."""
+"""Options that several of the commands `train`, `train-vocoder`, `demo` and `compare` have."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, get_args
 
 import typer
@@ -22,6 +23,48 @@ ThreadsOption = Annotated[
     int | None, typer.Option(min=1, max=1024, help="CPU threads; without it what torch chooses.")
 ]
 
+A_COMPONENT = "a name, or settings such as '{type: NAME, …}'"
+
+SpecArgument = Annotated[
+    str | None,
+    typer.Argument(metavar="[SPEC]", help="A spec file or a named spec; or the recipe has it."),
+]
+RecipeOption = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="A recipe: what is said here, in a file; flags win."),
+]
+DataOption = Annotated[Path | None, typer.Option(help="Where the corpus is.")]
+OptimizerText = Annotated[
+    str | None, typer.Option(help=f"What moves the weights: {A_COMPONENT}; without it adamw.")
+]
+ScheduleText = Annotated[
+    str | None, typer.Option(help=f"The course of the learning rate: {A_COMPONENT}.")
+]
+ObjectiveText = Annotated[
+    str | None, typer.Option(help=f"What is trained for beside its own loss: {A_COMPONENT}.")
+]
+BadStepOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="stop|skip:N",
+        help="What to do when the loss or a gradient is NaN or infinite: stop, as without it, "
+        "or pass over up to N such steps in a row.",
+    ),
+]
+FromOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--from", metavar="CHECKPOINT", help="Begin with its weights instead of drawn ones."
+    ),
+]
+FreezeOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="PART", help="Leave the parameters of a part as they are."),
+]
+RateOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="PART=FACTOR", help="Multiply the learning rate of a part."),
+]
 LoggerOption = Annotated[
     list[str] | None,
     typer.Option(metavar="NAMES", help="Log to tensorboard, csv, or both with a comma between."),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+from kokoro_core.cli.from_settings import Given
 from kokoro_core.params.component import ComponentParams
-from kokoro_plugins.training.commands.from_settings import Given
 from kokoro_plugins.training.commands.recipe_model import MODELS, OF_A_CALL, RecipeBase, RecipeKind
 from kokoro_plugins.training.settings import EVERY_STAGE, OPTIMIZERS, WrongSetting
 

@@ -18,6 +18,7 @@ from pydantic import (
     create_model,
 )
 
+from kokoro_core.cli.from_settings import flag_of, option_of
 from kokoro_core.params.component import ComponentParams, StrictModel
 from kokoro_core.slots import CorpusParams, ObjectiveParams, OptimizerParams, ScheduleParams
 from kokoro_plugins.training.recipe.loss_schedule import Ramp
@@ -28,8 +29,6 @@ from kokoro_plugins.training.settings import (
     TrainingEnd,
     TrainingSettings,
     TrainOptions,
-    flag_of,
-    option_of,
 )
 from kokoro_plugins.training.vocoder.settings import VocoderOptions, WaveLossWeights
 

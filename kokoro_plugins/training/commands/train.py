@@ -7,23 +7,27 @@ from typing import Annotated
 
 import typer
 
-from kokoro_core.checkpoints.locate import suffixes
 from kokoro_core.cli.corpus_settings import CorpusSetOption
-from kokoro_core.cli.toolkit import SetOption, print_error, session_of
-from kokoro_plugins.training.commands.asked import Call, asked_for, explicit
-from kokoro_plugins.training.commands.from_settings import Given, with_options_of
+from kokoro_core.cli.from_settings import Given, with_options_of
+from kokoro_core.cli.toolkit import SetOption, session_of
+from kokoro_plugins.training.commands.asked import Asked, Call, explicit
+from kokoro_plugins.training.commands.carrying_out import Training, carry_out
 from kokoro_plugins.training.commands.options import (
+    BadStepOption,
+    DataOption,
+    FreezeOption,
+    FromOption,
     LoggerOption,
+    ObjectiveText,
+    OptimizerText,
+    RateOption,
+    RecipeOption,
+    ScheduleText,
+    SpecArgument,
     ThreadsOption,
     loggers_of,
-    make_budget,
-    prepare_device,
 )
-from kokoro_plugins.training.output import plain_console
-from kokoro_plugins.training.resume.starting import refuse_checkpoint
 from kokoro_plugins.training.settings import Saving, TrainingEnd, TrainingSettings, TrainOptions
-
-A_COMPONENT = "a name, or settings such as '{type: NAME, …}'"
 
 
 @with_options_of(TrainOptions, TrainingEnd, TrainingSettings, Saving, without=("data",))
@@ -31,55 +35,25 @@ def train(
     ctx: typer.Context,
     *,
     given: Given,
-    spec: Annotated[
-        str | None,
-        typer.Argument(metavar="[SPEC]", help="A spec file or a named spec; or the recipe has it."),
-    ] = None,
-    recipe: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="A recipe: what is said here, in a file; flags win."),
-    ] = None,
-    data: Annotated[Path | None, typer.Option(help="Where the corpus is.")] = None,
+    spec: SpecArgument = None,
+    recipe: RecipeOption = None,
+    data: DataOption = None,
     out: Annotated[
         Path | None, typer.Option(help="The folder to write; without it runs/NAME-OF-THE-SPEC.")
     ] = None,
-    optimizer: Annotated[
-        str | None, typer.Option(help=f"What moves the weights: {A_COMPONENT}; without it adamw.")
-    ] = None,
-    schedule: Annotated[
-        str | None, typer.Option(help=f"The course of the learning rate: {A_COMPONENT}.")
-    ] = None,
-    objective: Annotated[
-        str | None, typer.Option(help=f"What is trained for beside its own loss: {A_COMPONENT}.")
-    ] = None,
-    on_bad_step: Annotated[
-        str | None,
-        typer.Option(
-            metavar="stop|skip:N",
-            help="What to do when the loss or a gradient is NaN or infinite: stop, as without it, "
-            "or pass over up to N such steps in a row.",
-        ),
-    ] = None,
+    optimizer: OptimizerText = None,
+    schedule: ScheduleText = None,
+    objective: ObjectiveText = None,
+    on_bad_step: BadStepOption = None,
     corpus_set: CorpusSetOption = None,
     settings: SetOption = None,
-    checkpoint: Annotated[
-        Path | None,
-        typer.Option(
-            "--from", metavar="CHECKPOINT", help="Begin with its weights instead of drawn ones."
-        ),
-    ] = None,
+    checkpoint: FromOption = None,
     fresh: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME", help="Draw the parameters whose names begin so all the same."),
     ] = None,
-    freeze: Annotated[
-        list[str] | None,
-        typer.Option(metavar="PART", help="Leave the parameters of a part as they are."),
-    ] = None,
-    rate: Annotated[
-        list[str] | None,
-        typer.Option(metavar="PART=FACTOR", help="Multiply the learning rate of a part."),
-    ] = None,
+    freeze: FreezeOption = None,
+    rate: RateOption = None,
     logger: LoggerOption = None,
     threads: ThreadsOption = None,
 ) -> None:
@@ -104,20 +78,10 @@ def train(
         lists={"fresh": fresh or [], "freeze": freeze or [], "loggers": loggers_of(logger)},
         rates=rate or [],
     )
-    asked = asked_for(call, session.plugins)
-    with asked.located():
-        budget = make_budget(asked.given.make(TrainingEnd))
-    prepare_device(asked.given.values.get("device", "auto"), asked.recipe.threads)
-    refuse_checkpoint(asked.recipe.spec or "", suffixes(session.plugins))
-    checked = asked.spec()
-    with asked.located():
-        options = asked.options(checked)
-    from kokoro_plugins.training.resume.resuming import TrainingStopped
+    carry_out(call, session.plugins, Asked.options, _training)
+
+
+def _training() -> Training[TrainOptions]:
     from kokoro_plugins.training.train import run_training
 
-    try:
-        with asked.located():
-            run_training(checked, options, budget, session.plugins, plain_console())
-    except TrainingStopped as stopped:
-        print_error(str(stopped))
-        raise SystemExit(stopped.status) from None
+    return run_training

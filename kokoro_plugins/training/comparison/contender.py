@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, NoReturn, get_type_hints
 
 from kokoro_core import ModelSpec, SpecError
-from kokoro_plugins.training.settings import TrainingSettings, flag_of, plain
+from kokoro_core.cli.from_settings import flag_of
+from kokoro_plugins.training.settings import TrainingSettings, plain
 
 NOT_DECISIVE = ("validate_every", "devices", "skip_bad_steps")
 """Settings that do not decide how good a contender is; comparisons do not change them."""

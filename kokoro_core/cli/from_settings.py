@@ -1,13 +1,17 @@
-"""Options of commands, made from the settings classes that declare them."""
+"""Options of commands, made from the settings classes that declare them.
+
+A field of a dataclass that is annotated with `typer.Option` and has a help text is an option of the
+commands that take its class.
+"""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import MISSING, dataclass, fields
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar, get_args, get_type_hints
 
-from kokoro_plugins.training.settings import option_of
+from typer.models import OptionInfo
 
 T = TypeVar("T")
 Command = Callable[..., None]
@@ -30,6 +34,18 @@ class Given:
     def values_of(self, settings: type) -> dict[str, Any]:
         """Return the options given of a class."""
         return {name: self.values[name] for name in options_of(settings) if name in self.values}
+
+
+def option_of(hint: Any) -> OptionInfo | None:
+    """Return the option that the annotation of a field declares, or None."""
+    return next((each for each in get_args(hint)[1:] if isinstance(each, OptionInfo)), None)
+
+
+def flag_of(name: str, hint: Any) -> str:
+    """Return the flag of a field's option, or the one that it would have: ``--warmup``."""
+    option = option_of(hint)
+    given = option.default if option is not None else ...
+    return given if isinstance(given, str) else f"--{name.replace('_', '-')}"
 
 
 def options_of(settings: type) -> dict[str, inspect.Parameter]:
