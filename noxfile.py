@@ -65,3 +65,13 @@ def fixtures(session: nox.Session) -> None:
     session.install("-c", "constraints.txt", "conformer", "diffusers", "safetensors", "torch")
     session.install("-c", "constraints.txt", "--no-deps", "matcha-tts")
     session.run("python", "tests/kokoro_plugins/matcha/make_fixtures.py")
+
+
+@nox.session
+def editor(session: nox.Session) -> None:
+    """Read pages and example packages as an editor's type checker does, strictly."""
+    needed = ("numpy", "packaging", "pluggy", "pydantic", "ruamel-yaml", "torch", "typer")
+    session.install("-c", "constraints.txt", "basedpyright", "markdown-it-py", "pytest", *needed)
+    folder = session.create_tmp()
+    session.run("python", "-m", "tests.docs.editor", folder)
+    session.run("basedpyright", "--project", folder)

@@ -16,7 +16,7 @@ from kokoro_core import generation
 from kokoro_core.checkpoints import store as checkpoint
 from kokoro_core.checkpoints.adapt import Adapt, Adaptation
 from kokoro_core.contracts import NeuralVocoder
-from kokoro_core.cost.info import model_info
+from kokoro_core.cost.info import ModelInfo, model_info
 from kokoro_core.generation import (
     DecoderCopies,
     Generation,
@@ -532,7 +532,7 @@ class KokoroModel(nn.Module):
                 return
             yield chunk
 
-    def get_model_info(self) -> dict[str, Any]:
+    def get_model_info(self) -> ModelInfo:
         """Return parameters and bytes, in total and by slot, and the origin of each part."""
         return model_info(self.acoustic, self.spec, self.plugins, self.vocoder)
 

@@ -391,7 +391,7 @@ class OptimizerParams(ComponentParams, slot="optimizer"):
 
     scheduled: ClassVar[bool] = True
 
-    lr: float = Field(1e-3, gt=0)
+    lr: float = Field(default=1e-3, gt=0)
 
     @abstractmethod
     def build(self, parameters: Sequence[nn.Parameter], module: nn.Module) -> Optimizer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypedDict
 
 from torch import nn
 
@@ -14,9 +14,40 @@ from kokoro_core.spec.views.resolve import resolve
 from registry import Plugins
 
 
+class PartSize(TypedDict):
+    """What a part has: ``parameters``, and their ``bytes``."""
+
+    parameters: int
+    bytes: int
+
+
+class ModelInfo(TypedDict):
+    """What `KokoroModel.get_model_info` returns; editors know its keys so.
+
+    Attributes:
+        name: The spec's.
+        total_parameters: With those of a vocoder.
+        trainable_parameters: Those with gradients.
+        model_size_mb: Bytes of the parameters in millions.
+        bytes: Bytes of the parameters.
+        slots: Sizes by part.
+        components: For each component where it stands, its name, plugin and version.
+        gradient_checkpointing: Segments, and the parts that have nothing to recompute.
+    """
+
+    name: str
+    total_parameters: int
+    trainable_parameters: int
+    model_size_mb: float
+    bytes: int
+    slots: dict[str, PartSize]
+    components: list[dict[str, Any]]
+    gradient_checkpointing: dict[str, Any]
+
+
 def model_info(
     model: AcousticModel, spec: ModelSpec, plugins: Plugins, vocoder: nn.Module | None = None
-) -> dict[str, Any]:
+) -> ModelInfo:
     """Return parameters and bytes, in total and by slot, and the origin of each part."""
     present = filled_parts(model)
     around = {} if vocoder is None else {"vocoder": vocoder}

@@ -37,22 +37,22 @@ class AudioSettings(StrictModel):
         std: Standard deviation of the log mel, by which it is divided.
     """
 
-    sample_rate: int = Field(22050, ge=1)
-    n_fft: int = Field(1024, ge=2, le=2**20)
-    win_length: int = Field(1024, ge=2)
-    hop_length: int = Field(256, ge=1)
-    n_mels: int = Field(80, ge=1)
-    fmin: float = Field(0.0, ge=0)
-    fmax: float = Field(8000.0, gt=0)
+    sample_rate: int = Field(default=22050, ge=1)
+    n_fft: int = Field(default=1024, ge=2, le=2**20)
+    win_length: int = Field(default=1024, ge=2)
+    hop_length: int = Field(default=256, ge=1)
+    n_mels: int = Field(default=80, ge=1)
+    fmin: float = Field(default=0.0, ge=0)
+    fmax: float = Field(default=8000.0, gt=0)
     mel_scale: Literal["slaney", "htk"] = "slaney"
     mel_norm: Literal["slaney"] | None = "slaney"
-    power: float = Field(1.0, gt=0)
+    power: float = Field(default=1.0, gt=0)
     log: Literal["ln", "log10"] = "ln"
-    floor: float = Field(1e-5, gt=0)
+    floor: float = Field(default=1e-5, gt=0)
     floor_mode: Literal["clamp", "add"] = "clamp"
     padding: Literal["same", "center"] = "same"
     mean: float = -5.536622
-    std: float = Field(2.116101, gt=0)
+    std: float = Field(default=2.116101, gt=0)
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

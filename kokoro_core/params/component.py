@@ -45,7 +45,7 @@ class StrictModel(BaseModel):
     )
 
 
-class ComponentParams(StrictModel):
+class ComponentParams(StrictModel, frozen=True):  # said once more, so that editors know it too
     """The base class of every component's settings.
 
     A slot's base class names the slot: ``class EncoderParams(ComponentParams, slot="encoder")``. A

@@ -44,8 +44,8 @@ class PatchParams(DiscriminatorParams):
     """
 
     type: Literal["patch"] = "patch"
-    channels: int = Field(32, ge=1)
-    num_layers: int = Field(3, ge=1, le=6)
+    channels: int = Field(default=32, ge=1)
+    num_layers: int = Field(default=3, ge=1, le=6)
 
     def build(self, sizes: Sizes) -> Discriminator:
         """Return the discriminator."""
@@ -110,7 +110,7 @@ class MultiResolutionParams(DiscriminatorParams):
 
     type: Literal["multi_resolution"] = "multi_resolution"
     resolutions: Annotated[tuple[Resolution, ...], Field(strict=False, min_length=1)] = _UNIVNET
-    channels: int = Field(32, ge=1)
+    channels: int = Field(default=32, ge=1)
 
     @field_validator("resolutions")
     @classmethod
@@ -153,7 +153,7 @@ class AdversarialParams(ObjectiveParams):
     loss: Literal["hinge", "least_squares"] = "least_squares"
     weight: Weight = 1.0
     feature_weight: Weight = 2.0
-    start: int = Field(0, ge=0)
+    start: int = Field(default=0, ge=0)
 
     @field_validator("discriminators")
     @classmethod

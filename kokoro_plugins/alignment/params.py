@@ -41,7 +41,7 @@ class PriorSearchParams(AlignerParams):
     prior: PartName | None = None
     log_scale: PartName | None = None
     reads: Literal["mel", "latents"] = "mel"
-    diagonal: float = Field(0.0, ge=0)
+    diagonal: float = Field(default=0.0, ge=0)
     marks: bool = False
 
     @property
@@ -118,8 +118,8 @@ class ForwardSumParams(AlignerParams):
     """
 
     type: Literal["forward_sum"] = "forward_sum"
-    channels: int = Field(80, ge=1)
-    temperature: float = Field(0.01, gt=0)
+    channels: int = Field(default=80, ge=1)
+    temperature: float = Field(default=0.01, gt=0)
     use_prior: bool = True
     marks: bool = False
 

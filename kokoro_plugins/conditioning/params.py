@@ -25,9 +25,9 @@ class LookupParams(ConditionerParams):
     """
 
     type: Literal["lookup"] = "lookup"
-    feature: str = Field("speaker", min_length=1)
-    dim: int = Field(64, ge=1)
-    num: int | None = Field(None, ge=1)
+    feature: str = Field(default="speaker", min_length=1)
+    dim: int = Field(default=64, ge=1)
+    num: int | None = Field(default=None, ge=1)
 
     @property
     def features(self) -> Mapping[str, Feature]:

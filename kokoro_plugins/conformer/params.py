@@ -93,13 +93,13 @@ class ConformerEncoderParams(_Layers, EncoderParams):
     """
 
     type: Literal["conformer"] = "conformer"
-    hidden_dim: int | None = Field(None, ge=1)
-    num_layers: int = Field(4, ge=1)
-    num_heads: int = Field(2, ge=1)
-    ff_dim: int = Field(1536, ge=1)
-    ff_kernel_size: int = Field(3, ge=1)
-    kernel_size: int = Field(7, ge=1)
-    dropout: float = Field(0.2, ge=0, lt=1)
+    hidden_dim: int | None = Field(default=None, ge=1)
+    num_layers: int = Field(default=4, ge=1)
+    num_heads: int = Field(default=2, ge=1)
+    ff_dim: int = Field(default=1536, ge=1)
+    ff_kernel_size: int = Field(default=3, ge=1)
+    kernel_size: int = Field(default=7, ge=1)
+    dropout: float = Field(default=0.2, ge=0, lt=1)
     norm: Literal["pre", "post"] = "pre"
 
     _is_odd = field_validator("ff_kernel_size", "kernel_size")(_odd)
@@ -144,13 +144,13 @@ class ParallelConformerParams(_Layers, DecoderParams):
 
     parallel = True
     type: Literal["parallel_conformer"] = "parallel_conformer"
-    hidden_dim: int | None = Field(None, ge=1)
-    num_layers: int = Field(4, ge=1)
-    num_heads: int = Field(2, ge=1)
-    ff_dim: int = Field(1536, ge=1)
-    ff_kernel_size: int = Field(3, ge=1)
-    kernel_size: int = Field(31, ge=1)
-    dropout: float = Field(0.2, ge=0, lt=1)
+    hidden_dim: int | None = Field(default=None, ge=1)
+    num_layers: int = Field(default=4, ge=1)
+    num_heads: int = Field(default=2, ge=1)
+    ff_dim: int = Field(default=1536, ge=1)
+    ff_kernel_size: int = Field(default=3, ge=1)
+    kernel_size: int = Field(default=31, ge=1)
+    dropout: float = Field(default=0.2, ge=0, lt=1)
     norm: Literal["pre", "post"] = "pre"
 
     _is_odd = field_validator("ff_kernel_size", "kernel_size")(_odd)

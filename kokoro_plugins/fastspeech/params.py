@@ -29,13 +29,13 @@ class ConvDurationPredictorParams(DurationPredictorParams):
     """
 
     type: Literal["conv"] = "conv"
-    channels: int = Field(256, ge=1)
-    kernel_size: int = Field(3, ge=1)
-    num_layers: int = Field(2, ge=1)
-    dropout: float = Field(0.1, ge=0, lt=1)
+    channels: int = Field(default=256, ge=1)
+    kernel_size: int = Field(default=3, ge=1)
+    num_layers: int = Field(default=2, ge=1)
+    dropout: float = Field(default=0.1, ge=0, lt=1)
     stop_gradient: bool = False
     rounding: Literal["nearest", "up"] = "nearest"
-    norm_eps: float = Field(1e-5, gt=0)
+    norm_eps: float = Field(default=1e-5, gt=0)
 
     @field_validator("kernel_size")
     @classmethod

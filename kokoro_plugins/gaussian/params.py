@@ -26,7 +26,7 @@ class GaussianRegulatorParams(RegulatorParams):
     """
 
     type: Literal["gaussian"] = "gaussian"
-    delta: float = Field(0.1, gt=0)
+    delta: float = Field(default=0.1, gt=0)
     frame_time: Literal["start", "middle"] = "start"
 
     @property

@@ -114,13 +114,13 @@ class HibariCorpusParams(CorpusParams):
 
     type: Literal["hibari"] = "hibari"
     path: str = Field(min_length=1)
-    sentences: int = Field(2000, ge=1, le=MAX_SENTENCES)
-    held_out: int = Field(200, ge=0, le=MAX_SENTENCES)
-    seed: int = Field(0, ge=0)
+    sentences: int = Field(default=2000, ge=1, le=MAX_SENTENCES)
+    held_out: int = Field(default=200, ge=0, le=MAX_SENTENCES)
+    seed: int = Field(default=0, ge=0)
     part: Part = "training"
     voices: Voices = "heart"
     durations: bool = True
-    cache_mib: int = Field(512, ge=0)
+    cache_mib: int = Field(default=512, ge=0)
 
     @property
     def has_durations(self) -> bool:

@@ -25,12 +25,12 @@ class GeneratorSettings(StrictModel):
         normalises: Whether the mel is normalised by a mean and a deviation of its own first.
     """
 
-    channels: int = Field(512, ge=1)
+    channels: int = Field(default=512, ge=1)
     rates: Sizes = (8, 8, 2, 2)
     rate_kernel_sizes: Sizes = (16, 16, 4, 4)
     kernel_sizes: Sizes = (3, 7, 11)
     dilations: Annotated[tuple[Sizes, ...], Field(strict=False)] = ((1, 3, 5),) * 3
-    slope: float = Field(0.1, ge=0)
+    slope: float = Field(default=0.1, ge=0)
     normalises: bool = True
 
     @model_validator(mode="after")

@@ -27,7 +27,7 @@ class HifiGanParams(VocoderParams):
     """
 
     type: Literal["hifigan"] = "hifigan"
-    folder: str | None = Field(None, min_length=1)
+    folder: str | None = Field(default=None, min_length=1)
     generator: GeneratorSettings | None = None
 
     model_types: ClassVar[tuple[str, ...]] = MODEL_TYPES

@@ -27,9 +27,9 @@ class FlowHeadParams(StrictModel):
         frequencies: Channels of the sinusoids of the time, even.
     """
 
-    width: int = Field(512, ge=2)
-    num_layers: int = Field(6, ge=1)
-    frequencies: int = Field(256, ge=2, multiple_of=2)
+    width: int = Field(default=512, ge=2)
+    num_layers: int = Field(default=6, ge=1)
+    frequencies: int = Field(default=256, ge=2, multiple_of=2)
 
     def size(self, latent_dim: int, condition_dim: int) -> Size:
         """Return the size of the head."""
@@ -70,16 +70,16 @@ class LatentDecoderParams(DecoderParams):
     """
 
     type: Literal["latent"] = "latent"
-    width: int | None = Field(None, ge=1)
-    num_layers: int = Field(6, ge=1)
-    num_heads: int = Field(16, ge=1)
-    ff_dim: int = Field(4096, ge=1)
-    dropout: float = Field(0.0, ge=0, lt=1)
+    width: int | None = Field(default=None, ge=1)
+    num_layers: int = Field(default=6, ge=1)
+    num_heads: int = Field(default=16, ge=1)
+    ff_dim: int = Field(default=4096, ge=1)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
     positional_encoding: PositionalEncodingParams
     head: FlowHeadParams = FlowHeadParams()
-    reduction_factor: int = Field(4, ge=1, le=100)
-    steps: int = Field(4, ge=1)
-    teacher_noise: float = Field(0.0, ge=0, le=1)
+    reduction_factor: int = Field(default=4, ge=1, le=100)
+    steps: int = Field(default=4, ge=1)
+    teacher_noise: float = Field(default=0.0, ge=0, le=1)
 
     @property
     def needs(self) -> frozenset[str]:

@@ -47,9 +47,9 @@ class PrenetParams(StrictModel):
         dropout: Dropout after each.
     """
 
-    num_layers: int = Field(3, ge=1)
+    num_layers: int = Field(default=3, ge=1)
     kernel_size: Kernel = 5
-    dropout: float = Field(0.5, ge=0, lt=1)
+    dropout: float = Field(default=0.5, ge=0, lt=1)
 
     def size(self, width: int) -> Size:
         """Return the size of the convolutions, their norms and the last layer."""
@@ -73,13 +73,13 @@ class MatchaEncoderParams(EncoderParams):
     """
 
     type: Literal["matcha"] = "matcha"
-    hidden_dim: int | None = Field(None, ge=1)
+    hidden_dim: int | None = Field(default=None, ge=1)
     prenet: PrenetParams | None = PrenetParams()
-    num_layers: int = Field(6, ge=1)
-    num_heads: int = Field(2, ge=1)
-    ff_dim: int = Field(768, ge=1)
+    num_layers: int = Field(default=6, ge=1)
+    num_heads: int = Field(default=2, ge=1)
+    ff_dim: int = Field(default=768, ge=1)
     kernel_size: Kernel = 3
-    dropout: float = Field(0.1, ge=0, lt=1)
+    dropout: float = Field(default=0.1, ge=0, lt=1)
     positional_encoding: PositionalEncodingParams
     prior: bool = True
 
@@ -164,14 +164,14 @@ class FlowMatchingParams(DecoderParams):
     parallel: ClassVar[bool] = True
     condition: PartName | None = None
     channels: Annotated[tuple[Channels, ...], Field(strict=False, min_length=1)] = (256, 256)
-    num_mid_stages: int = Field(2, ge=0)
-    num_blocks: int = Field(1, ge=0)
-    num_heads: int = Field(2, ge=1)
-    head_dim: int = Field(64, ge=1)
-    dropout: float = Field(0.05, ge=0, lt=1)
-    frequencies: int = Field(160, ge=4, multiple_of=2)
-    sigma_min: float = Field(1e-4, ge=0, lt=1)
-    steps: int = Field(10, ge=1)
+    num_mid_stages: int = Field(default=2, ge=0)
+    num_blocks: int = Field(default=1, ge=0)
+    num_heads: int = Field(default=2, ge=1)
+    head_dim: int = Field(default=64, ge=1)
+    dropout: float = Field(default=0.05, ge=0, lt=1)
+    frequencies: int = Field(default=160, ge=4, multiple_of=2)
+    sigma_min: float = Field(default=1e-4, ge=0, lt=1)
+    steps: int = Field(default=10, ge=1)
 
     @property
     def needs(self) -> frozenset[str]:

@@ -57,10 +57,10 @@ class TacotronEncoderParams(EncoderParams):
     """
 
     type: Literal["tacotron"] = "tacotron"
-    hidden_dim: int | None = Field(None, ge=2)
-    kernel_size: int = Field(5, ge=1)
-    num_layers: int = Field(3, ge=1)
-    dropout: float = Field(0.5, ge=0, lt=1)
+    hidden_dim: int | None = Field(default=None, ge=2)
+    kernel_size: int = Field(default=5, ge=1)
+    num_layers: int = Field(default=3, ge=1)
+    dropout: float = Field(default=0.5, ge=0, lt=1)
 
     @field_validator("kernel_size")
     @classmethod
@@ -107,8 +107,8 @@ class RecurrentParams(StrictModel):
         num_layers: Number of recurrent layers.
     """
 
-    lstm_dim: int = Field(512, ge=2, multiple_of=2)
-    num_layers: int = Field(2, ge=1)
+    lstm_dim: int = Field(default=512, ge=2, multiple_of=2)
+    num_layers: int = Field(default=2, ge=1)
 
     @classmethod
     def tiny(cls) -> Mapping[str, Mapping[str, Any]]:
@@ -179,11 +179,11 @@ class LstmDecoderParams(DecoderParams):
     """
 
     type: Literal["lstm"] = "lstm"
-    prenet_dim: int = Field(256, ge=1)
-    lstm_dim: int = Field(1024, ge=1)
-    num_layers: int = Field(2, ge=1)
-    place_dim: int = Field(32, ge=0, multiple_of=2)
-    dropout: float = Field(0.5, ge=0, lt=1)
+    prenet_dim: int = Field(default=256, ge=1)
+    lstm_dim: int = Field(default=1024, ge=1)
+    num_layers: int = Field(default=2, ge=1)
+    place_dim: int = Field(default=32, ge=0, multiple_of=2)
+    dropout: float = Field(default=0.5, ge=0, lt=1)
     speaking_dropout: bool = True
 
     @property

@@ -27,7 +27,7 @@ class LearnedParams(PositionalEncodingParams):
     """
 
     type: Literal["learned"] = "learned"
-    max_len: int = Field(5000, ge=1)
+    max_len: int = Field(default=5000, ge=1)
 
     def size(self, *, hidden_dim: int, num_heads: int) -> Size:
         """Return the size of the trained table."""
@@ -49,8 +49,8 @@ class RotaryParams(PositionalEncodingParams):
     """
 
     type: Literal["rotary"] = "rotary"
-    base: float = Field(10000.0, gt=1)
-    fraction: float = Field(1.0, gt=0, le=1)
+    base: float = Field(default=10000.0, gt=1)
+    fraction: float = Field(default=1.0, gt=0, le=1)
 
     def check_stack(self, *, hidden_dim: int, num_heads: int) -> Iterable[tuple[str, str]]:
         """Yield what makes the number of turned channels odd, or 0."""
@@ -130,7 +130,7 @@ class RelativeKeysParams(PositionalEncodingParams):
     """
 
     type: Literal["relative_keys"] = "relative_keys"
-    max_distance: int = Field(160, ge=1)
+    max_distance: int = Field(default=160, ge=1)
     absolute: PositionalEncodingParams | None = None
 
     @classmethod

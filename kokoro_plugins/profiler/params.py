@@ -24,10 +24,10 @@ class GpuProfilerParams(ProfilerParams):
     """
 
     type: Literal["gpu"] = "gpu"
-    trace: bool = Field(False, description="record each operation, for a Chrome trace")
-    nested: bool = Field(False, description="watch components inside components as well")
-    layers: bool = Field(False, description="watch the layers of stacks as well")
-    saved: bool = Field(False, description="count the bytes kept for the backward pass")
+    trace: bool = Field(default=False, description="record each operation, for a Chrome trace")
+    nested: bool = Field(default=False, description="watch components inside components as well")
+    layers: bool = Field(default=False, description="watch the layers of stacks as well")
+    saved: bool = Field(default=False, description="count the bytes kept for the backward pass")
 
     def build(self) -> GpuProfiler:
         """Return the profiler, attached to nothing."""

@@ -58,9 +58,9 @@ class GriffinLimParams(VocoderParams):
     """
 
     type: Literal["griffin_lim"] = "griffin_lim"
-    iterations: int = Field(60, ge=1)
-    momentum: float = Field(0.99, ge=0, lt=1)
-    seed: int = Field(0, ge=0)
+    iterations: int = Field(default=60, ge=1)
+    momentum: float = Field(default=0.99, ge=0, lt=1)
+    seed: int = Field(default=0, ge=0)
 
     def build(self, audio: AudioSettings) -> Vocoder:
         """Return the vocoder; it takes mels of any settings."""
@@ -84,7 +84,7 @@ class FolderCorpusParams(CorpusParams):
     type: Literal["folder"] = "folder"
     path: str = Field(min_length=1)
     durations: bool | None = None
-    cache_mib: int = Field(512, ge=0)
+    cache_mib: int = Field(default=512, ge=0)
 
     @property
     def has_durations(self) -> bool:
@@ -135,8 +135,8 @@ class EspeakCorpusParams(CorpusParams):
     type: Literal["espeak"] = "espeak"
     path: str = Field(min_length=1)
     durations: bool = True
-    sentences: int = Field(315, ge=1, le=MAX_SENTENCES)
-    seed: int = Field(0, ge=0)
+    sentences: int = Field(default=315, ge=1, le=MAX_SENTENCES)
+    seed: int = Field(default=0, ge=0)
     voice: Voice = "en-us"
 
     @property

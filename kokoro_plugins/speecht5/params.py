@@ -46,11 +46,11 @@ class StackParams(StrictModel):
         positional_encoding: Of the phonemes, or of the groups of frames.
     """
 
-    hidden_dim: int | None = Field(None, ge=1)
-    num_layers: int = Field(6, ge=1)
-    num_heads: int = Field(12, ge=1)
-    ff_dim: int = Field(3072, ge=1)
-    dropout: float = Field(0.1, ge=0, lt=1)
+    hidden_dim: int | None = Field(default=None, ge=1)
+    num_layers: int = Field(default=6, ge=1)
+    num_heads: int = Field(default=12, ge=1)
+    ff_dim: int = Field(default=3072, ge=1)
+    dropout: float = Field(default=0.1, ge=0, lt=1)
     positional_encoding: PositionalEncodingParams
 
     def cross_check(self, sizes: Sizes) -> Iterable[tuple[str, str]]:
@@ -92,7 +92,7 @@ class SpeechT5EncoderParams(StackParams, EncoderParams):
     """
 
     type: Literal["speecht5"] = "speecht5"
-    num_layers: int = Field(12, ge=1)
+    num_layers: int = Field(default=12, ge=1)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -142,13 +142,13 @@ class SpeechT5DecoderParams(StackParams, DecoderParams):
     """
 
     type: Literal["speecht5"] = "speecht5"
-    prenet_dim: int = Field(256, ge=1)
-    prenet_dropout: float = Field(0.5, ge=0, lt=1)
+    prenet_dim: int = Field(default=256, ge=1)
+    prenet_dropout: float = Field(default=0.5, ge=0, lt=1)
     speaking_dropout: bool = True
-    speaker_dim: int | None = Field(None, ge=1)
-    reduction_factor: int = Field(2, ge=1, le=100)
-    guided_heads: int = Field(2, ge=0)
-    guided_sigma: float = Field(0.4, gt=0)
+    speaker_dim: int | None = Field(default=None, ge=1)
+    reduction_factor: int = Field(default=2, ge=1, le=100)
+    guided_heads: int = Field(default=2, ge=0)
+    guided_sigma: float = Field(default=0.4, gt=0)
 
     @property
     def needs(self) -> frozenset[str]:

@@ -29,10 +29,10 @@ class ConvPostnetParams(PostnetParams):
     """
 
     type: Literal["conv"] = "conv"
-    channels: int = Field(512, ge=1)
-    kernel_size: int = Field(5, ge=1)
-    num_layers: int = Field(5, ge=2)
-    dropout: float = Field(0.5, ge=0, lt=1)
+    channels: int = Field(default=512, ge=1)
+    kernel_size: int = Field(default=5, ge=1)
+    num_layers: int = Field(default=5, ge=2)
+    dropout: float = Field(default=0.5, ge=0, lt=1)
     bias: bool = True
 
     @field_validator("kernel_size")

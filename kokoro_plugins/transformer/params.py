@@ -48,7 +48,7 @@ class SinusoidalParams(PositionalEncodingParams):
     """
 
     type: Literal["sinusoidal"] = "sinusoidal"
-    max_len: int = Field(5000, ge=1)
+    max_len: int = Field(default=5000, ge=1)
     learned_scale: bool = False
 
     @classmethod
@@ -82,12 +82,12 @@ class StackParams(StrictModel):
         positional_encoding: Tells attention where a vector stands.
     """
 
-    hidden_dim: int | None = Field(None, ge=1)
+    hidden_dim: int | None = Field(default=None, ge=1)
     norm: Literal["pre", "post"] = "pre"
-    num_layers: int = Field(6, ge=1)
-    num_heads: int = Field(8, ge=1)
-    ff_dim: int = Field(2048, ge=1)
-    dropout: float = Field(0.1, ge=0, lt=1)
+    num_layers: int = Field(default=6, ge=1)
+    num_heads: int = Field(default=8, ge=1)
+    ff_dim: int = Field(default=2048, ge=1)
+    dropout: float = Field(default=0.1, ge=0, lt=1)
     positional_encoding: PositionalEncodingParams = SinusoidalParams()
 
     @classmethod
@@ -178,7 +178,7 @@ class PlaceParams(StrictModel):
             frames left in it; what lies farther than the last one takes the last one.
     """
 
-    size: int = Field(40, ge=1)
+    size: int = Field(default=40, ge=1)
 
     def embeddings_size(self, width: int) -> Size:
         """Return the size of both tables."""
@@ -202,8 +202,8 @@ class TransformerDecoderParams(StackParams, DecoderParams):
     add_memory: bool = True
     memory_positions: bool = True
     place: PlaceParams | None = None
-    teacher_mask: float = Field(0.0, ge=0, lt=1)
-    reduction_factor: int = Field(1, ge=1, le=100)
+    teacher_mask: float = Field(default=0.0, ge=0, lt=1)
+    reduction_factor: int = Field(default=1, ge=1, le=100)
 
     @property
     def needs(self) -> frozenset[str]:
@@ -316,8 +316,8 @@ class MlpParams(DurationPredictorParams):
     """
 
     type: Literal["mlp"] = "mlp"
-    hidden_dim: int | None = Field(None, ge=1)
-    dropout: float = Field(0.1, ge=0, lt=1)
+    hidden_dim: int | None = Field(default=None, ge=1)
+    dropout: float = Field(default=0.1, ge=0, lt=1)
 
     @property
     def capabilities(self) -> Capabilities:

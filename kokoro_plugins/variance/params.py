@@ -33,15 +33,15 @@ class VarianceParams(AdaptorParams):
     """
 
     type: Literal["variance"] = "variance"
-    feature: str | None = Field(None, min_length=1)
+    feature: str | None = Field(default=None, min_length=1)
     reads: Literal["x", "encoder"] = "x"
     stop_gradient: bool = False
-    channels: int = Field(256, ge=1)
-    kernel_size: int = Field(3, ge=1)
-    num_layers: int = Field(2, ge=1)
-    dropout: float = Field(0.5, ge=0, lt=1)
-    embedding_kernel_size: int = Field(1, ge=1)
-    embedding_dropout: float = Field(0.0, ge=0, lt=1)
+    channels: int = Field(default=256, ge=1)
+    kernel_size: int = Field(default=3, ge=1)
+    num_layers: int = Field(default=2, ge=1)
+    dropout: float = Field(default=0.5, ge=0, lt=1)
+    embedding_kernel_size: int = Field(default=1, ge=1)
+    embedding_dropout: float = Field(default=0.0, ge=0, lt=1)
 
     @field_validator("kernel_size", "embedding_kernel_size")
     @classmethod

@@ -38,12 +38,12 @@ class CouplingFlowParams(DecoderParams):
     type: Literal["coupling_flow"] = "coupling_flow"
     mean: PartName | None = "mu"
     log_scale: PartName | None = "log_sigma"
-    width: int | None = Field(None, ge=1)
-    num_flows: int = Field(4, ge=1)
-    num_layers: int = Field(4, ge=1)
-    kernel_size: int = Field(5, ge=1)
-    dilation: int = Field(1, ge=1)
-    dropout: float = Field(0.0, ge=0, lt=1)
+    width: int | None = Field(default=None, ge=1)
+    num_flows: int = Field(default=4, ge=1)
+    num_layers: int = Field(default=4, ge=1)
+    kernel_size: int = Field(default=5, ge=1)
+    dilation: int = Field(default=1, ge=1)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
     mean_only: bool = True
 
     _is_odd = field_validator("kernel_size")(odd)

@@ -47,13 +47,13 @@ class VitsEncoderParams(EncoderParams):
     """
 
     type: Literal["vits"] = "vits"
-    hidden_dim: int | None = Field(None, ge=1)
-    num_layers: int = Field(6, ge=1)
-    num_heads: int = Field(2, ge=1)
-    window: int = Field(4, ge=0)
-    ff_dim: int = Field(768, ge=1)
-    kernel_size: int = Field(3, ge=1)
-    dropout: float = Field(0.1, ge=0, lt=1)
+    hidden_dim: int | None = Field(default=None, ge=1)
+    num_layers: int = Field(default=6, ge=1)
+    num_heads: int = Field(default=2, ge=1)
+    window: int = Field(default=4, ge=0)
+    ff_dim: int = Field(default=768, ge=1)
+    kernel_size: int = Field(default=3, ge=1)
+    dropout: float = Field(default=0.1, ge=0, lt=1)
     mean_only: bool = False
 
     _is_odd = field_validator("kernel_size")(odd)
@@ -116,12 +116,12 @@ class StochasticDurationPredictorParams(DurationPredictorParams):
     """
 
     type: Literal["stochastic"] = "stochastic"
-    kernel_size: int = Field(3, ge=1)
-    num_layers: int = Field(3, ge=1)
-    num_flows: int = Field(4, ge=2)
-    bins: int = Field(10, ge=2, lt=1000)
-    bound: float = Field(5.0, gt=0)
-    dropout: float = Field(0.5, ge=0, lt=1)
+    kernel_size: int = Field(default=3, ge=1)
+    num_layers: int = Field(default=3, ge=1)
+    num_flows: int = Field(default=4, ge=2)
+    bins: int = Field(default=10, ge=2, lt=1000)
+    bound: float = Field(default=5.0, gt=0)
+    dropout: float = Field(default=0.5, ge=0, lt=1)
     stop_gradient: bool = True
 
     _is_odd = field_validator("kernel_size")(odd)

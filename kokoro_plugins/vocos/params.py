@@ -31,11 +31,11 @@ class VocosParams(VocoderParams):
     trained: ClassVar[bool] = True
 
     type: Literal["vocos"] = "vocos"
-    channels: int = Field(224, ge=1)
-    expansion: int = Field(3, ge=1)
-    num_layers: int = Field(6, ge=1)
-    kernel_size: int = Field(7, ge=1)
-    n_fft: int | None = Field(None, ge=2, le=2**20)
+    channels: int = Field(default=224, ge=1)
+    expansion: int = Field(default=3, ge=1)
+    num_layers: int = Field(default=6, ge=1)
+    kernel_size: int = Field(default=7, ge=1)
+    n_fft: int | None = Field(default=None, ge=2, le=2**20)
 
     @field_validator("kernel_size")
     @classmethod

@@ -34,7 +34,7 @@ def calls(session: ast.FunctionDef, name: str) -> list[list[str]]:
 
 def test_there_is_a_session_for_each_thing_that_is_looked_after() -> None:
     assert list(sessions()) == [
-        *("tests", "lint", "types", "docs", "bench", "coverage", "fixtures")
+        *("tests", "lint", "types", "docs", "bench", "coverage", "fixtures", "editor")
     ]
 
 

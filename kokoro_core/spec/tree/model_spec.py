@@ -104,11 +104,11 @@ class ModelSpec(StrictModel):
     """
 
     format: Annotated[Literal[1], BeforeValidator(_integer)] = 1
-    name: str = Field("model", min_length=1)
-    vocab_size: int = Field(63, ge=2)
-    pad_id: int = Field(0, ge=0)
-    mel_dim: int = Field(80, ge=1)
-    hidden_dim: int = Field(512, ge=1)
+    name: str = Field(default="model", min_length=1)
+    vocab_size: int = Field(default=63, ge=2)
+    pad_id: int = Field(default=0, ge=0)
+    mel_dim: int = Field(default=80, ge=1)
+    hidden_dim: int = Field(default=512, ge=1)
     speakers: Names = ()
     languages: Names = ()
     features: Mapping[PartName, FeatureSettings] = Field(default_factory=dict)

@@ -17,7 +17,7 @@ class GradientCheckpointing(StrictModel):
         segments: Segments of each stack, at most one a layer.
     """
 
-    segments: int = Field(4, ge=1)
+    segments: int = Field(default=4, ge=1)
 
 
 def _dotted(value: Any) -> Any:
@@ -53,11 +53,11 @@ class LossWeights(StrictModel):
     model_config = ConfigDict(extra="allow", json_schema_extra=_with_losses_of_parts)
     __pydantic_extra__: dict[str, Annotated[float, Field(ge=0)]] = Field(init=False)
 
-    mel_l1: float = Field(1.0, ge=0)
-    mel_mse: float = Field(0.0, ge=0)
-    duration: float = Field(1.0, ge=0)
-    stop: float = Field(1.0, ge=0)
-    stop_positive_weight: float = Field(10.0, gt=0)
+    mel_l1: float = Field(default=1.0, ge=0)
+    mel_mse: float = Field(default=0.0, ge=0)
+    duration: float = Field(default=1.0, ge=0)
+    stop: float = Field(default=1.0, ge=0)
+    stop_positive_weight: float = Field(default=10.0, gt=0)
 
     @model_validator(mode="before")
     @classmethod
@@ -83,11 +83,11 @@ class GenerationDefaults(StrictModel):
         options: Numbers with which the parts speak, such as ``decoder.temperature``.
     """
 
-    speed: float = Field(1.0, gt=0)
-    min_frames: int = Field(1, ge=0)
-    max_mel_len: int = Field(1000, ge=1)
-    stop_threshold: float = Field(0.5, ge=0, le=1)
-    length_ratio: float | None = Field(None, gt=0)
+    speed: float = Field(default=1.0, gt=0)
+    min_frames: int = Field(default=1, ge=0)
+    max_mel_len: int = Field(default=1000, ge=1)
+    stop_threshold: float = Field(default=0.5, ge=0, le=1)
+    length_ratio: float | None = Field(default=None, gt=0)
     options: Annotated[Mapping[str, float], BeforeValidator(_dotted)] = Field(default_factory=dict)
 
 
@@ -100,7 +100,7 @@ class OfSpeaker(StrictModel):
     """
 
     mean: float = 0.0
-    std: float = Field(1.0, gt=0)
+    std: float = Field(default=1.0, gt=0)
 
 
 class FeatureSettings(StrictModel):
@@ -118,6 +118,6 @@ class FeatureSettings(StrictModel):
 
     per: Literal["row", "phoneme", "frame"] = "row"
     mean: float = 0.0
-    std: float = Field(1.0, gt=0)
+    std: float = Field(default=1.0, gt=0)
     unit: str | None = None
     speakers: Mapping[str, OfSpeaker] = Field(default_factory=dict)

@@ -86,7 +86,7 @@ class RecipeBase(StrictModel):
     objective: Annotated[ObjectiveParams | None, BeforeValidator(_named)] = None
     loss_schedule: Mapping[str, Ramp] = Field(default_factory=dict)
     on_bad_step: str = "stop"
-    threads: int | None = Field(None, ge=1, le=1024)
+    threads: int | None = Field(default=None, ge=1, le=1024)
     freeze: Annotated[tuple[str, ...], Field(strict=False)] = ()
     rate: Mapping[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
     loggers: Annotated[tuple[LoggerName, ...], Field(strict=False)] = ()
@@ -139,7 +139,7 @@ def options(*classes: type, only: Collection[str] = (), without: Collection[str]
             chosen = each.name in only if only else each.name not in without
             if option is None or option.help is None or not chosen:
                 continue
-            limits = Field(None, ge=option.min, le=option.max, description=option.help)
+            limits = Field(default=None, ge=option.min, le=option.max, description=option.help)
             kind = get_args(hints[each.name])[0]
             found[key_of(each.name, hints[each.name])] = (kind | None, limits)
     return found

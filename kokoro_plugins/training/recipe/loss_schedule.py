@@ -23,8 +23,8 @@ class Ramp(StrictModel):
         over_steps: Its factor is 1 so many steps later; 0: at once.
     """
 
-    from_step: int = Field(0, ge=0)
-    over_steps: int = Field(0, ge=0)
+    from_step: int = Field(default=0, ge=0)
+    over_steps: int = Field(default=0, ge=0)
 
     def factor(self, done: int) -> float:
         """Return the factor in the step that follows so many steps."""

@@ -32,7 +32,7 @@ class AdamWParams(OptimizerParams):
     type: Literal["adamw"] = "adamw"
     betas: Betas = (0.9, 0.98)
     weight_decay: Decay = 0.01
-    eps: float = Field(1e-8, gt=0)
+    eps: float = Field(default=1e-8, gt=0)
 
     def build(self, parameters: Sequence[nn.Parameter], module: nn.Module) -> Optimizer:
         """Return the optimizer."""
@@ -113,7 +113,7 @@ class ScheduleFreeParams(OptimizerParams):
     type: Literal["schedule-free"] = "schedule-free"
     betas: Betas = (0.9, 0.98)
     weight_decay: Decay = 0.0
-    warmup_steps: int = Field(100, ge=0)
+    warmup_steps: int = Field(default=100, ge=0)
 
     def build(self, parameters: Sequence[nn.Parameter], module: nn.Module) -> Optimizer:
         """Return the optimizer."""
@@ -140,7 +140,7 @@ class WarmupCosineParams(ScheduleParams):
     to_the_end: ClassVar[bool] = True
 
     type: Literal["warmup_cosine"] = "warmup_cosine"
-    warmup_steps: int = Field(100, ge=0)
+    warmup_steps: int = Field(default=100, ge=0)
 
     def build(self) -> Schedule:
         """Return the schedule."""
@@ -157,7 +157,7 @@ class NoamParams(ScheduleParams):
     """
 
     type: Literal["noam"] = "noam"
-    warmup_steps: int = Field(4000, ge=1)
+    warmup_steps: int = Field(default=4000, ge=1)
 
     def build(self) -> Schedule:
         """Return the schedule."""
@@ -176,9 +176,9 @@ class ExponentialParams(ScheduleParams):
     """
 
     type: Literal["exponential"] = "exponential"
-    factor: float = Field(0.999, gt=0, le=1)
-    every: int = Field(1000, ge=1)
-    warmup_steps: int = Field(0, ge=0)
+    factor: float = Field(default=0.999, gt=0, le=1)
+    every: int = Field(default=1000, ge=1)
+    warmup_steps: int = Field(default=0, ge=0)
 
     def build(self) -> Schedule:
         """Return the schedule."""
@@ -195,7 +195,7 @@ class ConstantParams(ScheduleParams):
     """
 
     type: Literal["constant"] = "constant"
-    warmup_steps: int = Field(0, ge=0)
+    warmup_steps: int = Field(default=0, ge=0)
 
     def build(self) -> Schedule:
         """Return the schedule."""

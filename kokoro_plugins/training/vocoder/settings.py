@@ -42,9 +42,9 @@ class WaveLossWeights(StrictModel):
         magnitude: Of the distance of log magnitudes.
     """
 
-    mel: float = Field(2.0, ge=0)
-    convergence: float = Field(1.0, ge=0)
-    magnitude: float = Field(1.0, ge=0)
+    mel: float = Field(default=2.0, ge=0)
+    convergence: float = Field(default=1.0, ge=0)
+    magnitude: float = Field(default=1.0, ge=0)
 
 
 def usual_settings(**others: Any) -> TrainingSettings:

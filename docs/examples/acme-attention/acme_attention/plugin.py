@@ -32,8 +32,8 @@ class AttentionParams(AlignerParams):
     """
 
     type: Literal["attention"] = "attention"
-    channels: int = Field(64, ge=1)
-    diagonal: float = Field(10.0, ge=0)
+    channels: int = Field(default=64, ge=1)
+    diagonal: float = Field(default=10.0, ge=0)
 
     @property
     def losses(self) -> Mapping[str, float | None]:

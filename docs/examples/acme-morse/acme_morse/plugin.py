@@ -32,8 +32,8 @@ class MorseParams(CorpusParams):
 
     type: Literal["morse"] = "morse"
     path: str = Field(min_length=1)
-    unit: int = Field(3, ge=1)
-    pitch: float = Field(700.0, gt=0)
+    unit: int = Field(default=3, ge=1)
+    pitch: float = Field(default=700.0, gt=0)
 
     def build(self, *, audio: AudioSettings, frontend: Frontend) -> Corpus:
         """Return the corpus.

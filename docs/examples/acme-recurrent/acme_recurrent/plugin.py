@@ -30,8 +30,8 @@ class RecurrentParams(EncoderParams):
     """
 
     type: Literal["recurrent"] = "recurrent"
-    num_layers: int = Field(2, ge=1)
-    dropout: float = Field(0.1, ge=0, lt=1)
+    num_layers: int = Field(default=2, ge=1)
+    dropout: float = Field(default=0.1, ge=0, lt=1)
 
     def cross_check(self, sizes: Sizes) -> Iterable[tuple[str, str]]:
         """Yield a width that two directions cannot share."""

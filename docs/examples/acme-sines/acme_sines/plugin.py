@@ -28,7 +28,7 @@ class SinesParams(VocoderParams):
     """
 
     type: Literal["sines"] = "sines"
-    gain: float = Field(0.5, gt=0)
+    gain: float = Field(default=0.5, gt=0)
 
     def build(self, audio: AudioSettings) -> Vocoder:
         """Return the vocoder."""

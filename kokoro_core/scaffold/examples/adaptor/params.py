@@ -24,7 +24,7 @@ class ExampleParams(AdaptorParams):
     """
 
     type: Literal["example"] = "example"
-    channels: int = Field(128, ge=1)
+    channels: int = Field(default=128, ge=1)
 
     @property
     def target(self) -> Feature:

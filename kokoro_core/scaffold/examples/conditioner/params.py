@@ -23,7 +23,7 @@ class ExampleParams(ConditionerParams):
     """
 
     type: Literal["example"] = "example"
-    dim: int = Field(64, ge=1)
+    dim: int = Field(default=64, ge=1)
 
     @property
     def features(self) -> Mapping[str, Feature]:

@@ -22,7 +22,7 @@ class ExampleParams(DecoderParams):
     """
 
     type: Literal["example"] = "example"
-    dropout: float = Field(0.1, ge=0, lt=1)
+    dropout: float = Field(default=0.1, ge=0, lt=1)
 
     @property
     def capabilities(self) -> Capabilities:

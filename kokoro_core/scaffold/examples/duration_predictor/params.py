@@ -23,8 +23,8 @@ class ExampleParams(DurationPredictorParams):
     """
 
     type: Literal["example"] = "example"
-    channels: int = Field(128, ge=1)
-    dropout: float = Field(0.1, ge=0, lt=1)
+    channels: int = Field(default=128, ge=1)
+    dropout: float = Field(default=0.1, ge=0, lt=1)
 
     @property
     def capabilities(self) -> Capabilities:

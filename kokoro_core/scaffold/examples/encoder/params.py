@@ -25,9 +25,9 @@ class ExampleParams(EncoderParams):
     """
 
     type: Literal["example"] = "example"
-    num_layers: int = Field(3, ge=1)
-    kernel_size: int = Field(5, ge=1)
-    dropout: float = Field(0.1, ge=0, lt=1)
+    num_layers: int = Field(default=3, ge=1)
+    kernel_size: int = Field(default=5, ge=1)
+    dropout: float = Field(default=0.1, ge=0, lt=1)
 
     def cross_check(self, sizes: Sizes) -> Iterable[tuple[str, str]]:
         """Yield the window if it has no middle."""

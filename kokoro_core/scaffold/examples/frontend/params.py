@@ -24,7 +24,7 @@ class ExampleParams(FrontendParams):
     """
 
     type: Literal["example"] = "example"
-    letters: str = Field(" abcdefghijklmnopqrstuvwxyz'.,?!", min_length=1)
+    letters: str = Field(default=" abcdefghijklmnopqrstuvwxyz'.,?!", min_length=1)
 
     @property
     def symbols(self) -> tuple[str, ...]:

@@ -22,8 +22,8 @@ class ExampleParams(VocoderParams):
     """
 
     type: Literal["example"] = "example"
-    channels: int = Field(256, ge=1)
-    kernel_size: int = Field(7, ge=1)
+    channels: int = Field(default=256, ge=1)
+    kernel_size: int = Field(default=7, ge=1)
 
     @property
     def trained(self) -> bool:

@@ -21,7 +21,7 @@ class ExampleParams(ObjectiveParams):
     """
 
     type: Literal["example"] = "example"
-    weight: float = Field(0.5, ge=0)
+    weight: float = Field(default=0.5, ge=0)
 
     @property
     def needs(self) -> frozenset[str]:

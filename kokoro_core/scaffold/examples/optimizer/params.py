@@ -26,10 +26,10 @@ class ExampleParams(OptimizerParams):
     """
 
     type: Literal["example"] = "example"
-    lr: float = Field(2e-4, gt=0)
-    ahead: float = Field(0.9, ge=0, lt=1)
-    momentum: float = Field(0.99, ge=0, lt=1)
-    weight_decay: float = Field(0.0, ge=0)
+    lr: float = Field(default=2e-4, gt=0)
+    ahead: float = Field(default=0.9, ge=0, lt=1)
+    momentum: float = Field(default=0.99, ge=0, lt=1)
+    weight_decay: float = Field(default=0.0, ge=0)
 
     def build(self, parameters: Sequence[nn.Parameter], module: nn.Module) -> Optimizer:
         """Return the optimizer."""

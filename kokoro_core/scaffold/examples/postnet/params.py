@@ -24,8 +24,8 @@ class ExampleParams(PostnetParams):
     """
 
     type: Literal["example"] = "example"
-    channels: int = Field(128, ge=1)
-    kernel_size: int = Field(5, ge=1)
+    channels: int = Field(default=128, ge=1)
+    kernel_size: int = Field(default=5, ge=1)
 
     def cross_check(self, sizes: Sizes) -> Iterable[tuple[str, str]]:
         """Yield the window if it has no middle."""

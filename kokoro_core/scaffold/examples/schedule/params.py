@@ -23,8 +23,8 @@ class ExampleParams(ScheduleParams):
     to_the_end: ClassVar[bool] = True
 
     type: Literal["example"] = "example"
-    warmup_steps: int = Field(100, ge=0)
-    last: float = Field(0.2, gt=0, le=1)
+    warmup_steps: int = Field(default=100, ge=0)
+    last: float = Field(default=0.2, gt=0, le=1)
 
     def build(self) -> Schedule:
         """Return the schedule."""

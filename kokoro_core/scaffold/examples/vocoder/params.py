@@ -22,7 +22,7 @@ class ExampleParams(VocoderParams):
     """
 
     type: Literal["example"] = "example"
-    seed: int = Field(0, ge=0)
+    seed: int = Field(default=0, ge=0)
 
     def build(self, audio: AudioSettings) -> Vocoder:
         """Return the vocoder.
