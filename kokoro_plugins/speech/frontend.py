@@ -13,7 +13,7 @@ from typing import final
 from kokoro_core.contracts import Frontend, Normalizer
 from kokoro_core.errors import FrontendError, FrontendWarning
 from kokoro_plugins.speech.alignment import Segment, has_sound, listed, segments, symbols_of
-from kokoro_plugins.speech.announced import check_letters, read_words
+from kokoro_plugins.speech.announced import check_letters, phonemes, read_words
 from kokoro_plugins.speech.espeak import Espeak
 from kokoro_plugins.speech.espeak_library import Speech
 from kokoro_plugins.speech.misreadings import misreadings
@@ -157,9 +157,11 @@ def speak_prepared(
     """Return the recording of a text that a voice can read, and its segments.
 
     Raises:
-        FrontendError: A letter is named instead of read, or a sound has no symbol.
+        FrontendError: A sign is passed over, a letter is named instead of read, or a sound has no
+            symbol.
     """
     speech = espeak.speak(plain)
+    check_signs(plain, espeak)
     if not plain.isascii() and base_of(espeak.voice) == "en":
         check_letters(read_words(plain, speech.events), espeak)
     return speech, segments(speech.events, plain, vocabulary)
@@ -174,12 +176,7 @@ def check_text(plain: str, voice: str = "en-us") -> None:
     if not plain.strip():
         raise FrontendError(f"`text` is empty: {plain!r}; write at least one word.")
     language = name_of(voice)
-    unspoken = list(dict.fromkeys(each for each in plain if _is_unspoken(each)))
-    if unspoken:
-        raise FrontendError(
-            f"`text` has {listed(unspoken)}, control characters, pictures or signs that are read "
-            f"as no {language} word; take them out or write what is to be said."
-        )
+    _refuse_unspoken([each for each in plain if _is_unspoken(each)], language)
     scripts = tuple(scripts_of(base_of(voice)))
     foreign = list(dict.fromkeys(each for each in plain if _is_foreign(each, scripts)))
     if foreign:
@@ -187,6 +184,25 @@ def check_text(plain: str, voice: str = "en-us") -> None:
         raise FrontendError(
             f"`text` has {listed(foreign)} of another script; the voice `{voice}` reads "
             f"{language} in {letters} letters."
+        )
+
+
+def check_signs(plain: str, espeak: Espeak) -> None:
+    """Refuse a text with signs of money, of mathematics or of numbers that a voice passes over.
+
+    Raises:
+        FrontendError: There are any.
+    """
+    signs = [each for each in dict.fromkeys(plain) if _is_sign(each)]
+    unspoken = [each for each in signs if not any(map(str.isalpha, phonemes(espeak, each)))]
+    _refuse_unspoken(unspoken, name_of(espeak.voice))
+
+
+def _refuse_unspoken(characters: Sequence[str], language: str) -> None:
+    if unspoken := list(dict.fromkeys(characters)):
+        raise FrontendError(
+            f"`text` has {listed(unspoken)}, control characters, pictures or signs that are read "
+            f"as no {language} word; take them out or write what is to be said."
         )
 
 
@@ -201,6 +217,13 @@ def _is_unspoken(character: str) -> bool:
     if category == "So" and ord(character) < 0x100:
         return False  # ° © ®, which it reads as words
     return category in ("Cc", "Cs", "Co", "Cn", "Nl", "So") and not character.isspace()
+
+
+def _is_sign(character: str) -> bool:
+    """Return whether something should be said for a character that is no letter and no mark."""
+    if character.isascii():
+        return character in "<>"
+    return character in "‰‱′″" or unicodedata.category(character) in ("Sc", "Sm", "No")
 
 
 def _is_foreign(character: str, scripts: tuple[str, ...]) -> bool:

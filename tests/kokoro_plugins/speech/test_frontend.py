@@ -146,6 +146,29 @@ def test_what_is_read_as_no_word_is_refused_and_named(text: str, named: str) -> 
         check_text(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("five ₽", "'₽'"),
+        ("5‰ of ⅕ cup", "'‰', '⅕'"),
+        ("a ⇒ b", "'⇒'"),
+        ("5′ 3″", "'′', '″'"),
+        ("<b>bold</b>", "'<', '>'"),
+    ],
+)
+def test_signs_that_a_voice_passes_over_are_refused_and_named(
+    frontend: EspeakFrontend, text: str, named: str
+) -> None:
+    with pytest.raises(FrontendError, match=f"`text` has {named}, control characters, pictures or"):
+        frontend.phonemize(text)
+
+
+def test_signs_of_mathematics_and_money_that_are_words_are_spoken(frontend: EspeakFrontend) -> None:
+    plain = "".join(frontend.phonemize("a b"))
+    for sign in "≠≤≥≈√∞±×÷€£¥½²→":
+        assert len("".join(frontend.phonemize(f"a {sign} b"))) > len(plain) + 2, sign
+
+
 def test_signs_that_are_read_as_words_are_spoken(frontend: EspeakFrontend) -> None:
     spoken = frontend.phonemize("20 °C, 5 % © 2026")
     assert "".join(frontend.phonemize("percent")).rstrip(".") in "".join(spoken)
