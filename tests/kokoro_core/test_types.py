@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, assert_type
 
 import pytest
@@ -67,3 +69,25 @@ def type_keys() -> dict[str, Any]:
     from kokoro_core.cost.info import ModelInfo
 
     return ModelInfo.__annotations__
+
+
+def given_by_place(text: str) -> list[int]:
+    """Return the lines on which a setting has its default by place: pyright sees none there."""
+    return [
+        node.lineno
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.AnnAssign)
+        and isinstance(node.value, ast.Call)
+        and ast.unparse(node.value.func) == "Field"
+        and node.value.args
+    ]
+
+
+def test_a_setting_has_its_default_by_keyword_so_that_editors_know_it() -> None:
+    root = Path(__file__).parents[2]
+    folders = ("kokoro_core", "kokoro_plugins", "docs/examples")
+    files = [each for folder in folders for each in (root / folder).rglob("*.py")]
+    found = {each: given_by_place(each.read_text(encoding="utf-8")) for each in files}
+    assert len(found) > 300
+    assert {each: lines for each, lines in found.items() if lines} == {}
+    assert given_by_place("a: int = Field(1, ge=0)\nb: int = Field(default=1)\n") == [1]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-pytest.importorskip("mkdocs", reason="the extra `docs` is not installed")
-
 from docs.site.markdown import for_the_site
 from kokoro_core import load_spec
 from kokoro_core.spec.views.drawing import mermaid
