@@ -20,7 +20,7 @@ def test_every_file_for_github_that_is_yaml_can_be_read() -> None:
     files = sorted(
         each for each in (ROOT / ".github").rglob("*") if each.suffix in {".yml", ".yaml"}
     )
-    assert len(files) == 4
+    assert len(files) == 5
     for file in files:
         assert yaml_of(file.relative_to(ROOT).as_posix())
 
@@ -67,8 +67,25 @@ def test_a_job_ends_by_itself_and_pins_what_it_uses(name: str) -> None:
 
 
 def test_the_workflow_and_its_script_name_no_host() -> None:
-    for path in (".github/workflows/ci.yml", ".ci/run", "noxfile.py", ".pre-commit-config.yaml"):
+    workflows = (".github/workflows/ci.yml", ".github/workflows/release.yml")
+    for path in (*workflows, ".ci/run", "noxfile.py", ".pre-commit-config.yaml"):
         assert re.findall(r"https?://|--(?:extra-)?index-url|\bpypi\.", text_of(path)) == [], path
+
+
+def test_a_release_is_tried_on_three_systems_with_every_python_that_the_project_names() -> None:
+    workflow = yaml_of(".github/workflows/release.yml")
+    assert workflow["permissions"] == {"contents": "read"}
+    assert workflow["on"]["push"] == {"tags": ["v*"]}
+    [job] = workflow["jobs"].values()
+    matrix = job["strategy"]["matrix"]
+    assert matrix["os"] == JOB["strategy"]["matrix"]["os"]
+    named = [f"Programming Language :: Python :: {each}" for each in matrix["python"]]
+    assert set(named) <= set(project()["classifiers"])
+    assert {*JOB["strategy"]["matrix"]["python"]} <= {*matrix["python"]}
+    runs = [step["run"] for step in job["steps"] if "run" in step]
+    assert runs == ["python -m pip install nox", "nox -s release"]
+    used = [step["uses"] for step in job["steps"] if "uses" in step]
+    assert all(re.fullmatch(r"[\w-]+/[\w-]+@v\d+", each) for each in used)
 
 
 def test_coverage_is_measured_in_ci() -> None:

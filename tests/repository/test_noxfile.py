@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import ast
+import io
 import re
+import sys
+import tarfile
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import pytest
 
-from tests.repository.reading import project, text_of
+from tests.repository.reading import ROOT, project, text_of
 
 SOURCE = text_of("noxfile.py")
 TREE = ast.parse(SOURCE)
@@ -34,7 +40,7 @@ def calls(session: ast.FunctionDef, name: str) -> list[list[str]]:
 
 def test_there_is_a_session_for_each_thing_that_is_looked_after() -> None:
     assert list(sessions()) == [
-        *("tests", "lint", "types", "docs", "bench", "coverage", "fixtures", "editor")
+        *("tests", "lint", "types", "docs", "bench", "coverage", "fixtures", "editor", "release")
     ]
 
 
@@ -85,3 +91,56 @@ def test_coverage_is_of_one_process_since_workers_would_not_be_traced() -> None:
     first, second = calls(sessions()["coverage"], "session.run")
     assert first == ["coverage", "run", "-m", "pytest", "-n", "0"]
     assert second == ["coverage", "report"]
+
+
+@pytest.fixture
+def noxfile(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """The file with a stand-in for nox, which the tests do without."""
+    nox = ModuleType("nox")
+    nox.session = lambda function: function  # type: ignore[attr-defined]
+    nox.Session = object  # type: ignore[attr-defined]
+    nox.options = SimpleNamespace()  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "nox", nox)
+    monkeypatch.chdir(ROOT)
+    names: dict[str, Any] = {"__name__": "noxfile"}
+    exec(compile(SOURCE, "noxfile.py", "exec"), names)
+    return names
+
+
+def write_archive(path: Path, moment: int, names: list[str], owner: str) -> None:
+    with tarfile.open(path, "w:gz") as archive:
+        for name in names:
+            entry = tarfile.TarInfo(f"x-1/{name}")
+            entry.size, entry.mtime, entry.uname, entry.uid = len(name), moment, owner, moment
+            entry.mode = 0o700 if name == "run" else 0o640
+            archive.addfile(entry, io.BytesIO(name.encode()))
+
+
+def test_two_builds_of_the_same_files_are_the_same_archive(
+    noxfile: dict[str, Any], tmp_path: Path
+) -> None:
+    paths = [tmp_path / name / "x-1.tar.gz" for name in ("first", "second")]
+    for moment, (path, names) in enumerate(zip(paths, (["a", "run"], ["run", "a"]), strict=True)):
+        path.parent.mkdir()
+        write_archive(path, moment, names, owner=f"user{moment}")
+        noxfile["without_its_moment"](path, 1_700_000_000)
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+    source = noxfile["unpacked"](paths[0], tmp_path / "source")
+    assert (source / "run").read_text() == "run"
+    assert (source / "a").stat().st_mtime == 1_700_000_000
+    assert (source / "run").stat().st_mode & 0o100
+    assert not (source / "a").stat().st_mode & 0o100
+
+
+def test_the_lowest_versions_are_of_what_users_need_and_not_of_tools(
+    noxfile: dict[str, Any],
+) -> None:
+    pinned = {each.partition("==")[0] for each in noxfile["pinned_tools"]()}
+    assert {"mypy", "ruff", "pytest-xdist", "setuptools"} <= pinned
+    assert not {"pydantic", "numpy", "typer", "lightning", "pytest", "hypothesis"} & pinned
+
+
+def test_a_release_is_checked_and_tried_in_both_forms() -> None:
+    ran = {words[0] for words in calls(sessions()["release"], "session.run")}
+    assert ran == {"twine", "check-wheel-contents"}
+    assert calls(sessions()["release"], "try_out") == [["lowest-direct"], ["highest"]]
