@@ -18,6 +18,13 @@ nox.needs_version = ">=2024.4.15"
 nox.options.sessions = ["lint", "types", "tests"]
 nox.options.reuse_venv = "yes"
 
+USES = (
+    ("plugins", "--strict"),
+    ("check", "small"),
+    ("synthesize", "heart", "Hello there.", "--out", "hello.wav"),
+)
+"""Commands that an archive must run wherever it is installed."""
+
 
 def install(session: nox.Session, extra: str) -> None:
     """Install the sources with an extra, at the versions that are pinned."""
@@ -122,7 +129,11 @@ def build(session: nox.Session, folder: Path) -> tuple[Path, Path]:
 
 
 def try_out(session: nox.Session, built: Path, sdist: Path, resolution: str) -> None:
-    """Install an archive in an environment of its own, and run the tests of the sources in it."""
+    """Install an archive in an environment of its own, use it there, and run the tests there.
+
+    The tests are those of the unpacked sources, which take the archive's place for them: a package
+    that is installed and lies in the working folder as well is refused.
+    """
     home = fresh(session, resolution)
     source = unpacked(sdist, home)
     session.run("python", "-m", "venv", str(home / "venv"))
@@ -141,8 +152,15 @@ def try_out(session: nox.Session, built: Path, sdist: Path, resolution: str) -> 
     )
     session.run(*install, "-r", str(wanted), external=True)
     session.run(*install, "--no-deps", str(built.resolve()), external=True)
+    with session.chdir(fresh(session, "elsewhere")):
+        for words in USES:
+            session.run(str(python), "-m", "kokoro_core", *words, external=True)
+    session.run(*install, "--no-deps", "--editable", str(source), external=True)
+    # Old packages beside new ones call what the new ones have deprecated.
+    warnings = ("-W", "ignore::DeprecationWarning") if resolution == "lowest-direct" else ()
     with session.chdir(source):
-        session.run(str(python), "-m", "pytest", "-n", "2", *session.posargs, external=True)
+        command = (str(python), "-m", "pytest", "-n", "2", *warnings)
+        session.run(*command, *session.posargs, external=True)
 
 
 def pinned_tools() -> list[str]:
