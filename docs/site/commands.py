@@ -43,7 +43,8 @@ def _described(command: Any, name: str, level: int) -> Iterator[str]:
     context = typer.Context(command, info_name=name)
     usage = " ".join(command.collect_usage_pieces(context)).replace("[[", "[").replace("]]", "]")
     yield f"{(command.help or '').strip()}\n\n```text\n{name} {usage}\n```\n\n"
-    rows = [each.get_help_record(context) for each in command.params]
+    params = sorted(command.params, key=lambda each: each.param_type_name)  # arguments first
+    rows = [each.get_help_record(context) for each in params]
     if any(rows):
         yield "| argument or option | what it is |\n| --- | --- |\n"
         yield from (f"| {_code(row[0])} | {_cell(row[1])} |\n" for row in rows if row)

@@ -109,6 +109,8 @@ def test_every_command_is_described_with_its_options(pages: dict[str, Page]) -> 
     for name in installed_plugins().commands:
         assert f"kokoro-core {name}" in pages[f"commands/{name}.html"].text
     assert "--set" in pages["commands/check.html"].text
+    train = pages["commands/train.html"].text
+    assert -1 < train.find("A spec file or a named spec") < train.find("--corpus")
     assert "attach" in [text for _, text in pages["commands/checkpoint.html"].headings]
 
 
