@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, Unpack, final, overload
 
+from kokoro_core.speaking.options import SpeakingOptions
 from kokoro_core.speaking.pauses import pause_after
 from kokoro_core.speaking.readings import Reading, given_readings, readings_of
 from kokoro_core.speaking.result import SpokenSentence, SynthesisResult, ended_well, joined
@@ -35,6 +36,28 @@ __all__ = [
 ]
 
 
+@overload
+def speak(
+    model: KokoroModel,
+    text: str,
+    *,
+    phonemes: bool = ...,
+    dtype: torch.dtype | None = ...,
+    **options: Unpack[SpeakingOptions],
+) -> SynthesisResult: ...
+
+
+@overload
+def speak(
+    model: KokoroModel,
+    text: str,
+    *,
+    phonemes: bool = ...,
+    dtype: torch.dtype | None = ...,
+    **options: Any,
+) -> SynthesisResult: ...
+
+
 def speak(
     model: KokoroModel,
     text: str,
@@ -61,6 +84,28 @@ def speak(
     """
     spoken = speak_sentences(model, text, phonemes=phonemes, dtype=dtype, **options)
     return joined(list(spoken))
+
+
+@overload
+def speak_sentences(
+    model: KokoroModel,
+    text: str,
+    *,
+    phonemes: bool = ...,
+    dtype: torch.dtype | None = ...,
+    **options: Unpack[SpeakingOptions],
+) -> Iterator[SpokenSentence]: ...
+
+
+@overload
+def speak_sentences(
+    model: KokoroModel,
+    text: str,
+    *,
+    phonemes: bool = ...,
+    dtype: torch.dtype | None = ...,
+    **options: Any,
+) -> Iterator[SpokenSentence]: ...
 
 
 def speak_sentences(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, assert_type
@@ -14,6 +15,7 @@ from torch import Tensor
 from kokoro_core import AudioSettings, KokoroModel, ModelSpec, load_spec
 from kokoro_core.generation import Generation, StopReason
 from kokoro_core.model import ModelOutput
+from kokoro_core.speaking.options import SpeakingOptions
 from kokoro_core.speech import SpokenSentence, SynthesisResult, TimedWord, speak, speak_sentences
 
 SHORT: dict[str, Any] = {"decoder.num_layers": 1, "vocoder.iterations": 1}
@@ -54,6 +56,13 @@ def test_what_is_spoken_has_types(model: KokoroModel) -> None:
     assert assert_type(result.words, tuple[TimedWord, ...])[0].text == "Yes."
     sentences = assert_type(speak_sentences(model, "Yes."), Iterator[SpokenSentence])
     assert assert_type(next(sentences).text, str) == "Yes."
+
+
+def test_the_keywords_of_speaking_are_those_of_generating() -> None:
+    keywords = inspect.signature(KokoroModel.generate).parameters.values()
+    offered = {each.name for each in keywords if each.kind is each.KEYWORD_ONLY}
+    named = {*inspect.signature(speak).parameters}
+    assert set(SpeakingOptions.__annotations__) == offered - named - {"durations"} | {"options"}
 
 
 def test_the_keys_of_a_model_s_figures_are_known(model: KokoroModel) -> None:
