@@ -66,7 +66,8 @@ def test_a_lexicon_is_words_and_sounds_with_blanks_or_without() -> None:
 
 
 def test_without_the_package_an_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [each for each in sys.modules if each.partition(".")[0] == "hibari"]:
+    imported = ("hibari", package._ALONE)
+    for name in [each for each in sys.modules if each.partition(".")[0] in imported]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "hibari", None)
     message = r"needs the package hibari-tts .* install kokoro-core\[voices\]"
