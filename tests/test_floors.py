@@ -240,7 +240,7 @@ core.cli                       core._public core._shadowing core.api core.checkp
                                core.spec.rules core.spec.text core.spec.tree core.speech
                                core.tensors registry
 core.__main__                  core._shadowing core.cli
-core.exporting                 core.api core.contracts core.errors core.model core.params
+core.exporting                 core.api core.contracts core.errors core.model core.nn core.params
                                core.spec.rules core.tensors
 core.testing.data              core.api core.model core.params core.slots core.spec.rules
                                core.tensors registry

@@ -16,6 +16,7 @@ from kokoro_plugins.export.around import described, frontend_of, neural_vocoder
 from kokoro_plugins.export.report import ExportReport
 from kokoro_plugins.export.to_onnx import Precision, export_onnx
 from kokoro_plugins.export.to_sherpa import export_sherpa
+from kokoro_plugins.export.to_steps import export_steps
 from kokoro_plugins.export.to_torch import export_torch
 from kokoro_plugins.export.trials import make_trials
 
@@ -55,10 +56,11 @@ def export_model(
         ValueError: An argument does not fit the model.
     """
     _refuse_training(model)
-    if not isinstance(model.acoustic.decoder, ParallelDecoder):
+    is_parallel = isinstance(model.acoustic.decoder, ParallelDecoder)
+    if not is_parallel and to != "onnx":
         raise ExportError(
             f"`decoder` (`{type(model.acoustic.decoder).__name__}`) is autoregressive, and one "
-            f"graph makes all frames at once; `{to}` is for parallel decoders."
+            f"graph makes all frames at once; `{to}` is for parallel decoders, `onnx` for all."
         )
     if precision != "float32" and to == "torch":
         raise ValueError(f"`{precision}` is a precision of `onnx`; `{to}` is in float32.")
@@ -75,7 +77,8 @@ def export_model(
         )
     trials = make_trials(model, inputs, frontend, texts)
     if to == "onnx":
-        return export_onnx(model, Path(out), inputs, vocoder, trials, about, precision)
+        export = export_onnx if is_parallel else export_steps
+        return export(model, Path(out), inputs, vocoder, trials, about, precision)
     return export_torch(model, Path(out), inputs, vocoder, trials, about)
 
 

@@ -22,6 +22,7 @@ OPSET = 18
 """The version of ONNX's operators that is written."""
 IN_FLOAT32 = frozenset({"ScatterElements"})
 """Operations that onnxruntime has no float16 kernel for, beside those that its converter knows."""
+RECURRENT = frozenset({"LSTM", "GRU"})
 DRAWS = frozenset({"RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"})
 
 
@@ -55,15 +56,17 @@ def converted(
             made = torch.onnx.export(
                 program,
                 dynamo=True,
-                optimize=True,
+                optimize=False,
                 verbose=False,
                 opset_version=OPSET,
                 input_names=list(names.inputs),
                 output_names=list(names.outputs),
             )
+            assert made is not None
+            _forget_shapes_after_recurrent_layers(made.model)
+            made.optimize()
         except Exception as error:
             raise ExportError(explained(error, graph)) from error
-    assert made is not None
     model = made.model_proto
     for each in (model.graph, *model.graph.node, *model.graph.value_info):
         each.ClearField("metadata_props")  # lines and folders of the machine that exported
@@ -71,6 +74,19 @@ def converted(
         entry = model.metadata_props.add()
         entry.key, entry.value = key, value
     return model
+
+
+def _forget_shapes_after_recurrent_layers(model: Any) -> None:
+    """Drop the shapes that torch notes where there is an LSTM or a GRU.
+
+    After one they have the example's length, which folding would make a constant; what is left is
+    inferred anew.
+    """
+    nodes = list(model.graph.all_nodes())
+    if any(node.op_type in RECURRENT for node in nodes):
+        for node in nodes:
+            for output in node.outputs:
+                output.shape = None
 
 
 def halved(model: onnx.ModelProto) -> onnx.ModelProto:

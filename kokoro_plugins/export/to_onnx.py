@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import torch
+from torch import Tensor
 from torch.export import ExportedProgram
 from torch.utils import _pytree
 
@@ -102,8 +103,15 @@ def written(model: onnx.ModelProto, out: Path) -> Iterator[Path]:
         yield place
 
 
+class Runs(Protocol):
+    """What runs an exported model."""
+
+    def run(self, given: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[Tensor]]:
+        """Return the outputs by name, and the random numbers in the order in which they came."""
+
+
 def compared(
-    session: Session,
+    session: Runs,
     model: KokoroModel,
     trial: Trial,
     inputs: GraphInputs,

@@ -17,6 +17,7 @@ from kokoro_core.errors import ExportError
 from kokoro_core.exporting.inputs import GraphInputs, graph_inputs
 from kokoro_core.exporting.parallel import ParallelGraph
 from kokoro_core.exporting.tracing import trace
+from kokoro_core.nn.recurrent import BidirectionalLstm
 from kokoro_plugins.export import to_onnx
 from kokoro_plugins.export.export import export_model
 from kokoro_plugins.export.onnx_files import OPSET, Names, Session, converted
@@ -109,6 +110,18 @@ class Searches(nn.Module):
         return torch.searchsorted(x[0, :, 0].contiguous(), x).float()
 
 
+class Reads(nn.Module):
+    """Two recurrent layers, which are exported as whole operations."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lstm = BidirectionalLstm(input_dim=3, width=4, num_layers=2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        made: Tensor = self.lstm(x, torch.zeros(x.shape[:2], dtype=torch.bool))
+        return made
+
+
 class Scatters(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         places = torch.zeros_like(x, dtype=torch.int64)
@@ -148,6 +161,12 @@ def test_random_numbers_of_a_graph_come_out_beside_its_outputs(session):
     torch.testing.assert_close(made["y"], 2 * drawn)
     assert drawn.shape == x.shape
     assert not torch.equal(runs.run({"x": x})[1][0], drawn)
+
+
+def test_recurrent_layers_are_exported_for_any_length(session):
+    layers, x = Reads().eval(), torch.randn(1, 5, 3)
+    made, _ = session(of(layers)).run({"x": x})
+    torch.testing.assert_close(made["y"], layers(x).detach(), rtol=1e-5, atol=1e-5)
 
 
 def test_what_onnxruntime_has_not_in_float16_stays_in_float32(session):
