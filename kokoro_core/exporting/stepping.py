@@ -101,7 +101,8 @@ class PlanGraph(nn.Module):
         frames = planned.frames
         if frames is None:
             most = most_frames(self.acoustic)
-            frames = torch.sym_min(phoneme_indices.shape[1] * FRAMES_PER_PHONEME, most)
+            wanted_frames = phoneme_indices.shape[1] * FRAMES_PER_PHONEME
+            frames = torch.sym_min(wanted_frames, most)  # type: ignore[no-untyped-call]
         r = decoder.reduction_factor
         wanted = self.acoustic.wiring.pick("decoder", planned.available)
         room = (frames + r - 1) // r * r
@@ -213,7 +214,7 @@ def trace_steps(
         short, long = (plan(**_repeated(arguments, inputs, times)) for times in (1, 2))
     step = StepGraph(model, plan.state)
     fixed = {name for name, each in short.items() if not each.dim() and each == long[name]}
-    finish, width = FinishGraph(model, vocoder), _width(model)
+    finish, (*_, width) = FinishGraph(model, vocoder), group_shape(model)
     made, axis = {"frames": torch.randn(1, MADE, width)}, Dim("frames", min=LEAST)
     return {
         "plan": (plan, planned),
@@ -222,8 +223,10 @@ def trace_steps(
     }
 
 
-def _width(model: KokoroModel) -> int:
-    return model.acoustic.wiring.samples or model.spec.mel_dim
+def group_shape(model: KokoroModel) -> list[int]:
+    """Return the shape of the frames of a step, (1, r, M)."""
+    width = model.acoustic.wiring.samples or model.spec.mel_dim
+    return [1, decoder_of(model).reduction_factor, width]
 
 
 def _repeated(arguments: Mapping[str, Any], inputs: GraphInputs, times: int) -> dict[str, Any]:

@@ -60,7 +60,7 @@ class Runner:
     def speak(self, symbols: Sequence[str], speed: float = 1.0, **given: NDArray[Any]) -> Arrays:
         """Return `samples` (1, S) or `mel` (1, T, M), and `durations` (1, N) if there is a plan."""
         indices = np.array([[self._index[each] for each in symbols]], np.int64)
-        fed = {"phoneme_indices": indices, "speed": np.array([speed], np.float32)}
+        fed: Arrays = {"phoneme_indices": indices, "speed": np.array([speed], np.float32)}
         for name, each in self.about["inputs"].items():
             if "default" in each:
                 fed[name] = np.array(each["default"], np.float32)

@@ -13,7 +13,7 @@ from torch import Tensor
 from kokoro_core import KokoroModel
 from kokoro_core.contracts import NeuralVocoder
 from kokoro_core.exporting.inputs import GraphInputs
-from kokoro_core.exporting.stepping import trace_steps
+from kokoro_core.exporting.stepping import group_shape, trace_steps
 from kokoro_plugins.export.around import as_text
 from kokoro_plugins.export.onnx_files import OPSET, Session, converted
 from kokoro_plugins.export.report import ExportReport, refuse_far
@@ -51,8 +51,7 @@ def export_steps(
     if out.suffix != ".onnx":
         raise ValueError(f"`{out}` must end in `.onnx`.")
     traced = trace_steps(model, inputs, vocoder)
-    (step, _) = traced["step"]
-    shape = [1, step.decoder.reduction_factor, model.acoustic.wiring.samples or model.spec.mel_dim]
+    shape = group_shape(model)
     about = {**about, "frames_of_a_step": shape}
     files = {part: out.with_suffix(f".{part}.onnx") for part in PARTS[1:]}
     files = {PARTS[0]: out, **files}

@@ -85,10 +85,11 @@ def test_a_step_leaves_its_inputs_as_they_are(model):
         for name, each in made.items()
         if name.startswith("state_")
     }
-    before = {name: each.clone() for name, each in state.items() if isinstance(each, Tensor)}
+    tensors = {name: each for name, each in state.items() if isinstance(each, Tensor)}
+    before = {name: each.clone() for name, each in tensors.items()}
     with torch.no_grad():
         StepGraph(model, plan.state)(torch.ones(1, 1, 80), state)
-    assert all(torch.equal(each, state[name]) for name, each in before.items())
+    assert all(torch.equal(each, tensors[name]) for name, each in before.items())
 
 
 def test_a_step_gives_back_what_it_is_told_that_changes(model):
