@@ -15,24 +15,23 @@ def name_pages() -> Iterator[tuple[str, str]]:
     rows = [f"| [`{each}`]({each}.md) | {_first_line(import_module(each))} |" for each in PUBLIC]
     table = "\n".join(["| module | what it is |", "| --- | --- |", *rows])
     yield "names/index.md", f"# Every public name\n\n{_INTRO}\n\n{table}\n"
+    described: dict[str, str] = {}
     for module, names in PUBLIC.items():
-        yield f"names/{module}.md", _page(module, names)
+        parts = [f"# {module}\n\n{_first_line(import_module(module))}\n"]
+        for name in names:
+            home = _home(module, name, getattr(import_module(module), name))
+            parts.append(_described(name, home, described.setdefault(home, module), module))
+        yield f"names/{module}.md", "\n".join(parts)
 
 
 _INTRO = "Signatures and docstrings by module. The list on one page: [Public names](../api.md)."
 
 
-def _page(module: str, names: tuple[str, ...]) -> str:
-    """Return the page of a module: each name under its heading, read where it is defined."""
-    found = import_module(module)
-    parts = [f"# {module}\n\n{_first_line(found)}\n"]
-    for name in names:
-        home = _home(module, name, getattr(found, name))
-        parts.append(
-            f"## `{name}`\n\n::: {home}\n    options:\n      show_root_heading: false\n"
-            "      show_root_toc_entry: false\n      heading_level: 3\n"
-        )
-    return "\n".join(parts)
+def _described(name: str, home: str, first: str, module: str) -> str:
+    """Return a name under its heading, read where it is defined; said once, it is led to after."""
+    if first != module:
+        return f"## {name}\n\nThe same as [`{first}.{name}`]({first}.md#{home}).\n"
+    return f'::: {home}\n    options:\n      heading: "{name}"\n      toc_label: "{name}"\n'
 
 
 def _home(module: str, name: str, value: Any) -> str:
