@@ -160,7 +160,9 @@ def read_recordings(spec: ModelSpec, options: VocoderOptions, plugins: Plugins) 
     """
     assert spec.audio is not None
     params = corpus_called(options.corpus, options.data, options.corpus_settings, plugins)
-    model = None if options.mels_of is None else KokoroModel.load(options.mels_of, plugins=plugins)
+    model = None
+    if options.mels_of is not None:  # float16 is for the file, the mels are calculated in float32
+        model = KokoroModel.load(options.mels_of, plugins=plugins, widen=True)
     reader = spec if model is None else model.spec
     if model is not None:
         refuse_other_mels(model.spec, spec.audio, spec.name)

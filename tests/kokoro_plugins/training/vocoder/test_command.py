@@ -248,8 +248,10 @@ def test_it_reads_the_mels_of_a_model_and_refuses_those_of_others(
 ) -> None:
     model = KokoroModel.from_spec(SPEC)
     model.save(tmp_path / "model.safetensors")
-    options = ("--mels-of", tmp_path / "model.safetensors")
-    assert train(*STEPS, "--out", tmp_path / "out", *options) == 0
+    model.half().save(tmp_path / "half.safetensors")
+    for checkpoint, out in (("half", "half"), ("model", "out")):
+        options = ("--mels-of", tmp_path / f"{checkpoint}.safetensors")
+        assert train(*STEPS, "--out", tmp_path / out, *options) == 0
     capsys.readouterr()
     other = ("--set", "audio.hop_length=16", "--set", "vocoder.n_fft=64", "--crop-frames", "128")
     assert train(*STEPS, "--out", tmp_path / "other", *options, *other) == 1
