@@ -32,7 +32,9 @@ def test_a_wish_has_a_place_that_exists(wish: str) -> None:
 
 @pytest.mark.parametrize(
     "wish", ["slot", "stop rule", "optimizer", "command", "tensor", "checkpoint", "attention",
-             "public", "who may import whom"],
+             "public", "who may import whom", "component", "whole package", "aligner", "vocoder",
+             "frontend", "corpus", "importer", "export", "voice", "schedule", "objective",
+             "measure", "extra"],
 )  # fmt: skip
 def test_what_newcomers_look_for_is_in_the_table(wish: str) -> None:
     assert [each for each in places() if wish in each], f"no row tells of {wish!r}"
