@@ -85,6 +85,38 @@ def export(
         _show(report)
 
 
+def export_speed(
+    ctx: typer.Context,
+    checkpoint: Annotated[Path, typer.Argument(help="A voice with its vocoder inside.")],
+    texts: Annotated[Path, typer.Argument(help="Sentences, one a line, without marks in them.")],
+    rounds: Annotated[int, typer.Option(min=1, help="How often all are spoken.")] = 5,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure how fast a voice speaks in each runtime that it can be exported to.
+
+    On one thread, the runtimes taking turns; the median round counts.
+    """
+    from kokoro_core.speaking.loading import load_to_speak
+    from kokoro_plugins.export.speed import measure_speed
+
+    model = load_to_speak(checkpoint, plugins=session_of(ctx).plugins)
+    lines = [each.strip() for each in texts.read_text(encoding="utf-8").splitlines()]
+    found = measure_speed(model, [each for each in lines if each], rounds)
+    if as_json:
+        print_json([vars(each) for each in found])
+        return
+    rows = [
+        (
+            each.runtime,
+            f"{each.real_time_factor:.4f}",
+            f"{1 / each.real_time_factor:.0f}",
+            "" if each.size is None else f"{each.size / 1e6:.1f}",
+        )
+        for each in found
+    ]
+    print_table(("runtime", "real-time factor", "times real time", "MB"), rows)
+
+
 @contextmanager
 def ending_at_sigterm() -> Iterator[None]:
     """End the block by an exception at SIGTERM, so that an unfinished file is removed."""

@@ -45,6 +45,7 @@ LONG = (
     ("kokoro-core", "serve"),
     ("kokoro-core", "export", "model.safetensors"),
     ("kokoro-core", "export", "heart"),
+    ("kokoro-core", "export-speed"),
 )
 """Commands, by words that they contain, that run for minutes or need what the page has not made;
 they are parsed by the real command line and not run."""

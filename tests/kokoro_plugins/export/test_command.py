@@ -14,7 +14,7 @@ from kokoro_core.cli.app import main
 from kokoro_core.durable import atomic_file
 from kokoro_plugins.export import export as export_module
 from kokoro_plugins.export import plugin
-from kokoro_plugins.export.command import ending_at_sigterm, export
+from kokoro_plugins.export.command import ending_at_sigterm, export, export_speed
 
 
 @pytest.fixture
@@ -44,9 +44,9 @@ def exported(monkeypatch, torch_report):
 
 
 def test_the_command_enters_through_the_hook():
-    (command,) = plugin.kokoro_commands()
-    assert command.name == "export"
-    assert command.load() is export
+    command, speed = plugin.kokoro_commands()
+    assert (command.name, speed.name) == ("export", "export-speed")
+    assert (command.load(), speed.load()) == (export, export_speed)
 
 
 def test_the_differences_are_shown_and_the_largest_at_the_end(
