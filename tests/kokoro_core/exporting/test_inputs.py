@@ -30,7 +30,7 @@ def test_options_with_a_fraction_vary_and_whole_ones_are_numbers_of_the_graph(ma
     inputs = graph_inputs(matcha, {}, 11)
     [temperature] = inputs.variable
     assert (temperature.name, temperature.meaning) == ("decoder_temperature", "decoder.temperature")
-    assert torch.equal(temperature.example, torch.tensor([0.667]))
+    assert torch.equal(temperature.example, torch.tensor([0.2]))
     assert inputs.fixed == {"decoder.steps": 10}
 
 
