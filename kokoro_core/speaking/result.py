@@ -28,8 +28,46 @@ _REMEDIES = {
 }
 
 
+class Speech:
+    """Samples that can be written to a file and heard.
+
+    Attributes:
+        samples: (S,) float32 in [-1, 1].
+        sample_rate: Samples per second.
+    """
+
+    samples: Tensor
+    sample_rate: int
+
+    @property
+    def audio_seconds(self) -> float:
+        """The length of the speech."""
+        return len(self.samples) / self.sample_rate
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the speech as a mono file.
+
+        Args:
+            path: Its suffix is the format: ``.wav``, or ``.flac``, ``.ogg`` or ``.mp3`` with
+                soundfile, which the extra ``speech`` brings.
+
+        Raises:
+            ValueError: The suffix is of no format.
+            ModuleNotFoundError: The format needs soundfile, which is not installed.
+        """
+        write_sound(Path(path), self.samples, self.sample_rate)
+
+    def play(self) -> None:
+        """Play the speech on this machine, and wait until it is over.
+
+        Raises:
+            RuntimeError: No program that plays sound is installed, or it fails.
+        """
+        play(self.samples, self.sample_rate)
+
+
 @dataclass(frozen=True)
-class SpokenSentence:
+class SpokenSentence(Speech):
     """One sentence, synthesized by itself.
 
     Attributes:
@@ -61,11 +99,6 @@ class SpokenSentence:
     mel: Tensor | None = None
 
     @property
-    def audio_seconds(self) -> float:
-        """The length of the speech."""
-        return len(self.samples) / self.sample_rate
-
-    @property
     def pause_samples(self) -> int:
         """The length of the silence after it."""
         return round(self.pause * self.sample_rate)
@@ -75,34 +108,13 @@ class SpokenSentence:
         """Whether all of the sentence may have been spoken."""
         return ended_well(self.stop_reason, self.frames, self.planned_frames)
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the speech as a mono file.
-
-        Args:
-            path: Its suffix is the format: ``.wav``, or ``.flac``, ``.ogg`` or ``.mp3`` with
-                soundfile, which the extra ``speech`` brings.
-
-        Raises:
-            ValueError: The suffix is of no format.
-            ModuleNotFoundError: The format needs soundfile, which is not installed.
-        """
-        write_sound(Path(path), self.samples, self.sample_rate)
-
-    def play(self) -> None:
-        """Play the speech on this machine, and wait until it is over.
-
-        Raises:
-            RuntimeError: No program that plays sound is installed, or it fails.
-        """
-        play(self.samples, self.sample_rate)
-
     def _repr_html_(self) -> str:
         shown = [(self.text, self.mel)]
         return speech_html(self.samples, self.sample_rate, shown, self.notes)
 
 
 @dataclass(frozen=True)
-class SynthesisResult:
+class SynthesisResult(Speech):
     """Synthesized speech, and how its generation ended.
 
     Attributes:
@@ -126,11 +138,6 @@ class SynthesisResult:
     unspoken: str
     notes: tuple[str, ...]
     sentences: tuple[SpokenSentence, ...] = ()
-
-    @property
-    def audio_seconds(self) -> float:
-        """The length of the speech."""
-        return len(self.samples) / self.sample_rate
 
     @property
     def is_complete(self) -> bool:
@@ -173,27 +180,6 @@ class SynthesisResult:
         return tuple(
             start / self.sample_rate for start in itertools.accumulate(lengths, initial=0)
         )[: len(self.sentences)]
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the speech as a mono file.
-
-        Args:
-            path: Its suffix is the format: ``.wav``, or ``.flac``, ``.ogg`` or ``.mp3`` with
-                soundfile, which the extra ``speech`` brings.
-
-        Raises:
-            ValueError: The suffix is of no format.
-            ModuleNotFoundError: The format needs soundfile, which is not installed.
-        """
-        write_sound(Path(path), self.samples, self.sample_rate)
-
-    def play(self) -> None:
-        """Play the speech on this machine, and wait until it is over.
-
-        Raises:
-            RuntimeError: No program that plays sound is installed, or it fails.
-        """
-        play(self.samples, self.sample_rate)
 
     def _repr_html_(self) -> str:
         shown = [(each.text, each.mel) for each in self.sentences]
