@@ -30,11 +30,14 @@ _HELD = {"fraction": 1.0, "guided_heads": 0}
 """Settings with the one value that fits any number of heads and any width of a head."""
 
 _NAMES = {
-    "conditioners": ("speaker", "language"),
+    "conditioners": ("tone", "accent"),
     "token_adaptors": ("pitch", "energy"),
     "frame_adaptors": ("loudness", "breath"),
 }
-"""Names of parts in keys that hold several; a name may stand in one of them alone."""
+"""Names of parts in keys that hold several; a name may stand in one of them alone.
+
+No part asks for what these conditioners make, whose width it would have to share.
+"""
 
 # characters that YAML takes unquoted and unescaped
 _PLAIN = st.characters(
