@@ -7,12 +7,14 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from kokoro_plugins.training.data.batching import (
+    JITTER,
     LengthBatches,
     Position,
     cut,
     in_order_of_length,
     padding_share,
     round_up,
+    uniforms,
 )
 
 lengths_of = st.lists(st.integers(1, 400), min_size=1, max_size=60)
@@ -135,3 +137,39 @@ def test_an_order_goes_on_from_any_position(lengths, epoch, done):
     position = batches.moved(start, done)
     assert position.batch < len(batches.epoch(position.epoch))
     assert list(itertools.islice(batches.starting_at(position), 5)) == whole[done:]
+
+
+@given(seed=st.integers(0, 50), before=st.integers(0, 700), count=st.integers(0, 1400))
+@example(seed=0, before=623, count=2)
+@settings(deadline=None)
+def test_an_array_of_uniform_numbers_is_what_calls_one_by_one_give(seed, before, count):
+    one_by_one, at_once = random.Random(f"{seed}/0"), random.Random(f"{seed}/0")
+    for generator in (one_by_one, at_once):
+        for _ in range(before):
+            generator.random()
+    expected = [one_by_one.uniform(0.95, 1.05) for _ in range(count)]
+    assert uniforms(at_once, count, 0.95, 1.05).tolist() == expected
+    assert at_once.getstate() == one_by_one.getstate()
+
+
+def batches_one_by_one(lengths: list[int], frames: int, seed: int, number: int) -> list[list[int]]:
+    """Return an epoch in the words of its definition, with no array."""
+    generator = random.Random(f"{seed}/{number}")
+    blurred = [each * generator.uniform(1 - JITTER, 1 + JITTER) for each in lengths]
+    batches: list[list[int]] = []
+    for index in sorted(range(len(lengths)), key=blurred.__getitem__):
+        together = [*batches[-1], index] if batches else [index]
+        if not batches or len(together) * round_up(max(lengths[i] for i in together), 16) > frames:
+            batches.append([index])
+        else:
+            batches[-1].append(index)
+    generator.shuffle(batches)
+    return batches
+
+
+@given(lengths=lengths_of, frames=st.integers(1, 2500), number=st.integers(0, 3))
+@settings(deadline=None)
+def test_an_epoch_is_the_one_that_its_definition_gives(lengths, frames, number):
+    """Saved trainings go on by a position alone, so the order of an epoch must never change."""
+    batches = LengthBatches(lengths, batch_frames=frames, seed=5)
+    assert batches.epoch(number) == batches_one_by_one(lengths, frames, 5, number)
