@@ -137,7 +137,7 @@ def uniforms(generator: random.Random, count: int, low: float, high: float) -> N
     """
     version, state, gauss = generator.getstate()
     twister = np.random.RandomState()
-    twister.set_state(("MT19937", np.array(state[:-1], np.uint32), state[-1]))
+    twister.set_state(("MT19937", np.array(state[:-1], np.uint32), int(state[-1]), 0, 0.0))
     drawn = twister.random_sample(count)
     after: Any = twister.get_state(legacy=False)
     key, place = after["state"]["key"].tolist(), after["state"]["pos"]
