@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import ast
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from tests.repository.reading import imports_in
 
 ROOT = Path(__file__).parent.parent
 HEAVY = ("torch", "numpy", "librosa", "lightning", "matplotlib", "safetensors", "phonemizer")
@@ -18,10 +22,10 @@ PLUGINS = sorted(each.parent.name for each in (ROOT / "kokoro_plugins").glob("*/
 
 def imports_of(file: Path) -> Iterator[str]:
     """Yield every module that a file imports, also inside functions and for types alone."""
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    for node in imports_in(file):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
+        else:
             yield from absolute(node, file)
 
 
@@ -122,12 +126,13 @@ def cheap_modules() -> list[str]:
     return sorted(name.removesuffix(".__init__") for name in names)
 
 
-def run(code: str, *args: str) -> None:
-    """Run code in a fresh interpreter and show what it said if it fails."""
+def run(code: str, *args: str) -> str:
+    """Run code in a fresh interpreter; return what it printed, and show that if it fails."""
     done = subprocess.run(
         [sys.executable, "-c", code, *args], capture_output=True, text=True, check=False, cwd=ROOT
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 REPORT_HEAVY = f"""
@@ -150,31 +155,46 @@ def test_the_report_of_heavy_modules_sees_one() -> None:
         run("import numpy" + REPORT_HEAVY)
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        "check default small",
-        "resolve default --set hidden_dim=64 --json",
-        "components --json",
-        "describe transformer --json",
-        "specs",
-        "plugins",
-        "--help",
-        "--version",
-    ],
+COMMANDS = (
+    "check default small",
+    "resolve default --set hidden_dim=64 --json",
+    "components --json",
+    "describe transformer --json",
+    "specs",
+    "plugins",
+    "--help",
+    "--version",
 )
-def test_commands_that_only_read_specs_leave_the_heavy_world_unimported(command: str) -> None:
-    code = f"""
-import contextlib, io
+
+RUN_EACH = f"""
+import contextlib, io, json, sys
 from kokoro_core.cli.app import main
-try:
-    with contextlib.redirect_stdout(io.StringIO()):
-        main({command.split()!r})
-except SystemExit as stop:
-    if stop.code:
-        raise
+
+ended = {{}}
+for command in {COMMANDS!r}:
+    status = None
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            main(command.split())
+    except SystemExit as stop:
+        status = stop.code or 0
+    ended[command] = status, sorted(set({HEAVY!r}) & set(sys.modules))
+print(json.dumps(ended))
 """
-    run(code + REPORT_HEAVY)
+
+
+@pytest.fixture(scope="module")
+def ended() -> dict[str, list[Any]]:
+    """How each command ended that one fresh process ran, and what it had imported by then."""
+    found: dict[str, list[Any]] = json.loads(run(RUN_EACH))
+    return found
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_commands_that_only_read_specs_leave_the_heavy_world_unimported(
+    command: str, ended: dict[str, list[Any]]
+) -> None:
+    assert ended[command] == [0, []]
 
 
 def test_finding_plugins_draws_no_random_number_and_prints_nothing() -> None:
