@@ -35,6 +35,7 @@ PUBLIC: dict[str, tuple[str, ...]] = {
     "kokoro_core.contracts": (
         *("Adaptor", "AdaptorOutput", "Aligner", "AlignerOutput", "AutoregressiveDecoder"),
         *("Checkpointer", "Component", "Conditioner", "Corpus", "Decoder"),
+        *("CorpusFacts", "FeatureFacts"),
         *("DecoderOutput", "DurationOutput", "DurationPredictor", "Encoder", "EncoderOutput"),
         *("Frontend", "Latents", "NeuralVocoder", "Normalizer", "Objective", "Schedule"),
         *("Importer", "ImportPlan", "Origin", "Published", "PublishedSettings"),

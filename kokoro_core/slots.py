@@ -344,6 +344,38 @@ class CorpusParams(ComponentParams, slot="corpus"):
             CorpusError: The data is missing or does not fit together; it lists every problem.
         """
 
+    def write(
+        self,
+        corpus: Corpus,
+        *,
+        audio: AudioSettings,
+        frontend: Frontend,
+        features: Iterable[str] = (),
+        made_of: str = "",
+        workers: int = 0,
+    ) -> bool:
+        """Write the utterances of another corpus, so that `build` reads them.
+
+        The same call goes on where the last one was stopped.
+
+        Args:
+            corpus: Made with these settings and this frontend.
+            audio: The settings of its mels.
+            frontend: Its symbols are those of the phoneme indices.
+            features: Names of what is written of the utterances beside phonemes, mels and names.
+            made_of: Differs if what the corpus was made of does; what was written of another is
+                written anew.
+            workers: Processes that read the corpus ahead; 0: this one.
+
+        Returns:
+            Whether anything was written; what is there already stays.
+
+        Raises:
+            CorpusError: An utterance does not fit, or the place holds something else.
+            NotImplementedError: This kind of corpus is only read.
+        """
+        raise NotImplementedError(f"The corpus `{self.type}` is only read.")
+
 
 class ProfilerParams(ComponentParams, slot="profiler"):
     """Measures where time and memory go."""

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from kokoro_core.contracts.checkpoints import Checkpointer, OpenCheckpoint, TensorInfo
     from kokoro_core.contracts.component import Component
+    from kokoro_core.contracts.corpus_facts import CorpusFacts, FeatureFacts
     from kokoro_core.contracts.decoders import AutoregressiveDecoder, Decoder, ParallelDecoder
     from kokoro_core.contracts.importing import Importer, ImportPlan, Origin, Published
     from kokoro_core.contracts.neural_vocoder import NeuralVocoder
@@ -58,12 +59,14 @@ _HOMES = {
     "Component": "component",
     "Conditioner": "parts",
     "Corpus": "speech",
+    "CorpusFacts": "corpus_facts",
     "Decoder": "decoders",
     "DecoderOutput": "values",
     "DurationOutput": "values",
     "DurationPredictor": "parts",
     "Encoder": "parts",
     "EncoderOutput": "values",
+    "FeatureFacts": "corpus_facts",
     "Frontend": "speech",
     "ImportPlan": "importing",
     "Importer": "importing",
@@ -99,12 +102,14 @@ __all__ = [
     "Component",
     "Conditioner",
     "Corpus",
+    "CorpusFacts",
     "Decoder",
     "DecoderOutput",
     "DurationOutput",
     "DurationPredictor",
     "Encoder",
     "EncoderOutput",
+    "FeatureFacts",
     "Frontend",
     "ImportPlan",
     "Importer",

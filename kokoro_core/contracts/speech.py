@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kokoro_core.contracts.corpus_facts import CorpusFacts
 from kokoro_core.errors import AudioMismatch, FrontendError
 from kokoro_core.params.audio import AudioSettings
 
@@ -195,6 +196,14 @@ class Corpus(ABC):
         overrides it.
         """
         return self[index].durations
+
+    def facts(self) -> CorpusFacts | None:
+        """Return what is known of all utterances without reading one; None: nothing is.
+
+        With it training begins without a look at every utterance, which a corpus that does not fit
+        into memory needs. What is said must be what reading would show.
+        """
+        return None
 
     def __iter__(self) -> Iterator[Utterance]:
         return (self[index] for index in range(len(self)))

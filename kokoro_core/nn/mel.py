@@ -22,6 +22,19 @@ _SLANEY_STEP = math.log(6.4) / 27
 """Natural logarithm of the ratio of two frequencies that are one mel apart above 1,000 Hz."""
 
 
+def hops_of(samples: Tensor, hop_length: int, frames: int) -> Tensor:
+    """Return the samples of each frame, as a vocoder makes them: frame t has the t-th hop.
+
+    Shape:
+        samples: (S,). Returns: (frames, hop_length), 0 behind the last sample.
+    """
+    whole = samples.new_zeros(frames * hop_length)
+    kept = samples[: len(whole)]
+    whole[: len(kept)] = kept
+    # (T * hop,) -> (T, hop)
+    return whole.view(frames, hop_length)
+
+
 @final
 class MelSpectrogram(nn.Module):
     """Turns samples into a log mel spectrogram, not normalised.

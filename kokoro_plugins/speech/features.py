@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from kokoro_core.errors import CorpusError
-from kokoro_core.nn.mel import MelSpectrogram, paddings
+from kokoro_core.nn.mel import MelSpectrogram, hops_of, paddings
 from kokoro_core.params.audio import AudioSettings
 from kokoro_plugins.speech.recordings import read_samples
 from kokoro_plugins.speech.saved_features import read_features
@@ -87,11 +87,7 @@ def framed(samples: NDArray[np.float32], audio: AudioSettings, frames: int) -> T
     Shape:
         samples: (S,). Returns: (T, hop_length), 0 behind the last sample.
     """
-    whole = np.zeros(frames * audio.hop_length, np.float32)
-    kept = samples[: len(whole)]
-    whole[: len(kept)] = kept
-    # (T * hop,) -> (T, hop)
-    return torch.from_numpy(whole.reshape(frames, audio.hop_length))
+    return hops_of(torch.from_numpy(samples), audio.hop_length, frames)
 
 
 def pitch_of(

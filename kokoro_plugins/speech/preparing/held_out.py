@@ -1,44 +1,13 @@
-"""Which utterances are held out: by a hash of their names, so that the choice stays."""
+"""What is odd about the utterances that are held out."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Iterable
 
 from kokoro_plugins.speech.preparing.prepared import Prepared
-from kokoro_plugins.speech.preparing.settings import MOST_HELD_OUT
-
-SHARE = 0.05
-"""Of all utterances, held out where nobody says how many."""
 
 FEW, SHORT = 10, 30.0
 """Utterances and seconds below which figures of what is held out say little."""
-
-
-def choose_held_out(names: Collection[str], count: int | None) -> set[str]:
-    """Return the names with the least SHA-256.
-
-    A name keeps its place when others come or go, so a corpus that grows holds out what it did.
-
-    Args:
-        names: Of all utterances.
-        count: How many; None: one in twenty, at least one and at most `MOST_HELD_OUT`.
-
-    Raises:
-        ValueError: None would be left to train on.
-    """
-    if count is None:
-        count = min(MOST_HELD_OUT, max(1, round(SHARE * len(names)))) if len(names) > 1 else 0
-    if count >= len(names):
-        raise ValueError(
-            f"`holdout` of {count} leaves none of {len(names)} utterances to train on; hold out "
-            f"{len(names) - 1} or fewer."
-        )
-    return set(sorted(names, key=_digest)[:count])
-
-
-def _digest(name: str) -> bytes:
-    return hashlib.sha256(name.encode()).digest()
 
 
 def advice_on(

@@ -12,6 +12,7 @@ from rich.console import Console
 from kokoro_core import ModelSpec, load_spec
 from kokoro_core.errors import CorpusError
 from kokoro_core.nn.mel import MelSpectrogram
+from kokoro_core.params.held_out import held_out_by_name
 from kokoro_core.spec.tree.dump import dump
 from kokoro_plugins.speech.corpus_problems import Problems, UtteranceProblem
 from kokoro_plugins.speech.preparing.advice import advice_on_all
@@ -21,7 +22,7 @@ from kokoro_plugins.speech.preparing.corpus_files import (
     write_or_remove,
     write_text,
 )
-from kokoro_plugins.speech.preparing.held_out import advice_on, choose_held_out
+from kokoro_plugins.speech.preparing.held_out import advice_on
 from kokoro_plugins.speech.preparing.outliers import advice_on_outliers, rank, table_of, worst
 from kokoro_plugins.speech.preparing.planning import Planned, plan
 from kokoro_plugins.speech.preparing.pool import prepare_all
@@ -183,7 +184,7 @@ def _finish(
     dropped = worst(outliers, settings.drop_worst)
     gone = {each.name for each in dropped}
     kept = [each for each in utterances if each.name not in gone]
-    held_out = choose_held_out([each.name for each in kept], settings.holdout)
+    held_out = held_out_by_name([each.name for each in kept], settings.holdout)
     changed = spec_for(spec, kept, features, plugins)
     assert changed.audio is not None
     frame = changed.audio.hop_length / changed.audio.sample_rate

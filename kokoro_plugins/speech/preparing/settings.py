@@ -49,7 +49,7 @@ class PrepareSettings:
         durations: A table of durations; None: ``durations.csv`` of the data, if it is there.
         textgrids: The folder of TextGrids; None: that of the data.
         sound: How recordings are settled.
-        holdout: How many utterances are held out; None: one in twenty, at most `MOST_HELD_OUT`.
+        holdout: How many utterances are held out; None: one in twenty, at most 100.
         workers: Processes that prepare; 0: this one alone.
         leave_out: Whether what is wrong is left out; if not it ends the preparation.
         drop_worst: The share of utterances, those least like the others, that is left out.
@@ -82,9 +82,6 @@ class PrepareSettings:
 
 MOST_DROPPED = 0.5
 """More of the data is not worst."""
-
-MOST_HELD_OUT = 100
-"""More utterances are not held out unless they are asked for."""
 
 
 def _check_choice(name: str, value: str | None, choices: tuple[str | None, ...]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,12 +9,14 @@ import torch
 from torch import Tensor
 
 from kokoro_core.contracts import Utterance
+from kokoro_core.contracts import utterances as checks
 from kokoro_core.model import TrainingBatch
 from kokoro_core.params.audio import AudioSettings
 from kokoro_core.params.features import Feature
 from kokoro_core.tensors.masks import padding_mask_from_lengths
 from kokoro_plugins.training.data.batching import FRAME_GRID, PHONEME_GRID, round_up
-from kokoro_plugins.training.data.statistics import Size, refuse
+from kokoro_plugins.training.data.sizes import Size
+from kokoro_plugins.training.data.statistics import refuse
 
 
 def collate(
@@ -114,69 +115,7 @@ def problems_of(
         pad_id: No phoneme has this index.
         vocab_size: Phoneme indices are below it; None: of any size.
     """
-    phonemes, mel = utterance.phoneme_indices, utterance.mel
-    if mel.dim() != 2 or mel.shape[1] != audio.n_mels:
-        return [f"has a mel of shape {tuple(mel.shape)}, which must be (T, {audio.n_mels})."]
-    problems = _type_problems(utterance)
-    problems += _duration_problems(utterance)
-    if not bool(mel.isfinite().all()):
-        problems.append("has a mel with a NaN or an infinity.")
-    return problems + _index_problems(phonemes, pad_id, vocab_size)
-
-
-def _duration_problems(utterance: Utterance) -> list[str]:
-    phonemes, durations, frames = len(utterance.phoneme_indices), utterance.durations, utterance.mel
-    if durations is None:
-        if phonemes <= len(frames):
-            return []
-        return [
-            f"has {phonemes} phonemes but only {len(frames)} frames, so that no alignment gives "
-            f"each a frame; its text and its recording do not belong together."
-        ]
-    problems = []
-    if durations.shape != utterance.phoneme_indices.shape:
-        problems.append(f"has {phonemes} phonemes but {len(durations)} durations.")
-    if int(durations.sum()) != len(frames):
-        problems.append(
-            f"has durations of {int(durations.sum())} frames in sum, but its mel has "
-            f"{len(frames)}; the two must be equal."
-        )
-    if bool((durations < 0).any()):
-        problems.append(f"has a duration of {int(durations.min())}; durations are 0 or more.")
-    return problems
-
-
-def _type_problems(utterance: Utterance) -> list[str]:
-    """Return what no tensor operation would make clear later: wrong types, and nothing at all."""
-    wanted = {
-        "phoneme_indices": torch.int64,
-        "durations": torch.int64,
-        "mel": torch.float32,
-    }
-    problems = []
-    for name, dtype in wanted.items():
-        tensor: Tensor | None = getattr(utterance, name)
-        if tensor is None:
-            continue
-        if tensor.dtype != dtype:
-            problems.append(f"has `{name}` of {tensor.dtype}, which must be {dtype}.")
-        if not len(tensor):
-            problems.append(f"has `{name}` of length 0, which must be 1 or more.")
-    return problems
-
-
-def _index_problems(phonemes: Tensor, pad_id: int, vocab_size: int | None) -> list[str]:
-    problems = []
-    if bool((phonemes == pad_id).any()):
-        problems.append(f"has the phoneme index {pad_id}, which means padding.")
-    beyond = phonemes[(phonemes < 0) | (phonemes >= (vocab_size or math.inf))]
-    if len(beyond):
-        most = "any number" if vocab_size is None else str(vocab_size - 1)
-        problems.append(
-            f"has the phoneme index {int(beyond[0])}, but those of the model are from 0 to {most}; "
-            f"its frontend has more symbols than `vocab_size`."
-        )
-    return problems
+    return checks.problems_of(utterance, audio.n_mels, pad_id, vocab_size)
 
 
 def _pad(rows: Sequence[Tensor], num: int, value: int) -> Tensor:

@@ -100,6 +100,9 @@ def _differs(utterance: Utterance, frontend: Frontend) -> bool:
 
 
 def _kept_mels(data: AlignedSpeech, kind: type[ComponentParams]) -> Iterator[str]:
+    facts = data.corpus.facts()
+    if facts is not None and facts.keeps_mels:
+        return
     again = {index: data.corpus[index].mel for index in data.mels}
     made_again = sum(again[i].data_ptr() != mel.data_ptr() for i, mel in data.mels.items())
     if not made_again:

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar, final
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from kokoro_core.contracts import Corpus, Utterance
+from kokoro_core.contracts import Corpus, CorpusFacts, Utterance
 from kokoro_core.model import TrainingBatch
 from kokoro_core.params.audio import AudioSettings
 from kokoro_core.params.features import Feature
@@ -25,8 +25,11 @@ from kokoro_plugins.training.data.batching import (
 from kokoro_plugins.training.data.collate import collate, problems_of
 from kokoro_plugins.training.data.feature_problems import FeatureCheck
 from kokoro_plugins.training.data.feature_statistics import Moments, add_features
+from kokoro_plugins.training.data.grouped import FileBatches
+from kokoro_plugins.training.data.known_facts import fact_problems, known_moments
 from kokoro_plugins.training.data.orders import EpochOrder, StepOrder
-from kokoro_plugins.training.data.statistics import Size, survey
+from kokoro_plugins.training.data.sizes import Sizes
+from kokoro_plugins.training.data.statistics import refuse, survey
 from kokoro_plugins.training.data.training_data import TrainingData
 from kokoro_plugins.training.signals import ignore_stop_signals
 
@@ -48,15 +51,14 @@ class Collated(Dataset[TrainingBatch]):
         utterances: Sequence[Utterance],
         audio: AudioSettings,
         pad_id: int,
-        sizes: Sequence[Size],
+        sizes: Sizes,
         features: Mapping[str, Feature],
     ) -> None:
         self._features = features
         self._utterances = utterances
         self._audio = audio
         self._pad_id = pad_id
-        frames, phonemes = zip(*sizes, strict=True) if sizes else ((0,), (0,))
-        self._longest = (max(frames), max(phonemes))
+        self._longest = sizes.most
 
     def __getitem__(self, planned: PlannedBatch) -> TrainingBatch:
         return collate(
@@ -137,7 +139,8 @@ class Slice(Sequence[Utterance]):
 class AlignedSpeech(TrainingData):
     """A corpus in two parts: the last utterances are held out, the others are trained on.
 
-    Every utterance is looked at once here, so what does not fit is found before training.
+    Every utterance is looked at once here, so what does not fit is found before training; of a
+    corpus that gives facts (`Corpus.facts`) a few are, and the facts say the rest.
 
     In a trainer of one's own an epoch is every utterance once: the batches are cut once and come in
     another order in each epoch. `fit` asks for `endless` ones, which are cut anew in each.
@@ -203,6 +206,17 @@ class AlignedSpeech(TrainingData):
             if each.kind == "float" and name != WAVE  # samples are as they are
         }
         check = FeatureCheck(self.features, names or {})
+        facts = corpus.facts()
+        if facts is not None:
+            problems = fact_problems(
+                facts,
+                pad_id=pad_id,
+                vocab_size=vocab_size,
+                features=self.features,
+                names=names or {},
+                needs_durations=needs_durations,
+            )
+            refuse(list(problems))
 
         def more(each: Utterance) -> Iterator[str]:
             if needs_durations and each.durations is None:
@@ -218,6 +232,8 @@ class AlignedSpeech(TrainingData):
             num_training=first_held_out,
             features=sorted(self.features),
         )
+        if facts is not None:
+            self.moments = {each: known_moments(facts)[each] for each in self.moments}
         self.audio = audio
         self.pad_id = pad_id
         self.corpus = corpus
@@ -231,11 +247,25 @@ class AlignedSpeech(TrainingData):
         self.mels = found.mels
         self.position = Position()
         self.seed = seed
-        self.settings = {"batch_frames": batch_frames, "holdout": holdout, "seed": seed}
+        by_file = {} if facts is None or facts.files is None else {"files": facts.files_at_once}
+        self.settings = {"batch_frames": batch_frames, "holdout": holdout, "seed": seed, **by_file}
         self._batch_frames = batch_frames
         self._workers = workers
         self._accumulate: int | None = None
-        self._order = LengthBatches(self.statistics.lengths, batch_frames=batch_frames, seed=seed)
+        self._order = self._ordered(facts)
+
+    def _ordered(self, facts: CorpusFacts | None) -> LengthBatches | FileBatches:
+        """Return the order of training: of all utterances, or a few files after the other."""
+        lengths = self.statistics.lengths
+        if facts is None or facts.files is None:
+            return LengthBatches(lengths, batch_frames=self._batch_frames, seed=self.seed)
+        return FileBatches(
+            lengths,
+            facts.files[: len(lengths)],
+            at_once=facts.files_at_once,
+            batch_frames=self._batch_frames,
+            seed=self.seed,
+        )
 
     @property
     def training(self) -> Slice:
@@ -248,7 +278,7 @@ class AlignedSpeech(TrainingData):
         return self._held_out
 
     @property
-    def order(self) -> LengthBatches:
+    def order(self) -> LengthBatches | FileBatches:
         """In which order batches come."""
         return self._order
 
@@ -289,7 +319,7 @@ class AlignedSpeech(TrainingData):
     @cached_property
     def _validation(self) -> Batches[PlannedBatch, TrainingBatch]:
         sizes = self.sizes[len(self.training) :]
-        order = in_order_of_length([frames for frames, _ in sizes], self._batch_frames)
+        order = in_order_of_length(sizes.frames.tolist(), self._batch_frames)
         dataset = Collated(self.held_out, self.audio, self.pad_id, sizes, self.features)
         return Batches(dataset, [PlannedBatch(indices) for indices in order])
 

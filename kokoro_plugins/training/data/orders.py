@@ -8,8 +8,8 @@ import random
 from collections.abc import Iterator, Sequence
 from typing import final
 
-from kokoro_plugins.training.data.batching import LengthBatches, PlannedBatch, Position
-from kokoro_plugins.training.data.statistics import Size
+from kokoro_plugins.training.data.batching import Order, PlannedBatch, Position
+from kokoro_plugins.training.data.sizes import Size
 
 
 @final
@@ -66,7 +66,7 @@ class StepOrder:
 
     def __init__(
         self,
-        order: LengthBatches,
+        order: Order[list[int]],
         position: Position,
         sizes: Sequence[Size],
         accumulate: int,

@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import final
 
 import torch
 from torch import Tensor
 
-from kokoro_core.contracts import Corpus, Utterance
+from kokoro_core.contracts import Corpus, CorpusFacts, Utterance
+from kokoro_core.contracts.utterances import is_uniform
 from kokoro_core.errors import CorpusError
-
-Size = tuple[int, int]
-"""A number of frames and one of phonemes."""
+from kokoro_plugins.training.data.sizes import Size, Sizes
 
 MAX_PROBLEMS = 20
 """As many problems of a corpus are listed, and the rest counted."""
 
 TEXTS, MELS = 200, 16
 """As many texts and mels, spread evenly over a corpus, are kept for `corpus_advice`."""
-
-FEW_PHONEMES = 5
-"""Shorter utterances may well have equal durations by chance."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +33,7 @@ class Statistics:
         std: Their standard deviation.
     """
 
-    lengths: tuple[int, ...]
+    lengths: Sequence[int]
     mean_frame: Tensor
     mean: float
     std: float
@@ -61,7 +57,7 @@ class Survey:
         mels: Some of the mels, by the index of their utterance.
     """
 
-    sizes: tuple[Size, ...]
+    sizes: Sizes
     statistics: Statistics
     fingerprint: str
     uniform: int
@@ -122,6 +118,8 @@ def survey(
 ) -> Survey:
     """Look at every utterance once: a mel that the corpus does not keep is made once for it.
 
+    Of a corpus that gives facts only `MELS` utterances are looked at.
+
     Args:
         corpus: At least one utterance.
         problems_of: Returns what is wrong with an utterance, in words.
@@ -131,6 +129,8 @@ def survey(
     Raises:
         CorpusError: Utterances do not fit; the message lists the first problems and counts all.
     """
+    if facts := corpus.facts():
+        return known(corpus, facts, problems_of, num_training)
     sums, sizes, uniform = MelSums(), list[Size](), 0
     digest, problems = hashlib.sha256(), list[str]()
     texts, mels = list[Utterance](), dict[int, Tensor]()
@@ -148,12 +148,57 @@ def survey(
         if index < num_training:
             sums.add(each.mel)
         if index in with_text:
-            texts.append(replace(each, mel=each.mel.new_empty(0, each.mel.shape[1])))
+            texts.append(_without_mel(each))
         if index in with_mel:
             mels[index] = each.mel
     refuse(problems)
     fingerprint = digest.hexdigest()
-    return Survey(tuple(sizes), sums.statistics(), fingerprint, uniform, tuple(texts), mels)
+    return Survey(Sizes.of(sizes), sums.statistics(), fingerprint, uniform, tuple(texts), mels)
+
+
+def known(
+    corpus: Corpus,
+    facts: CorpusFacts,
+    problems_of: Callable[[Utterance], Iterable[str]],
+    num_training: int,
+) -> Survey:
+    """Return what is known of a corpus, after a look at some utterances.
+
+    Whether facts are true of a few utterances says whether they are of this corpus; and features
+    have the same form in all, so that a few say whether a model can take them.
+
+    Raises:
+        CorpusError: One does not fit, or is not as long as the facts say.
+    """
+    seen = {index: corpus[index] for index in sorted(spread(len(corpus), MELS))}
+    sizes = Sizes(facts.frames, facts.phonemes)
+    problems = [
+        f"`{each.name}` {problem}" for each in seen.values() for problem in problems_of(each)
+    ]
+    refuse([*problems, *_of_other_size(seen, sizes)])
+    lengths = facts.frames[:num_training]
+    return Survey(
+        sizes=sizes,
+        statistics=Statistics(lengths, facts.mean_frame, facts.mel_mean, facts.mel_std),
+        fingerprint=facts.fingerprint,
+        uniform=facts.uniform,
+        texts=tuple(_without_mel(each) for each in seen.values()),
+        mels={index: each.mel for index, each in seen.items()},
+    )
+
+
+def _of_other_size(seen: Mapping[int, Utterance], sizes: Sizes) -> Iterator[str]:
+    for index, each in seen.items():
+        found = (len(each.mel), len(each.phoneme_indices))
+        if found != sizes[index]:
+            yield (
+                f"`{each.name}` has {found[0]} frames and {found[1]} phonemes, but its corpus says "
+                f"{sizes[index][0]} and {sizes[index][1]}."
+            )
+
+
+def _without_mel(utterance: Utterance) -> Utterance:
+    return replace(utterance, mel=utterance.mel.new_empty(0, utterance.mel.shape[1]))
 
 
 def spread(count: int, most: int) -> set[int]:
@@ -173,12 +218,6 @@ def refuse(problems: list[str]) -> None:
         problems = [*problems[:MAX_PROBLEMS], f"and {more} problems more, {len(problems)} in all."]
     if problems:
         raise CorpusError("\n".join(problems))
-
-
-def is_uniform(durations: Tensor) -> bool:
-    """Return whether durations are a length divided by the number of phonemes, not an alignment."""
-    inner = durations[:-1]  # the last one takes what the division leaves over
-    return len(durations) >= FEW_PHONEMES and int(inner.max() - inner.min()) <= 1
 
 
 def _bytes_of(utterance: Utterance, features: Iterable[str]) -> Iterator[bytes]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from kokoro_core.params.audio import AudioSettings
-from kokoro_plugins.speech.preparing.held_out import choose_held_out
+from kokoro_core.params.held_out import held_out_by_name
 from kokoro_plugins.speech.preparing.moments import Moments
 from kokoro_plugins.speech.preparing.rounding import frames_of_ends
 from kokoro_plugins.speech.preparing.settings import PrepareSettings, SoundSettings
@@ -51,19 +51,19 @@ def test_moments_of_parts_are_those_of_the_whole() -> None:
 
 def test_the_least_hashes_are_held_out_and_stay_so_in_a_larger_corpus() -> None:
     names = [f"LJ{number:03d}" for number in range(200)]
-    held_out = choose_held_out(names, None)
+    held_out = held_out_by_name(names, None)
     assert len(held_out) == 10
     largest = max(hashlib.sha256(each.encode()).hexdigest() for each in held_out)
     others = [hashlib.sha256(each.encode()).hexdigest() for each in names if each not in held_out]
     assert largest < min(others)
-    assert len(held_out & choose_held_out([*names, *"abcdefghij"], 10)) >= 8
-    assert len(choose_held_out([*map(str, range(9999))], None)) == 100
+    assert len(held_out & held_out_by_name([*names, *"abcdefghij"], 10)) >= 8
+    assert len(held_out_by_name([*map(str, range(9999))], None)) == 100
 
 
 def test_too_many_held_out_are_refused() -> None:
     with pytest.raises(ValueError, match=r"`holdout` of 3 leaves none of 3 .*hold out 2 or fewer"):
-        choose_held_out(["a", "b", "c"], 3)
-    assert choose_held_out(["a"], None) == set()
+        held_out_by_name(["a", "b", "c"], 3)
+    assert held_out_by_name(["a"], None) == set()
 
 
 def test_where_no_terminal_is_a_line_comes_every_five_seconds() -> None:
