@@ -53,14 +53,14 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def load_with(
-    source: str,
+    source: str | ModelSpec,
     settings: list[str] | None,
     session: Session,
     max_parameters: int = MAX_PARAMETERS,
     note: Callable[[str], None] = print_note,
     option: str = "--set",
 ) -> ModelSpec:
-    """Return the spec of an argument, with the overrides of ``--set`` or another option.
+    """Return the spec of an argument or a spec, with the overrides of ``--set`` or another option.
 
     Other changes caused by an override are noted on standard error, unless the caller reports them.
 

@@ -38,8 +38,7 @@ def begin_from(
     Raises:
         CheckpointError: It is damaged or none, or has not all that does not start anew.
     """
-    with open_checkpoint(checkpoint, plugins) as opened:
-        old = spec_inside(opened.path, opened.content.metadata, plugins)
+    old = spec_of(checkpoint, plugins)
     adapt = Adapt(spec=spec, vocabulary=phonemes_of(old, spec), fresh=fresh, say=lambda _: None)
     model = KokoroModel.load(checkpoint, adapt=adapt, plugins=plugins)
     assert model.adaptation is not None
@@ -47,6 +46,17 @@ def begin_from(
     say(str(model.adaptation))
     model.float()
     return model
+
+
+def spec_of(checkpoint: Path, plugins: Plugins) -> ModelSpec:
+    """Return the spec of a checkpoint, of which nothing is loaded.
+
+    Raises:
+        CheckpointError: It is damaged or none.
+        SpecError: The spec needs components that are not installed.
+    """
+    with open_checkpoint(checkpoint, plugins) as opened:
+        return spec_inside(opened.path, opened.content.metadata, plugins)
 
 
 def phonemes_of(old: ModelSpec, new: ModelSpec) -> Mapping[int, int] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import final
 
 from torch import Tensor
@@ -20,6 +21,7 @@ from kokoro_plugins.speech.preparing.settings import Align
 from kokoro_plugins.speech.preparing.sound import Sound
 from kokoro_plugins.speech.preparing.source import GivenAlignment, Source
 from kokoro_plugins.speech.preparing.textgrids import read_words
+from kokoro_plugins.speech.preparing.voice_alignment import VoiceAligner
 from kokoro_plugins.speech.preparing.word_alignment import OtherText, segments_of
 
 FAR_END = 0.1
@@ -33,7 +35,7 @@ class Aligned:
     Attributes:
         symbols: The phonemes.
         durations: The mel frames of each; None where a model is to learn them.
-        distance: How far the recording is from espeak-ng's, where that was looked at.
+        distance: How far the recording is from what was warped onto it, if anything was.
         has_other_phonemes: Whether the text has others than the alignment that was given.
     """
 
@@ -51,15 +53,25 @@ class Aligner:
         align: The way, which is not ``auto``.
         frontend: Makes phonemes.
         mel: Of the recordings.
+        checkpoint: Of the model that speaks the phonemes, for ``voice``.
     """
 
-    def __init__(self, align: Align, frontend: Frontend, mel: MelSpectrogram) -> None:
+    def __init__(
+        self,
+        align: Align,
+        frontend: Frontend,
+        mel: MelSpectrogram,
+        checkpoint: Path | None = None,
+    ) -> None:
         self._align = align
         self._frontend = frontend
         self._mel = mel
         if align == "espeak":
             assert isinstance(frontend, EspeakFrontend)
             self._espeak = EspeakAligner(frontend, mel)
+        if align == "voice":
+            assert checkpoint is not None
+            self._voice = VoiceAligner(checkpoint, frontend, mel.audio)
 
     def align(self, source: Source, sound: Sound, mel: Tensor, symbols: Sequence[str]) -> Aligned:
         """Return the phonemes of an utterance with their frames.
@@ -86,6 +98,8 @@ class Aligner:
         if self._align == "espeak":
             durations, far = self._espeak.align(source.text, mel, len(sound.samples))
             return Aligned(tuple(symbols), durations, far)
+        if self._align == "voice":
+            return Aligned(tuple(symbols), *self._voice.align(symbols, mel))
         return Aligned(tuple(symbols))
 
     def _given(self, source: Source, sound: Sound, frames: int, symbols: Sequence[str]) -> Aligned:

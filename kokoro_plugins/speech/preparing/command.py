@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from kokoro_core.cli.toolkit import SetOption, load_with, print_error, session_of
+from kokoro_core import ModelSpec
+from kokoro_core.cli.toolkit import Session, SetOption, load_with, print_error, session_of
 from kokoro_plugins.speech.preparing.settings import (
     ALIGNS,
     LAYOUTS,
@@ -25,8 +26,20 @@ def prepare(
     data: Annotated[Path, typer.Argument(help="A folder or a table with recordings and texts.")],
     out: Annotated[Path, typer.Argument(help="The folder to make, or to go on with.")],
     spec: Annotated[
-        str, typer.Option(metavar="SPEC", help="The model to prepare for: a file or a name.")
-    ] = "quick",
+        str | None,
+        typer.Option(
+            metavar="SPEC",
+            help="The model to prepare for: a file or a name; without it that of --from, or quick.",
+        ),
+    ] = None,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="CHECKPOINT",
+            help="The model that training will begin with; its voice finds the durations.",
+        ),
+    ] = None,
     settings: SetOption = None,
     layout: Annotated[
         str | None,
@@ -74,11 +87,12 @@ def prepare(
     The same command goes on where it was stopped.
     """
     session = session_of(ctx)
-    checked = load_with(spec, settings, session)
+    checked = load_with(_source(spec, checkpoint, session), settings, session)
     chosen = PrepareSettings(
         layout=layout,  # type: ignore[arg-type]  # checked there
         language=language,
         align=align,  # type: ignore[arg-type]
+        checkpoint=checkpoint,
         refine=refine,
         durations=durations,
         textgrids=textgrids,
@@ -97,14 +111,24 @@ def prepare(
     made = prepare(data, out, checked, chosen, plugins=session.plugins, console=console)
     for sentence in made.advice:
         print_error(f"warning: {sentence}.")
+    begun = "" if checkpoint is None else f" --from {checkpoint}"
     console.print(
         f"{len(made.utterances):,} utterances ({made.seconds / 60:.1f} min), "
         f"{len(made.held_out):,} held out, {len(made.problems) + len(made.dropped):,} left out\n"
         f"{out / REPORT}: what was found\n"
-        f"kokoro-core train {out / SPEC} --data {out} --minutes 30",
+        f"kokoro-core train {out / SPEC}{begun} --data {out} --minutes 30",
         soft_wrap=True,
         highlight=False,
     )
+
+
+def _source(spec: str | None, checkpoint: Path | None, session: Session) -> str | ModelSpec:
+    """Return the spec that is named, or else that of the checkpoint."""
+    if spec is not None or checkpoint is None:
+        return spec or "quick"
+    from kokoro_plugins.speech.preparing.prepare import spec_of_checkpoint
+
+    return spec_of_checkpoint(checkpoint, session.plugins)
 
 
 def processors() -> int:

@@ -20,6 +20,7 @@ from kokoro_plugins.speech.preparing.other_language import spoken_in
 from kokoro_plugins.speech.preparing.settings import Align, PrepareSettings
 from kokoro_plugins.speech.preparing.source import Found, GivenAlignment, Source
 from kokoro_plugins.speech.preparing.textgrids import textgrids_in
+from kokoro_plugins.speech.preparing.voice_alignment import refuse_voice, spec_of_voice
 from kokoro_plugins.speech.preparing.work import Order
 from registry import Plugins
 
@@ -63,6 +64,7 @@ def plan(
     features = tuple(sorted(features_for_training(spec)))
     check_features(spec, features, found.sources)
     sources, align = _aligned(data, spec, spec.audio, settings, found)
+    checkpoint = _speaking(align, spec, settings.checkpoint, plugins)
     order = Order(
         out=out,
         audio=spec.audio,
@@ -71,6 +73,7 @@ def plan(
         sound=settings.sound,
         align=align,
         features=features,
+        checkpoint=checkpoint,
     )
     return Planned(spec, order, sources, found.problems)
 
@@ -84,7 +87,7 @@ def _aligned(
         folder = settings.textgrids or (data if data.is_dir() else data.parent)
         grids = textgrids_in(folder)
     if align == "auto":
-        align = _choose(spec, table is not None, bool(grids))
+        align = _choose(spec, table is not None, bool(grids), settings.checkpoint is not None)
     check_alignment(spec, align, table, bool(grids))
     given: Mapping[str, GivenAlignment] = {}
     if align == "table" and table is not None:
@@ -98,13 +101,34 @@ def _table(data: Path, settings: PrepareSettings) -> Path | None:
     return settings.durations or (beside if beside.is_file() else None)
 
 
-def _choose(spec: ModelSpec, has_table: bool, has_grids: bool) -> Align:
+def _speaking(
+    align: Align, spec: ModelSpec, checkpoint: Path | None, plugins: Plugins
+) -> tuple[Path, str] | None:
+    """Return the model whose voice is warped and its content hash, or None.
+
+    Raises:
+        CorpusError: There is none to be warped, or it does not speak as the spec does.
+    """
+    if align != "voice":
+        return None
+    if checkpoint is None:
+        raise CorpusError(
+            "`--align voice` needs a model that speaks the same phonemes; name one with `--from`."
+        )
+    voice, content = spec_of_voice(checkpoint, plugins)
+    refuse_voice(checkpoint, voice, spec)
+    return checkpoint, content
+
+
+def _choose(spec: ModelSpec, has_table: bool, has_grids: bool, has_voice: bool) -> Align:
     """Return where durations come from if nobody says it."""
     if has_table:
         return "table"
     if has_grids:
         return "textgrid"
     needs_them = spec.regulator is not None and spec.aligner is None
+    if needs_them and has_voice:
+        return "voice"
     warps = needs_them and isinstance(spec.frontend, EspeakFrontendParams)
     return "espeak" if warps else "learned"
 
@@ -116,14 +140,17 @@ def check_alignment(spec: ModelSpec, align: Align, table: Path | None, has_grids
         CorpusError: The message says what would work.
     """
     if align == "learned" and spec.regulator is not None and spec.aligner is None:
+        speaks = isinstance(spec.frontend, EspeakFrontendParams)
+        other = "`--align espeak`" if speaks else "`--from` a voice that speaks its phonemes"
         raise CorpusError(
             f"`{spec.name}` has no `aligner`, so it learns from durations only, and there are "
-            f"none; add an aligner, such as `--set aligner.type=forward_sum`, or `--align espeak`."
+            f"none; add an aligner, such as `--set aligner.type=forward_sum`, or {other}."
         )
     if align == "espeak" and not isinstance(spec.frontend, EspeakFrontendParams):
         raise CorpusError(
             f"`--align espeak` needs the frontend `espeak`, whose phonemes espeak-ng can speak; "
-            f"`{spec.name}` has another, so take `--align textgrid`, or learn durations."
+            f"`{spec.name}` has another, so take `--align textgrid` or `--align voice`, or learn "
+            f"durations."
         )
     if align == "table" and table is None:
         raise CorpusError(

@@ -41,6 +41,7 @@ from kokoro_plugins.speech.preparing.report import REPORT, page
 from kokoro_plugins.speech.preparing.settings import PrepareSettings
 from kokoro_plugins.speech.preparing.source import Source
 from kokoro_plugins.speech.preparing.spec_file import spec_for, text_of
+from kokoro_plugins.speech.preparing.voice_alignment import spec_of_voice
 from kokoro_plugins.speech.preparing.watching import watch
 from kokoro_plugins.speech.preparing.work import Order
 from registry import Plugins, installed_plugins
@@ -51,7 +52,7 @@ SPEC, DROPPED = "spec.yaml", "dropped.csv"
 def prepare(
     data: Path,
     out: Path,
-    spec: ModelSpec | str | Path,
+    spec: ModelSpec | str | Path | None,
     settings: PrepareSettings | None = None,
     *,
     plugins: Plugins | None = None,
@@ -65,7 +66,8 @@ def prepare(
     Args:
         data: Recordings and texts in one of the layouts.
         out: The folder to make or to go on with.
-        spec: The model that will be trained; it has audio and a frontend.
+        spec: The model that will be trained; it has audio and a frontend. None: that of the
+            settings' `checkpoint`.
         settings: How; None: the defaults.
         plugins: Where components come from; None: the installed plugins.
         console: Where progress is shown; None: nowhere.
@@ -80,6 +82,8 @@ def prepare(
     """
     settings = PrepareSettings() if settings is None else settings
     plugins = installed_plugins() if plugins is None else plugins
+    if spec is None:
+        spec = spec_of_checkpoint(settings.checkpoint, plugins)
     spec = spec if isinstance(spec, ModelSpec) else load_spec(spec, plugins=plugins)
     console = Console(quiet=True) if console is None else console
     if not data.exists():
@@ -91,6 +95,18 @@ def prepare(
     if planned.order.align == "espeak" and settings.refine:
         utterances = refine(utterances, out, MelSpectrogram(audio=planned.order.audio), console)
     return _finish(planned, utterances, settings, plugins)
+
+
+def spec_of_checkpoint(checkpoint: Path | None, plugins: Plugins) -> ModelSpec:
+    """Return the spec of the model that training will begin with.
+
+    Raises:
+        CheckpointError: It is damaged or none.
+        ValueError: None is named.
+    """
+    if checkpoint is None:
+        raise ValueError("`prepare` needs a `spec`, or a `checkpoint`, whose spec it then takes.")
+    return spec_of_voice(checkpoint, plugins)[0]
 
 
 def assert_is_ours(out: Path) -> None:
@@ -145,6 +161,7 @@ def _settings_text(order: Order, plugins: Plugins) -> str:
         "sound": asdict(order.sound),
         "align": order.align,
         "features": order.features,
+        **({} if order.checkpoint is None else {"checkpoint": order.checkpoint[1]}),
     }
     return json.dumps(plain, sort_keys=True)
 
@@ -185,7 +202,8 @@ def _finish(
     gone = {each.name for each in dropped}
     kept = [each for each in utterances if each.name not in gone]
     held_out = held_out_by_name([each.name for each in kept], settings.holdout)
-    changed = spec_for(spec, kept, features, plugins)
+    begun = settings.checkpoint is not None
+    changed = spec_for(spec, kept, features, plugins, is_begun=begun)
     assert changed.audio is not None
     frame = changed.audio.hop_length / changed.audio.sample_rate
     made = Preparation(

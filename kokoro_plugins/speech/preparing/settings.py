@@ -9,7 +9,7 @@ from typing import Literal, get_args
 Layout = Literal["ljspeech", "flat", "speakers", "vctk", "libritts", "table"]
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 
-Align = Literal["auto", "learned", "table", "textgrid", "espeak"]
+Align = Literal["auto", "learned", "table", "textgrid", "espeak", "voice"]
 ALIGNS: tuple[Align, ...] = get_args(Align)
 
 
@@ -45,6 +45,8 @@ class PrepareSettings:
         language: Of the texts, by a code or a name of espeak-ng's; None: the spec's.
         align: Where durations come from; ``auto``: a table or TextGrids if there are any; else they
             are learned by a model that can, and warped for others.
+        checkpoint: The model that training will begin with, and that speaks the phonemes which
+            ``voice`` warps; None: none.
         refine: Whether warped durations are refined by the recordings themselves.
         durations: A table of durations; None: ``durations.csv`` of the data, if it is there.
         textgrids: The folder of TextGrids; None: that of the data.
@@ -58,6 +60,7 @@ class PrepareSettings:
     layout: Layout | None = None
     language: str | None = None
     align: Align = "auto"
+    checkpoint: Path | None = None
     refine: bool = True
     durations: Path | None = None
     textgrids: Path | None = None

@@ -17,21 +17,40 @@ DIGITS = 6
 
 
 def spec_for(
-    spec: ModelSpec, utterances: Sequence[Prepared], features: Sequence[str], plugins: Plugins
+    spec: ModelSpec,
+    utterances: Sequence[Prepared],
+    features: Sequence[str],
+    plugins: Plugins,
+    *,
+    is_begun: bool = False,
 ) -> ModelSpec:
     """Return a spec whose statistics and names are those of the utterances.
 
-    Names stay as they are where they are those of all utterances and of others.
+    Names stay as they are where they are those of all utterances and of others. Statistics do for a
+    model that has been trained, whose weights are made for what they normalise to.
 
     Args:
         spec: It has audio.
         utterances: At least one.
         features: What the model learns from beside mels, by name.
         plugins: Where components come from.
+        is_begun: Whether training begins with a model of the spec.
 
     Raises:
         SpecError: The spec does not fit what the data has.
     """
+    changes = {} if is_begun else _statistics(spec, utterances, features)
+    for feature, key in (("speaker", "speakers"), ("language", "languages")):
+        names = names_of(utterances, feature)
+        if feature in features and not set(names) <= set(getattr(spec, key)):
+            changes[key] = names
+    return load_spec(spec, overrides=changes, plugins=plugins)
+
+
+def _statistics(
+    spec: ModelSpec, utterances: Sequence[Prepared], features: Sequence[str]
+) -> dict[str, Any]:
+    """Return mean and standard deviation of the mels and of each feature, by their paths."""
     mel = Moments.sum(each.mel for each in utterances)
     changes: dict[str, Any] = {"audio.mean": _short(mel.mean), "audio.std": _short(mel.std)}
     for name in features:
@@ -41,11 +60,7 @@ def spec_for(
             changes[f"features.{name}.std"] = _short(found.std or 1.0)
             if name not in spec.features:
                 changes[f"features.{name}.per"] = "frame"
-    for feature, key in (("speaker", "speakers"), ("language", "languages")):
-        names = names_of(utterances, feature)
-        if feature in features and not set(names) <= set(getattr(spec, key)):
-            changes[key] = names
-    return load_spec(spec, overrides=changes, plugins=plugins)
+    return changes
 
 
 def names_of(utterances: Sequence[Prepared], what: str) -> list[str]:

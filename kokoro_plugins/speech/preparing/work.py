@@ -43,6 +43,7 @@ class Order:
         sound: How recordings are settled.
         align: Where durations come from.
         features: What the model learns from beside mels, by name.
+        checkpoint: Of the model that speaks for ``voice``, and its content hash.
     """
 
     out: Path
@@ -52,6 +53,7 @@ class Order:
     sound: SoundSettings
     align: Align
     features: tuple[str, ...]
+    checkpoint: tuple[Path, str] | None = None
 
 
 @final
@@ -66,7 +68,8 @@ class Workshop:
         self._order = order
         self._mel = MelSpectrogram(audio=order.audio)
         self._frontend: Frontend = order.frontend.build(order.sizes)
-        self._aligner = Aligner(order.align, self._frontend, self._mel)
+        checkpoint = None if order.checkpoint is None else order.checkpoint[0]
+        self._aligner = Aligner(order.align, self._frontend, self._mel, checkpoint)
 
     def prepare(self, source: Source) -> Outcome:
         """Write the recording of an utterance, and return what is known of it or what is wrong."""

@@ -15,7 +15,7 @@ from kokoro_core.cli.corpus_settings import read_corpus_settings
 from kokoro_core.cli.from_settings import Given
 from kokoro_core.cli.toolkit import print_note
 from kokoro_core.params.sizes import MAX_PARAMETERS
-from kokoro_core.spec.load import load
+from kokoro_core.spec.load import Source, load
 from kokoro_core.spec.problems.problem import SpecError, dotted
 from kokoro_core.spec.text.document import Document
 from kokoro_core.spec.text.overrides import Override, overrides_from_mapping, overrides_from_text
@@ -150,15 +150,44 @@ class Asked:
             ValueError: None is named.
             SpecError: It has problems.
         """
-        if self.recipe.spec is None:
-            raise ValueError("Training needs a model: give a SPEC, or `spec` in a `--recipe`.")
         own = self.call.spec_overrides()
         of_call = {dotted(each.path) for each in own}
         of_file = [
             each for path in self.recipe.set if path not in of_call for each in self._set(path)
         ]
         overrides = [*of_file, *own]
-        return load(self.recipe.spec, overrides, self.plugins, MAX_PARAMETERS, print_note)
+        return load(self._source(), overrides, self.plugins, MAX_PARAMETERS, print_note)
+
+    def _source(self) -> Source:
+        """Return the spec as it is named, or without a name that of the checkpoint to begin with.
+
+        Raises:
+            ValueError: Neither is named.
+            CheckpointError: The checkpoint is damaged or none.
+        """
+        if self.recipe.spec is not None:
+            return self.recipe.spec
+        checkpoint = path_of(getattr(self.recipe, "from"))
+        if checkpoint is None:
+            raise ValueError(
+                "Training needs a model: give a SPEC, `spec` in a `--recipe`, or `--from "
+                "CHECKPOINT`, whose spec is taken if no other is named."
+            )
+        from kokoro_plugins.training.beginning import spec_of
+
+        return spec_of(self._saved_steps() or checkpoint, self.plugins)
+
+    def _saved_steps(self) -> Path | None:
+        """Return where the steps are that a training goes on from, whose spec is the same.
+
+        What it began with may be gone by then.
+        """
+        from kokoro_core.durable import StepFolder
+
+        if not self.call.resume or self.recipe.out is None:
+            return None
+        steps = Path(self.recipe.out) / "steps"
+        return steps if StepFolder(steps).steps() else None
 
     def _set(self, path: str) -> list[Override]:
         """Return a change of the spec that the recipe has, with its place."""

@@ -27,7 +27,10 @@ A_COMPONENT = "a name, or settings such as '{type: NAME, …}'"
 
 SpecArgument = Annotated[
     str | None,
-    typer.Argument(metavar="[SPEC]", help="A spec file or a named spec; or the recipe has it."),
+    typer.Argument(
+        metavar="[SPEC]",
+        help="A spec file or a named spec; without one that of the recipe or of --from.",
+    ),
 ]
 RecipeOption = Annotated[
     Path | None,
@@ -54,7 +57,9 @@ BadStepOption = Annotated[
 FromOption = Annotated[
     Path | None,
     typer.Option(
-        "--from", metavar="CHECKPOINT", help="Begin with its weights instead of drawn ones."
+        "--from",
+        metavar="CHECKPOINT",
+        help="Begin with its weights, and with its spec if none is named.",
     ),
 ]
 FreezeOption = Annotated[

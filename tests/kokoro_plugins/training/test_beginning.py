@@ -157,6 +157,30 @@ def test_a_training_begins_with_a_checkpoint_and_goes_on_without_it(
     assert all(each.equal(again[name]) for name, each in new.items())
 
 
+def test_without_a_spec_a_training_takes_that_of_the_checkpoint_and_so_does_its_end(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, old = saved(tmp_path, load_spec(SPEC, overrides={"name": "of-the-checkpoint"}))
+    data = ["--corpus", "espeak", "--data", tmp_path / "data", "--corpus-set", "sentences=6"]
+    how = ["--holdout", "2", "--device", "cpu", "--precision", "32", "--threads", "1"]
+    out = tmp_path / "out"
+    tuned = ["--from", path, "--set", "loss.duration=0.5", "--save-every", "1"]
+    assert run("train", *tuned, *data, *how, "--steps", "2", "--out", out) == 0
+    table = capsys.readouterr().out
+    assert f"taken: {len(old)} tensors" in table
+    first = KokoroModel.load(out)
+    assert first.spec.name == "of-the-checkpoint"
+    assert first.spec.loss.duration == 0.5
+    for file in [path, out / "model.safetensors", *(out / "steps" / "step-000000002").iterdir()]:
+        file.unlink()
+    (out / "steps" / "step-000000002").rmdir()
+    assert run("train", "--resume", "--out", out) == 0
+    again = KokoroModel.load(out)
+    assert again.spec == first.spec
+    weights = first.acoustic.state_dict()
+    assert all(each.equal(weights[name]) for name, each in again.acoustic.state_dict().items())
+
+
 def test_a_part_to_freeze_that_is_none_is_said_before_data_is_read(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -246,7 +246,10 @@ def test_a_component_on_the_command_line_is_checked_like_one_of_the_file() -> No
 @pytest.mark.parametrize(
     ("recipe", "message"),
     [
-        ("steps: 1\n", "Training needs a model: give a SPEC, or `spec` in a `--recipe`"),
+        (
+            "steps: 1\n",
+            "Training needs a model: give a SPEC, `spec` in a `--recipe`, or `--from CHECKPOINT`",
+        ),
         ("spec: quick\n", "Training needs data: `--data FOLDER`, or `data:"),
         (f"{WITH_DATA}lr: 0.1\noptimizer: {{type: adamw, lr: 0.2}}\n", "`lr` is 0.1, but nothing"),
         (
