@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 import torch
 
+from kokoro_core.cli.app import main
 from kokoro_core.kernels import cpu
 from kokoro_core.kernels.cpu import Limit, Processor, Sources, conclude
 
@@ -132,18 +134,42 @@ def test_torch_and_onednn_are_believed_when_the_environment_limits_them(variable
     assert "onednn=False, bfloat16_products=False" in told
 
 
-def test_the_variable_makes_the_processor_pretend_less() -> None:
+@pytest.fixture
+def asked_anew(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    """Forget what this process concluded of its processor, before the test and after it."""
+    monkeypatch.delenv("KOKORO_CPU", raising=False)
+    cpu.processor.cache_clear()
+    yield monkeypatch
+    cpu.processor.cache_clear()
+
+
+def test_the_variable_makes_the_processor_pretend_less(asked_anew: pytest.MonkeyPatch) -> None:
+    told = {}
+    for limit in (None, "", "avx2", "none"):
+        if limit is not None:
+            asked_anew.setenv("KOKORO_CPU", limit)
+        cpu.processor.cache_clear()
+        told[limit] = cpu.processor()
+    assert told["none"] == Processor("none")
+    assert told[""] == told[None]
+    assert not told["avx2"].bfloat16_products
+
+
+def test_the_variable_is_read_by_a_process_of_its_own() -> None:
     assert run(ASK, KOKORO_CPU="none").stdout.strip() == str(Processor("none"))
-    assert run(ASK, KOKORO_CPU="").stdout == run(ASK).stdout
-    assert "bfloat16_products=False" in run(ASK, KOKORO_CPU="avx2").stdout
 
 
-def test_a_limit_that_means_nothing_is_refused_with_those_that_do() -> None:
-    done = run("from kokoro_core.cli.app import main; main(['bench', 'frame'])", KOKORO_CPU="sse9")
-    assert done.returncode == 1
-    assert "`KOKORO_CPU` must be `avx2`" in done.stderr
-    assert "unset, not `sse9`." in done.stderr
-    assert "Traceback" not in done.stderr
+def test_a_limit_that_means_nothing_is_refused_with_those_that_do(
+    asked_anew: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked_anew.setenv("KOKORO_CPU", "sse9")
+    with pytest.raises(SystemExit) as caught:
+        main(["bench", "frame"])
+    assert caught.value.code == 1
+    said = capsys.readouterr().err
+    assert "`KOKORO_CPU` must be `avx2`" in said
+    assert "unset, not `sse9`." in said
+    assert "Traceback" not in said
 
 
 def test_the_choice_of_a_user_of_torch_is_looked_at_each_time(
