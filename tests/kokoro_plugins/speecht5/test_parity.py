@@ -183,7 +183,7 @@ def liven(model: KokoroModel) -> None:
 
 def test_the_named_specs_have_the_number_of_parameters_that_they_say() -> None:
     small = assemble(load_spec("speecht5-small"), device="meta")
-    assert sum(each.numel() for each in small.parameters()) == 3_562_820
+    assert sum(each.numel() for each in small.parameters()) == 3_594_086
     published = assemble(load_spec("speecht5"), device="meta")
     assert sum(each.numel() for each in published.parameters()) == 144_431_684
     with torch.device("meta"):

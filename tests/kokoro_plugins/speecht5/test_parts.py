@@ -17,7 +17,7 @@ TINY: dict[str, Any] = {
     **{"hidden_dim": 16, "mel_dim": 5, "audio": None, "vocoder": None, "frontend": None},
     **{f"{part}.ff_dim": 24 for part in ("encoder", "decoder")},
     **{f"{part}.num_layers": 1 for part in ("encoder", "decoder")},
-    **{"decoder.prenet_dim": 8, "postnet.channels": 8},
+    **{"decoder.prenet_dim": 8, "postnet.channels": 8, "decoder.reduction_factor": 2},
 }
 INDICES = torch.tensor([[3, 4, 5, 6], [7, 8, 0, 0]])
 LENGTHS = torch.tensor([9, 4])
