@@ -177,8 +177,8 @@ def in_order_of_length(lengths: Sequence[int], batch_frames: int) -> list[list[i
 
 def padding_share(batches: Sequence[Sequence[int]], lengths: Sequence[int]) -> float:
     """Return which share of the frames of these batches is padding."""
-    total = sum(
-        len(batch) * round_up(max(lengths[index] for index in batch), FRAME_GRID)
-        for batch in batches
-    )
-    return 1 - sum(lengths[index] for batch in batches for index in batch) / total
+    rows = np.array([len(batch) for batch in batches])
+    inside = np.asarray(lengths)[np.fromiter(itertools.chain.from_iterable(batches), np.int64)]
+    longest = np.maximum.reduceat(inside, np.cumsum(rows) - rows)
+    total = int((rows * (-(-longest // FRAME_GRID) * FRAME_GRID)).sum())
+    return 1 - int(inside.sum()) / total
