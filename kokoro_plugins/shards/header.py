@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import struct
 from pathlib import Path
@@ -18,7 +19,10 @@ PARTS = "parts"
 """The folder with an index of each shard, from which the whole is joined."""
 
 KEY = "kokoro-shards"
-"""Under which the JSON lies in the metadata of the safetensors file."""
+"""Under which the JSON lies in the metadata of the safetensors file, behind its SHA-256.
+
+It is one key, since safetensors writes several in an order that changes from run to run.
+"""
 
 FORMAT: Final = 1
 MOST_BYTES = 64 * 2**20
@@ -141,7 +145,20 @@ def _metadata(path: Path) -> tuple[str, int]:
         if length > MOST_BYTES:
             raise ValueError(f"a header of {length:,} bytes")
         header: Any = json.loads(file.read(length))
-    return str(header["__metadata__"][KEY]), 8 + length
+    digest, _, text = str(header["__metadata__"][KEY]).partition(" ")
+    if digest != _sha256(text):
+        raise ValueError("its header is not the one that was written")
+    return text, 8 + length
+
+
+def metadata_of(header: Header) -> dict[str, str]:
+    """Return the metadata of an index file."""
+    text = header.model_dump_json()
+    return {KEY: f"{_sha256(text)} {text}"}
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _missing(path: Path) -> str:

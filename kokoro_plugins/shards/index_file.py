@@ -15,7 +15,7 @@ from safetensors.numpy import save
 
 from kokoro_core.durable import atomic_file
 from kokoro_core.errors import CorpusError
-from kokoro_plugins.shards.header import KEY, Header, read_header
+from kokoro_plugins.shards.header import Header, metadata_of, read_header
 
 COLUMNS = {
     "shard": np.int32,  # the number of the file
@@ -58,7 +58,7 @@ def write_index(path: Path, header: Header, columns: Mapping[str, NDArray[Any]])
     start = 8 + int.from_bytes(content[:8], "little")
     sealed = header.model_copy(update={"data_sha256": hashlib.sha256(content[start:]).hexdigest()})
     with atomic_file(path) as new:
-        new.write_bytes(save(plain, {KEY: sealed.model_dump_json()}))
+        new.write_bytes(save(plain, metadata_of(sealed)))
 
 
 def open_index(path: Path) -> Index:

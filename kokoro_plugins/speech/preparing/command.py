@@ -81,6 +81,9 @@ def prepare(
     leave_out: Annotated[
         bool, typer.Option("--leave-out", help="Go on without what cannot be learned from.")
     ] = False,
+    shards: Annotated[
+        bool, typer.Option("--shards", help="Write shards too, for more than fits into memory.")
+    ] = False,
 ) -> None:
     """Make a folder that `train` reads of recordings and texts, with a spec and a report.
 
@@ -109,6 +112,12 @@ def prepare(
 
     console = Console(markup=False, emoji=False)
     made = prepare(data, out, checked, chosen, plugins=session.plugins, console=console)
+    read_from = f"--data {out}"
+    if shards:
+        from kokoro_plugins.speech.preparing.into_shards import write_shards
+
+        folder = write_shards(made, session.plugins, chosen.workers)
+        read_from = f"--corpus shards --data {folder}"
     for sentence in made.advice:
         print_error(f"warning: {sentence}.")
     begun = "" if checkpoint is None else f" --from {checkpoint}"
@@ -116,7 +125,7 @@ def prepare(
         f"{len(made.utterances):,} utterances ({made.seconds / 60:.1f} min), "
         f"{len(made.held_out):,} held out, {len(made.problems) + len(made.dropped):,} left out\n"
         f"{out / REPORT}: what was found\n"
-        f"kokoro-core train {out / SPEC}{begun} --data {out} --minutes 30",
+        f"kokoro-core train {out / SPEC}{begun} {read_from} --minutes 30",
         soft_wrap=True,
         highlight=False,
     )
