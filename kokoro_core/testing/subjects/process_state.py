@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,9 +20,14 @@ def seed_torch(seed: int) -> None:
     torch.default_generator.manual_seed(seed)
 
 
-def other_generators() -> str:
+def other_generators() -> tuple[object, ...]:
     """Return the state of the generators of Python and numpy, to compare with a later one."""
-    return f"{random.getstate()}{np.random.get_state()}"
+    state: dict[str, Any] = dict(np.random.get_state(legacy=False))
+    numbers = {
+        name: each.tobytes() if isinstance(each, np.ndarray) else each
+        for name, each in state.pop("state").items()
+    }
+    return random.getstate(), state, numbers
 
 
 @contextmanager
