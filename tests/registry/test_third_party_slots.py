@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +133,22 @@ regulator: {type: repeat}
 decoder: {type: transformer, num_layers: 1, num_heads: 2, ff_dim: 8}
 """
 
+RUN_EACH = """
+import contextlib, io, json, sys
+from kokoro_core.cli.app import main
+
+ended = []
+for words in json.loads(sys.argv[1]):
+    out, err, status = io.StringIO(), io.StringIO(), None
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            main(words)
+        except SystemExit as end:
+            status = end.code or 0
+    ended.append([status, out.getvalue(), err.getvalue()])
+print(json.dumps(ended))
+"""
+
 BUILD = """
 import sys
 from kokoro_core import KokoroModel
@@ -165,23 +182,55 @@ def run(site: Site, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def kokoro(site: Site, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return run(site, "-m", "kokoro_core", *arguments)
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended, and what it printed."""
+
+    status: int | None
+    out: str
+    err: str
 
 
-def test_check_takes_any_component_of_the_slot(site: Site) -> None:
-    files = ("rms.yaml", "layer.yaml", "filler-rms.yaml")
-    ran = kokoro(site, "check", *files)
-    assert ran.returncode == 0
-    noted = [f"{each}: note: size of encoder unknown; not limited" for each in files]
-    assert ran.stderr.splitlines() == noted
+def kokoro(site: Site, *commands: str) -> list[Ended]:
+    """Run commands of ours one after another, in one fresh process."""
+    ran = run(site, "-c", RUN_EACH, json.dumps([each.split() for each in commands]))
+    assert ran.returncode == 0, ran.stderr
+    return [Ended(*each) for each in json.loads(ran.stdout)]
 
 
-def test_check_says_which_components_the_slot_has(site: Site) -> None:
-    ran = kokoro(site, "check", "rsm.yaml")
-    assert ran.returncode == 1
+FILES = ("rms.yaml", "layer.yaml", "filler-rms.yaml")
+COMMANDS = (
+    f"check {' '.join(FILES)}",
+    "check rsm.yaml",
+    "check rms.yaml --set encoder.norm.epsilon=0",
+    "resolve rms.yaml --json",
+    "components norm --json",
+    "describe rms --json",
+    "describe normed --json",
+    "schema",
+    "new-spec --like rms.yaml",
+    "--no-plugin filler check filler-rms.yaml",
+)
+
+
+@pytest.fixture(scope="module")
+def ended(site: Site) -> dict[str, Ended]:
+    """How each command ended where the plugins are installed."""
+    return dict(zip(COMMANDS, kokoro(site, *COMMANDS), strict=True))
+
+
+def test_check_takes_any_component_of_the_slot(ended: dict[str, Ended]) -> None:
+    ran = ended[f"check {' '.join(FILES)}"]
+    assert ran.status == 0
+    noted = [f"{each}: note: size of encoder unknown; not limited" for each in FILES]
+    assert ran.err.splitlines() == noted
+
+
+def test_check_says_which_components_the_slot_has(ended: dict[str, Ended]) -> None:
+    ran = ended["check rsm.yaml"]
+    assert ran.status == 1
     assert "rsm.yaml:5:16: encoder.norm.type: no norm is named 'rsm', did you mean 'rms'" in (
-        ran.stderr.replace("`", "'")
+        ran.err.replace("`", "'")
     )
 
 
@@ -194,16 +243,17 @@ def contested(tmp_path: Path) -> Site:
     return made
 
 
-def listed(site: Site, *arguments: str) -> dict[str, Any]:
+def listed(ran: Ended) -> dict[str, Any]:
     """Return the records of the plugins in a site by name."""
-    found = json.loads(kokoro(site, *arguments, "plugins", "--json").stdout)
+    found = json.loads(ran.out)
     return {each["name"]: each for each in found if each["distribution"] != "kokoro-core"}
 
 
 def test_a_slot_that_two_plugins_open_is_refused_to_both_and_to_who_fills_it(
     contested: Site,
 ) -> None:
-    records = listed(contested)
+    commands = ("plugins --json", "--no-plugin stranger plugins --json")
+    records, without = map(listed, kokoro(contested, *commands))
     assert [each["status"] for each in records.values()] == ["broken"] * 3
     assert {each["cause"] for each in records.values()} == {
         "the slot `norm` is defined more than once: by `dist_opener_opener.NormParams` of the "
@@ -211,62 +261,61 @@ def test_a_slot_that_two_plugins_open_is_refused_to_both_and_to_who_fills_it(
         "plugin `stranger` of `dist-stranger` 1.0"
     }
     assert all("block one with `--no-plugin`" in each["remedy"] for each in records.values())
-    statuses = {
-        name: each["status"] for name, each in listed(contested, "--no-plugin", "stranger").items()
-    }
+    statuses = {name: each["status"] for name, each in without.items()}
     assert statuses == {"filler": "loaded", "opener": "loaded", "stranger": "blocked"}
 
 
-@pytest.mark.parametrize("blocked", [(), ("--no-plugin", "tacotron")])
-def test_a_slot_of_the_box_is_not_opened_anew(tmp_path: Path, blocked: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("blocked", ["", "--no-plugin tacotron"])
+def test_a_slot_of_the_box_is_not_opened_anew(tmp_path: Path, blocked: str) -> None:
     site = Site(tmp_path)
     site.add("stranger", STRANGER.replace('slot="norm"', 'slot="postnet"'))
-    record = listed(site, *blocked)["stranger"]
+    plugins, components = kokoro(site, f"{blocked} plugins --json", f"{blocked} components --json")
+    record = listed(plugins)["stranger"]
     assert (record["status"], record["components"]) == ("broken", [])
     assert record["cause"] == (
         "its component `postnet/group` does not derive from `kokoro_core.slots.PostnetParams`, "
         "which defines the slot `postnet`"
     )
-    rows = json.loads(kokoro(site, *blocked, "components", "--json").stdout)
+    rows = json.loads(components.out)
     assert "group" not in {each["type"] for each in rows}
     assert len(rows) > 10
 
 
-def test_a_setting_of_a_filler_is_checked_like_any_other(site: Site) -> None:
-    ran = kokoro(site, "check", "rms.yaml", "--set", "encoder.norm.epsilon=0")
-    assert ran.returncode == 1
-    assert "encoder.norm.epsilon: must be above 0" in ran.stderr
+def test_a_setting_of_a_filler_is_checked_like_any_other(ended: dict[str, Ended]) -> None:
+    ran = ended["check rms.yaml --set encoder.norm.epsilon=0"]
+    assert ran.status == 1
+    assert "encoder.norm.epsilon: must be above 0" in ran.err
 
 
-def test_resolve_names_the_filler_with_its_plugin(site: Site) -> None:
-    resolved = json.loads(kokoro(site, "resolve", "rms.yaml", "--json").stdout)
+def test_resolve_names_the_filler_with_its_plugin(ended: dict[str, Ended]) -> None:
+    resolved = json.loads(ended["resolve rms.yaml --json"].out)
     assert resolved["spec"]["encoder"]["norm"] == {"type": "filler/rms", "epsilon": 1e-6}
     parts = {each["path"]: each for each in resolved["components"]}
     assert parts["encoder.norm"]["distribution"] == "dist-filler"
     assert parts["encoder.norm"]["slot"] == "norm"
 
 
-def test_components_and_describe_know_the_slot(site: Site) -> None:
-    rows = json.loads(kokoro(site, "components", "norm", "--json").stdout)
+def test_components_and_describe_know_the_slot(ended: dict[str, Ended]) -> None:
+    rows = json.loads(ended["components norm --json"].out)
     assert [(each["type"], each["plugin"]) for each in rows] == [
         ("rms", "filler"),
         ("layer", "opener"),
     ]
-    [described] = json.loads(kokoro(site, "describe", "rms", "--json").stdout)
+    [described] = json.loads(ended["describe rms --json"].out)
     assert {each["name"] for each in described["fields"]} >= {"type", "epsilon"}
-    [outer] = json.loads(kokoro(site, "describe", "normed", "--json").stdout)
+    [outer] = json.loads(ended["describe normed --json"].out)
     assert {"norm": "norm"}.items() <= {e["name"]: e["type"] for e in outer["fields"]}.items()
 
 
-def test_the_schema_has_the_slot_with_its_fillers(site: Site) -> None:
-    printed = kokoro(site, "schema").stdout
+def test_the_schema_has_the_slot_with_its_fillers(ended: dict[str, Ended]) -> None:
+    printed = ended["schema"].out
     assert json.loads(printed)
     assert '"epsilon"' in printed
     assert '"filler/rms"' in printed
 
 
-def test_new_spec_writes_the_filler_s_settings(site: Site) -> None:
-    printed = kokoro(site, "new-spec", "--like", "rms.yaml").stdout
+def test_new_spec_writes_the_filler_s_settings(ended: dict[str, Ended]) -> None:
+    printed = ended["new-spec --like rms.yaml"].out
     assert "  norm:  # Normalises vectors\n" in printed or "  norm:\n" in printed
     assert "    epsilon: 1e-06" in printed
 
@@ -276,7 +325,7 @@ def test_the_model_is_built_with_the_filler(site: Site) -> None:
     assert ran.stdout == "RMSNorm\nLayerNorm\n", ran.stderr
 
 
-def test_without_the_filler_the_problem_names_it(site: Site) -> None:
-    ran = kokoro(site, "--no-plugin", "filler", "check", "filler-rms.yaml")
-    assert ran.returncode == 1
-    assert "the plugin 'filler' is blocked (`filler` is on the block list)" in ran.stderr
+def test_without_the_filler_the_problem_names_it(ended: dict[str, Ended]) -> None:
+    ran = ended["--no-plugin filler check filler-rms.yaml"]
+    assert ran.status == 1
+    assert "the plugin 'filler' is blocked (`filler` is on the block list)" in ran.err
