@@ -25,11 +25,8 @@ from kokoro_plugins.training.loop.schedule import Budget
 from kokoro_plugins.training.loop.task import SpeechTask, Task
 from kokoro_plugins.training.loop.trainer import make_trainer, trains_on_cpu
 from kokoro_plugins.training.loop.validation import Validation
-from kokoro_plugins.training.resume.resuming import (
-    TrainingStopped,
-    fit_and_save,
-    is_first_process,
-)
+from kokoro_plugins.training.processes.group import is_first_process, take_place
+from kokoro_plugins.training.resume.resuming import TrainingStopped, fit_and_save
 from kokoro_plugins.training.settings import Saving, TrainingSettings
 
 
@@ -107,6 +104,7 @@ def fit_task(
         CheckpointError: As of `fit`.
         TrainingStopped: As of `fit`.
     """
+    take_place(settings)
     task.model.train()
     data.endless(accumulate=settings.accumulate)
     history = history or History()
@@ -120,7 +118,7 @@ def fit_task(
     with _without_warnings_of_lightning(), frozen(task.trained, settings.freeze):
         module = TrainingModule(model=task, budget=budget, settings=settings)
         if saving is None:
-            make_trainer(settings, attached).fit(module, datamodule=data)
+            make_trainer(settings, attached, task).fit(module, datamodule=data)
         else:
             try:
                 fit_and_save(module, data, saving, attached, history, console)

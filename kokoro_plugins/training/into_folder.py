@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,9 @@ from kokoro_plugins.training.loop.history import History
 from kokoro_plugins.training.loop.observer import Observer
 from kokoro_plugins.training.loop.sentences import as_sentences
 from kokoro_plugins.training.output import write_json
-from kokoro_plugins.training.resume.resuming import TrainingStopped, is_first_process
+from kokoro_plugins.training.processes.group import is_first_process, wait_for_all
+from kokoro_plugins.training.processes.one_voice import one_voice
+from kokoro_plugins.training.resume.resuming import TrainingStopped
 from kokoro_plugins.training.resume.starting import LOGS
 from kokoro_plugins.training.resume.traces import leaving_nothing
 from kokoro_plugins.training.settings import LoggerName, Saving
@@ -71,16 +73,24 @@ def written_at_the_end(out: Path, write: Callable[[], None]) -> Iterator[None]:
 
     Raises:
         TrainingStopped: A signal came.
+        ProcessLost: Another process of the training ended before it was written.
     """
-    with leaving_nothing(out), as_sentences():
+    kept = leaving_nothing(out) if is_first_process() else nullcontext()
+    with kept, as_sentences():
         try:
             yield
         except TrainingStopped:
-            if is_first_process():
-                write()
+            _write(write)
             raise
+        _write(write)
+
+
+def _write(write: Callable[[], None]) -> None:
+    """Write in one of several processes; the others wait, since a launcher ends all with one."""
+    with one_voice(lambda: "the last step is saved"):
         if is_first_process():
             write()
+        wait_for_all()
 
 
 def write_losses(out: Path, history: History, say: Callable[[str], None]) -> None:

@@ -42,6 +42,10 @@ Workers = Annotated[
 ]
 
 
+ONE_PROCESS = ("accumulate", "devices", "nodes")
+"""Settings that commands do not offer whose steps are of one batch in one process."""
+
+
 class WrongSetting(ValueError):
     """An option or a setting of a recipe is wrong; the message names the option.
 
@@ -103,7 +107,8 @@ class TrainingSettings:
         precision: ``bf16`` computes in bfloat16 where that is safe, ``auto`` only if the processor
             has instructions for it.
         device: A name that Lightning knows: ``auto``, ``cpu``, ``cuda`` or ``mps``.
-        devices: How many of them train together, each in a process of its own.
+        devices: How many of them a machine has train together, each in a process of its own.
+        nodes: How many machines train together, each with as many devices.
         accumulate: Batches of a step, whose gradients are averaged.
         skip_bad_steps: How many steps in a row may come to NaN or infinity before training ends;
             they leave the weights as they are.
@@ -133,7 +138,8 @@ class TrainingSettings:
         Precision, Option(help="32, bf16, or auto: bf16 where the processor has it.")
     ] = "auto"
     device: Device = "auto"
-    devices: Annotated[int, Option(min=1, help="How many devices train together.")] = 1
+    devices: Annotated[int, Option(min=1, help="How many devices of a machine train together.")] = 1
+    nodes: Annotated[int, Option(min=1, help="How many machines train together.")] = 1
     accumulate: Annotated[
         int, Option(min=1, help="Batches of a step, whose gradients are averaged.")
     ] = 1
@@ -155,11 +161,17 @@ class TrainingSettings:
         if wrong := [each for each in self.rates.values() if not 0 < each < math.inf]:
             raise ValueError(f"`rates` must be numbers above 0, not {wrong[0]}; `freeze` is for 0.")
         check_least_values(self)
-        if self.objective is not None and self.devices > 1:
-            raise ValueError(
-                f"`devices` must be 1 with an `objective`, not {self.devices}: the gradients of "
-                f"its stages are not added up over processes."
-            )
+        for name in ("devices", "nodes"):
+            if self.objective is not None and getattr(self, name) > 1:
+                raise ValueError(
+                    f"`{name}` must be 1 with an `objective`, not {getattr(self, name)}: the "
+                    f"gradients of its stages are not added up over processes."
+                )
+
+    @property
+    def processes(self) -> int:
+        """How many processes train together, on all machines."""
+        return self.nodes * self.devices
 
 
 def settings_by_flag(settings: TrainingSettings, without: Collection[str]) -> dict[str, Any]:

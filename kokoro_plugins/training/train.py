@@ -33,11 +33,9 @@ from kokoro_plugins.training.loop.parts import names_of, refuse_unknown_parts
 from kokoro_plugins.training.loop.schedule import Budget
 from kokoro_plugins.training.loop.stages import refuse_objective
 from kokoro_plugins.training.output import MODEL_FILE
+from kokoro_plugins.training.processes.group import is_first_process, take_place
 from kokoro_plugins.training.recipe.loss_schedule import refuse_unknown_losses
-from kokoro_plugins.training.resume.resuming import (
-    is_first_process,
-    speaker,
-)
+from kokoro_plugins.training.resume.resuming import speaker
 from kokoro_plugins.training.resume.starting import refuse_spec, refuse_to_overwrite
 from kokoro_plugins.training.settings import TrainOptions
 from kokoro_plugins.training.watching.samples import Sampler
@@ -88,6 +86,7 @@ def run_training(
         TrainingStopped: A signal came; the last step is saved, and the model is written.
     """
     plugins = plugins or installed_plugins()
+    take_place(options.settings)
     refuse_spec(spec)
     refuse_unknown_losses(spec, options.settings.loss_schedule)
     refuse_objective(options.settings, spec)

@@ -40,7 +40,7 @@ from kokoro_plugins.training.resume.starting import default_out
 from kokoro_plugins.training.settings import Saving, TrainingSettings, TrainOptions, WrongSetting
 from registry import Plugins
 
-SHARED = ("device", "precision", "devices")
+SHARED = ("device", "precision", "devices", "nodes")
 """Settings of the machine, which all contenders of a comparison share."""
 
 

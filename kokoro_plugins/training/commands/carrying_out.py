@@ -9,7 +9,6 @@ from rich.console import Console
 
 from kokoro_core import ModelSpec
 from kokoro_core.checkpoints.locate import suffixes
-from kokoro_core.cli.toolkit import print_error
 from kokoro_plugins.training.commands.asked import Asked, Call, asked_for
 from kokoro_plugins.training.commands.options import make_budget, prepare_device
 from kokoro_plugins.training.loop.schedule import Budget
@@ -46,12 +45,8 @@ def carry_out(
     spec = asked.spec()
     with asked.located():
         options = options_of(asked, spec)
-    from kokoro_plugins.training.resume.resuming import TrainingStopped
-
     run = training()
-    try:
-        with asked.located():
-            run(spec, options, budget, plugins, plain_console())
-    except TrainingStopped as stopped:
-        print_error(str(stopped))
-        raise SystemExit(stopped.status) from None
+    from kokoro_plugins.training.commands.ending import ending_together
+
+    with ending_together(), asked.located():
+        run(spec, options, budget, plugins, plain_console())

@@ -15,7 +15,12 @@ from kokoro_plugins.training.commands.asked import Call, asked_for
 from kokoro_plugins.training.commands.options import ThreadsOption, make_budget, prepare_device
 from kokoro_plugins.training.comparison.contender import ContenderText, read_contenders
 from kokoro_plugins.training.output import plain_console
-from kokoro_plugins.training.settings import CompareOptions, TrainingEnd, TrainingSettings
+from kokoro_plugins.training.settings import (
+    ONE_PROCESS,
+    CompareOptions,
+    TrainingEnd,
+    TrainingSettings,
+)
 from registry import Plugins
 
 
@@ -45,7 +50,7 @@ def read_contender(text: ContenderText, plugins: Plugins) -> tuple[ModelSpec, di
     return spec, asked.fields(spec)
 
 
-@with_options_of(CompareOptions, CompareEnd, TrainingSettings, without=("accumulate", "devices"))
+@with_options_of(CompareOptions, CompareEnd, TrainingSettings, without=ONE_PROCESS)
 def compare(
     ctx: typer.Context,
     contenders: Annotated[

@@ -16,7 +16,13 @@ from kokoro_plugins.training.commands.options import (
     prepare_device,
 )
 from kokoro_plugins.training.output import plain_console
-from kokoro_plugins.training.settings import DemoOptions, Promise, TrainingEnd, TrainingSettings
+from kokoro_plugins.training.settings import (
+    ONE_PROCESS,
+    DemoOptions,
+    Promise,
+    TrainingEnd,
+    TrainingSettings,
+)
 
 FRAMES = 1_200_000
 """Frames after which `quick` has kept the promise with every seed that was tried."""
@@ -32,7 +38,7 @@ class DemoEnd(TrainingEnd):
     ] = None
 
 
-@with_options_of(DemoOptions, DemoEnd, TrainingSettings, without=("accumulate", "devices"), lr=3e-3)
+@with_options_of(DemoOptions, DemoEnd, TrainingSettings, without=ONE_PROCESS, lr=3e-3)
 def demo(
     ctx: typer.Context,
     *,

@@ -13,7 +13,7 @@ from kokoro_core import ModelSpec, SpecError
 from kokoro_core.cli.from_settings import flag_of
 from kokoro_plugins.training.settings import TrainingSettings, plain
 
-NOT_DECISIVE = ("validate_every", "devices", "skip_bad_steps")
+NOT_DECISIVE = ("validate_every", "devices", "nodes", "skip_bad_steps")
 """Settings that do not decide how good a contender is; comparisons do not change them."""
 
 OF_A_RECIPE = ("loss_schedule", "optimizers", "schedules", "objective", "freeze", "rates")

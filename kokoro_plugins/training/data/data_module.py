@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Generic, TypeVar, final
@@ -97,6 +98,11 @@ class Batches(Generic[Planned, Made]):
 
     def __len__(self) -> int:
         return len(self.sampler)  # type: ignore[arg-type]  # TypeError where there is no end
+
+    def share(self, rank: int, processes: int) -> Batches[Planned, Made]:
+        """Return the batches of one of several processes; there is an end to them."""
+        planned = itertools.islice(self.sampler, rank, None, processes)
+        return Batches(self._dataset, [*planned], workers=self._workers)
 
     def __iter__(self) -> Iterator[Made]:
         if self._workers:
@@ -315,6 +321,10 @@ class AlignedSpeech(TrainingData):
     def val_dataloader(self) -> Batches[PlannedBatch, TrainingBatch]:
         """Return the batches of what is held out, the same each time."""
         return self._validation
+
+    def val_share(self, rank: int, processes: int) -> Batches[PlannedBatch, TrainingBatch]:
+        """Return those batches of what is held out that one of several processes looks at."""
+        return self._validation.share(rank, processes)
 
     @cached_property
     def _validation(self) -> Batches[PlannedBatch, TrainingBatch]:

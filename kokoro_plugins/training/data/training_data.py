@@ -74,6 +74,15 @@ class TrainingData(LightningDataModule, ABC):
     def val_dataloader(self) -> Iterable[Any]:
         """Return the batches of what is held out, the same each time."""
 
+    @abstractmethod
+    def val_share(self, rank: int, processes: int) -> Iterable[Any]:
+        """Return those batches of `val_dataloader` that one of several processes looks at.
+
+        Args:
+            rank: Which process it is.
+            processes: How many there are.
+        """
+
     def move_on(self, batches: int) -> None:
         """Note that batches were trained on since `position`, those of all processes counted."""
         self.position = self.order.moved(self.position, batches)

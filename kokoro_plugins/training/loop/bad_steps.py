@@ -29,6 +29,22 @@ def first_bad_tensor(
     return next(_bad_tensors(model, batches), None)
 
 
+def of_any_process(found: Sequence[str | None]) -> str | None:
+    """Return the first bad tensor of several processes, and in which of them it is.
+
+    Sums over all of them hide where a gradient was bad first, so that every process has bad ones;
+    an input or a term of the loss is bad in its own alone.
+
+    Args:
+        found: The first bad tensor of each.
+    """
+    if len(found) == 1:
+        return found[0]
+    own = [(process, each) for process, each in enumerate(found) if each is not None]
+    own.sort(key=lambda each: each[1].startswith("gradient"))
+    return next((f"{each} of process {process}" for process, each in own), None)
+
+
 def bad_weight(model: nn.Module) -> str | None:
     """Return the name of the first parameter or buffer with a NaN or an infinity, or None."""
     named = [*model.named_parameters(), *model.named_buffers()]

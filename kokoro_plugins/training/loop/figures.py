@@ -25,12 +25,14 @@ class StepFigures:
         gradient_norm: Of all gradients together, before they were clipped.
         frames: Frames in the step's batches, padding not counted.
         stop: Whether any process was asked to stop.
+        seconds: Used up by the clock of the first process; 0 where one process trains alone.
     """
 
     losses: dict[str, float]
     gradient_norm: float
     frames: int
     stop: bool
+    seconds: float = 0.0
 
     @property
     def finite(self) -> bool:
@@ -54,7 +56,13 @@ class StepFiguresCollector:
         self.batches.append((batch, {name: loss.detach() for name, loss in losses.items()}))
 
     def figures(
-        self, gradient_norm: Tensor, *, stop: bool, processes: int = 1, add_up: Sum | None = None
+        self,
+        gradient_norm: Tensor,
+        *,
+        stop: bool,
+        processes: int = 1,
+        add_up: Sum | None = None,
+        seconds: float = 0.0,
     ) -> StepFigures:
         """Return the figures of the step: the one place where the host waits for the device.
 
@@ -63,20 +71,22 @@ class StepFiguresCollector:
             stop: Whether this process was asked to stop.
             processes: How many processes train together.
             add_up: Adds a tensor up over them; not needed for one.
+            seconds: By the clock of the first process; 0 in the others.
         """
         names = list(self.batches[0][1])
         means = [torch.stack([each[name] for _, each in self.batches]).mean() for name in names]
         frames = torch.stack([batch.lengths.sum() for batch, _ in self.batches]).sum()
         values = torch.stack([gradient_norm, frames.float(), *means])  # frames: exact below 2^24
         if add_up is not None:
-            values = add_up(torch.cat([values, values.new_tensor([float(stop)])]))
-            stop = bool(values[-1] > 0)
+            values = add_up(torch.cat([values, values.new_tensor([float(stop), seconds])]))
+            stop, seconds = bool(values[-2] > 0), float(values[-1])
         norm, total, *losses = values.tolist()[: len(names) + 2]
         return StepFigures(
             losses={n: loss / processes for n, loss in zip(names, losses, strict=True)},
             gradient_norm=norm / processes,
             frames=int(total) if math.isfinite(total) else 0,
             stop=stop,
+            seconds=seconds,
         )
 
     def clear(self) -> None:

@@ -17,7 +17,13 @@ from torch.optim import Optimizer
 from kokoro_core import KokoroModel
 from kokoro_plugins.training.data.training_data import Batch
 from kokoro_plugins.training.loop.averages import WeightAverage
-from kokoro_plugins.training.loop.bad_steps import BadStep, describe, first_bad_tensor, policy
+from kokoro_plugins.training.loop.bad_steps import (
+    BadStep,
+    describe,
+    first_bad_tensor,
+    of_any_process,
+    policy,
+)
 from kokoro_plugins.training.loop.figures import StepFigures, StepFiguresCollector
 from kokoro_plugins.training.loop.optimizers import (
     make_optimizer,
@@ -28,6 +34,7 @@ from kokoro_plugins.training.loop.schedule import Budget
 from kokoro_plugins.training.loop.stages import Stages, build_objective
 from kokoro_plugins.training.loop.task import Task, as_task
 from kokoro_plugins.training.loop.together import Together
+from kokoro_plugins.training.processes.group import gathered
 from kokoro_plugins.training.recipe.loss_schedule import factors
 from kokoro_plugins.training.settings import EVERY_STAGE, TrainingSettings
 from kokoro_plugins.training.signals import StopSignals
@@ -164,6 +171,8 @@ class TrainingModule(LightningModule):
     def on_train_start(self) -> None:
         """Start the clock of the budget; end a training that was finished already."""
         self.budget.start(self._seconds_before)
+        if not self.is_alone:
+            self.budget.told(self._seconds_before)
         if self._average is not None:
             self._average.start()
         self.finished = self.progress >= 1
@@ -254,7 +263,10 @@ class TrainingModule(LightningModule):
             stop=self.asked_to_stop,
             processes=processes,
             add_up=self._add_up if processes > 1 else None,
+            seconds=self.budget.seconds if self.global_rank == 0 else 0.0,
         )
+        if processes > 1:
+            self.budget.told(self.figures.seconds)
         self.bad = None if self.figures.finite else self._describe(self.figures)
         self._bad_in_a_row = self._bad_in_a_row + 1 if self.bad else 0
         if self.bad and self._bad_in_a_row > self.settings.skip_bad_steps:
@@ -274,7 +286,7 @@ class TrainingModule(LightningModule):
         first = first_bad_tensor(self.model, self._collector.batches)
         if first is None and self.objective is not None:
             first = first_bad_tensor(self.objective, ())
-        return describe(self.step + 1, figures, first)
+        return describe(self.step + 1, figures, of_any_process(gathered(first)))
 
     def configure_optimizers(self) -> Any:
         """Return the optimizer and its schedule, which moves each step."""

@@ -39,7 +39,9 @@ class ProgressLine(Observer):
         self._task: TaskID | None = None
 
     def on_start(self, module: TrainingModule) -> None:
-        """Show the line."""
+        """Show the line, in the first of several processes."""
+        if not module.trainer.is_global_zero:
+            return
         self._task = self._progress.add_task("training", total=1.0, figures="")
         self._progress.start()
 

@@ -31,6 +31,15 @@ class Budget(ABC):
         """Whether what is used up is time, so that no two trainings are the same."""
         return False
 
+    def told(self, seconds: float) -> None:  # noqa: B027 (nothing follows from it)
+        """Go by another clock from now on: that of the first of several processes, when it told.
+
+        The rate of learning and the end must be the same in all of them.
+
+        Args:
+            seconds: What it showed.
+        """
+
 
 @final
 class StepBudget(Budget):
@@ -100,18 +109,24 @@ class TimeBudget(Budget):
         self._limit = minutes * 60
         self._clock = clock
         self._started: float | None = None
+        self._told: float | None = None
 
     def start(self, seconds: float = 0.0) -> None:
         """Start the clock, which some seconds have gone from already."""
-        self._started = self._clock() - seconds
+        self._started, self._told = self._clock() - seconds, None
+
+    def told(self, seconds: float) -> None:
+        """Let so many seconds have passed until another number is told."""
+        self._told = seconds
 
     def progress(self, step: int, frames: int) -> float:
         """Return the share of the time that has passed; 0 before the start."""
-        return min(1.0, self.seconds / self._limit)
+        seconds = self.seconds if self._told is None else self._told
+        return min(1.0, seconds / self._limit)
 
     @property
     def seconds(self) -> float:
-        """Seconds since the start; 0 before it."""
+        """Seconds since the start by the clock of this process; 0 before it."""
         return 0.0 if self._started is None else self._clock() - self._started
 
     @property

@@ -14,6 +14,7 @@ from kokoro_core.checkpoints.vocoder_tensors import layout_of_both, parted, unse
 from kokoro_core.contracts import TensorInfo
 from kokoro_core.model.losses import weigh
 from kokoro_plugins.training.data.shares import Shares
+from kokoro_plugins.training.loop.idle import idle_parameters
 from kokoro_plugins.training.output import MODEL_FILE
 from kokoro_plugins.training.recipe.loss_schedule import refuse_unknown_losses
 from registry import Plugins
@@ -59,6 +60,10 @@ class Task(ABC):
 
     def make_room(self, found: Mapping[str, TensorInfo]) -> None:  # noqa: B027 (nothing is a room)
         """Have a place for tensors that a saved file has beside those of what is trained."""
+
+    def has_idle_parts(self) -> bool:
+        """Return whether some parameters may be no part of the loss, which processes must know."""
+        return True
 
     @abstractmethod
     def layout(self) -> Mapping[str, TensorInfo]:
@@ -125,6 +130,10 @@ class SpeechTask(Task):
         """Have a place for a vocoder, without which a training that goes on begins."""
         if self._model.vocoder is None:
             self._model.vocoder = unset_vocoder(self.spec, found)
+
+    def has_idle_parts(self) -> bool:
+        """Return whether a batch without values leaves a parameter without a gradient."""
+        return idle_parameters(self.spec) != []
 
     def layout(self) -> Mapping[str, TensorInfo]:
         """Return that of the acoustic model and its vocoder."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, final
 
 import torch
@@ -15,6 +15,7 @@ from kokoro_plugins.training.loop.figures import StepFigures
 from kokoro_plugins.training.loop.history import History
 from kokoro_plugins.training.loop.module import TrainingModule, without_sum
 from kokoro_plugins.training.loop.observer import Observer
+from kokoro_plugins.training.processes.group import gathered
 
 
 @final
@@ -80,11 +81,11 @@ class Validation(Observer):
     def _losses(self, module: TrainingModule) -> dict[str, float] | None:
         """Return the means over all frames or phonemes, or None if a signal came.
 
-        Several processes finish all the same, since they must do the same.
+        Several processes look at some batches each, and finish all the same.
         """
         sums: dict[str, Tensor] = {}
         totals: dict[str, Tensor] = {}
-        for index, batch in enumerate(self._data.val_dataloader()):
+        for index, batch in enumerate(self._batches(module)):
             if module.is_alone and module.asked_to_stop:
                 return None
             with module.trainer.precision_plugin.val_step_context():
@@ -93,6 +94,19 @@ class Validation(Observer):
                 places = module.task.valid_places(name, batch)
                 totals[name] = totals.get(name, 0) + places
                 sums[name] = sums.get(name, 0) + loss.double().cpu() * places
+        if not module.is_alone:
+            sums, totals = (added([*gathered(each)]) for each in (sums, totals))
         means = {name: each / totals[name] for name, each in sums.items()}
         weighed = {"loss": module.weigh(means), **means}
         return {name: float(each) for name, each in weighed.items()}
+
+    def _batches(self, module: TrainingModule) -> Iterable[Any]:
+        if module.is_alone:
+            return self._data.val_dataloader()
+        return self._data.val_share(module.global_rank, module.trainer.world_size)
+
+
+def added(found: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """Return the sums of several processes by name; one that had nothing to look at has none."""
+    names = dict.fromkeys(name for each in found for name in each)
+    return {name: torch.stack([e[name].cpu() for e in found if name in e]).sum(0) for name in names}

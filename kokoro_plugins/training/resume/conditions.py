@@ -22,9 +22,9 @@ from kokoro_plugins.training.settings import EVERY_STAGE, TrainingSettings, sett
 
 DISTRIBUTIONS = ("kokoro-core", "lightning", "numpy", "torch")
 
-NOT_OF_THE_COURSE = ("precision", "device", "devices", "skip_bad_steps")
+NOT_OF_THE_COURSE = ("precision", "device", "devices", "nodes", "skip_bad_steps")
 """Settings that no step of before may disagree with: the machine and the trainer say what the first
-three come to, and bad steps change no weights."""
+four come to, and bad steps change no weights."""
 
 END = "settings.ends after"
 
@@ -89,7 +89,7 @@ def device_name(device: torch.device) -> str:
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """Return in words each value that differs between two conditions."""
-    old, new = dict(_leaves(before)), dict(_leaves(now))
+    old, new = dict(leaves(before)), dict(leaves(now))
     return [
         f"`{name}` was {old.get(name, 'not set')} and is {new.get(name, 'not set')}"
         for name in {**old, **new}
@@ -121,9 +121,10 @@ def _of_spec(task: Task) -> dict[str, Any]:
     return {"spec": resolved["spec"], "components": origins}
 
 
-def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield each value of nested ones with its path."""
     if isinstance(value, Mapping) and value:
         for key, each in value.items():
-            yield from _leaves(each, f"{path}.{key}" if path else str(key))
+            yield from leaves(each, f"{path}.{key}" if path else str(key))
     else:
         yield path, value

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
+from typing import Any
 
-from lightning.pytorch.utilities import rank_zero_only
 from rich.console import Console
 from torch import nn
 
@@ -19,7 +20,10 @@ from kokoro_plugins.training.loop.observer import Observer
 from kokoro_plugins.training.loop.schedule import Budget
 from kokoro_plugins.training.loop.task import Task
 from kokoro_plugins.training.loop.trainer import make_trainer
-from kokoro_plugins.training.resume.conditions import conditions
+from kokoro_plugins.training.processes.agreement import Agreement
+from kokoro_plugins.training.processes.group import gathered, is_first_process
+from kokoro_plugins.training.processes.one_voice import one_voice
+from kokoro_plugins.training.resume.conditions import conditions, leaves
 from kokoro_plugins.training.resume.save_trial import check_saving
 from kokoro_plugins.training.resume.saver import Saver
 from kokoro_plugins.training.resume.step_files import StepFiles
@@ -66,22 +70,31 @@ def fit_and_save(
     )
     saver = Saver(files=files, every=saving.every, data=data, history=history)
     log = [] if saving.losses is None else [LossLog(saving.losses, history)]
-    trainer = make_trainer(module.settings, [*observers, *log, saver], files)
+    agreement = Agreement(say)
+    callbacks = [*observers, *log, saver, agreement]
+    trainer = make_trainer(module.settings, callbacks, module.task, files)
     files.conditions = conditions(module, data, trainer)
     with module.signals, one_writer(folder, module.task, module.objective):
         newest = folder.newest(say) if saving.resume else None
+        agreement.machine, agreement.facts = to_agree_on(files.conditions, newest)
         if saving.resume:
             files.say_when_loaded = describe_start(saving, newest, module.budget)
             if newest is None:
                 say(files.say_when_loaded)
-        trainer.fit(module, datamodule=data, ckpt_path=newest.path if newest else None)
-        if saver.stopped or module.asked_to_stop:
-            raise stopped(module.signals, saver)
+        with one_voice(partial(in_words, saver)):
+            trainer.fit(module, datamodule=data, ckpt_path=newest.path if newest else None)
+            status = max(gathered(module.signals.status))
+        if saver.stopped or status:
+            raise stopped(module.signals, saver, status)
 
 
-def is_first_process() -> bool:
-    """Return whether this process is the one that writes, of all that train together."""
-    return getattr(rank_zero_only, "rank", 0) == 0
+def to_agree_on(
+    found: Mapping[str, Any], newest: Step | None
+) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """Return of all conditions those of the machine, and the others with the step gone on from."""
+    machine = {name: each for name, each in leaves(found) if name.startswith("machine.")}
+    others = {name: each for name, each in leaves(found) if name not in machine}
+    return machine, others if newest is None else {**others, "goes on from": newest.path.name}
 
 
 @contextmanager
@@ -121,11 +134,21 @@ def describe_start(saving: Saving, newest: Step | None, budget: Budget) -> str:
     return f"{going_on}."
 
 
-def stopped(signals: StopSignals, saver: Saver) -> TrainingStopped:
-    """Return the error that says what was saved when a signal came."""
+def stopped(signals: StopSignals, saver: Saver, status: int) -> TrainingStopped:
+    """Return the error that says what was saved when a signal came.
+
+    Args:
+        signals: To this process.
+        saver: Knows what was saved.
+        status: That of all processes.
+    """
     name = signals.received.name if signals.received else "A signal to another of its processes"
-    saved = "nothing was to be saved" if saver.saved is None else f"step {saver.saved} is saved"
     return TrainingStopped(
-        f"{name} ended the training: {saved}; the same command with `--resume` goes on.",
-        signals.status or 128 + signal.SIGTERM,
+        f"{name} ended the training: {in_words(saver)}; the same command with `--resume` goes on.",
+        status or 128 + signal.SIGTERM,
     )
+
+
+def in_words(saver: Saver) -> str:
+    """Return what was saved."""
+    return "nothing was to be saved" if saver.saved is None else f"step {saver.saved} is saved"

@@ -10,7 +10,7 @@ from kokoro_core import ModelSpec
 from kokoro_core.durable import StepFolder
 from kokoro_core.spec.rules.side_inputs import refusal_of_side_inputs
 from kokoro_plugins.training.output import MODEL_FILE, RECIPE_FILE
-from kokoro_plugins.training.resume.resuming import is_first_process
+from kokoro_plugins.training.processes.group import is_first_process
 from kokoro_plugins.training.settings import Saving
 
 FILES = ("losses.json", "losses.jsonl", RECIPE_FILE)

@@ -170,6 +170,10 @@ class VocoderData(TrainingData):
         """Return the batches of what is held out, the same each time."""
         return self._validation
 
+    def val_share(self, rank: int, processes: int) -> Batches[PlannedCrops, VocoderBatch]:
+        """Return those batches of what is held out that one of several processes looks at."""
+        return self._validation.share(rank, processes)
+
     @cached_property
     def _validation(self) -> Batches[PlannedCrops, VocoderBatch]:
         batches = self._order_held_out.epoch(0)[:VALIDATED]

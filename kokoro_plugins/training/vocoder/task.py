@@ -121,6 +121,10 @@ class VocoderTask(Task):
         """Return it as it is: a file has the name of the vocoder before those of its tensors."""
         return name
 
+    def has_idle_parts(self) -> bool:
+        """Return False: all of a vocoder is in its wave."""
+        return False
+
     def layout(self) -> Mapping[str, TensorInfo]:
         """Return that of the vocoder."""
         return layout_of(placed(self._vocoder))

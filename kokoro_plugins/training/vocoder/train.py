@@ -27,7 +27,8 @@ from kokoro_plugins.training.into_folder import (
 from kokoro_plugins.training.loop.history import History
 from kokoro_plugins.training.loop.parts import refuse_unknown_parts
 from kokoro_plugins.training.loop.schedule import Budget
-from kokoro_plugins.training.resume.resuming import is_first_process, speaker
+from kokoro_plugins.training.processes.group import is_first_process, take_place
+from kokoro_plugins.training.resume.resuming import speaker
 from kokoro_plugins.training.resume.starting import refuse_to_overwrite
 from kokoro_plugins.training.vocoder.beginning import begin_from, build_vocoder, moments
 from kokoro_plugins.training.vocoder.data import VocoderData
@@ -91,6 +92,7 @@ def run_vocoder_training(
         TrainingStopped: A signal came; the last step is saved, and the vocoder is written.
     """
     plugins = plugins or installed_plugins()
+    take_place(options.settings)
     refuse_spec(spec)
     refuse_crops(spec, options)
     refuse_objective(spec, options.settings)

@@ -25,8 +25,9 @@ from kokoro_plugins.training.loop.schedule import StepBudget
 from kokoro_plugins.training.loop.task import SpeechTask
 from kokoro_plugins.training.loop.trainer import quieten
 from kokoro_plugins.training.output import write_json
+from kokoro_plugins.training.processes.group import is_first_process
 from kokoro_plugins.training.resume import step_files
-from kokoro_plugins.training.resume.resuming import TrainingStopped, is_first_process
+from kokoro_plugins.training.resume.resuming import TrainingStopped
 from kokoro_plugins.training.settings import Saving, TrainingSettings
 from tests.kokoro_plugins.training.conftest import ListCorpus
 
@@ -126,6 +127,14 @@ def train(
 
 def train_together(rank: int, processes: int, meeting: str, **options: Any) -> None:
     """Train in one of several processes, which meet at a file."""
+    meet(rank, processes, meeting)
+    event = options.pop("event", None)
+    of_this = event if event is not None and event.pop("rank") == rank else None
+    train(**options, devices=processes, event=of_this)
+
+
+def meet(rank: int, processes: int, meeting: str) -> None:
+    """Let this process be one of several, which meet at a file."""
     os.environ |= {"LOCAL_RANK": str(rank), "NODE_RANK": "0"}
     if sys.platform == "linux":
         os.environ["GLOO_SOCKET_IFNAME"] = "lo"
@@ -137,9 +146,6 @@ def train_together(rank: int, processes: int, meeting: str, **options: Any) -> N
         world_size=processes,
         timeout=timedelta(minutes=20),
     )
-    event = options.pop("event", None)
-    of_this = event if event is not None and event.pop("rank") == rank else None
-    train(**options, devices=processes, event=of_this)
 
 
 def arrange(*, where: str, step: int, what: str, batch: int = 0) -> None:

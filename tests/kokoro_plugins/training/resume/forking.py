@@ -6,6 +6,7 @@ Tests cannot fork themselves: autograd refuses to run in the child of a process 
 from __future__ import annotations
 
 import faulthandler
+import importlib
 import json
 import os
 import resource
@@ -21,7 +22,10 @@ ROOT = Path(__file__).parents[4]
 
 
 class ForkServer:
-    """Runs functions of `tests.kokoro_plugins.training.jobs`, a forked process for each call."""
+    """Runs functions of `tests.kokoro_plugins.training.jobs`, a forked process for each call.
+
+    The name of a job in another module is ``MODULE:FUNCTION``.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -60,7 +64,7 @@ class ForkServer:
         requests, logs = [], []
         for name, arguments in jobs:
             self._jobs += 1
-            logs.append(self._folder / f"{name}-{self._jobs}.log")
+            logs.append(self._folder / f"{name.rpartition(':')[2]}-{self._jobs}.log")
             requests.append({"job": name, "arguments": arguments, "log": logs[-1]})
         self._requests.write(json.dumps(requests, default=str) + "\n")
         self._requests.flush()
@@ -109,7 +113,9 @@ def start(jobs: Any, request: dict[str, Any]) -> int:
     after = arguments.pop("signal_after", None)
     pid = os.fork()
     if pid == 0:
-        run_job(getattr(jobs, request["job"]), arguments, request["log"])
+        module, _, name = request["job"].rpartition(":")
+        room = importlib.import_module(module) if module else jobs
+        run_job(getattr(room, name), arguments, request["log"])
     if after is not None:
         time.sleep(after["seconds"])
         for name in after["signals"]:

@@ -1,0 +1,1 @@
+"""Several processes that train together: who started them, what they agree on, how they end."""

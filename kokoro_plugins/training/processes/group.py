@@ -1,0 +1,50 @@
+"""What the processes of a training tell each other; one that is alone is asked nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lightning.pytorch.utilities import rank_zero_only
+from torch import distributed
+
+from kokoro_plugins.training.processes.launch import rank_of, refuse_other_launch
+from kokoro_plugins.training.settings import TrainingSettings
+
+
+def take_place(settings: TrainingSettings) -> None:
+    """Find out which of its processes this one is, before Lightning does.
+
+    Raises:
+        ValueError: Another number of processes was started than the settings ask for.
+    """
+    refuse_other_launch(settings.nodes, settings.devices)
+    rank_zero_only.rank = rank_of(settings.nodes, settings.devices)  # type: ignore[attr-defined]
+
+
+def is_first_process() -> bool:
+    """Return whether this process is the one that writes, of all that train together."""
+    return getattr(rank_zero_only, "rank", 0) == 0
+
+
+def number_of_processes() -> int:
+    """Return how many have met; 1 also before they meet."""
+    met = distributed.is_available() and distributed.is_initialized()
+    return distributed.get_world_size() if met else 1
+
+
+def gathered(value: Any) -> list[Any]:
+    """Return what each process has given, by their numbers; for what is small and seldom.
+
+    It goes from one process of the training to another, and to no file.
+    """
+    if number_of_processes() == 1:
+        return [value]
+    found: list[Any] = [None] * number_of_processes()
+    distributed.all_gather_object(found, value)
+    return found
+
+
+def wait_for_all() -> None:
+    """Wait until every process has come here."""
+    if number_of_processes() > 1:
+        gathered(None)
