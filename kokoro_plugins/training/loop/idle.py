@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import torch
+
 from kokoro_core import ModelSpec, assemble
 from kokoro_core.cost.estimate import Workload
 from kokoro_core.model.losses import training_losses, weigh
@@ -23,7 +25,8 @@ def idle_parameters(spec: ModelSpec) -> list[str] | None:
     try:
         model = assemble(spec, device="meta").train()
         batch = SMALL.batch(spec, "meta")
-        weigh(training_losses(model(batch), batch, spec.loss), spec.loss).backward()
+        loss = weigh(training_losses(model(batch), batch, spec.loss), spec.loss)
+        torch.autograd.backward(loss)
     except (LookupError, NotImplementedError, RuntimeError, ValueError):
         return None
     return [name for name, each in model.named_parameters() if each.grad is None]

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from inspect import signature
+from typing import Any
 
 import torch
 from lightning import Callback, Trainer
+from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning.fabric.plugins.io import CheckpointIO
-from lightning.pytorch.plugins.environments import SLURMEnvironment
 from lightning.pytorch.strategies import DDPStrategy
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
@@ -73,7 +74,7 @@ def several_processes(task: Task) -> DDPStrategy:
     name = renamed if renamed in known else "broadcast_buffers"
     with undrawn():
         idle = task.has_idle_parts()
-    options = {name: keeps_count(task.trained), "find_unused_parameters": idle}
+    options: dict[str, Any] = {name: keeps_count(task.trained), "find_unused_parameters": idle}
     return DDPStrategy(**options)
 
 
