@@ -296,15 +296,17 @@ training.recipe                core.params core.spec.rules registry
 training.updates               core.contracts core.slots
 training.settings              core.cli core.slots training.evaluation training.recipe
 training.output                core.cli
-training.loop                  core.checkpoints core.contracts core.errors core.kernels core.model
-                               core.params core.slots core.spec.rules registry training.data
-                               training.output
-                               training.recipe training.settings training.signals training.updates
+training.processes             core.cli training.settings
+training.loop                  core.checkpoints core.contracts core.cost core.errors core.kernels
+                               core.model core.params core.slots core.spec.rules registry
+                               training.data training.output training.processes training.recipe
+                               training.settings training.signals training.updates
 training.resume                core.checkpoints core.contracts core.durable core.errors core.kernels
-                               core.spec.rules core.spec.views training.data
-                               training.loop training.output training.settings training.signals
-training.fit                   core.kernels training.data training.loop training.resume
-                               training.settings
+                               core.spec.rules core.spec.views training.data training.loop
+                               training.output training.processes training.settings training.signals
+training.planning              core.cost core.model
+training.fit                   core.kernels training.data training.loop training.processes
+                               training.resume training.settings
 training.comparison            core.cli core.contracts core.params core.slots core.spec.views
                                registry training.data training.evaluation training.fit training.loop
                                training.output training.recipe training.resume training.settings
@@ -314,7 +316,7 @@ training.watching              core.contracts core.generation core.model core.sp
                                training.data training.evaluation training.loop
                                training.pictures training.settings
 training.into_folder           core.durable core.params core.slots registry training.loop
-                               training.output training.resume training.settings
+                               training.output training.processes training.resume training.settings
                                training.watching
 training.demo                  core.contracts core.generation core.measures core.model
                                core.params core.slots core.speaking core.speech registry
@@ -322,21 +324,20 @@ training.demo                  core.contracts core.generation core.measures core
                                training.metrics training.output training.pictures training.resume
                                training.settings
 training.beginning             core.checkpoints core.errors registry
-training.train                 core.cli core.spec.rules registry training.beginning
-                               training.data training.evaluation training.fit
-                               training.into_folder training.loop training.output
-                               training.recipe training.resume training.settings
-                               training.watching
+training.train                 core.cli core.spec.rules registry training.beginning training.data
+                               training.evaluation training.fit training.into_folder training.loop
+                               training.output training.processes training.recipe training.resume
+                               training.settings training.watching
 training.vocoder               core.checkpoints core.contracts core.errors core.model core.nn
                                core.params core.spec.rules core.tensors registry training.data
-                               training.evaluation training.fit training.into_folder
-                               training.loop training.pictures training.resume training.settings
-                               training.updates training.watching
-training.commands              core.checkpoints core.cli core.params core.slots core.spec
-                               core.spec.problems core.spec.text registry training.comparison
-                               training.demo training.loop training.output training.recipe
-                               training.resume training.settings training.train
-                               training.vocoder
+                               training.evaluation training.fit training.into_folder training.loop
+                               training.pictures training.processes training.resume
+                               training.settings training.updates training.watching
+training.commands              core.checkpoints core.cli core.durable core.params core.slots
+                               core.spec core.spec.problems core.spec.text registry
+                               training.beginning training.comparison training.demo training.loop
+                               training.output training.processes training.recipe training.resume
+                               training.settings training.train training.vocoder
 """
 """Who imports whom: a room, and the rooms that it imports, lazily and for types included.
 
