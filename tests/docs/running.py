@@ -30,6 +30,7 @@ from tests.docs.blocks import ROOT, Block, Shown, commands_of, printed_in
 LONG = (
     ("kokoro-core", "demo"),
     ("kokoro-core", "train", "--minutes"),
+    ("kokoro-core", "train", "--devices"),
     ("kokoro-core", "train-vocoder", "--minutes"),
     ("kokoro-core", "compare"),
     ("kokoro-core", "hibari-corpus", "--voices"),
