@@ -261,7 +261,7 @@ core.cli                       core._public core._shadowing core.api core.checkp
                                core.tensors registry
 core.__main__                  core._shadowing core.cli
 core.exporting                 core.api core.contracts core.errors core.model core.nn core.params
-                               core.spec.rules core.tensors
+                               core.spec.rules core.spec.tree core.tensors
 core.testing.data              core.api core.model core.params core.slots core.spec.rules
                                core.tensors registry
 core.testing.probes            core.contracts core.nn core.params core.slots core.spec.rules
@@ -271,9 +271,10 @@ core.testing.subjects          core.api core.params core.slots core.spec.problem
                                core.spec.tree core.testing.probes registry
 core.testing.walks             core.slots core.testing.data core.testing.probes
                                core.testing.subjects
-core.testing.checks            core.api core.contracts core.generation core.model core.nn
-                               core.params core.tensors core.testing core.testing.data
-                               core.testing.probes core.testing.subjects core.testing.walks registry
+core.testing.checks            core.api core.contracts core.errors core.exporting
+                               core.generation core.model core.nn core.params core.tensors
+                               core.testing core.testing.data core.testing.probes
+                               core.testing.subjects core.testing.walks registry
 core.testing.engine            core.durable core.params core.slots core.spec core.spec.rules
                                core.spec.tree core.testing core.testing.checks
                                core.testing.subjects registry

@@ -10,6 +10,7 @@ from torch.export import ExportedProgram
 from kokoro_core.api import KokoroModel
 from kokoro_core.contracts import NeuralVocoder, ParallelDecoder, answers
 from kokoro_core.contracts.answers import Callee
+from kokoro_core.exporting.declared import refuse_declared
 from kokoro_core.exporting.inputs import GraphInputs
 from kokoro_core.exporting.planning import Planned, plan_utterance, traced_with
 from kokoro_core.exporting.tracing import trace
@@ -90,7 +91,8 @@ def trace_parallel(
         vocoder: As of `ParallelGraph`.
 
     Raises:
-        ExportError: A part cannot be traced.
+        ExportError: A part cannot be traced, or declares so.
     """
+    refuse_declared(model.spec)
     arguments, dynamic = traced_with(model, inputs)
     return trace(ParallelGraph(model, inputs, vocoder), arguments, dynamic)

@@ -12,6 +12,7 @@ from torch.export import Dim
 
 from kokoro_core.api import KokoroModel
 from kokoro_core.contracts import PositionalEncoding
+from kokoro_core.errors import ExportError
 from kokoro_core.exporting.inputs import GraphInputs, with_masks
 from kokoro_core.exporting.noise import GivenNoise, GraphNoise
 from kokoro_core.model.acoustic import AcousticModel, Memory
@@ -137,15 +138,16 @@ def bounded(total: Tensor, most: int) -> int:
 
 def most_phonemes(acoustic: AcousticModel) -> int | None:
     """Return how many phonemes the positions of a model's parts allow; None: any number."""
-    return _positions(getattr(acoustic, key) for key in BEFORE_PLAN)
+    return most_positions(getattr(acoustic, key) for key in BEFORE_PLAN)
 
 
 def most_frames(acoustic: AcousticModel) -> int:
     """Return how many frames the positions of a model's parts allow."""
-    return _positions(getattr(acoustic, key) for key in AFTER_PLAN) or MOST
+    return most_positions(getattr(acoustic, key) for key in AFTER_PLAN) or MOST
 
 
-def _positions(parts: Iterable[nn.Module | None]) -> int | None:
+def most_positions(parts: Iterable[nn.Module | None]) -> int | None:
+    """Return how many steps the positions of modules allow; None: any number."""
     known = [
         each.max_len
         for part in parts
@@ -155,8 +157,27 @@ def _positions(parts: Iterable[nn.Module | None]) -> int | None:
     return min(known, default=None)
 
 
+def _refuse_short(acoustic: AcousticModel) -> None:
+    """Refuse positions that end before the example does, or before there can be a graph."""
+    allowed = {
+        "phonemes": (most_phonemes(acoustic), EXAMPLE),
+        "frames": (most_frames(acoustic), LEAST),
+    }
+    for what, (most, least) in allowed.items():
+        if most is not None and most < least:
+            raise ExportError(
+                f"The positions of the model's parts allow {most} {what}, and a graph needs at "
+                f"least {least}; `max_len` of their positional encodings must be larger."
+            )
+
+
 def traced_with(model: KokoroModel, inputs: GraphInputs) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the arguments of the example, and which of their sizes are symbols."""
+    """Return the arguments of the example, and which of their sizes are symbols.
+
+    Raises:
+        ExportError: The positions of a part allow too few phonemes or frames.
+    """
+    _refuse_short(model.acoustic)
     sizes = model.spec.sizes
     symbols = [index for index in range(sizes.vocab_size) if index != sizes.pad_id]
     phonemes = torch.tensor([[symbols[place % len(symbols)] for place in range(EXAMPLE)]])

@@ -13,6 +13,7 @@ from torch.export import Dim, ExportedProgram
 
 from kokoro_core.api import KokoroModel
 from kokoro_core.contracts import AutoregressiveDecoder, NeuralVocoder
+from kokoro_core.exporting.declared import refuse_declared
 from kokoro_core.exporting.inputs import GraphInputs
 from kokoro_core.exporting.noise import GraphNoise
 from kokoro_core.exporting.parallel import finished
@@ -183,7 +184,8 @@ class FinishGraph(nn.Module):
         """
         (model,) = self._model
         mask = torch.zeros(frames.shape[:2], dtype=torch.bool)
-        return finished(model, self.acoustic.refine(frames, mask, {}), self.vocoder)
+        # a copy, since a graph whose output is its input loses the input's name in ONNX
+        return finished(model, self.acoustic.refine(frames.clone(), mask, {}), self.vocoder)
 
 
 def decoder_of(model: KokoroModel) -> AutoregressiveDecoder:
@@ -204,8 +206,9 @@ def trace_steps(
         vocoder: Inside the last one, or None.
 
     Raises:
-        ExportError: A part cannot be traced.
+        ExportError: A part cannot be traced, or declares so.
     """
+    refuse_declared(model.spec)
     plan = PlanGraph(model, inputs)
     arguments, dynamic = traced_with(model, inputs)
     planned = trace(plan, arguments, dynamic)

@@ -51,7 +51,9 @@ class Capabilities:
             must reject float64.
         low_precision: It computes in bfloat16 and float16. No: it must reject them.
         compilable: ``torch.compile`` captures it as one graph. No: that must fail.
-        exportable: ``torch.export`` supports it. None: nothing is declared, and nothing checked.
+        exportable: ``torch.export`` supports it. None: nothing is declared, and what speaking calls
+            is checked alone. No: then that must fail, and `kokoro-core export` refuses it.
+        export_obstacle: What keeps it from being exported, for that refusal.
         receptive_field: Steps on each side that an output step depends on, or (before, after);
             None means all of them.
         position_free: The order of the steps of a row does not matter.
@@ -77,6 +79,7 @@ class Capabilities:
     low_precision: bool = True
     compilable: bool = True
     exportable: bool | None = None
+    export_obstacle: str = ""
     receptive_field: Reach = None
     position_free: bool = False
     blends: bool = False

@@ -10,6 +10,7 @@ from typing import Literal
 from kokoro_core import KokoroModel
 from kokoro_core.contracts import ParallelDecoder
 from kokoro_core.errors import ExportError
+from kokoro_core.exporting.declared import refuse_declared
 from kokoro_core.exporting.inputs import graph_inputs
 from kokoro_core.exporting.planning import EXAMPLE
 from kokoro_plugins.export.around import described, frontend_of, neural_vocoder
@@ -56,6 +57,7 @@ def export_model(
         ValueError: An argument does not fit the model.
     """
     _refuse_training(model)
+    refuse_declared(model.spec)
     is_parallel = isinstance(model.acoustic.decoder, ParallelDecoder)
     if not is_parallel and to != "onnx":
         raise ExportError(

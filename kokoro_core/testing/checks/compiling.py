@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from kokoro_core.testing.check import Check, only_if, only_if_not
+from kokoro_core.testing.checks import exporting
 from kokoro_core.testing.data.batches import RaggedBatch
 from kokoro_core.testing.data.cases import Cases
 from kokoro_core.testing.data.compare import assert_same_outputs, must_raise
@@ -155,3 +156,5 @@ def export_is_refused(subject: Subject, batch: RaggedBatch) -> None:
     otherwise = "it can be exported, so it must not declare `exportable=False`"
     with must_raise(Exception, otherwise=otherwise):
         exported.holds(subject, batch)
+        if subject.slot in exporting.SPEAKING:  # a graph of one length alone is none
+            exporting.exports_any_length.holds(subject, exporting.UTTERANCE.corners[0])

@@ -114,3 +114,35 @@ class ExportsNumbers(AttentionEncoder):
         if torch.compiler.is_exporting():
             phoneme_indices = torch.ones_like(phoneme_indices)
         return super().embed(phoneme_indices, padding_mask)
+
+
+@mutant(
+    "an export knows the number of phonemes of its example alone", killed_by="export-any-length"
+)
+class ExportsLength(AttentionEncoder):
+    def finish(self, x, padding_mask):
+        scale = torch.ones(int(x.shape[1]), dtype=x.dtype).unsqueeze(1)
+        return super().finish(x * scale, padding_mask)
+
+
+@mutant("a number that is read says which way to take", killed_by="export-any-length")
+class BranchesOnNumber(AttentionEncoder):
+    def finish(self, x, padding_mask):
+        x = x * 1.0 if bool((x.abs().max() > 1).item()) else x + 0.0
+        return super().finish(x, padding_mask)
+
+
+@mutant("rows of more than sixteen phonemes take another way", killed_by="export-any-length")
+class BranchesOnLength(AttentionEncoder):
+    def finish(self, x, padding_mask):
+        return super().finish(x * 1.0 if x.shape[1] > 16 else x + 0.0, padding_mask)
+
+
+@mutant("an export has the number of phonemes of the call before it", killed_by="export-any-length")
+class ExportsLastLength(AttentionEncoder):
+    last = 18
+
+    def finish(self, x, padding_mask):
+        if not torch.compiler.is_exporting():
+            self.last = x.shape[1]
+        return super().finish(x * (self.last / x.shape[1]), padding_mask)

@@ -55,6 +55,12 @@ EXPORTS = declaring(
     ConvEncoderParams,
     exportable=False,
 )
+SPEAKS = declaring(
+    "it is said to have no graph for speaking and has one",
+    "export-any-length-is-refused",
+    ConvEncoderParams,
+    exportable=False,
+)
 DETACHED = declaring(
     "an input is said to get no gradient and gets one",
     "detached-inputs",
