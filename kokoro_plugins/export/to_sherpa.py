@@ -89,7 +89,7 @@ def export_sherpa(
         "opset": OPSET,
         "precision": precision,
         "words": len(lexicon.words),
-        "namedleft_out": list(lexicon.left_out),
+        "words_left_out": list(lexicon.left_out),
     }
     return ExportReport("sherpa", files, found, {**facts, "about": about})
 

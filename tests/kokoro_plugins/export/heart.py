@@ -13,7 +13,28 @@ SENTENCES = (
     "She found a small key under the kitchen table.",
     "Nobody saw the man who painted every door bright green.",
     "Snow covered the roofs of the quiet town.",
+    "The train was late because of heavy snow.",
+    "He put the bread on the table and went out.",
+    "A young girl was singing in the garden.",
+    "We can meet at the station after work.",
+    "My uncle grows tomatoes behind his house.",
+    "Please leave your wet boots by the door.",
+    "The cat slept on an empty box all day.",
 )
+"""Ten that the lexicon of their words reads as the frontend does."""
+
+IN_COMPANY = (
+    "Her brother painted the old fence last summer.",
+    "What you want is in the upper drawer.",
+    "This is for the children of my friend.",
+)
+"""What a lexicon reads otherwise: *the* before a vowel, and *my* without stress."""
+
+
+def symbols_of(model: KokoroModel, text: str) -> list[str]:
+    """Return the symbols of a text as a model itself reads it."""
+    assert model.spec.frontend is not None
+    return model.spec.frontend.build(model.spec.sizes).phonemize(text)
 
 
 def spoken_by(model: KokoroModel, text: str) -> tuple[NDArray[np.float32], list[int]]:

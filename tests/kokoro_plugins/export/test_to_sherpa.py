@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -12,21 +14,23 @@ import numpy as np
 import pytest
 
 from kokoro_core import KokoroModel
+from kokoro_core.contracts import Frontend
 from kokoro_core.errors import ExportError
 from kokoro_core.exporting.inputs import graph_inputs
 from kokoro_plugins.export import to_sherpa
 from kokoro_plugins.export.around import frontend_of
 from kokoro_plugins.export.export import export_model
-from kokoro_plugins.export.lexicon import Lexicon
+from kokoro_plugins.export.lexicon import Lexicon, make_lexicon
 from kokoro_plugins.export.report import Difference, ExportReport
+from kokoro_plugins.export.sherpa_graph import tokens_of
 from kokoro_plugins.export.to_sherpa import export_sherpa
-from tests.kokoro_plugins.export.heart import SENTENCES, spoken_by
+from tests.kokoro_plugins.export.heart import IN_COMPANY, SENTENCES, spoken_by, symbols_of
 
 ALONE = """
-import sys
+import json, sys
 import numpy, sherpa_onnx
 
-folder, out, *texts = sys.argv[1:]
+folder, out, told = sys.argv[1:]
 matcha = sherpa_onnx.OfflineTtsMatchaModelConfig(
     acoustic_model=f"{folder}/model.onnx",
     vocoder="",
@@ -35,21 +39,48 @@ matcha = sherpa_onnx.OfflineTtsMatchaModelConfig(
 )
 model = sherpa_onnx.OfflineTtsModelConfig(matcha=matcha, num_threads=1)
 speaker = sherpa_onnx.OfflineTts(sherpa_onnx.OfflineTtsConfig(model=model))
-config = sherpa_onnx.GenerationConfig()
-config.silence_scale = 1.0
-made = [speaker.generate(each, config) for each in texts]
+
+
+def speak(each):
+    config = sherpa_onnx.GenerationConfig()
+    config.silence_scale = 1.0
+    if isinstance(each, str):
+        return speaker.generate(each, config)
+    config.tokens = [each]
+    return speaker.generate("", config)
+
+
+made = [speak(each) for each in json.loads(told)]
 assert {each.sample_rate for each in made} == {24000}
 assert not {"torch", "kokoro_core", "onnxruntime"} & set(sys.modules)
 numpy.savez(out, *(numpy.array(each.samples, numpy.float32) for each in made))
 """
 
 
+def names_of(model: KokoroModel, text: str) -> list[str]:
+    """Return the tokens by which sherpa-onnx is told a text as the model reads it."""
+    symbols = symbols_of(model, text)
+    lexicon = make_lexicon(frontend(model), text)
+    tokens = tokens_of(frontend(model).symbols, model.spec.pad_id, lexicon.between)
+    inner = symbols[len(lexicon.before) : len(symbols) - len(lexicon.after)]
+    return [tokens[each].name for each in inner]
+
+
+def frontend(model: KokoroModel) -> Frontend:
+    found = frontend_of(model)
+    assert found is not None
+    return found
+
+
 @pytest.fixture(scope="module")
-def spoken(heart_files: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
+def spoken(
+    heart: KokoroModel, heart_files: Path, tmp_path_factory: pytest.TempPathFactory
+) -> list[Any]:
     """Return what sherpa-onnx makes of the sentences where there is nothing but it and numpy."""
     out = tmp_path_factory.mktemp("spoken") / "samples.npz"
+    told = json.dumps([*SENTENCES, *(names_of(heart, each) for each in IN_COMPANY)])
     done = subprocess.run(
-        [sys.executable, "-c", ALONE, str(heart_files / "sherpa"), str(out), *SENTENCES],
+        [sys.executable, "-c", ALONE, str(heart_files / "sherpa"), str(out), told],
         capture_output=True,
         text=True,
         check=False,
@@ -58,11 +89,31 @@ def spoken(heart_files: Path, tmp_path_factory: pytest.TempPathFactory) -> list[
     return list(np.load(out).values())
 
 
-@pytest.mark.parametrize("number", range(len(SENTENCES)))
-def test_plain_text_sounds_as_the_checkpoint_speaks_it(heart, spoken, number):
-    expected, durations = spoken_by(heart, SENTENCES[number])
+@pytest.mark.parametrize("number", range(len(SENTENCES) + len(IN_COMPANY)))
+def test_it_speaks_plain_text_and_tokens_as_the_checkpoint_does(heart, spoken, number):
+    expected, durations = spoken_by(heart, (*SENTENCES, *IN_COMPANY)[number])
     assert spoken[number].shape == expected.shape == (300 * sum(durations),)
     assert abs(spoken[number] - expected).max() < 1e-3
+
+
+def test_a_lexicon_reads_a_sentence_as_its_frontend_does_but_for_words_in_company(heart):
+    reads, texts = frontend(heart), (*SENTENCES, *IN_COMPANY)
+    lexicon = make_lexicon(reads, " ".join(texts))
+    alone = {
+        each: (*lexicon.before, *lexicon.read(each, reads.symbols), *lexicon.after)
+        for each in texts
+    }
+    own = {each: tuple(symbols_of(heart, each)) for each in texts}
+    assert {each for each in texts if alone[each] != own[each]} == {*IN_COMPANY}
+    for each in IN_COMPANY[:2]:  # one symbol: the vowel of `the`
+        pairs = zip(alone[each], own[each], strict=True)
+        assert [(one, two) for one, two in pairs if one != two] == [("ə", "i")]
+
+
+def test_the_sentences_are_none_of_the_corpus():
+    learned = files("kokoro_plugins.hibari").joinpath("sentences.txt").read_text("utf-8").lower()
+    assert len(learned.splitlines()) > 1000
+    assert not [each for each in (*SENTENCES, *IN_COMPANY) if each.lower().rstrip(".") in learned]
 
 
 def test_a_recognizer_understands_it(spoken):
@@ -140,6 +191,15 @@ def test_what_differs_from_its_checkpoint_leaves_nothing_behind(export, tmp_path
         export(tmp_path / "x")
     assert seen[0] == {"model.onnx", "tokens.txt", "lexicon.txt"}
     assert not list(tmp_path.iterdir())
+
+
+def test_words_that_the_frontend_cannot_read_are_told(export, tmp_path, monkeypatch):
+    lexicon = Lexicon((), (), (), {"three": ("s3", "s4")}, left_out=("four",))
+    monkeypatch.setattr(to_sherpa, "make_lexicon", lambda *_: lexicon)
+    monkeypatch.setattr(to_sherpa, "SherpaVoice", lambda *_: None)
+    monkeypatch.setattr(to_sherpa, "Session", lambda _: None)
+    monkeypatch.setattr(to_sherpa, "_compared", lambda *_: Difference("x", 2, 3, 0.0, 1.0))
+    assert export(tmp_path / "x").facts["words_left_out"] == ["four"]
 
 
 def test_a_sentence_has_the_lexicons_words(export, tmp_path, monkeypatch):
