@@ -21,7 +21,7 @@ from kokoro_plugins.training.fit import fit, fit_task, seed_everything
 from kokoro_plugins.training.into_folder import written_at_the_end
 from kokoro_plugins.training.loop.history import History
 from kokoro_plugins.training.loop.module import TrainingModule
-from kokoro_plugins.training.loop.schedule import Budget, StepBudget, TimeBudget
+from kokoro_plugins.training.loop.schedule import StepBudget, TimeBudget
 from kokoro_plugins.training.loop.task import SpeechTask
 from kokoro_plugins.training.output import write_json
 from kokoro_plugins.training.processes.group import is_first_process
@@ -96,7 +96,7 @@ def command(
     seeds: list[int] | None = None,
     skip: int = 0,
     nodes: int = 1,
-    budget: Budget | None = None,
+    slurm: bool = False,
     **saving: Any,
 ) -> None:
     """Train into a folder and end as the command does.
@@ -112,11 +112,13 @@ def command(
         seeds: Of the data of each process.
         skip: As many bad steps in a row are passed over.
         nodes: As many machines there seem to be.
-        budget: Instead of steps.
+        slurm: Whether SLURM seems to have started them.
         saving: Further settings of it.
     """
     if meeting is not None:
         in_place(rank, processes, meeting)
+    if slurm:
+        os.environ |= of_slurm(rank, processes, nodes)
     if at is not None and at.pop("rank") == rank:
         wrap("training_step", befalling(**at))
     if batches is not None:
@@ -126,7 +128,7 @@ def command(
     folder, history = Path(out), History()
     settings = TrainingSettings(
         validate_every=4,
-        devices=processes // nodes,
+        devices=max(1, processes // nodes),
         nodes=nodes,
         device="cpu",
         precision="32",
@@ -141,12 +143,28 @@ def command(
         fit(
             model,
             tiny_data(seed=(seeds or [0] * processes)[rank]),
-            budget or StepBudget(steps),
+            StepBudget(steps),
             settings,
             saving=Saving(folder / "steps", **{"every": 2, "keep_last": 100, **saving}),
             history=history,
         )
     print(f"process {rank} is the first: {is_first_process()}")
+
+
+def of_slurm(rank: int, processes: int, nodes: int) -> dict[str, str]:
+    """Return the variables of a task, as `srun` sets them."""
+    each = processes // nodes
+    values = {
+        "JOB_NAME": "voice",
+        "JOB_ID": "1",
+        "NTASKS": processes,
+        "NTASKS_PER_NODE": each,
+        "NNODES": nodes,
+        "PROCID": rank,
+        "LOCALID": rank % each,
+        "NODEID": rank // each,
+    }
+    return {f"SLURM_{name}": str(value) for name, value in values.items()}
 
 
 def befalling(*, step: int, what: str) -> Callable[[TrainingModule, Any], Any]:
