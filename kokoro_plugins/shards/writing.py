@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from kokoro_core.contracts import Corpus
 from kokoro_core.durable import atomic_file, canonical_json
 from kokoro_core.durable.disk import make_folders, open_folder
-from kokoro_core.durable.lock import WriterLock
+from kokoro_core.durable.lock import LOCK_NAME, WriterLock
 from kokoro_core.errors import CheckpointError, CorpusError
 from kokoro_core.params.audio import AudioSettings
 from kokoro_plugins.shards.header import (
@@ -167,10 +167,7 @@ def _one_writer(out: Path) -> Iterator[None]:
     Raises:
         CorpusError: Another process is, or the folder holds something else.
     """
-    ours = (INDEX, PARTS)
-    if out.exists() and (
-        out.is_file() or (any(out.iterdir()) and not any((out / each).exists() for each in ours))
-    ):
+    if out.exists() and not (out.is_dir() and _is_ours(out)):
         raise CorpusError(
             f"`{out}` is not empty and holds no shards; give another folder, or delete this one."
         )
@@ -180,6 +177,12 @@ def _one_writer(out: Path) -> Iterator[None]:
             yield
     except CheckpointError as error:
         raise CorpusError(str(error)) from error
+
+
+def _is_ours(out: Path) -> bool:
+    """Return whether a folder is empty or was begun here, so that files of it may be replaced."""
+    names = {each.name for each in out.iterdir()}
+    return not names or (PARTS in names and bool(names & {LOCK_NAME, INDEX}))
 
 
 def _is_whole(out: Path, identity: str) -> bool:

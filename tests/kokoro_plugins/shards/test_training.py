@@ -10,21 +10,30 @@ from pathlib import Path
 import pytest
 import torch
 
-from kokoro_core import KokoroModel, load_spec
-from kokoro_core.contracts import Corpus
+from kokoro_core import KokoroModel, ModelSpec, load_spec
+from kokoro_core.contracts import Corpus, Utterance
+from kokoro_core.errors import CorpusError
 from kokoro_core.model import TrainingBatch
 from kokoro_core.params.features import Feature
 from kokoro_plugins.shards.tar_files import TarReader
 from kokoro_plugins.training.data.batching import Position
 from kokoro_plugins.training.data.data_module import AlignedSpeech
 from kokoro_plugins.training.fit import fit, seed_everything
+from kokoro_plugins.training.loop.length_trial import check_lengths
 from kokoro_plugins.training.loop.schedule import StepBudget
 from kokoro_plugins.training.settings import TrainingSettings
+from kokoro_plugins.training.vocoder.data import VocoderData
 from tests.kokoro_plugins.shards.conftest import AUDIO, ListCorpus, Write, open_shards
 from tests.kokoro_plugins.shards.tiled import tile
 from tests.kokoro_plugins.training.conftest import SMALL
 
 FEATURES = {"pitch": Feature(per="frame"), "mark": Feature(per="phoneme", kind="index", width=2)}
+
+
+def small_spec(changed: dict[str, object]) -> ModelSpec:
+    """Return a small model of the symbols and mels of these tests."""
+    ours = {"vocab_size": 8, "mel_dim": 20, "frontend": None, "vocoder": None, "audio.n_mels": 20}
+    return load_spec("voice", overrides={**SMALL, **ours, **changed})
 
 
 def speech(corpus: Corpus, workers: int = 0, **settings: object) -> AlignedSpeech:
@@ -64,8 +73,7 @@ def test_batches_are_those_of_the_corpus_to_the_bit_over_epochs(
 def test_a_model_trained_on_shards_is_the_one_trained_on_the_corpus(
     corpus: ListCorpus, write: Write
 ) -> None:
-    changed = {"vocab_size": 8, "mel_dim": 20, "frontend": None, "vocoder": None}
-    spec = load_spec("voice", overrides={**SMALL, **changed, "audio.n_mels": 20})
+    spec = small_spec({})
 
     def train(source: Corpus) -> dict[str, torch.Tensor]:
         seed_everything(3)
@@ -93,6 +101,34 @@ def test_it_goes_on_at_the_very_sample_in_another_process_too(
     assert again.position != Position()
     for found, wanted in zip(batches(again), whole[done:], strict=False):
         assert_same(found, wanted)
+
+
+def test_a_vocoder_trains_on_the_same_crops(corpus: ListCorpus, write: Write) -> None:
+    shards = open_shards(write(keeps_recordings=True))
+    chosen = {"audio": AUDIO, "rows": 3, "crop_frames": 8}
+    of_corpus, of_shards = (VocoderData(corpus=each, **chosen) for each in (corpus, shards))  # type: ignore[arg-type]
+    for each in (of_corpus, of_shards):
+        each.endless(accumulate=1)
+    pairs = zip(of_shards.train_dataloader(), of_corpus.train_dataloader(), strict=False)
+    for found, wanted in itertools.islice(pairs, 8):
+        assert torch.equal(found.mel_specs, wanted.mel_specs)
+        assert torch.equal(found.wave, wanted.wave)
+
+
+def test_utterances_that_are_too_long_for_the_model_are_named_and_few_are_read(
+    write: Write, reads: list[int], utterances: list[Utterance]
+) -> None:
+    limit = sorted(len(each.mel) for each in utterances)[-4]
+    longest = [each for each in utterances if len(each.mel) > limit]
+    assert 1 <= len(longest) <= 3
+    model = KokoroModel.from_spec(small_spec({"decoder.positional_encoding.max_len": limit}))
+    data = speech(open_shards(write()), features={})
+    reads.clear()
+    message = f"{len(longest)} of 23 utterances are too long for the model: "
+    with pytest.raises(CorpusError, match=message) as said:
+        check_lengths(model, data)
+    assert all(f"`{each.name}` ({len(each.mel)} frames" in str(said.value) for each in longest)
+    assert len(reads) < 12
 
 
 @pytest.fixture

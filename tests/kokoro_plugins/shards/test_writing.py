@@ -132,6 +132,26 @@ def test_a_folder_with_something_else_is_refused(write: Write, tmp_path: Path) -
     assert [each.name for each in (tmp_path / "shards").iterdir()] == ["thesis.txt"]
 
 
+def test_somebody_elses_tar_files_are_left_alone(write: Write, tmp_path: Path) -> None:
+    (tmp_path / "shards" / PARTS).mkdir(parents=True)
+    (tmp_path / "shards" / "shard-00000.tar").write_bytes(b"mine")
+    with pytest.raises(CorpusError, match="is not empty and holds no shards"):
+        write()
+    assert (tmp_path / "shards" / "shard-00000.tar").read_bytes() == b"mine"
+
+
+def test_a_copy_without_the_lock_is_still_a_folder_of_shards(
+    write: Write, corpus: ListCorpus
+) -> None:
+    path = write()
+    (path / ".lock").unlink()
+    (path / "README").write_text("of whoever copied it")
+    assert not write_shards(corpus, path, SETTINGS)
+    (path / "shard-00000.tar").unlink()
+    assert write_shards(corpus, path, SETTINGS)
+    assert len(open_shards(path)) == 23
+
+
 @pytest.mark.parametrize("changed", [{"per_shard": 4}, {"made_of": "x"}, {"features": ("mark",)}])
 def test_shards_of_something_else_are_refused_or_written_anew(
     write: Write, corpus: ListCorpus, changed: dict[str, object]
