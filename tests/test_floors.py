@@ -324,7 +324,7 @@ training.demo                  core.contracts core.generation core.measures core
                                training.data training.evaluation training.fit training.loop
                                training.metrics training.output training.pictures training.resume
                                training.settings
-training.beginning             core.checkpoints core.errors registry
+training.beginning             core.checkpoints core.durable core.errors registry
 training.train                 core.cli core.spec.rules registry training.beginning training.data
                                training.evaluation training.fit training.into_folder training.loop
                                training.output training.processes training.recipe training.resume
@@ -334,7 +334,7 @@ training.vocoder               core.checkpoints core.contracts core.errors core.
                                training.evaluation training.fit training.into_folder training.loop
                                training.pictures training.processes training.resume
                                training.settings training.updates training.watching
-training.commands              core.checkpoints core.cli core.durable core.params core.slots
+training.commands              core.checkpoints core.cli core.params core.slots
                                core.spec core.spec.problems core.spec.text registry
                                training.beginning training.comparison training.demo training.loop
                                training.output training.processes training.recipe training.resume

@@ -9,6 +9,7 @@ from kokoro_core import Adapt, KokoroModel, ModelSpec, vocabulary_by_symbol
 from kokoro_core.checkpoints.adapt import Adaptation
 from kokoro_core.checkpoints.locate import open_checkpoint
 from kokoro_core.checkpoints.store import spec_inside
+from kokoro_core.durable import StepFolder
 from kokoro_core.errors import CheckpointError
 from registry import Plugins
 
@@ -57,6 +58,22 @@ def spec_of(checkpoint: Path, plugins: Plugins) -> ModelSpec:
     """
     with open_checkpoint(checkpoint, plugins) as opened:
         return spec_inside(opened.path, opened.content.metadata, plugins)
+
+
+def spec_of_beginning(checkpoint: Path, steps: Path | None, plugins: Plugins) -> ModelSpec:
+    """Return the spec of the training that began with a checkpoint.
+
+    Args:
+        checkpoint: It may be gone by the time that the training goes on.
+        steps: The folder of the steps that it goes on from, if it does.
+        plugins: Where components come from.
+
+    Raises:
+        CheckpointError: It is damaged or none.
+        SpecError: The spec needs components that are not installed.
+    """
+    goes_on = steps is not None and bool(StepFolder(steps).steps())
+    return spec_of(steps if steps is not None and goes_on else checkpoint, plugins)
 
 
 def phonemes_of(old: ModelSpec, new: ModelSpec) -> Mapping[int, int] | None:

@@ -21,6 +21,7 @@ from kokoro_plugins.speech.preparing.settings import Align
 from kokoro_plugins.speech.preparing.sound import Sound
 from kokoro_plugins.speech.preparing.source import GivenAlignment, Source
 from kokoro_plugins.speech.preparing.textgrids import read_words
+from kokoro_plugins.speech.preparing.viterbi_training import even_durations
 from kokoro_plugins.speech.preparing.voice_alignment import VoiceAligner
 from kokoro_plugins.speech.preparing.word_alignment import OtherText, segments_of
 
@@ -100,6 +101,9 @@ class Aligner:
             return Aligned(tuple(symbols), durations, far)
         if self._align == "voice":
             return Aligned(tuple(symbols), *self._voice.align(symbols, mel))
+        if self._align == "viterbi":
+            even = even_durations(symbols, self._frontend.marks, len(mel))
+            return Aligned(tuple(symbols), even)
         return Aligned(tuple(symbols))
 
     def _given(self, source: Source, sound: Sound, frames: int, symbols: Sequence[str]) -> Aligned:

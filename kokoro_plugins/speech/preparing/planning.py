@@ -129,8 +129,9 @@ def _choose(spec: ModelSpec, has_table: bool, has_grids: bool, has_voice: bool) 
     needs_them = spec.regulator is not None and spec.aligner is None
     if needs_them and has_voice:
         return "voice"
-    warps = needs_them and isinstance(spec.frontend, EspeakFrontendParams)
-    return "espeak" if warps else "learned"
+    if not needs_them:
+        return "learned"
+    return "espeak" if isinstance(spec.frontend, EspeakFrontendParams) else "viterbi"
 
 
 def check_alignment(spec: ModelSpec, align: Align, table: Path | None, has_grids: bool) -> None:
@@ -141,16 +142,16 @@ def check_alignment(spec: ModelSpec, align: Align, table: Path | None, has_grids
     """
     if align == "learned" and spec.regulator is not None and spec.aligner is None:
         speaks = isinstance(spec.frontend, EspeakFrontendParams)
-        other = "`--align espeak`" if speaks else "`--from` a voice that speaks its phonemes"
         raise CorpusError(
             f"`{spec.name}` has no `aligner`, so it learns from durations only, and there are "
-            f"none; add an aligner, such as `--set aligner.type=forward_sum`, or {other}."
+            f"none; add an aligner, such as `--set aligner.type=forward_sum`, or `--align "
+            f"{'espeak' if speaks else 'viterbi'}`."
         )
     if align == "espeak" and not isinstance(spec.frontend, EspeakFrontendParams):
         raise CorpusError(
             f"`--align espeak` needs the frontend `espeak`, whose phonemes espeak-ng can speak; "
-            f"`{spec.name}` has another, so take `--align textgrid` or `--align voice`, or learn "
-            f"durations."
+            f"`{spec.name}` has another, so take `--align viterbi`, or `--align voice` with "
+            f"`--from`."
         )
     if align == "table" and table is None:
         raise CorpusError(

@@ -41,6 +41,7 @@ from kokoro_plugins.speech.preparing.report import REPORT, page
 from kokoro_plugins.speech.preparing.settings import PrepareSettings
 from kokoro_plugins.speech.preparing.source import Source
 from kokoro_plugins.speech.preparing.spec_file import spec_for, text_of
+from kokoro_plugins.speech.preparing.viterbi_training import viterbi_training
 from kokoro_plugins.speech.preparing.voice_alignment import spec_of_voice
 from kokoro_plugins.speech.preparing.watching import watch
 from kokoro_plugins.speech.preparing.work import Order
@@ -92,9 +93,22 @@ def prepare(
     planned = plan(data, out, spec, settings, plugins)
     utterances = _work(planned, settings, plugins, console)
     refuse_problems(data, planned.problems, len(utterances), settings.leave_out)
-    if planned.order.align == "espeak" and settings.refine:
-        utterances = refine(utterances, out, MelSpectrogram(audio=planned.order.audio), console)
+    utterances = _improved(planned, utterances, settings, console)
     return _finish(planned, utterances, settings, plugins)
+
+
+def _improved(
+    planned: Planned, utterances: list[Prepared], settings: PrepareSettings, console: Console
+) -> list[Prepared]:
+    """Return utterances with durations that were improved by all recordings, where asked for."""
+    order = planned.order
+    mel = MelSpectrogram(audio=order.audio)
+    if order.align == "espeak" and settings.refine:
+        return refine(utterances, order.out, mel, console)
+    if order.align == "viterbi":
+        marks = order.frontend.build(order.sizes).marks
+        return viterbi_training(utterances, order.out, mel, console, marks)
+    return utterances
 
 
 def spec_of_checkpoint(checkpoint: Path | None, plugins: Plugins) -> ModelSpec:

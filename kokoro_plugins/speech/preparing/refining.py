@@ -7,7 +7,7 @@ those the likeliest durations of each recording are found anew.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -22,6 +22,10 @@ from kokoro_plugins.speech.preparing.prepared import Prepared
 from kokoro_plugins.speech.preparing.watching import watch
 from kokoro_plugins.speech.recordings import read_samples
 from kokoro_plugins.speech.vocabulary import PAUSES, STRESSES
+
+MARKS = frozenset(STRESSES)
+SILENT = frozenset((*PAUSES, ";", ":", "…", "—", "–"))
+"""Symbols of a pause, whatever the frontend."""
 
 Floats = NDArray[np.float64]
 Part = tuple[str, int]
@@ -78,7 +82,13 @@ class Sums:
 
 
 def refine(
-    utterances: Sequence[Prepared], out: Path, mel: MelSpectrogram, console: Console
+    utterances: Sequence[Prepared],
+    out: Path,
+    mel: MelSpectrogram,
+    console: Console,
+    *,
+    marks: Collection[str] = MARKS,
+    learn_from: Sequence[Prepared] | None = None,
 ) -> list[Prepared]:
     """Return utterances with refined durations, which sum to the same frames.
 
@@ -89,21 +99,25 @@ def refine(
         out: The folder.
         mel: Of the recordings.
         console: Where progress is shown.
+        marks: Symbols without a sound of their own.
+        learn_from: Those of whose sounds the means are taken; None: all.
     """
+    if learn_from is None:
+        learn_from = utterances
     frame = mel.audio.hop_length / mel.audio.sample_rate
-    if sum(each.frames for each in utterances) * frame < LEAST:
+    if sum(each.frames for each in learn_from) * frame < LEAST:
         return list(utterances)
     sums: dict[Part, Sums] = {}
     every = Sums()
-    for each in watch(utterances, len(utterances), console, "measured"):
+    for each in watch(learn_from, len(learn_from), console, "measured"):
         frames = cepstra(mel, out, each)
         every.add(frames)
-        for part, run in _runs(each, frames):
+        for part, run in _runs(each, frames, marks):
             sums.setdefault(part, Sums()).add(run)
     overall = every.normal()
     sounds = {part: _smoothed(found, overall) for part, found in sums.items()}
     return [
-        _refined(each, cepstra(mel, out, each), sounds, overall)
+        _refined(each, cepstra(mel, out, each), sounds, overall, marks)
         for each in watch(utterances, len(utterances), console, "refined")
     ]
 
@@ -120,29 +134,31 @@ def cepstra(mel: MelSpectrogram, out: Path, utterance: Prepared) -> Floats:
     return np.concatenate([found, 2 * np.gradient(found, axis=0)], axis=1)
 
 
-def states_of(symbols: Sequence[str]) -> list[State]:
+def states_of(symbols: Sequence[str], marks: Collection[str] = MARKS) -> list[State]:
     """Return the parts that an utterance goes through, silence before it included."""
     states = [State(SILENCE, 0, is_optional=True)]
     for index, symbol in enumerate(symbols):
-        if symbol in PAUSES:
+        if symbol in SILENT:
             states.append(State(SILENCE, index, is_optional=True))
-        elif symbol not in STRESSES:
+        elif symbol not in marks:
             states += [State((symbol, number), index, is_optional=False) for number in range(PARTS)]
     return states
 
 
-def _runs(utterance: Prepared, frames: Floats) -> Iterator[tuple[Part, Floats]]:
+def _runs(
+    utterance: Prepared, frames: Floats, marks: Collection[str]
+) -> Iterator[tuple[Part, Floats]]:
     """Yield the frames of each part, a phoneme's divided evenly."""
     assert utterance.durations is not None
     start = begun = 0
     for symbol, duration in zip(utterance.symbols, utterance.durations, strict=True):
         end = start + duration
-        if symbol in PAUSES:
+        if symbol in SILENT:
             yield SILENCE, frames[begun:end]
-        elif symbol not in STRESSES:
+        elif symbol not in marks:
             for number, (a, b) in enumerate(itertools.pairwise(_cuts(begun, end))):
                 yield (symbol, number), frames[a:b]
-        start, begun = end, begun if symbol in STRESSES else end
+        start, begun = end, begun if symbol in marks else end
 
 
 def _cuts(start: int, end: int) -> list[int]:
@@ -166,15 +182,16 @@ def _refined(
     frames: Floats,
     sounds: Mapping[Part, tuple[Floats, Floats]],
     overall: tuple[Floats, Floats],
+    marks: Collection[str],
 ) -> Prepared:
-    states = states_of(utterance.symbols)
+    states = states_of(utterance.symbols, marks)
     fits = np.stack([_fit(frames, *sounds.get(each.part, overall)) for each in states])
     path = best_path(fits, [each.is_optional for each in states])
     if path is None:  # fewer frames than parts
         return utterance
     durations = np.bincount([states[each].owner for each in path], minlength=len(utterance.symbols))
-    for index, symbol in enumerate(utterance.symbols):
-        if symbol in STRESSES and durations[index + 1] >= 2:
+    for index, symbol in enumerate(utterance.symbols[:-1]):
+        if symbol in marks and durations[index + 1] >= 2:
             durations[index : index + 2] += (1, -1)
     return replace(utterance, durations=tuple(durations.tolist()))
 

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 Layout = Literal["ljspeech", "flat", "speakers", "vctk", "libritts", "table"]
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 
-Align = Literal["auto", "learned", "table", "textgrid", "espeak", "voice"]
+Align = Literal["auto", "learned", "table", "textgrid", "espeak", "voice", "viterbi"]
 ALIGNS: tuple[Align, ...] = get_args(Align)
 
 
@@ -44,7 +44,8 @@ class PrepareSettings:
         layout: Of the data; None: what it looks like.
         language: Of the texts, by a code or a name of espeak-ng's; None: the spec's.
         align: Where durations come from; ``auto``: a table or TextGrids if there are any; else they
-            are learned by a model that can, and warped for others.
+            are learned by a model that can; warped where there is a voice of the same phonemes; and
+            trained from a flat start where there is none.
         checkpoint: The model that training will begin with, and that speaks the phonemes which
             ``voice`` warps; None: none.
         refine: Whether warped durations are refined by the recordings themselves.

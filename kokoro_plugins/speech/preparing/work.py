@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import final
 
@@ -21,7 +21,7 @@ from kokoro_core.params.sizes import Sizes
 from kokoro_core.slots import FrontendParams
 from kokoro_plugins.speech.corpus_problems import UtteranceProblem
 from kokoro_plugins.speech.features import NAMES, RecordingFeatures
-from kokoro_plugins.speech.preparing.aligning import Aligner
+from kokoro_plugins.speech.preparing.aligning import Aligned, Aligner
 from kokoro_plugins.speech.preparing.measures import measures_of
 from kokoro_plugins.speech.preparing.moments import Moments
 from kokoro_plugins.speech.preparing.prepared import Outcome, Prepared, Unfit
@@ -115,9 +115,13 @@ class Workshop:
             is_at_peak=sound.is_at_peak,
             mel=Moments.of(mel),
             features=self._features(path),
-            measures=measures_of(aligned, sound.samples, len(mel), self._order.audio),
+            measures=measures_of(self._known(aligned), sound.samples, len(mel), self._order.audio),
             notes=tuple(notes),
         )
+
+    def _known(self, aligned: Aligned) -> Aligned:
+        """Return what is known of an utterance now; even durations are but a start."""
+        return replace(aligned, durations=None) if self._order.align == "viterbi" else aligned
 
     def _mel_of(self, sound: Sound) -> Tensor:
         """Return the mel of a recording as it will be read from its file."""

@@ -173,21 +173,11 @@ class Asked:
                 "Training needs a model: give a SPEC, `spec` in a `--recipe`, or `--from "
                 "CHECKPOINT`, whose spec is taken if no other is named."
             )
-        from kokoro_plugins.training.beginning import spec_of
+        from kokoro_plugins.training.beginning import spec_of_beginning
 
-        return spec_of(self._saved_steps() or checkpoint, self.plugins)
-
-    def _saved_steps(self) -> Path | None:
-        """Return where the steps are that a training goes on from, whose spec is the same.
-
-        What it began with may be gone by then.
-        """
-        from kokoro_core.durable import StepFolder
-
-        if not self.call.resume or self.recipe.out is None:
-            return None
-        steps = Path(self.recipe.out) / "steps"
-        return steps if StepFolder(steps).steps() else None
+        goes_on = self.call.resume and self.recipe.out is not None
+        steps = Path(self.recipe.out or "") / "steps" if goes_on else None
+        return spec_of_beginning(checkpoint, steps, self.plugins)
 
     def _set(self, path: str) -> list[Override]:
         """Return a change of the spec that the recipe has, with its place."""

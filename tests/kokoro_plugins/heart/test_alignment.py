@@ -22,8 +22,9 @@ def ends(folder: Path) -> dict[str, np.ndarray]:
 def test_its_own_recordings_are_aligned_within_25_ms(tmp_path: Path) -> None:
     pytest.importorskip("hibari")
     pytest.importorskip("onnx")
-    from kokoro_plugins.hibari.making import Recipe, make_corpus
+    from kokoro_plugins.hibari.making import make_corpus
     from kokoro_plugins.hibari.package import package_version
+    from kokoro_plugins.hibari.recipe import Recipe
 
     data, out = tmp_path / "data", tmp_path / "out"
     make_corpus(data, Recipe(6, 0, 1, "reporting", package_version()))
