@@ -33,7 +33,7 @@ class Launch:
     rank: int
 
     def __str__(self) -> str:
-        return f"{self.launcher} started {self.processes} processes on {self.nodes} machines"
+        return f"{self.launcher} started {counted(self.nodes, self.processes)}"
 
     @property
     def flags(self) -> str:
@@ -58,6 +58,11 @@ def launch_of(environment: Mapping[str, str] | None = None) -> Launch | None:
 
 
 _OF_SLURM = (("NNODES", "1"), ("PROCID", "0"))
+
+
+def counted(nodes: int, processes: int) -> str:
+    """Return in words how many processes on how many machines there are."""
+    return f"{processes} process{'es' * (processes > 1)} on {nodes} machine{'s' * (nodes > 1)}"
 
 
 def rank_of(nodes: int, devices: int, environment: Mapping[str, str] | None = None) -> int:
@@ -96,8 +101,8 @@ def refuse_other_launch(
         _refuse_lonely(nodes, given)
     elif (launch.nodes, launch.processes) != (nodes, nodes * devices):
         raise ValueError(
-            f"{launch}, but {asked} is {nodes * devices} on {nodes}; give `{launch.flags}`, or "
-            f"have as many started."
+            f"{launch}, but {asked} asks for {counted(nodes, nodes * devices)}; give "
+            f"`{launch.flags}`, or have as many started."
         )
     elif launch.launcher == "SLURM" and launch.processes > 1 and _lacks_tasks_per_node(given):
         raise ValueError(

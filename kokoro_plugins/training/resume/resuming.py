@@ -81,7 +81,7 @@ def fit_and_save(
             files.say_when_loaded = describe_start(saving, newest, module.budget)
             if newest is None:
                 say(files.say_when_loaded)
-        with one_voice(partial(in_words, saver)):
+        with one_voice(partial(newest_in_words, folder)):
             trainer.fit(module, datamodule=data, ckpt_path=newest.path if newest else None)
             status = max(gathered(module.signals.status))
         if saver.stopped or status:
@@ -147,6 +147,12 @@ def stopped(signals: StopSignals, saver: Saver, status: int) -> TrainingStopped:
         f"{name} ended the training: {in_words(saver)}; the same command with `--resume` goes on.",
         status or 128 + signal.SIGTERM,
     )
+
+
+def newest_in_words(folder: StepFolder) -> str:
+    """Return what is saved, also by a save that no process could agree on any more."""
+    steps = folder.steps()
+    return f"step {steps[-1].number} is saved" if steps else "no step is saved yet"
 
 
 def in_words(saver: Saver) -> str:

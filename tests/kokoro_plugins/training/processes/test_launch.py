@@ -48,13 +48,23 @@ def test_a_process_knows_which_it_is(environment, nodes, devices, rank):
     ("environment", "nodes", "devices", "said"),
     [
         (TORCHRUN, 1, 1, "torchrun started 8 processes on 2 machines, but `--nodes 1 --devices 1`"),
-        (TORCHRUN, 1, 8, "is 8 on 1; give `--nodes 2 --devices 4`, or have as many started"),
-        (SLURM, 2, 2, "SLURM started 8 processes on 2 machines, but `--nodes 2 --devices 2` is 4"),
+        (
+            TORCHRUN,
+            1,
+            8,
+            "asks for 8 processes on 1 machine; give `--nodes 2 --devices 4`, or have",
+        ),
+        (
+            SLURM,
+            2,
+            2,
+            "SLURM started 8 processes on 2 machines, but `--nodes 2 --devices 2` asks for 4",
+        ),
         (
             {"SLURM_NTASKS": "1"},
             1,
             4,
-            "SLURM started 1 processes on 1 machines, but `--nodes 1 --devices 4` is 4 on 1",
+            "SLURM started 1 process on 1 machine, but `--nodes 1 --devices 4` asks for 4",
         ),
         (
             {name: each for name, each in SLURM.items() if "PER_NODE" not in name},

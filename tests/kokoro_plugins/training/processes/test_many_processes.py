@@ -88,7 +88,7 @@ def test_a_process_that_is_killed_ends_all_with_one_message_and_a_later_run_goes
     ended = together(fork_server, tmp_path, "command", 3, out=str(out), at=at)
     assert statuses(ended) == [-9 if rank == lost else 1 for rank in range(3)], ended
     said = "".join(each.said for each in ended)
-    assert said.count(LOST) == 1, said
+    assert said.count(f"{LOST}: step 4 is saved; the same command with `--resume`") == 1, said
     assert said.count("Traceback") == 0, said
     assert not (out / "model.safetensors").exists()
     assert sorted(each.name for each in (out / "steps").glob("step-*"))[-1] == "step-000000004"
