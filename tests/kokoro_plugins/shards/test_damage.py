@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import struct
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -157,6 +158,21 @@ def test_params_say_what_there_is_without_reading_an_utterance(write: Write) -> 
     params = ShardCorpusParams(path=str(path))
     assert params.has_durations
     assert params.gives_features == {"speaker", "level", "mark", "pitch", "wave"}
+
+
+@pytest.mark.parametrize(("order", "at_once"), [("global", None), ("files", 3)])
+def test_params_say_in_which_order_training_reads(
+    write: Write, order: Literal["global", "files"], at_once: int | None
+) -> None:
+    params = ShardCorpusParams(path=str(write()), order=order, files_at_once=3)
+    facts = params.build(audio=AUDIO, frontend=Symbols()).facts()
+    assert facts is not None
+    if at_once is None:
+        assert facts.files is None
+        return
+    assert facts.files is not None
+    assert facts.files_at_once == at_once
+    assert [list(facts.files).count(number) for number in range(5)] == [5, 5, 5, 5, 3]
 
 
 def test_params_of_a_folder_without_an_index_say_it_as_the_corpus_is_built(tmp_path: Path) -> None:
