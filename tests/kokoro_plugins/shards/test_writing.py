@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import multiprocessing
 import os
+import signal
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -86,6 +88,35 @@ def test_a_writing_that_was_interrupted_goes_on_after_the_last_whole_shard(
     assert write_shards(corpus, out, SETTINGS)
     assert len(corpus.read) == 23 - 5 * (number // 5)
     assert contents(out) == whole
+
+
+def _write_until_killed(corpus: ListCorpus, out: Path) -> None:
+    def watch(packed: Iterator[Packed], total: int) -> Iterator[Packed]:
+        for count, each in enumerate(packed):
+            if count == 13:
+                os.kill(os.getpid(), signal.SIGKILL)
+            yield each
+
+    write_shards(corpus, out, SETTINGS, watch=watch)
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_writer_that_was_killed_leaves_nothing_half_written(
+    write: Write, corpus: ListCorpus, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    process = multiprocessing.get_context("fork").Process(
+        target=_write_until_killed, args=(corpus, out)
+    )
+    process.start()
+    process.join(60)
+    assert process.exitcode == -signal.SIGKILL
+    whole = contents(write("whole"))
+    left = {name: content for name, content in contents(out).items() if "/.tmp-" not in f"/{name}"}
+    assert len(left) == 4  # two shards and their parts
+    assert all(whole[name] == content for name, content in left.items())
+    assert write_shards(corpus, out, SETTINGS)
+    assert contents(out) == whole  # what the dead process had begun is gone too
 
 
 def test_a_shard_without_its_part_of_the_index_is_not_taken_for_whole(
