@@ -14,6 +14,7 @@ from kokoro_core.exporting.declared import refuse_declared
 from kokoro_core.exporting.inputs import graph_inputs
 from kokoro_core.exporting.planning import EXAMPLE
 from kokoro_plugins.export.around import described, frontend_of, neural_vocoder
+from kokoro_plugins.export.place import refuse_place
 from kokoro_plugins.export.report import ExportReport
 from kokoro_plugins.export.to_onnx import Precision, export_onnx
 from kokoro_plugins.export.to_sherpa import export_sherpa
@@ -56,6 +57,7 @@ def export_model(
         ExportError: A part cannot be in a graph, or what was written is not the model.
         ValueError: An argument does not fit the model.
     """
+    refuse_place(Path(out), to)
     _refuse_training(model)
     refuse_declared(model.spec)
     is_parallel = isinstance(model.acoustic.decoder, ParallelDecoder)

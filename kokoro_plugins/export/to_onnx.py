@@ -53,10 +53,7 @@ def export_onnx(
 
     Raises:
         ExportError: A part cannot be traced or converted, or the graph is not the checkpoint.
-        ValueError: The file has another ending.
     """
-    if out.suffix != ".onnx":
-        raise ValueError(f"`{out}` must end in `.onnx`.")
     program = trace_parallel(model, inputs, vocoder)
     graph = ParallelGraph(model, inputs, vocoder)
     plain = converted(program, names_of(program), {"kokoro": as_text(about)}, graph)

@@ -46,10 +46,7 @@ def export_steps(
 
     Raises:
         ExportError: A part cannot be traced or converted, or the graphs are not the checkpoint.
-        ValueError: The file has another ending.
     """
-    if out.suffix != ".onnx":
-        raise ValueError(f"`{out}` must end in `.onnx`.")
     traced = trace_steps(model, inputs, vocoder)
     shape = group_shape(model)
     about = {**about, "frames_of_a_step": shape}

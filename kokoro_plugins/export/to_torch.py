@@ -12,6 +12,7 @@ from torch import Tensor
 from kokoro_core import KokoroModel
 from kokoro_core.contracts import NeuralVocoder
 from kokoro_core.durable import atomic_file
+from kokoro_core.errors import ExportError
 from kokoro_core.exporting.inputs import GraphInputs
 from kokoro_core.exporting.noise import GraphNoise
 from kokoro_core.exporting.parallel import trace_parallel
@@ -44,10 +45,7 @@ def export_torch(
 
     Raises:
         ExportError: A part cannot be traced, or the program is not the checkpoint.
-        ValueError: The file has another ending.
     """
-    if out.suffix != ".pt2":
-        raise ValueError(f"`{out}` must end in `.pt2`, as files of `torch.export` do.")
     program = trace_parallel(model, inputs, vocoder)
     program.example_inputs = None  # which torch would pickle into the file
     _forget_the_machine(program)
@@ -77,11 +75,28 @@ def _compared(
 ) -> Difference:
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(0)
+        made = _run(program, trial)
+        torch.manual_seed(0)  # the program draws from torch's generator as the noise does
+        expected = spoken(model, trial, inputs, vocoder, GraphNoise())
+    return difference(trial.name, trial.phoneme_indices.shape[1], made, expected)
+
+
+def _run(program: torch.nn.Module, trial: Trial) -> dict[str, Tensor]:
+    """Return what a program makes of an utterance.
+
+    Raises:
+        ExportError: It has no graph for so many phonemes or frames.
+    """
+    try:
         made: dict[str, Tensor] = program(
             phoneme_indices=trial.phoneme_indices,
             speed=torch.tensor([trial.speed]),
             given=dict(trial.given),
         )
-        torch.manual_seed(0)  # the program draws from torch's generator as the noise does
-        expected = spoken(model, trial, inputs, vocoder, GraphNoise())
-    return difference(trial.name, trial.phoneme_indices.shape[1], made, expected)
+    except (RuntimeError, AssertionError) as error:  # of its bounds
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise ExportError(
+            f"The program cannot speak {trial.name}, perhaps since its frames are more than the "
+            f"positions of the model's parts: {reason}"
+        ) from error
+    return made

@@ -67,3 +67,17 @@ def test_an_aligner_is_in_no_graph(declaring: Any) -> None:
     assert model.spec.aligner is not None
     declaring(type(model.spec.aligner))
     refuse_declared(model.spec)
+
+
+@pytest.mark.parametrize(
+    ("part", "said"),
+    [
+        ("encoder", "allow 5 phonemes, and a graph needs at least 11; `max_len` of their"),
+        ("decoder", "allow 1 frames, and a graph needs at least 2"),
+    ],
+)
+def test_positions_that_end_too_soon_are_told(part: str, said: str) -> None:
+    short = {"type": "sinusoidal", "max_len": 5 if part == "encoder" else 1}
+    model = small_parallel(**{f"{part}.positional_encoding": short})
+    with pytest.raises(ExportError, match=said):
+        parallel.trace_parallel(model, graph_inputs(model, {}, 11))

@@ -15,6 +15,7 @@ from kokoro_core.errors import ExportError
 from kokoro_plugins.export import to_torch
 from kokoro_plugins.export.export import export_model
 from kokoro_plugins.export.report import ExportReport
+from kokoro_plugins.export.trials import Trial
 
 
 def test_the_file_alone_speaks_as_the_checkpoint_does(
@@ -96,3 +97,14 @@ def test_a_part_that_cannot_be_traced_is_named_before_anything_is_written(
 def test_the_ending_of_the_file_is_that_of_programs(parallel: KokoroModel, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"`.*model.pt` must end in `.pt2`"):
         export_model(parallel, tmp_path / "model.pt")
+
+
+def test_a_program_that_cannot_speak_an_utterance_is_an_error_of_the_export() -> None:
+    class Short(torch.nn.Module):
+        def forward(self, **_: object) -> None:
+            raise RuntimeError("Runtime assertion failed for expression u0 <= 3\nmore")
+
+    trial = Trial("5 phonemes", torch.ones(1, 5, dtype=torch.int64), 1.0, {})
+    said = r"cannot speak 5 phonemes, perhaps since .*: Runtime assertion .* u0 <= 3$"
+    with pytest.raises(ExportError, match=said):
+        to_torch._run(Short(), trial)
