@@ -33,7 +33,7 @@ def row_of(name: str) -> str:
 
 def unlike() -> list[str]:
     """Return the named specs whose small models are all different."""
-    found = {}
+    found: dict[str, str] = {}
     for name in SPECS:
         small = small_model(load_spec(name)).spec.model_copy(update={"name": "small"})
         found.setdefault(small.model_dump_json(), name)
