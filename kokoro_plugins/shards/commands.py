@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -87,7 +88,8 @@ def shards(
         watch=_watched,
     )
     typer.echo(f"{out}: shards {'written' if made else 'were there already'}")
-    typer.echo(f"kokoro-core train {spec} --corpus shards --data {out} --minutes 30")
+    read_from = ["--corpus", "shards", "--data", str(out)]
+    typer.echo(shlex.join(["kokoro-core", "train", str(spec), *read_from, "--minutes", "30"]))
 
 
 def state_of(data: Path) -> list[tuple[str, int, int]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -112,20 +113,21 @@ def prepare(
 
     console = Console(markup=False, emoji=False)
     made = prepare(data, out, checked, chosen, plugins=session.plugins, console=console)
-    read_from = f"--data {out}"
+    read_from = ["--data", str(out)]
     if shards:
         from kokoro_plugins.speech.preparing.into_shards import write_shards
 
         folder = write_shards(made, session.plugins, chosen.workers)
-        read_from = f"--corpus shards --data {folder}"
+        read_from = ["--corpus", "shards", "--data", str(folder)]
     for sentence in made.advice:
         print_error(f"warning: {sentence}.")
-    begun = "" if checkpoint is None else f" --from {checkpoint}"
+    begun = [] if checkpoint is None else ["--from", str(checkpoint)]
+    train = ["kokoro-core", "train", str(out / SPEC), *begun, *read_from, "--minutes", "30"]
     console.print(
         f"{len(made.utterances):,} utterances ({made.seconds / 60:.1f} min), "
         f"{len(made.held_out):,} held out, {len(made.problems) + len(made.dropped):,} left out\n"
         f"{out / REPORT}: what was found\n"
-        f"kokoro-core train {out / SPEC}{begun} {read_from} --minutes 30",
+        f"{shlex.join(train)}",
         soft_wrap=True,
         highlight=False,
     )

@@ -107,15 +107,18 @@ def _speaking(
     """Return the model whose voice is warped and its content hash, or None.
 
     Raises:
+        CheckpointError: It is damaged or none, even where training alone would begin with it.
         CorpusError: There is none to be warped, or it does not speak as the spec does.
     """
-    if align != "voice":
-        return None
-    if checkpoint is None:
+    if checkpoint is None and align == "voice":
         raise CorpusError(
             "`--align voice` needs a model that speaks the same phonemes; name one with `--from`."
         )
+    if checkpoint is None:
+        return None
     voice, content = spec_of_voice(checkpoint, plugins)
+    if align != "voice":
+        return None
     refuse_voice(checkpoint, voice, spec)
     return checkpoint, content
 

@@ -44,13 +44,13 @@ def spoken(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_folder_becomes_shards_that_give_the_same_utterances(
     spoken: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    out = tmp_path / "out"
+    out = tmp_path / "a folder"
     spec = load_spec("fastspeech2-small")
     command = ("shards", spoken, out, "--spec", "fastspeech2-small", "--per-shard", 3)
     assert status(*command, "--feature", "mark", "--feature", "wave") == 0
     said = capsys.readouterr().out
     assert f"{out}: shards written" in said
-    assert f"kokoro-core train fastspeech2-small --corpus shards --data {out}" in said
+    assert f"kokoro-core train fastspeech2-small --corpus shards --data '{out}'" in said
     assert [each.utterances for each in header_of(out).shards] == [3, 3, 2]
     folder = corpus_of(spec, "folder", spoken)
     shards = corpus_of(spec, "shards", out)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from kokoro_core import KokoroModel, ModelSpec, load_spec
 from kokoro_core.cli.app import main
-from kokoro_core.errors import CorpusError
+from kokoro_core.errors import CheckpointError, CorpusError
 from kokoro_plugins.speech.durations_file import read_durations
 from kokoro_plugins.speech.preparing.prepare import prepare
 from kokoro_plugins.speech.preparing.prepared import Unfit
@@ -115,6 +116,32 @@ def test_a_corpus_is_aligned_by_the_checkpoint_that_training_begins_with(
     found = read_durations(lines)[0]
     assert len(found) == 8
     assert all(min(each.frames) >= 1 for each in found.values())
+
+
+def test_the_command_that_is_shown_next_can_be_pasted_where_paths_have_blanks(
+    spoken: Path, tmp_path: Path, voice: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, out = without_durations(spoken, tmp_path / "data"), tmp_path / "my voice"
+    model = Path(shutil.copy(voice, tmp_path / "a model.safetensors"))
+    arguments = ["prepare", data, out, "--from", model, "--workers", "0", "--shards"]
+    with pytest.raises(SystemExit) as left:
+        main([str(each) for each in arguments])
+    assert left.value.code == 0
+    shown = shlex.split(capsys.readouterr().out.rstrip().rpartition("\n")[2])
+    begun = ["kokoro-core", "train", str(out / "spec.yaml"), "--from", str(model)]
+    read_from = ["--corpus", "shards", "--data", str(out / "shards")]
+    assert shown == [*begun, *read_from, "--minutes", "30"]
+
+
+@pytest.mark.parametrize("align", ["espeak", "table"])
+def test_a_checkpoint_that_training_alone_begins_with_is_looked_at_before_the_work(
+    align: Literal["espeak", "table"], spoken: Path, tmp_path: Path
+) -> None:
+    nothing = tmp_path / "nothing.safetensors"
+    settings = PrepareSettings(checkpoint=nothing, align=align)
+    with pytest.raises(CheckpointError, match=r"nothing.safetensors` does not exist"):
+        prepare(spoken, tmp_path / "out", "quick", settings)
+    assert not (tmp_path / "out").exists()
 
 
 def test_another_model_aligns_anew_and_the_same_one_does_not(
