@@ -99,7 +99,8 @@ def checked_options(spec: ModelSpec, given: Mapping[str, float]) -> dict[str, fl
     for name in given:
         if name not in known:
             message = unknown_option(name, known)
-            raise ValueError(f"`options` must be options of the model's parts, but {message}.")
+            end = "" if message.endswith("?") else "."
+            raise ValueError(f"`options` must be options of the model's parts, but {message}{end}")
     chosen = {**spec.generation.options, **given}
     return {
         name: option.checked(name, chosen.get(name, option.default))

@@ -100,7 +100,8 @@ class Aligner:
             durations, far = self._espeak.align(source.text, mel, len(sound.samples))
             return Aligned(tuple(symbols), durations, far)
         if self._align == "voice":
-            return Aligned(tuple(symbols), *self._voice.align(symbols, mel))
+            names = {"speaker": source.speaker, "language": source.language}
+            return Aligned(tuple(symbols), *self._voice.align(symbols, mel, **names))
         if self._align == "viterbi":
             even = even_durations(symbols, self._frontend.marks, len(mel))
             return Aligned(tuple(symbols), even)

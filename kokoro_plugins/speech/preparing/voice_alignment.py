@@ -46,26 +46,28 @@ class VoiceAligner:
         own = model.spec.audio
         assert own is not None
         self._mean, self._std = own.mean, own.std
-        self._names: dict[str, Any] = {
-            name: names[0]
-            for name, names in (
-                ("speaker", model.spec.speakers),
-                ("language", model.spec.languages),
-            )
-            if names
-        }
+        known = {"speaker": model.spec.speakers, "language": model.spec.languages}
+        self._known = {feature: names for feature, names in known.items() if names}
 
-    def align(self, symbols: Sequence[str], recorded: Tensor) -> tuple[tuple[int, ...], float]:
+    def align(
+        self, symbols: Sequence[str], recorded: Tensor, **names: str | None
+    ) -> tuple[tuple[int, ...], float]:
         """Return the frames of each phoneme, at least one, and how far the two mels are apart.
 
         Args:
             symbols: The phonemes, no more than there are frames.
             recorded: The mel of the recording, (T, M).
+            **names: Its ``speaker`` and ``language``; for one that the model does not know it
+                speaks as the first that it knows.
 
         Raises:
             Unfit: The model cannot speak them.
         """
         indices = torch.tensor([self._frontend.indices(symbols)])
+        named: dict[str, Any] = {
+            feature: name if (name := names.get(feature)) in known else known[0]
+            for feature, known in self._known.items()
+        }
         try:
             # At a threshold of 1 no stop token ends what was planned.
             spoken = self._model.generate(
@@ -73,7 +75,7 @@ class VoiceAligner:
                 max_mel_len=LONGEST * len(recorded),
                 stop_threshold=1.0,
                 seed=0,
-                **self._names,
+                **named,
             )
         except ValueError as error:
             raise Unfit(

@@ -308,7 +308,8 @@ def test_options_have_defaults_of_the_component_the_spec_and_the_caller_in_this_
     loud = still.generate(INDICES, options={"decoder.temperature": 1.0}, **given).mel
     assert torch.equal(loud, plain.generate(INDICES, **given).mel)
     with pytest.raises(
-        ValueError, match=r"no part of this model has the option `decoder\.temp`, did"
+        ValueError,
+        match=r"no part of this model has the option `decoder\.temp`, did you mean `[a-z_.]+`\?$",
     ):
         plain.generate(INDICES, options={"decoder.temp": 1.0}, **given)
     with pytest.raises(ValueError, match=r"`decoder\.temperature` must be from 0 to 2, not 3.0"):

@@ -75,6 +75,30 @@ def test_what_the_model_itself_speaks_has_the_frames_that_it_planned(voice: Path
     assert distance == pytest.approx(0, abs=1e-3)
 
 
+@pytest.mark.parametrize(("name", "spoken_as"), [("ben", "ben"), ("carl", "anna"), (None, "anna")])
+def test_a_recording_is_laid_onto_the_voice_of_its_own_speaker_where_the_model_has_it(
+    name: str | None, spoken_as: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    speaker = {"type": "lookup", "dim": 4, "add": True}
+    spec = small(**{"speakers": ["anna", "ben"], "conditioners.speaker": speaker})
+    KokoroModel.from_spec(spec).save(tmp_path / "two.safetensors")
+    assert spec.frontend is not None
+    assert spec.audio is not None
+    aligner = VoiceAligner(
+        tmp_path / "two.safetensors", spec.frontend.build(spec.sizes), spec.audio
+    )
+    generate, heard = KokoroModel.generate, list[str]()
+
+    def noted(self: KokoroModel, *given: Any, **named: Any) -> Any:
+        heard.append(named["speaker"])
+        return generate(self, *given, **named)
+
+    monkeypatch.setattr(KokoroModel, "generate", noted)
+    found, _ = aligner.align(["h", "ə", "l"], torch.zeros(9, 80), speaker=name)
+    assert sum(found) == 9
+    assert heard == [spoken_as]
+
+
 def test_a_model_that_cannot_speak_a_text_says_why(voice: Path) -> None:
     spec = small()
     assert spec.frontend is not None
