@@ -109,8 +109,11 @@ class PlanGraph(nn.Module):
         room = (frames + r - 1) // r * r
         state = decoder.init_state(memory.vectors, memory.padding_mask, room, **wanted)
         self.state = state
+        # copies, since a graph whose output is its input, such as a speaker's vector, loses the
+        # input's name in ONNX
         made = {
-            name: _as_tensor(each, phoneme_indices) for name, each in leaves(STATE, state).items()
+            name: _as_tensor(each, phoneme_indices).clone()
+            for name, each in leaves(STATE, state).items()
         }
         made[FRAMES] = phoneme_indices.new_full((), frames)
         return made if planned.durations is None else {**made, "durations": planned.durations}

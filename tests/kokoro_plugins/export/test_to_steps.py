@@ -113,6 +113,21 @@ def test_steps_go_on_to_the_first_last_frame_or_the_plans_end(groups, most, fram
     assert not left
 
 
+def test_a_speakers_vector_that_goes_into_the_state_as_it_is_stays_an_input(
+    tmp_path: Path,
+) -> None:
+    narrow = {
+        **{"hidden_dim": 16, "encoder.num_layers": 1, "encoder.num_heads": 2, "encoder.ff_dim": 16},
+        **{"decoder.num_layers": 1, "decoder.num_heads": 2, "decoder.ff_dim": 16},
+        **{"decoder.guided_heads": 0, "decoder.prenet_dim": 8, "decoder.prenet_dropout": 0.0},
+        **{"decoder.speaker_dim": 6, "postnet": None, "frontend": SYMBOLS},
+    }
+    torch.manual_seed(0)
+    model = KokoroModel.from_spec("speecht5-small", overrides=narrow).eval().requires_grad_(False)
+    report = export_model(model, tmp_path / "model.onnx", to="onnx")
+    assert report.largest < 1e-4
+
+
 def test_the_ending_of_the_file_is_that_of_onnx(tmp_path: Path) -> None:
     model = small_model("small", **NARROW, frontend=None)
     with pytest.raises(ValueError, match=r"`.*model.bin` must end in `.onnx`"):
