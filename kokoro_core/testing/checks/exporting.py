@@ -105,7 +105,9 @@ def _spoken(probe: Probe, inputs: Inputs, frames: int | None) -> dict[str, Tenso
 
 def _inferred(probe: DecoderProbe, inputs: Inputs) -> Tensor:
     memory, mask = inputs.tensors["memory"], inputs.padding["memory"]
-    side = probe.side_inputs(inputs, mask) | dict.fromkeys(probe.latents(inputs))
+    # in speaking there is no target, and None stands for its latents
+    latents = {"latents": None} if "latents" in probe.params.needs else {}
+    side = probe.side_inputs(inputs, mask) | latents
     made = probe.component.infer(memory, mask, **side)
     return returned(made, DecoderOutput, "`infer`").mel
 
