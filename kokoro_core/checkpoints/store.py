@@ -215,6 +215,18 @@ def check_layout(opened: OpenModel, model: AcousticModel, vocoder: NeuralVocoder
         raise CheckpointMismatch(what, lines)
 
 
+def spec_at(path: Path, plugins: Plugins) -> tuple[ModelSpec, str | None]:
+    """Return the spec of the checkpoint at a path and its content hash; no tensor is read.
+
+    Raises:
+        CheckpointError: It is damaged or none.
+        SpecError: The spec needs components that are not installed.
+    """
+    with open_checkpoint(path, plugins) as opened:
+        content = opened.content
+        return spec_inside(opened.path, content.metadata, plugins), content.content_hash
+
+
 def spec_inside(path: Path, metadata: Mapping[str, Any], plugins: Plugins) -> ModelSpec:
     """Return the spec that a checkpoint holds; it is a mapping, never the name of another file.
 

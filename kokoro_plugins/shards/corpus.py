@@ -125,8 +125,8 @@ class ShardCorpus(Corpus):
         return members_of(self._tar.read(shard, offset, size, crc, self._index.name(row)))
 
     def _mel_of(self, members: Mapping[str, bytes], features: ShardFeatures) -> Tensor:
-        if "mel.npy" in members:
-            return tensor_of(members["mel.npy"])
+        if "mel.safetensors" in members:
+            return tensor_of(members["mel.safetensors"])
         mel: Tensor = self._mel(features.samples)  # one of the two was written
         return mel
 
@@ -165,7 +165,7 @@ class ShardFeatures(Mapping[str, Any]):
             frames = self._mel.num_frames(len(self.samples))
             return hops_of(self.samples, self._mel.audio.hop_length, frames)
         try:
-            return tensor_of(self._members[f"features.{name}.npy"])
+            return tensor_of(self._members[f"features.{name}.safetensors"])
         except KeyError:
             raise KeyError(name) from None
 
@@ -175,7 +175,7 @@ class ShardFeatures(Mapping[str, Any]):
             yield WAVE
         for member in self._members:
             if member.startswith("features."):
-                yield member.removeprefix("features.").removesuffix(".npy")
+                yield member.removeprefix("features.").removesuffix(".safetensors")
 
     def __len__(self) -> int:
         return sum(1 for _ in self)

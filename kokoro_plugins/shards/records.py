@@ -1,12 +1,12 @@
 """An utterance as a few members of a tar file, with names as `webdataset` wants them.
 
-``000000007.json`` has its texts, ``000000007.mel.npy`` its mel, ``000000007.features.pitch.npy`` a
-feature, ``000000007.wav`` the recording as it was. All members of one lie side by side.
+``000000007.json`` has its texts, ``000000007.mel.safetensors`` its mel,
+``000000007.features.pitch.safetensors`` a feature, ``000000007.wav`` the recording as it was. All
+members of one lie side by side.
 """
 
 from __future__ import annotations
 
-import io
 import json
 import math
 import tarfile
@@ -17,12 +17,15 @@ from typing import final
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors.torch import load, save
 from torch import Tensor
 
 from kokoro_core.contracts import FeatureFacts, Utterance
 from kokoro_core.contracts.utterances import is_uniform, problems_of
 
 BLOCK = 512
+TENSOR = "values"
+"""What the only tensor of a member is called."""
 NAMES = ("speaker", "language")
 """Features that are names; they are written whenever a corpus has them."""
 
@@ -127,8 +130,10 @@ class Packer:
             raise Unfit(problem)
         symbols = self._symbols_of(utterance)
         names, numbers = self._features_of(utterance)
-        arrays = {"mel.npy": _npy(utterance.mel)} if self._keeps_mels else {}
-        arrays |= {f"features.{name}.npy": _npy(value) for name, value in numbers.items()}
+        arrays = {"mel.safetensors": _bytes_of(utterance.mel)} if self._keeps_mels else {}
+        arrays |= {
+            f"features.{name}.safetensors": _bytes_of(value) for name, value in numbers.items()
+        }
         ending, recording = self._recording_of(utterance)
         durations = utterance.durations
         said = {
@@ -205,9 +210,9 @@ def members_of(content: bytes) -> dict[str, bytes]:
     return found
 
 
-def tensor_of(npy: bytes) -> Tensor:
-    """Return what an ``.npy`` file holds."""
-    return torch.from_numpy(np.load(io.BytesIO(npy), allow_pickle=False))
+def tensor_of(content: bytes) -> Tensor:
+    """Return the tensor that a member holds."""
+    return load(content)[TENSOR]
 
 
 def _members(key: str, members: Mapping[str, bytes]) -> Iterator[bytes]:
@@ -219,10 +224,8 @@ def _members(key: str, members: Mapping[str, bytes]) -> Iterator[bytes]:
         yield bytes(-len(content) % BLOCK)
 
 
-def _npy(value: Tensor) -> bytes:
-    file = io.BytesIO()
-    np.save(file, value.contiguous().numpy(), allow_pickle=False)
-    return file.getvalue()
+def _bytes_of(value: Tensor) -> bytes:
+    return save({TENSOR: value.contiguous()})
 
 
 def _figures(value: Tensor) -> FeatureFacts:

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from kokoro_core import Adapt, KokoroModel, ModelSpec, vocabulary_by_symbol
 from kokoro_core.checkpoints.adapt import Adaptation
-from kokoro_core.checkpoints.locate import open_checkpoint
-from kokoro_core.checkpoints.store import spec_inside
+from kokoro_core.checkpoints.store import spec_at
 from kokoro_core.durable import StepFolder
 from kokoro_core.errors import CheckpointError
 from registry import Plugins
@@ -39,7 +38,7 @@ def begin_from(
     Raises:
         CheckpointError: It is damaged or none, or has not all that does not start anew.
     """
-    old = spec_of(checkpoint, plugins)
+    old, _ = spec_at(checkpoint, plugins)
     adapt = Adapt(spec=spec, vocabulary=phonemes_of(old, spec), fresh=fresh, say=lambda _: None)
     model = KokoroModel.load(checkpoint, adapt=adapt, plugins=plugins)
     assert model.adaptation is not None
@@ -47,17 +46,6 @@ def begin_from(
     say(str(model.adaptation))
     model.float()
     return model
-
-
-def spec_of(checkpoint: Path, plugins: Plugins) -> ModelSpec:
-    """Return the spec of a checkpoint, of which nothing is loaded.
-
-    Raises:
-        CheckpointError: It is damaged or none.
-        SpecError: The spec needs components that are not installed.
-    """
-    with open_checkpoint(checkpoint, plugins) as opened:
-        return spec_inside(opened.path, opened.content.metadata, plugins)
 
 
 def spec_of_beginning(checkpoint: Path, steps: Path | None, plugins: Plugins) -> ModelSpec:
@@ -73,7 +61,7 @@ def spec_of_beginning(checkpoint: Path, steps: Path | None, plugins: Plugins) ->
         SpecError: The spec needs components that are not installed.
     """
     goes_on = steps is not None and bool(StepFolder(steps).steps())
-    return spec_of(steps if steps is not None and goes_on else checkpoint, plugins)
+    return spec_at(steps if steps is not None and goes_on else checkpoint, plugins)[0]
 
 
 def phonemes_of(old: ModelSpec, new: ModelSpec) -> Mapping[int, int] | None:

@@ -21,7 +21,7 @@ from kokoro_plugins.speech.preparing.settings import Align
 from kokoro_plugins.speech.preparing.sound import Sound
 from kokoro_plugins.speech.preparing.source import GivenAlignment, Source
 from kokoro_plugins.speech.preparing.textgrids import read_words
-from kokoro_plugins.speech.preparing.viterbi_training import even_durations
+from kokoro_plugins.speech.preparing.viterbi_training import check_room, even_durations
 from kokoro_plugins.speech.preparing.voice_alignment import VoiceAligner
 from kokoro_plugins.speech.preparing.word_alignment import OtherText, segments_of
 
@@ -103,6 +103,7 @@ class Aligner:
             names = {"speaker": source.speaker, "language": source.language}
             return Aligned(tuple(symbols), *self._voice.align(symbols, mel, **names))
         if self._align == "viterbi":
+            check_room(symbols, self._frontend.marks, len(mel))
             even = even_durations(symbols, self._frontend.marks, len(mel))
             return Aligned(tuple(symbols), even)
         return Aligned(tuple(symbols))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kokoro_core import ModelSpec
+from kokoro_core.checkpoints.store import spec_at
 from kokoro_core.errors import CorpusError
 from kokoro_core.params.audio import AudioSettings
 from kokoro_core.spec.rules.intake import features_for_training
@@ -20,7 +21,7 @@ from kokoro_plugins.speech.preparing.other_language import spoken_in
 from kokoro_plugins.speech.preparing.settings import Align, PrepareSettings
 from kokoro_plugins.speech.preparing.source import Found, GivenAlignment, Source
 from kokoro_plugins.speech.preparing.textgrids import textgrids_in
-from kokoro_plugins.speech.preparing.voice_alignment import refuse_voice, spec_of_voice
+from kokoro_plugins.speech.preparing.voice_alignment import refuse_voice
 from kokoro_plugins.speech.preparing.work import Order
 from registry import Plugins
 
@@ -34,12 +35,14 @@ class Planned:
         order: What is made of each source.
         sources: The utterances.
         problems: Of the others.
+        begun: The spec of the model that training will begin with, if one is named.
     """
 
     spec: ModelSpec
     order: Order
     sources: list[Source]
     problems: Problems
+    begun: ModelSpec | None = None
 
 
 def plan(
@@ -64,7 +67,8 @@ def plan(
     features = tuple(sorted(features_for_training(spec)))
     check_features(spec, features, found.sources)
     sources, align = _aligned(data, spec, spec.audio, settings, found)
-    checkpoint = _speaking(align, spec, settings.checkpoint, plugins)
+    begun, content = _begun(settings.checkpoint, plugins)
+    refuse_to_speak(align, settings.checkpoint, begun, spec)
     order = Order(
         out=out,
         audio=spec.audio,
@@ -73,9 +77,11 @@ def plan(
         sound=settings.sound,
         align=align,
         features=features,
-        checkpoint=checkpoint,
+        checkpoint=(settings.checkpoint, content)
+        if settings.checkpoint is not None and align == "voice"
+        else None,
     )
-    return Planned(spec, order, sources, found.problems)
+    return Planned(spec, order, sources, found.problems, begun)
 
 
 def _aligned(
@@ -101,26 +107,33 @@ def _table(data: Path, settings: PrepareSettings) -> Path | None:
     return settings.durations or (beside if beside.is_file() else None)
 
 
-def _speaking(
-    align: Align, spec: ModelSpec, checkpoint: Path | None, plugins: Plugins
-) -> tuple[Path, str] | None:
-    """Return the model whose voice is warped and its content hash, or None.
+def _begun(checkpoint: Path | None, plugins: Plugins) -> tuple[ModelSpec | None, str]:
+    """Return the spec of the model that training will begin with, and its content hash.
 
     Raises:
-        CheckpointError: It is damaged or none, even where training alone would begin with it.
-        CorpusError: There is none to be warped, or it does not speak as the spec does.
+        CheckpointError: It is damaged or none.
     """
-    if checkpoint is None and align == "voice":
+    if checkpoint is None:
+        return None, ""
+    spec, content = spec_at(checkpoint, plugins)
+    return spec, content or ""
+
+
+def refuse_to_speak(
+    align: Align, checkpoint: Path | None, begun: ModelSpec | None, spec: ModelSpec
+) -> None:
+    """Refuse to align by a voice that is not there, or that does not speak as a spec does.
+
+    Raises:
+        CorpusError: The message says what would work.
+    """
+    if align != "voice":
+        return
+    if checkpoint is None or begun is None:
         raise CorpusError(
             "`--align voice` needs a model that speaks the same phonemes; name one with `--from`."
         )
-    if checkpoint is None:
-        return None
-    voice, content = spec_of_voice(checkpoint, plugins)
-    if align != "voice":
-        return None
-    refuse_voice(checkpoint, voice, spec)
-    return checkpoint, content
+    refuse_voice(checkpoint, begun, spec)
 
 
 def _choose(spec: ModelSpec, has_table: bool, has_grids: bool, has_voice: bool) -> Align:

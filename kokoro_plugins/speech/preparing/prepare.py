@@ -10,6 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from kokoro_core import ModelSpec, load_spec
+from kokoro_core.checkpoints.store import spec_at
 from kokoro_core.errors import CorpusError
 from kokoro_core.nn.mel import MelSpectrogram
 from kokoro_core.params.held_out import held_out_by_name
@@ -42,7 +43,6 @@ from kokoro_plugins.speech.preparing.settings import PrepareSettings
 from kokoro_plugins.speech.preparing.source import Source
 from kokoro_plugins.speech.preparing.spec_file import spec_for, text_of
 from kokoro_plugins.speech.preparing.viterbi_training import viterbi_training
-from kokoro_plugins.speech.preparing.voice_alignment import spec_of_voice
 from kokoro_plugins.speech.preparing.watching import watch
 from kokoro_plugins.speech.preparing.work import Order
 from registry import Plugins, installed_plugins
@@ -102,11 +102,10 @@ def _improved(
 ) -> list[Prepared]:
     """Return utterances with durations that were improved by all recordings, where asked for."""
     order = planned.order
-    mel = MelSpectrogram(audio=order.audio)
     if order.align == "espeak" and settings.refine:
-        return refine(utterances, order.out, mel, console)
+        return refine(utterances, order.out, MelSpectrogram(audio=order.audio), console)
     if order.align == "viterbi":
-        marks = order.frontend.build(order.sizes).marks
+        marks, mel = order.frontend.build(order.sizes).marks, MelSpectrogram(audio=order.audio)
         return viterbi_training(utterances, order.out, mel, console, marks)
     return utterances
 
@@ -120,7 +119,7 @@ def spec_of_checkpoint(checkpoint: Path | None, plugins: Plugins) -> ModelSpec:
     """
     if checkpoint is None:
         raise ValueError("`prepare` needs a `spec`, or a `checkpoint`, whose spec it then takes.")
-    return spec_of_voice(checkpoint, plugins)[0]
+    return spec_at(checkpoint, plugins)[0]
 
 
 def assert_is_ours(out: Path) -> None:
@@ -216,8 +215,7 @@ def _finish(
     gone = {each.name for each in dropped}
     kept = [each for each in utterances if each.name not in gone]
     held_out = held_out_by_name([each.name for each in kept], settings.holdout)
-    begun = settings.checkpoint is not None
-    changed = spec_for(spec, kept, features, plugins, is_begun=begun)
+    changed = spec_for(spec, kept, features, plugins, begun=planned.begun)
     assert changed.audio is not None
     frame = changed.audio.hop_length / changed.audio.sample_rate
     made = Preparation(

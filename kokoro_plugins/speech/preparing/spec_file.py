@@ -22,29 +22,42 @@ def spec_for(
     features: Sequence[str],
     plugins: Plugins,
     *,
-    is_begun: bool = False,
+    begun: ModelSpec | None = None,
 ) -> ModelSpec:
     """Return a spec whose statistics and names are those of the utterances.
 
-    Names stay as they are where they are those of all utterances and of others. Statistics do for a
-    model that has been trained, whose weights are made for what they normalise to.
+    Names stay as they are where they are those of all utterances and of others. Statistics are
+    those of the model that training begins with, whose weights are made for what they normalise to.
 
     Args:
         spec: It has audio.
         utterances: At least one.
         features: What the model learns from beside mels, by name.
         plugins: Where components come from.
-        is_begun: Whether training begins with a model of the spec.
+        begun: The spec of the model that training begins with, if it begins with one.
 
     Raises:
         SpecError: The spec does not fit what the data has.
     """
-    changes = {} if is_begun else _statistics(spec, utterances, features)
+    changes = _statistics(spec, utterances, features)
+    if begun is not None:
+        changes |= {path: each for path, each in _known(begun).items() if path in changes}
     for feature, key in (("speaker", "speakers"), ("language", "languages")):
         names = names_of(utterances, feature)
         if feature in features and not set(names) <= set(getattr(spec, key)):
             changes[key] = names
     return load_spec(spec, overrides=changes, plugins=plugins)
+
+
+def _known(spec: ModelSpec) -> dict[str, float]:
+    """Return the means and standard deviations that a spec has, by their paths."""
+    sections = {f"features.{name}": each for name, each in spec.features.items()}
+    found = {**sections, **({} if spec.audio is None else {"audio": spec.audio})}
+    return {
+        f"{path}.{what}": getattr(each, what)
+        for path, each in found.items()
+        for what in ("mean", "std")
+    }
 
 
 def _statistics(

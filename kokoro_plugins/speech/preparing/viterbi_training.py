@@ -15,14 +15,34 @@ from rich.console import Console
 
 from kokoro_core.errors import CorpusError
 from kokoro_core.nn.mel import MelSpectrogram
-from kokoro_plugins.speech.preparing.prepared import Prepared
-from kokoro_plugins.speech.preparing.refining import LEAST, refine
+from kokoro_plugins.speech.preparing.prepared import Prepared, Unfit
+from kokoro_plugins.speech.preparing.refining import LEAST, refine, states_of
 
 ROUNDS = 5
 """More change less than a boundary in a hundred."""
 
 MOST = 300
 """Utterances whose sounds are learned from, spread over all; the durations of the others follow."""
+
+
+def check_room(symbols: Sequence[str], marks: Collection[str], frames: int) -> None:
+    """Refuse an utterance that has no path, whose durations would stay even.
+
+    Args:
+        symbols: The phonemes.
+        marks: Symbols without a sound of their own.
+        frames: Of the utterance.
+
+    Raises:
+        Unfit: It has no sound, or fewer frames than parts of sounds.
+    """
+    needed = sum(not each.is_optional for each in states_of(symbols, marks))
+    if not 0 < needed <= frames:
+        has = f"{needed} halves of sounds and only {frames} frames" if needed else "no sound"
+        raise Unfit(
+            "too few frames to align",
+            f"has {has}; its text and its recording do not belong together.",
+        )
 
 
 def even_durations(symbols: Sequence[str], marks: Collection[str], frames: int) -> tuple[int, ...]:

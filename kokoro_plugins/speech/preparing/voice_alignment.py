@@ -16,14 +16,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from kokoro_core import KokoroModel, ModelSpec
-from kokoro_core.checkpoints.locate import open_checkpoint
-from kokoro_core.checkpoints.store import spec_inside
 from kokoro_core.contracts import Frontend
 from kokoro_core.errors import CorpusError
 from kokoro_core.params.audio import AudioSettings
 from kokoro_plugins.speech.preparing.prepared import Unfit
 from kokoro_plugins.speech.preparing.warping import warp
-from registry import Plugins
 
 LONGEST = 4
 """What the model says may be so many times as long as the recording."""
@@ -107,17 +104,6 @@ def frames_between(ends: NDArray[np.int64], frames: int) -> list[int]:
     return [int(each) for each in np.diff(moved, prepend=0)]
 
 
-def spec_of_voice(checkpoint: Path, plugins: Plugins) -> tuple[ModelSpec, str]:
-    """Return the spec of a checkpoint, and its content hash.
-
-    Raises:
-        CheckpointError: It is damaged or none.
-    """
-    with open_checkpoint(checkpoint, plugins) as opened:
-        spec = spec_inside(opened.path, opened.content.metadata, plugins)
-        return spec, opened.content.content_hash or ""
-
-
 def refuse_voice(checkpoint: Path, voice: ModelSpec, spec: ModelSpec) -> None:
     """Refuse to align by a model that does not speak the phonemes of a spec in its frames.
 
@@ -134,7 +120,7 @@ def refuse_voice(checkpoint: Path, voice: ModelSpec, spec: ModelSpec) -> None:
     if differs is not None:
         raise CorpusError(
             f"`--align voice` lets `{checkpoint}` speak the phonemes of `{spec.name}`, but "
-            f"{differs}; give the checkpoint alone, whose spec is then taken, or `--align learned`."
+            f"{differs}; give the checkpoint alone, whose spec is then taken, or `--align viterbi`."
         )
 
 

@@ -95,7 +95,10 @@ class Validation(Observer):
                 totals[name] = totals.get(name, 0) + places
                 sums[name] = sums.get(name, 0) + loss.double().cpu() * places
         if not module.is_alone:
-            sums, totals = (added([*gathered(each)]) for each in (sums, totals))
+            sums, totals = (
+                added(gathered({name: float(each) for name, each in own.items()}))
+                for own in (sums, totals)
+            )
         means = {name: each / totals[name] for name, each in sums.items()}
         weighed = {"loss": module.weigh(means), **means}
         return {name: float(each) for name, each in weighed.items()}
@@ -106,7 +109,12 @@ class Validation(Observer):
         return self._data.val_share(module.global_rank, module.trainer.world_size)
 
 
-def added(found: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+def added(found: Sequence[Mapping[str, float]]) -> dict[str, Tensor]:
     """Return the sums of several processes by name; one that had nothing to look at has none."""
     names = dict.fromkeys(name for each in found for name in each)
-    return {name: torch.stack([e[name].cpu() for e in found if name in e]).sum(0) for name in names}
+    return {
+        name: torch.tensor(
+            [each[name] for each in found if name in each], dtype=torch.float64
+        ).sum()
+        for name in names
+    }

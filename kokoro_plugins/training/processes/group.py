@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
+import torch
 from lightning.pytorch.utilities import rank_zero_only
-from torch import distributed
+from torch import Tensor, distributed
+from torch.nn import functional as F
 
 from kokoro_plugins.training.processes.launch import rank_of, refuse_other_launch
 from kokoro_plugins.training.settings import TrainingSettings
@@ -35,13 +38,26 @@ def number_of_processes() -> int:
 def gathered(value: Any) -> list[Any]:
     """Return what each process has given, by their numbers; for what is small and seldom.
 
-    It goes from one process of the training to another, and to no file.
+    It is told as JSON: no process runs what another sends, as a pickle would let it.
+
+    Args:
+        value: Of JSON's kinds; tuples become lists.
     """
     if number_of_processes() == 1:
         return [value]
-    found: list[Any] = [None] * number_of_processes()
-    distributed.all_gather_object(found, value)
-    return found
+    own = torch.frombuffer(bytearray(json.dumps(value).encode()), dtype=torch.uint8)
+    lengths = [int(each) for each in _from_all(torch.tensor([len(own)]))]
+    padded = F.pad(own, (0, max(lengths) - len(own)))
+    told = zip(_from_all(padded), lengths, strict=True)
+    return [json.loads(bytes(each[:length].tolist())) for each, length in told]
+
+
+def _from_all(own: Tensor) -> list[Tensor]:
+    """Return a tensor of each process, all of one form, on the CPU."""
+    sent = own.to("cuda" if distributed.get_backend() == "nccl" else "cpu")
+    found = [torch.empty_like(sent) for _ in range(number_of_processes())]
+    distributed.all_gather(found, sent)
+    return [each.cpu() for each in found]
 
 
 def wait_for_all() -> None:

@@ -30,16 +30,9 @@ METHODS = {"load_from_checkpoint", "all_gather_object", "to_pickle"}
 writes what the trainer's checkpoint plugin writes, and ours writes no pickle."""
 
 
-IN_MEMORY = {
-    ROOT / "kokoro_core/testing/checks/belongings.py",
-    ROOT / "kokoro_plugins/training/processes/group.py",
-}
-"""A check of the kit sends a component to another process, and the processes of a training what
-they agree on, as DataLoaders and trainers do: by bytes that they made themselves and that no file
-holds."""
-
-NUMBERS = {ROOT / "kokoro_plugins/shards/records.py"}
-"""Keeps arrays as ``.npy``, which webdataset reads too, and lets neither way take objects."""
+IN_MEMORY = {ROOT / "kokoro_core/testing/checks/belongings.py"}
+"""A check of the kit sends a component to another process, as DataLoaders and trainers do: by bytes
+that it made itself and that no file holds."""
 
 FOR_OTHER_RUNTIMES = {ROOT / "kokoro_plugins/export/to_torch.py"}
 """Writes a program of torch without inputs, which are what its archive would pickle, and reads it
@@ -106,22 +99,9 @@ def test_no_file_writes_or_reads_a_pickle(package: str) -> None:
     found = {
         str(file.relative_to(ROOT)): forbidden(file.read_text(encoding="utf-8"))
         for file in FILES
-        if file.is_relative_to(ROOT / package)
-        and file not in IN_MEMORY | FOR_OTHER_RUNTIMES | NUMBERS
+        if file.is_relative_to(ROOT / package) and file not in IN_MEMORY | FOR_OTHER_RUNTIMES
     }
     assert {file: what for file, what in found.items() if what} == {}
-
-
-@pytest.mark.parametrize("file", sorted(NUMBERS))
-def test_arrays_of_numbers_are_kept_without_objects(file: Path) -> None:
-    source = file.read_text(encoding="utf-8")
-    assert forbidden(source) == ["allow_pickle", "numpy.load", "numpy.save"]
-    calls = [
-        {each.arg: ast.unparse(each.value) for each in node.keywords}
-        for node in ast.walk(ast.parse(source))
-        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("np.load", "np.save")
-    ]
-    assert calls == [{"allow_pickle": "False"}] * 2
 
 
 @pytest.mark.parametrize(

@@ -20,9 +20,13 @@ from kokoro_plugins.speech.espeak import Espeak
 from kokoro_plugins.speech.espeak_corpus import write_folder
 from kokoro_plugins.speech.preparing import viterbi_training as room
 from kokoro_plugins.speech.preparing.prepare import prepare
-from kokoro_plugins.speech.preparing.prepared import Prepared
+from kokoro_plugins.speech.preparing.prepared import Prepared, Unfit
 from kokoro_plugins.speech.preparing.settings import PrepareSettings, SoundSettings
-from kokoro_plugins.speech.preparing.viterbi_training import even_durations, viterbi_training
+from kokoro_plugins.speech.preparing.viterbi_training import (
+    check_room,
+    even_durations,
+    viterbi_training,
+)
 from kokoro_plugins.speech.sentences import make_sentences
 
 QUIET = Console(file=io.StringIO())
@@ -115,6 +119,23 @@ def test_a_frontend_that_nobody_speaks_starts_flat_by_itself(
     (data / "metadata.csv").write_bytes((speech / "metadata.csv").read_bytes())
     prepare(data, tmp_path / "out", "heart")
     assert marks == [frozenset("ˈˌ")]
+
+
+@pytest.mark.parametrize(
+    ("symbols", "frames", "message"),
+    [
+        (["ˈ"], 9, "has no sound; its text and its recording do not belong together"),
+        ([","], 9, "has no sound; its text and its recording do not belong together"),
+        (["a", "ˈ", "b", "."], 3, "has 4 halves of sounds and only 3 frames; its text"),
+    ],
+)
+def test_what_has_no_path_is_refused_rather_than_left_even(
+    symbols: list[str], frames: int, message: str
+) -> None:
+    with pytest.raises(Unfit, match=message) as unfit:
+        check_room(symbols, "ˈ", frames)
+    assert unfit.value.problem.kind == "too few frames to align"
+    check_room(["a", "ˈ", "b", "."], "ˈ", 4)
 
 
 def test_the_function_itself_asks_for_a_minute(tmp_path: Path) -> None:

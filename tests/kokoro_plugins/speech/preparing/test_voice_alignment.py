@@ -212,6 +212,19 @@ def test_a_voice_that_plans_no_durations_is_refused(spoken: Path, tmp_path: Path
         prepare(data, tmp_path / "out", "quick", PrepareSettings(checkpoint=path, align="voice"))
 
 
+def test_another_spec_gets_the_statistics_of_the_model_that_training_begins_with(
+    spoken: Path, tmp_path: Path, voice: Path
+) -> None:
+    own = KokoroModel.load(voice).spec.audio
+    assert own is not None
+    spec = small(**{"audio.mean": -3.0, "audio.std": 1.0, "loss.duration": 0.5})
+    settings = PrepareSettings(checkpoint=voice, align="espeak", holdout=2)
+    made = prepare(spoken, tmp_path / "out", spec, settings).spec
+    assert made.audio is not None
+    assert (made.audio.mean, made.audio.std) == (own.mean, own.std)
+    assert made.loss.duration == 0.5
+
+
 def test_voices_are_named_where_they_are_needed(spoken: Path, tmp_path: Path) -> None:
     data = without_durations(spoken, tmp_path / "data")
     with pytest.raises(CorpusError, match=r"`--align voice` needs a model .* with `--from`"):
