@@ -336,6 +336,11 @@ class CorpusParams(ComponentParams, slot="corpus"):
         """Names of the features that its utterances have."""
         return frozenset()
 
+    @property
+    def gives_names(self) -> Mapping[str, frozenset[str]]:
+        """The names that features such as the speaker have, as far as they are known unread."""
+        return {}
+
     @abstractmethod
     def build(self, *, audio: AudioSettings, frontend: Frontend) -> Corpus:
         """Return the corpus, its mels made with these settings.

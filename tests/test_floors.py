@@ -289,7 +289,8 @@ core.testing.pytest_support    core.params core.testing core.testing.engine
                                core.testing.subjects registry
 training.signals               -
 training.data                  core.contracts core.errors core.model core.params core.slots
-                               core.spec.rules core.tensors registry training.signals
+                               core.spec.problems core.spec.rules core.tensors registry
+                               training.signals
 training.metrics               -
 training.evaluation            core.generation core.measures core.model core.nn core.params
                                core.spec.rules training.data
@@ -336,9 +337,9 @@ training.vocoder               core.checkpoints core.contracts core.errors core.
                                training.settings training.updates training.watching
 training.commands              core.checkpoints core.cli core.params core.slots
                                core.spec core.spec.problems core.spec.text registry
-                               training.beginning training.comparison training.demo training.loop
-                               training.output training.processes training.recipe training.resume
-                               training.settings training.train training.vocoder
+                               training.beginning training.comparison training.data training.demo
+                               training.loop training.output training.processes training.recipe
+                               training.resume training.settings training.train training.vocoder
 """
 """Who imports whom: a room, and the rooms that it imports, lazily and for types included.
 

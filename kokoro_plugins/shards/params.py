@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -54,6 +54,12 @@ class ShardCorpusParams(CorpusParams):
             return frozenset()
         wave = {WAVE} if self._header.keeps_recordings else set()
         return frozenset({*self._header.features, *self._header.names, *wave})
+
+    @property
+    def gives_names(self) -> Mapping[str, frozenset[str]]:
+        """The names that the index lists."""
+        names = {} if self._header is None else self._header.names
+        return {feature: frozenset(each) for feature, each in names.items()}
 
     def build(self, *, audio: AudioSettings, frontend: Frontend) -> Corpus:
         """Return the corpus.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -10,6 +11,7 @@ from pydantic import AfterValidator, Field
 from kokoro_core.params.audio import AudioSettings
 from kokoro_core.slots import CorpusParams, VocoderParams
 from kokoro_plugins.speech.frontend_params import EspeakFrontendParams, LexiconFrontendParams
+from kokoro_plugins.speech.speakers_file import NAME_FILES, names_in
 from kokoro_plugins.speech.text.languages import is_voice
 from kokoro_plugins.speech.vocabulary import VOICES
 
@@ -96,9 +98,13 @@ class FolderCorpusParams(CorpusParams):
     @property
     def gives_features(self) -> frozenset[str]:
         """What recordings and phonemes say, and the names that there are files of."""
-        files = {"speaker": "speakers.csv", "language": "languages.csv"}
-        names = [name for name, file in files.items() if (Path(self.path) / file).exists()]
+        names = [name for name, file in NAME_FILES.items() if (Path(self.path) / file).exists()]
         return FROM_RECORDINGS | {"mark", *names}
+
+    @property
+    def gives_names(self) -> Mapping[str, frozenset[str]]:
+        """The names in those files."""
+        return names_in(Path(self.path))
 
     def build(self, *, audio: AudioSettings, frontend: Frontend) -> Corpus:
         """Return the corpus.

@@ -6,11 +6,15 @@ A corpus may do without.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from kokoro_plugins.speech.corpus_problems import LineProblem
 
 FILE_NAME, LANGUAGES = "speakers.csv", "languages.csv"
+
+NAME_FILES = {"speaker": FILE_NAME, "language": LANGUAGES}
+"""The file of each feature that is a name."""
 
 _EXAMPLES = {FILE_NAME: "the name of the speaker: `ID|anna`", LANGUAGES: "the language: `ID|en`"}
 
@@ -26,6 +30,16 @@ def write_names(path: Path, names: Mapping[str, str]) -> None:
             raise ValueError(f"A name must be one line without '|' and blanks, not {name!r}.")
     lines = (f"{utterance}|{name}\n" for utterance, name in names.items())
     path.write_text("".join(lines), encoding="utf-8", newline="\n")
+
+
+def names_in(folder: Path) -> dict[str, frozenset[str]]:
+    """Return the names in each file of a folder that can be read, by feature."""
+    found: dict[str, frozenset[str]] = {}
+    for feature, file in NAME_FILES.items():
+        with suppress(OSError, UnicodeDecodeError):  # is said as the corpus is opened
+            lines = (folder / file).read_text(encoding="utf-8-sig").split("\n")
+            found[feature] = frozenset(_read(file, lines)[0].values())
+    return found
 
 
 def read_speakers(lines: Iterable[str]) -> tuple[dict[str, str], list[LineProblem]]:

@@ -11,7 +11,6 @@ from rich.console import Console
 
 from kokoro_core import KokoroModel, ModelSpec
 from kokoro_core.cli.toolkit import print_error
-from kokoro_core.spec.rules.intake import features_for_training
 from kokoro_core.spec.rules.part_names import unused
 from kokoro_plugins.training.beginning import begin_from
 from kokoro_plugins.training.data.corpus_advice import corpus_advice
@@ -172,7 +171,7 @@ def read_corpus(
     assert spec.audio is not None
     assert spec.frontend is not None
     params = corpus_called(options.corpus, options.data, options.corpus_settings, plugins)
-    refuse_corpus(spec, params, features_for_training(spec))
+    refuse_corpus(spec, params)
     frontend = spec.frontend.build(spec.sizes)
     data = AlignedSpeech(
         corpus=params.build(audio=spec.audio, frontend=frontend),

@@ -177,12 +177,22 @@ def given_features(spec: ModelSpec) -> Iterator[tuple[str, str, Feature | None]]
 
 def features_for_training(spec: ModelSpec) -> dict[str, Feature]:
     """Return the form of the features that a corpus must have for a model to be trained on it."""
+    return {name: feature for _, name, feature in _learned_from(spec)}
+
+
+def places_of_features(spec: ModelSpec) -> dict[str, str]:
+    """Return the features that a corpus must have, each with the first part that learns from it."""
+    places: dict[str, str] = {}
+    for place, name, _ in _learned_from(spec):
+        places.setdefault(name, place)
+    return places
+
+
+def _learned_from(spec: ModelSpec) -> Iterator[tuple[str, str, Feature]]:
     own = {REFERENCE, f"{REFERENCE}_padding_mask"}  # in training the target itself
-    return {
-        name: feature
-        for _, name, feature in given_features(spec)
-        if feature is not None and feature.is_required(training=True) and name not in own
-    }
+    for place, name, feature in given_features(spec):
+        if feature is not None and feature.is_required(training=True) and name not in own:
+            yield place, name, feature
 
 
 def comes_later(place: str, after: str) -> bool:

@@ -15,10 +15,15 @@ from kokoro_core.cli.corpus_settings import read_corpus_settings
 from kokoro_core.cli.from_settings import Given
 from kokoro_core.cli.toolkit import print_note
 from kokoro_core.params.sizes import MAX_PARAMETERS
-from kokoro_core.spec.load import Source, load
+from kokoro_core.spec.load import Source, load, read_document
 from kokoro_core.spec.problems.problem import SpecError, dotted
 from kokoro_core.spec.text.document import Document
-from kokoro_core.spec.text.overrides import Override, overrides_from_mapping, overrides_from_text
+from kokoro_core.spec.text.overrides import (
+    Override,
+    apply_overrides,
+    overrides_from_mapping,
+    overrides_from_text,
+)
 from kokoro_core.spec.text.parse import parse
 from kokoro_plugins.training.commands.options import read_bad_step
 from kokoro_plugins.training.commands.recipe_choices import given_by, updates_of
@@ -150,13 +155,21 @@ class Asked:
             ValueError: None is named.
             SpecError: It has problems.
         """
+        return load(self._source(), self._overrides(), self.plugins, MAX_PARAMETERS, print_note)
+
+    def spec_document(self) -> Document:
+        """Return the values of that spec, and where they stand."""
+        document = read_document(self._source(), self.plugins)
+        return apply_overrides(document, self._overrides(), self.plugins.components)
+
+    def _overrides(self) -> list[Override]:
+        """Return the changes of the spec: those of the recipe, and of the call, which win."""
         own = self.call.spec_overrides()
         of_call = {dotted(each.path) for each in own}
         of_file = [
             each for path in self.recipe.set if path not in of_call for each in self._set(path)
         ]
-        overrides = [*of_file, *own]
-        return load(self._source(), overrides, self.plugins, MAX_PARAMETERS, print_note)
+        return [*of_file, *own]
 
     def _source(self) -> Source:
         """Return the spec as it is named, or without a name that of the checkpoint to begin with.

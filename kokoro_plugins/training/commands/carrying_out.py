@@ -11,6 +11,7 @@ from kokoro_core import ModelSpec
 from kokoro_core.checkpoints.locate import suffixes
 from kokoro_plugins.training.commands.asked import Asked, Call, asked_for
 from kokoro_plugins.training.commands.options import make_budget, prepare_device
+from kokoro_plugins.training.commands.spec_places import placed_in
 from kokoro_plugins.training.loop.schedule import Budget
 from kokoro_plugins.training.output import plain_console
 from kokoro_plugins.training.resume.starting import refuse_checkpoint
@@ -29,7 +30,7 @@ def carry_out(
 ) -> None:
     """Train as a call asks, and end with the signal's status if one stops it.
 
-    What is wrong with a recipe is said at its line.
+    What is wrong with a recipe, and what of a spec the corpus lacks, is said at its line.
 
     Args:
         call: What stands on the command line.
@@ -48,5 +49,5 @@ def carry_out(
     run = training()
     from kokoro_plugins.training.commands.ending import ending_together
 
-    with ending_together(), asked.located():
+    with ending_together(), asked.located(), placed_in([(asked, spec)]):
         run(spec, options, budget, plugins, plain_console())

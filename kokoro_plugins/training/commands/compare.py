@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, final
 
 import typer
 
 from kokoro_core import ModelSpec
 from kokoro_core.cli.from_settings import Given, with_options_of
 from kokoro_core.cli.toolkit import session_of
-from kokoro_plugins.training.commands.asked import Call, asked_for
+from kokoro_plugins.training.commands.asked import Asked, Call, asked_for
 from kokoro_plugins.training.commands.options import ThreadsOption, make_budget, prepare_device
+from kokoro_plugins.training.commands.spec_places import placed_in
 from kokoro_plugins.training.comparison.contender import ContenderText, read_contenders
 from kokoro_plugins.training.output import plain_console
 from kokoro_plugins.training.settings import (
@@ -34,20 +35,33 @@ class CompareEnd(TrainingEnd):
     ] = None
 
 
-def read_contender(text: ContenderText, plugins: Plugins) -> tuple[ModelSpec, dict[str, Any]]:
-    """Return the spec of a contender, and how it is trained as far as its text says."""
-    call = Call(
-        recipe=text.recipe,
-        resume=False,
-        options=text.options,
-        others={"spec": text.spec},
-        components=text.components,
-        corpus_settings=(),
-        spec_settings=text.sets,
-    )
-    asked = asked_for(call, plugins)
-    spec = asked.spec()
-    return spec, asked.fields(spec)
+@final
+@dataclass(frozen=True)
+class ContenderReader:
+    """Reads contenders, and keeps what each asks for with its spec.
+
+    Args:
+        plugins: Where components come from.
+    """
+
+    plugins: Plugins
+    specs: list[tuple[Asked, ModelSpec]] = field(default_factory=list, init=False)
+
+    def __call__(self, text: ContenderText) -> tuple[ModelSpec, dict[str, Any]]:
+        """Return the spec of a contender, and how it is trained as far as its text says."""
+        call = Call(
+            recipe=text.recipe,
+            resume=False,
+            options=text.options,
+            others={"spec": text.spec},
+            components=text.components,
+            corpus_settings=(),
+            spec_settings=text.sets,
+        )
+        asked = asked_for(call, self.plugins)
+        spec = asked.spec()
+        self.specs.append((asked, spec))
+        return spec, asked.fields(spec)
 
 
 @with_options_of(CompareOptions, CompareEnd, TrainingSettings, without=ONE_PROCESS)
@@ -76,17 +90,18 @@ def compare(
     options = given.make(CompareOptions)
     prepare_device(options.device, threads)
     session = session_of(ctx)
+    reader = ContenderReader(session.plugins)
     read = read_contenders(
         contenders,
         given.make(TrainingSettings),
         options.batch_frames,
-        lambda text: read_contender(text, session.plugins),
+        reader,
     )
     from kokoro_plugins.training.comparison.compare import run_comparison
     from kokoro_plugins.training.loop.sentences import as_sentences
 
     console = plain_console()
-    with as_sentences():
+    with as_sentences(), placed_in(reader.specs):
         comparison = run_comparison(read, options, make, session.plugins, console)
     comparison.print(console)
     console.print(f"{options.out / 'comparison.md'}: the table", soft_wrap=True)

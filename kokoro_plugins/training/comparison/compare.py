@@ -130,7 +130,7 @@ def open_corpus(
     assert spec.frontend is not None
     params = params_from(plugins.components.get(CORPUS, options.corpus_kind), settings)
     for each in contenders:
-        refuse_corpus(each.spec, params, learned_from(each.spec)["features"])
+        refuse_corpus(each.spec, params)
     return params.build(audio=spec.audio, frontend=spec.frontend.build(spec.sizes))
 
 

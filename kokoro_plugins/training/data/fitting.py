@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from kokoro_core import ModelSpec
-from kokoro_core.errors import CorpusError
 from kokoro_core.slots import CorpusParams
-from kokoro_core.spec.rules.intake import features_for_training
+from kokoro_core.spec.problems.violation import RuleViolation
+from kokoro_core.spec.rules.intake import features_for_training, places_of_features
+from kokoro_core.spec.rules.names import NAMED
+from kokoro_core.spec.rules.wiring import path_of_part
 from kokoro_plugins.training.data.feature_problems import names_of
+from kokoro_plugins.training.data.unfit import UnfitCorpus
 from registry.text import suggestion
 
 
@@ -27,23 +30,58 @@ def learned_from(spec: ModelSpec) -> dict[str, Any]:
     }
 
 
-def refuse_corpus(spec: ModelSpec, corpus: CorpusParams, features: Iterable[str]) -> None:
-    """Refuse a corpus that lacks what the model of a spec learns from.
+def refuse_corpus(spec: ModelSpec, corpus: CorpusParams) -> None:
+    """Refuse a corpus that the model of a spec cannot learn from.
 
     Raises:
-        CorpusError: It has no durations and the model no aligner, or it lacks a feature.
+        UnfitCorpus: It has no durations and the model no aligner, it lacks a feature, or it has a
+            speaker or a language that the spec does not list.
     """
+    checks = (_lacks_durations, _lacks_features, _has_unlisted_names)
+    violations = [each for check in checks for each in check(spec, corpus)]
+    if violations:
+        raise UnfitCorpus(spec, violations)
+
+
+def _lacks_durations(spec: ModelSpec, corpus: CorpusParams) -> Iterator[RuleViolation]:
     if needs_durations(spec) and not corpus.has_durations:
-        raise CorpusError(
+        yield RuleViolation(
+            "corpus-without-durations",
+            ("regulator",),
             f"The corpus `{corpus.type}` has no durations here, and `{spec.name}` has no `aligner` "
             f"to find them; add durations (docs/data.md), or an aligner, such as "
-            f"`--set aligner.type=forward_sum`."
+            f"`--set aligner.type=forward_sum`.",
         )
+
+
+def _lacks_features(spec: ModelSpec, corpus: CorpusParams) -> Iterator[RuleViolation]:
     given = corpus.gives_features
-    for name in features:
+    for name, place in places_of_features(spec).items():
         if name not in given:
             hint = suggestion(name, given) or f"; it has {', '.join(sorted(given)) or 'none'}"
-            raise CorpusError(
+            yield RuleViolation(
+                "corpus-without-feature",
+                path_of_part(place),
                 f"`{spec.name}` learns from the feature `{name}`, which the corpus "
-                f"`{corpus.type}` does not have{hint}."
+                f"`{corpus.type}` does not have{hint}.",
             )
+
+
+def _has_unlisted_names(spec: ModelSpec, corpus: CorpusParams) -> Iterator[RuleViolation]:
+    learned, given = places_of_features(spec), corpus.gives_names
+    for feature, key in NAMED.items():
+        listed = getattr(spec, key)
+        unlisted = sorted(given.get(feature, frozenset()) - {*listed})
+        if feature in learned and unlisted:
+            yield RuleViolation(
+                "unlisted-name",
+                (key,),
+                f"`{spec.name}` lists {', '.join(listed) or 'none'}, and the corpus "
+                f"`{corpus.type}` also has the {feature} {_some(unlisted)}; add what is missing "
+                f"to `{key}`, or leave those utterances out.",
+            )
+
+
+def _some(names: Sequence[str], most: int = 5) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(f"'{each}'" for each in names[:most]) + more

@@ -12,7 +12,6 @@ from rich.console import Console
 from kokoro_core import KokoroModel, ModelSpec
 from kokoro_core.contracts import NeuralVocoder
 from kokoro_core.errors import CorpusError
-from kokoro_core.spec.rules.intake import features_for_training
 from kokoro_core.spec.rules.waves import WAVE
 from kokoro_plugins.training.data.fitting import refuse_corpus
 from kokoro_plugins.training.fit import fit_task, seed_everything
@@ -168,7 +167,7 @@ def read_recordings(spec: ModelSpec, options: VocoderOptions, plugins: Plugins) 
     reader = spec if model is None else model.spec
     if model is not None:
         refuse_other_mels(model.spec, spec.audio, spec.name)
-        refuse_corpus(model.spec, params, features_for_training(model.spec))
+        refuse_corpus(model.spec, params)
     assert reader.frontend is not None
     if WAVE not in params.gives_features:
         raise CorpusError(

@@ -158,6 +158,7 @@ def test_params_say_what_there_is_without_reading_an_utterance(write: Write) -> 
     params = ShardCorpusParams(path=str(path))
     assert params.has_durations
     assert params.gives_features == {"speaker", "level", "mark", "pitch", "wave"}
+    assert params.gives_names == {"speaker": {"Ada", "Bo"}}
 
 
 @pytest.mark.parametrize(("order", "at_once"), [("global", None), ("files", 3)])
@@ -179,5 +180,6 @@ def test_params_of_a_folder_without_an_index_say_it_as_the_corpus_is_built(tmp_p
     params = ShardCorpusParams(path=str(tmp_path))
     assert params.has_durations
     assert params.gives_features == frozenset()
+    assert params.gives_names == {}
     with pytest.raises(CorpusError, match="holds no shards"):
         params.build(audio=AUDIO, frontend=Symbols())

@@ -11,13 +11,9 @@ import torch
 from kokoro_core import KokoroModel
 from kokoro_core.cli.app import main
 from kokoro_core.contracts import Utterance
-from kokoro_core.errors import CorpusError
 from kokoro_core.params.audio import AudioSettings
 from kokoro_core.params.features import Feature
-from kokoro_core.spec.load import load_spec
-from kokoro_plugins.speech.params import EspeakCorpusParams
 from kokoro_plugins.training.data.collate import collate, problems_of
-from kokoro_plugins.training.data.fitting import refuse_corpus
 
 AUDIO = AudioSettings(n_mels=4)
 
@@ -69,18 +65,6 @@ def test_features_are_padded_along_what_they_are_per() -> None:
     assert extras["pitch"].sum(1).tolist() == [9, 5]
     assert extras["pitch"].shape == (2, 9)
     assert extras["stress"].tolist() == [[1, 1, 1], [1, 1, 0]]
-
-
-def test_a_corpus_that_lacks_what_the_model_learns_from_is_refused_unread() -> None:
-    corpus = EspeakCorpusParams(path="/nowhere/at/all", durations=False)
-    with pytest.raises(CorpusError, match="has no durations here, and `small` has no `aligner`"):
-        refuse_corpus(load_spec("small"), corpus, ())
-    aligned = load_spec("small", overrides={"aligner": {"type": "prior_search"}})
-    refuse_corpus(aligned, corpus, ["pitch"])
-    with pytest.raises(
-        CorpusError, match=r"learns from the feature `pich`, .* did you mean `pitch"
-    ):
-        refuse_corpus(aligned, corpus, ["pich"])
 
 
 TINY = (

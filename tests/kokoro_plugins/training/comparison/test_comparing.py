@@ -9,7 +9,7 @@ import pytest
 from kokoro_core import SpecError
 from kokoro_core.cli.app import main
 from kokoro_plugins.speech.params import EspeakCorpusParams, FolderCorpusParams
-from kokoro_plugins.training.commands.compare import read_contender
+from kokoro_plugins.training.commands.compare import ContenderReader
 from kokoro_plugins.training.comparison import compare as comparing
 from kokoro_plugins.training.comparison.contender import read_contenders
 from kokoro_plugins.training.comparison.table import Comparison, Look, Run
@@ -22,10 +22,8 @@ QUICK = ["--holdout", "3", "--sentences", "8", "--precision", "32", "--device", 
 
 
 def read(*texts):
-    def read_text(text):
-        return read_contender(text, installed_plugins())
-
-    return read_contenders(texts, TrainingSettings(lr=5e-4), 700, read_text)
+    reader = ContenderReader(installed_plugins())
+    return read_contenders(texts, TrainingSettings(lr=5e-4), 700, reader)
 
 
 def run(*args):
