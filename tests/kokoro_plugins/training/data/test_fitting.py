@@ -108,7 +108,7 @@ def model(tmp_path: Path) -> Path:
 
 def refused(capsys: pytest.CaptureFixture[str], *words: object) -> str:
     with pytest.raises(SystemExit) as ended:
-        raise SystemExit(main([str(each) for each in words]))
+        main([str(each) for each in words])
     assert ended.value.code == 1
     return " ".join(capsys.readouterr().err.split())
 
