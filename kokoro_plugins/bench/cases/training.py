@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from kokoro_core.cost.products import Products
 from kokoro_core.model import TrainingBatch
 from kokoro_plugins.bench.peers.contract import Trainer, random_batch
 from kokoro_plugins.bench.peers.ours import OurTraining, our_model
@@ -14,6 +15,9 @@ from kokoro_plugins.bench.sizes import ModelSize, Scale
 from kokoro_plugins.bench.timing import Contender, take_turns
 
 OURS, CHECKPOINTED, BF16 = "ours", "ours, 4 segments", "ours, bfloat16 autocast"
+PRODUCTS = "the products of ours, alone"
+SHARE_OF_PRODUCTS = 0.85
+"""Of a step's time, what its matrix products alone should take at least."""
 
 
 def measure(scale: Scale, threads: int) -> CaseResult:
@@ -25,6 +29,8 @@ def measure(scale: Scale, threads: int) -> CaseResult:
     timings = take_turns(ready, rounds=scale.rounds, block_seconds=scale.block_seconds)
     setting = {"threads": threads, "rows": rows, "frames": frames}
     result.add(timings, setting, frames_per_second(rows * frames))
+    bar = round(1 / SHARE_OF_PRODUCTS, 3)
+    result.judge_medians(timings, OURS, PRODUCTS, "at most", bar, setting)
     result.judge_medians(timings, "SpeechT5", OURS, "at least", 1.3, setting)
     result.judge_medians(timings, "nn.Transformer", OURS, "at least", 2.0, setting)
     result.judge_medians(timings, OURS, BF16, "at least", 2.5, setting)
@@ -42,7 +48,15 @@ def contenders(size: ModelSize, batch: TrainingBatch) -> dict[str, Contender]:
         SpeechT5Training(speecht5(size)),
         TorchTransformerTraining(TorchTransformer(size)),
     )
-    return {each.name: _contender(each, batch) for each in trainers}
+    steps = {each.name: _contender(each, batch) for each in trainers}
+    return {**steps, PRODUCTS: _products_of(steps[OURS])}
+
+
+def _products_of(step: Contender) -> Contender:
+    """Return the floor of a step: its matrix products at their shapes, in the order they run."""
+    with Products() as products:
+        step.run()
+    return Contender(products.alone())
 
 
 def _contender(trainer: Trainer, batch: TrainingBatch) -> Contender:
