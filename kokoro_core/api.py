@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Self, final
 
 import torch
@@ -436,7 +437,7 @@ class KokoroModel(nn.Module):
             )
         return result.mel
 
-    def _request(
+    def request(
         self,
         /,
         phoneme_indices: Tensor,
@@ -455,7 +456,7 @@ class KokoroModel(nn.Module):
         options: Mapping[str, float] | None = None,
         **extras: Any,
     ) -> GenerationRequest:
-        """Return the request; this signature is also that of `generate` and `stream`."""
+        """Return a request for `generate_many`; takes the arguments of `generate`."""
         if self.training:
             warnings.warn(
                 "`generate` runs in training mode, so dropout is on; call `model.eval()` first.",
@@ -483,7 +484,7 @@ class KokoroModel(nn.Module):
             phoneme_indices, padding_mask, durations, seed, chosen, defaults, extras
         )
 
-    @with_arguments_of(_request)
+    @with_arguments_of(request)
     @torch.no_grad()
     def generate(self, request: GenerationRequest) -> Generation:
         """Generate mels from phonemes.
@@ -513,7 +514,7 @@ class KokoroModel(nn.Module):
             utterances = generation.read_request(self.acoustic, request, self.spec.sizes)
             return generation.generate(self.acoustic, utterances, decoder)
 
-    @with_arguments_of(_request)
+    @with_arguments_of(request)
     @torch.no_grad()
     def stream(self, request: GenerationRequest) -> Iterator[Tensor]:
         """Generate and yield frames as they are made, in chunks (B, k, M).
@@ -531,6 +532,55 @@ class KokoroModel(nn.Module):
             if chunk is None:
                 return
             yield chunk
+
+    @torch.no_grad()
+    def generate_many(
+        self,
+        requests: Iterable[GenerationRequest | None],
+        *,
+        rows: int = 8,
+        wanted: Callable[[int], bool] = lambda index: True,
+    ) -> Iterator[tuple[int, Generation]]:
+        """Generate many mels, and yield each request's number with its mel as soon as it ends.
+
+        Rows that end make place for requests that wait, which are asked for when there is room.
+        Each mel is what `generate` gives for its request alone. An autoregressive decoder speaks
+        the rows at the same time if its `replaces_rows` is True; others one after the other.
+        `max_seconds` counts from when a request begins. The weights must not change meanwhile.
+
+        Args:
+            requests: What `request` returned, of one row each, with the same `stop_threshold`,
+                `chunk_frames`, `dtype` and `options`. None says that none is waiting now; it is
+                asked again as long as others are being spoken.
+            rows: The most that are spoken at the same time.
+            wanted: Asked between steps whether the request of a number is wanted still; if not, it
+                makes place and nothing of it is yielded.
+
+        Raises:
+            ValueError: As `generate`, for the request that a note names; or it has several rows, or
+                differs in what all share.
+            TypeError: As `generate`.
+        """
+        check_count("rows", rows)
+        asked = iter(requests)
+        first = next(asked, None)
+        if first is None:
+            return
+        decoder = self._copies.get(original(self.acoustic.decoder), first.options.dtype)
+        results = generation.generate_many(
+            self.acoustic,
+            chain([first], asked),
+            decoder,
+            self.spec.sizes,
+            rows=rows,
+            wanted=wanted,
+        )
+        while True:
+            with generation.unchanged_buffers(self.acoustic, decoder):
+                result = next(results, None)
+            if result is None:
+                return
+            yield result
 
     def get_model_info(self) -> ModelInfo:
         """Return parameters and bytes, in total and by slot, and the origin of each part."""

@@ -55,11 +55,13 @@ class AutoregressiveDecoder(Decoder):
     Attributes:
         reduction_factor: Frames per step (r).
         draws_in_step: Whether `step` takes the noise of the rows as a third argument.
+        replaces_rows: Whether rows that ended can make place for others by `replace_rows`.
     """
 
     entry_points: ClassVar[tuple[str, ...]] = ("forward", "init_state", "step")
     reduction_factor: int = 1
     draws_in_step: bool = False
+    replaces_rows: bool = False
 
     @abstractmethod
     def init_state(
@@ -99,6 +101,28 @@ class AutoregressiveDecoder(Decoder):
             With `draws_in_step` a third argument is the `RowNoise` of the B rows.
             Returns: mel (B, K·r, M) and stop_logits (B, K·r).
         """
+
+    def replace_rows(self, state: Any, rows: Tensor, begun: Any) -> State:
+        """Put the rows of another state in the place of some, if `replaces_rows` says that it can.
+
+        Each row goes on from where it is: those of `begun` are mostly before their first frame, the
+        others anywhere. It has the room that it was begun with, and no row is asked for more.
+
+        Args:
+            state: Of B rows; it is consumed.
+            rows: (b,) int64, each once.
+            begun: Of b rows, from `init_state` or after steps; it is consumed.
+
+        Returns:
+            A state of B rows.
+
+        Raises:
+            ValueError: What all rows share differs between the states.
+        """
+        raise NotImplementedError(
+            f"`{type(self).__name__}` cannot replace rows, so it must not say so in "
+            f"`replaces_rows`, or it must implement `replace_rows`."
+        )
 
 
 class ParallelDecoder(Decoder):

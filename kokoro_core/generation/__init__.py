@@ -1,5 +1,6 @@
 """Free-running generation."""
 
+from kokoro_core.generation.many import can_replace_rows, generate_many
 from kokoro_core.generation.options import Generation, GenerationOptions, StopReason, defaults_of
 from kokoro_core.generation.precision import DecoderCopies
 from kokoro_core.generation.request import (
@@ -18,8 +19,10 @@ __all__ = [
     "GenerationRequest",
     "StopReason",
     "Utterances",
+    "can_replace_rows",
     "defaults_of",
     "generate",
+    "generate_many",
     "read_request",
     "stream",
     "unchanged_buffers",

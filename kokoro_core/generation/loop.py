@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, final
 
 import torch
@@ -13,6 +13,7 @@ from kokoro_core.contracts.answers import Callee
 from kokoro_core.generation.ends import TIME, RowEnds
 from kokoro_core.generation.options import StopReason
 from kokoro_core.generation.request import Utterances
+from kokoro_core.model.acoustic import Memory
 from kokoro_core.model.side_inputs import call_part
 from kokoro_core.tensors.compiled import original
 from kokoro_core.tensors.masks import can_look_inside, padding_mask_from_lengths, zero_padding
@@ -68,10 +69,7 @@ class FrameLoop:
         steps = -(-int(self.lengths.max()) // r)
         self._soonest = int(self.lengths.min())
         with torch.inference_mode():
-            callee = Callee("decoder", self._decoder, "init_state")
-            memories = memory.vectors, memory.padding_mask
-            state = call_part(callee, *memories, steps * r, **self._side_inputs)
-            state = answers.kind(state, State, callee)
+            state = begun_state(self._decoder, memory, steps * r, self._side_inputs)
         rows = torch.arange(len(self.lengths), device=memory.vectors.device)
         frames = memory.vectors.new_zeros(len(rows), r, self._utterances.frame_dim)
         chunk = max(1, self._options.chunk(frames.device) // r)
@@ -84,7 +82,7 @@ class FrameLoop:
                     if made or start:
                         frames, stop_logits = answer
                     else:
-                        frames, stop_logits = self._checked(answer, frames)
+                        frames, stop_logits = checked_step(self._decoder, answer, frames)
                     made.append((frames, stop_logits))
             mel, stop_logits = (torch.cat(parts, dim=1) for parts in zip(*made, strict=True))
             if self._no_row_ends(mel, stop_logits, start * r):
@@ -99,17 +97,6 @@ class FrameLoop:
                 state, frames, rows = state.select(going), frames[going], rows[going]
                 if self._noise is not None:
                     self._noise = self._noise.select(going.tolist())
-
-    def _checked(self, answer: Any, fed: Tensor) -> tuple[Tensor, Tensor]:
-        """Return what a step made of the frames that it was fed; only the first step is checked."""
-        callee = Callee("decoder", self._decoder, "step")
-        if not (isinstance(answer, tuple) and len(answer) == 2):
-            raise TypeError(
-                f"{callee} must return mel and stop logits, two tensors, from `step`, not a "
-                f"`{type(answer).__name__}`."
-            )
-        mel = answers.tensor(answer[0], tuple(fed.shape), callee, "mel")
-        return mel, answers.tensor(answer[1], tuple(fed.shape[:2]), callee, "stop_logits")
 
     def _no_row_ends(self, mel: Tensor, stop_logits: Tensor, first: int) -> bool:
         """Return whether all rows are there and go on after these frames, if that is cheap to say.
@@ -143,3 +130,33 @@ def _of_all_rows(part: Tensor, rows: Tensor, num: int) -> Tensor:
     if len(rows) == num:
         return part
     return part.new_zeros(num, *part.shape[1:]).index_copy(0, rows, part)
+
+
+def begun_state(
+    decoder: AutoregressiveDecoder, memory: Memory, frames: int, side_inputs: Mapping[str, Any]
+) -> State:
+    """Return a decoder's state before the first frame, with room for so many.
+
+    Raises:
+        TypeError: The decoder returns no state.
+    """
+    callee = Callee("decoder", decoder, "init_state")
+    state = call_part(callee, memory.vectors, memory.padding_mask, frames, **side_inputs)
+    return answers.kind(state, State, callee)
+
+
+def checked_step(decoder: AutoregressiveDecoder, answer: Any, fed: Tensor) -> tuple[Tensor, Tensor]:
+    """Return what a step made of the frames that it was fed; only the first step is checked.
+
+    Raises:
+        TypeError: It is no pair, or not of tensors.
+        ValueError: A tensor has another shape.
+    """
+    callee = Callee("decoder", decoder, "step")
+    if not (isinstance(answer, tuple) and len(answer) == 2):
+        raise TypeError(
+            f"{callee} must return mel and stop logits, two tensors, from `step`, not a "
+            f"`{type(answer).__name__}`."
+        )
+    mel = answers.tensor(answer[0], tuple(fed.shape), callee, "mel")
+    return mel, answers.tensor(answer[1], tuple(fed.shape[:2]), callee, "stop_logits")

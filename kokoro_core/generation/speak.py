@@ -77,10 +77,10 @@ def stream(model: AcousticModel, utterances: Utterances, decoder: Decoder) -> It
 
 def _loop(model: AcousticModel, decoder: Decoder, utterances: Utterances) -> FrameLoop:
     assert isinstance(decoder, AutoregressiveDecoder)  # `read_request` has refused others
-    return FrameLoop(decoder, *_given(model, decoder, utterances))
+    return FrameLoop(decoder, *given_to_decoder(model, decoder, utterances))
 
 
-def _given(
+def given_to_decoder(
     model: AcousticModel, decoder: Decoder, utterances: Utterances
 ) -> tuple[dict[str, Any], Utterances]:
     """Return what a decoder is given, in the precision that it computes in."""
@@ -102,7 +102,7 @@ def _decode_parallel(
             which nobody looks at.
     """
     callee = Callee("decoder", decoder, "infer")
-    wanted, utterances = _given(model, decoder, utterances)
+    wanted, utterances = given_to_decoder(model, decoder, utterances)
     memory, padding_mask = utterances.memory.vectors, utterances.memory.padding_mask
     output = call_part(callee, memory, padding_mask, **wanted)
     rows, frames = padding_mask.shape

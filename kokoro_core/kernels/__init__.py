@@ -6,7 +6,7 @@ shape. With ``KOKORO_KERNELS=reference`` the formulas compute everything.
 """
 
 from kokoro_core.kernels.attention import attention
-from kokoro_core.kernels.decoding import DecodingViews, optimize_for_decoding
+from kokoro_core.kernels.decoding import DecodingViews, expecting_rows, optimize_for_decoding
 from kokoro_core.kernels.derived import DerivedCache
 from kokoro_core.kernels.dropout import Dropout, ReluDropout
 from kokoro_core.kernels.feed_forward import feed_forward
@@ -21,6 +21,7 @@ __all__ = [
     "Linear",
     "ReluDropout",
     "attention",
+    "expecting_rows",
     "feed_forward",
     "optimize_for_decoding",
     "quantize_weights",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Generic, TypeVar, final
 
 import torch
@@ -46,6 +48,19 @@ def single_row_single_thread(rows: int) -> bool:
     return rows == 1 and torch.get_num_threads() == 1
 
 
+_EXPECTED: ContextVar[int] = ContextVar("expected_rows", default=1)
+
+
+@contextmanager
+def expecting_rows(rows: int) -> Iterator[None]:
+    """Lay out for so many rows what begins within a block, since it will be stepped with others."""
+    token = _EXPECTED.set(rows)
+    try:
+        yield
+    finally:
+        _EXPECTED.reset(token)
+
+
 @final
 class DecodingViews(Generic[AnyModule]):
     """Views of a module that decodes step by step, made once and kept while its weights stay.
@@ -63,7 +78,8 @@ class DecodingViews(Generic[AnyModule]):
         }
 
     def get(self, module: AnyModule, *, rows: int) -> AnyModule:
-        """Return a view of a module for steps of so many rows."""
+        """Return a view of a module for steps of so many rows, or of what `expecting_rows` says."""
+        rows = max(rows, _EXPECTED.get())
         weight = next(module.parameters(), None)
         if weight is None or not can_copy(weight) or by_reference():
             return optimize_for_decoding(module, self._places, rows=rows)

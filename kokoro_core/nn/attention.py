@@ -18,8 +18,8 @@ class AttentionScope:
 
     Attributes:
         positional_encoding: Of the stack; layers get it here and never register it.
-        q_positions: (Tq,) int64.
-        k_positions: (Tk,) int64.
+        q_positions: (Tq,) int64, or (B, Tq) if rows differ.
+        k_positions: (Tk,) or (B, Tk) int64.
         mask: What is added to the scores or may be attended to, as (B, heads, Tq, Tk) or
             broadcastable to it; None: everything may be.
         is_causal: True where `mask` is None and no query may see a later key.
@@ -46,13 +46,14 @@ def make_scope(
     Causal attention over right-padded rows needs no key padding mask: no valid query sees padding.
 
     Shape:
-        q_positions: (Tq,). k_positions: (Tk,). key_padding_mask: (B, Tk) bool, True = padding.
+        q_positions: (Tq,), or (B, Tq) if rows differ. k_positions: (Tk,) or (B, Tk).
+        key_padding_mask: (B, Tk) bool, True = padding.
         bias: broadcastable to (B, heads, Tq, Tk), added to the scores besides the encoding's.
     """
     positional_encoding = positional_encoding.for_one_pass()
     bias = add_bias(bias, positional_encoding.bias(q_positions, k_positions))
     attend = None if key_padding_mask is None else attend_mask(key_padding_mask)
-    square = q_positions.shape[0] == k_positions.shape[0]
+    square = q_positions.shape == k_positions.shape and q_positions.dim() == 1
     if causal and square and bias is None and attend is None:
         return AttentionScope(positional_encoding, q_positions, k_positions, is_causal=True)
     if causal:
@@ -139,7 +140,7 @@ class MultiheadAttention(nn.Module):
         """
         keys, values = self.key_value(memory).chunk(2, dim=-1)
         keys, values = self._split_heads(keys), self._split_heads(values)
-        _, keys = positional_encoding.rotate(keys[:, :, :0], keys, positions[:0], positions)
+        _, keys = positional_encoding.rotate(keys[:, :, :0], keys, positions[..., :0], positions)
         return keys, values
 
     def attend(self, x: Tensor, keys: Tensor, values: Tensor, scope: AttentionScope) -> Tensor:
@@ -150,7 +151,7 @@ class MultiheadAttention(nn.Module):
         """
         encoding, at = scope.positional_encoding, scope.q_positions
         queries = self._split_heads(self.query(x))
-        queries, _ = encoding.rotate(queries, queries[:, :, :0], at, at[:0])
+        queries, _ = encoding.rotate(queries, queries[:, :, :0], at, at[..., :0])
         return self.attend_heads(queries, keys, values, scope)
 
     def attend_heads(

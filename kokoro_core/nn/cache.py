@@ -55,12 +55,20 @@ class KeyValueCache:
         blocks = -(-max(num, capacity + capacity // 8) // BLOCK)
         return min(self.max_len, blocks * BLOCK)
 
-    def write(self, keys: Tensor, values: Tensor, start: int) -> tuple[Tensor, Tensor]:
+    def write(
+        self, keys: Tensor, values: Tensor, start: int, at: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Store K positions from `start` on, in place, and return the whole tensors.
 
-        Shape:
-            keys, values: (B, heads, K, H/heads).
-            Returns: two (B, heads, capacity_for(start + K), H/heads).
+        Args:
+            keys: (B, heads, K, H/heads).
+            values: As `keys`.
+            start: Positions so far, of the row that has most.
+            at: (B, K) int64, where each row's positions go if some rows have fewer; None: all from
+                `start` on.
+
+        Returns:
+            Two (B, heads, capacity_for(start + K), H/heads).
 
         Raises:
             ValueError: There would be more than `max_len` positions.
@@ -68,9 +76,39 @@ class KeyValueCache:
         end = start + keys.shape[2]
         if end > self.keys.shape[2]:
             self._grow(end)
-        self.keys[:, :, start:end] = keys
-        self.values[:, :, start:end] = values
+        if at is None:
+            self.keys[:, :, start:end] = keys
+            self.values[:, :, start:end] = values
+        else:
+            # (B, K) -> (B, heads, K, H/heads)
+            places = at[:, None, :, None].expand_as(keys)
+            self.keys.scatter_(2, places, keys)
+            self.values.scatter_(2, places, values)
         return self.keys, self.values
+
+    def put_rows(self, rows: Tensor, begun: KeyValueCache) -> None:
+        """Put the rows of another cache in the place of some; behind their end they are 0.
+
+        Args:
+            rows: (b,) int64, each once.
+            begun: Of b rows.
+        """
+        self.max_len = max(self.max_len, begun.max_len)
+        capacity = begun.keys.shape[2]
+        if capacity > self.keys.shape[2]:
+            self.keys = _with_capacity(self.keys, capacity)
+            self.values = _with_capacity(self.values, capacity)
+        for own, other in ((self.keys, begun.keys), (self.values, begun.values)):
+            # What the row before left there may not be finite, and 0 times it is NaN.
+            own.index_fill_(0, rows, 0)
+            own[:, :, :capacity].index_copy_(0, rows, other)
+
+    def shorten(self, num: int) -> None:
+        """Give back memory that is not needed for `num` positions, if it is half or more."""
+        wanted = -(-num // BLOCK) * BLOCK
+        if self.keys.shape[2] >= 2 * wanted:
+            self.keys = self.keys[:, :, :wanted].contiguous()
+            self.values = self.values[:, :, :wanted].contiguous()
 
     def _grow(self, end: int) -> None:
         if end > self.max_len:

@@ -52,9 +52,12 @@ def causal_mask(q_positions: Tensor, k_positions: Tensor) -> Tensor:
     """Return which keys each query may attend to if it must not see later positions.
 
     Shape:
-        q_positions: (Tq,). k_positions: (Tk,). Returns: (Tq, Tk) bool, True = may attend.
+        q_positions: (Tq,) or (B, Tq). k_positions: (Tk,) or (B, Tk).
+        Returns: (Tq, Tk), or (B, 1, Tq, Tk) if rows differ, bool, True = may attend.
     """
-    return k_positions <= q_positions.unsqueeze(-1)
+    seen = k_positions.unsqueeze(-2) <= q_positions.unsqueeze(-1)
+    # (B, Tq, Tk) -> (B, 1, Tq, Tk)
+    return seen if seen.dim() == 2 else seen.unsqueeze(1)
 
 
 def add_bias(attend: Tensor | None, bias: Tensor | None) -> Tensor | None:

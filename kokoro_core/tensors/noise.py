@@ -34,6 +34,7 @@ class RowNoise:
         self.seeds = tuple(seeds)
         self.stream = stream
         self._calls = 0
+        self._begun = (0,) * len(self.seeds)
         self._streams: dict[str, RowNoise] = {}
 
     @classmethod
@@ -65,30 +66,47 @@ class RowNoise:
 
     def select(self, rows: Sequence[int]) -> RowNoise:
         """Return the noise of some rows, which goes on where these are."""
-        selected = RowNoise([self.seeds[row] for row in rows], self.stream)
-        selected._calls = self._calls
-        return selected
+        return self._with(
+            [self.seeds[row] for row in rows], lambda noise: [noise._begun[row] for row in rows]
+        )
+
+    def replace(self, row: int, seed: int) -> RowNoise:
+        """Return noise that goes on where this is, except in one row, which begins with a seed."""
+        seeds = [*self.seeds[:row], seed, *self.seeds[row + 1 :]]
+        return self._with(
+            seeds, lambda noise: [*noise._begun[:row], noise._calls, *noise._begun[row + 1 :]]
+        )
+
+    def _with(self, seeds: list[int], begun: Callable[[RowNoise], list[int]]) -> RowNoise:
+        """Return noise of other seeds, in all streams, whose rows began at these calls."""
+        other = RowNoise(seeds, self.stream)
+        other._calls, other._begun = self._calls, tuple(begun(self))
+        other._streams = {name: each._with(seeds, begun) for name, each in self._streams.items()}
+        return other
 
     def _drawn(self, draw: Callable[..., Tensor], num: int, channels: int, like: Tensor) -> Tensor:
         noted = _NOTED.get()
         if noted is not None:
             noted.setdefault(self, self._calls)
         blocks = -(-num // BLOCK)
-        rows = [self._row(draw, seed, blocks, channels)[:num] for seed in self.seeds]
+        rows = [
+            self._row(draw, self._seed(seed, self._calls - begun), blocks, channels)[:num]
+            for seed, begun in zip(self.seeds, self._begun, strict=True)
+        ]
         self._calls += 1
         # Convert before moving: not every device supports float64.
         return torch.stack(rows).to(like.dtype).to(like.device)
 
     def _row(self, draw: Callable[..., Tensor], seed: int, blocks: int, channels: int) -> Tensor:
-        generator = torch.Generator().manual_seed(self._seed(seed))
+        generator = torch.Generator().manual_seed(seed)
         drawn = [
             draw(BLOCK, channels, generator=generator, dtype=torch.float64) for _ in range(blocks)
         ]
         return torch.cat(drawn) if drawn else torch.zeros(0, channels, dtype=torch.float64)
 
-    def _seed(self, seed: int) -> int:
-        """Return the seed of a row's next draw; with a sum, two rows could get the same numbers."""
-        text = f"{seed} {self._calls} {self.stream}"
+    def _seed(self, seed: int, call: int) -> int:
+        """Return the seed of a row's draw; with a sum, two rows could get the same numbers."""
+        text = f"{seed} {call} {self.stream}"
         return int.from_bytes(blake2b(text.encode(), digest_size=7).digest())
 
 

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from kokoro_core.contracts import AutoregressiveDecoder, DecoderOutput, PositionalEncoding
 from kokoro_core.nn.attention import make_scope
 from kokoro_core.nn.cache import KeyValueCache
+from kokoro_core.nn.rows import rows_at
 from kokoro_core.nn.shift import shift_right
 from kokoro_core.tensors.masks import add_bias, causal_mask, zero_padding
 from kokoro_core.tensors.noise import RowNoise
@@ -41,6 +42,7 @@ class LatentDecoder(AutoregressiveDecoder):
     """
 
     draws_in_step = True
+    replaces_rows = True
 
     def __init__(
         self,
@@ -167,17 +169,42 @@ class LatentDecoder(AutoregressiveDecoder):
         )
         return self._ungrouped(latents), self.stop_out(condition).flatten(1)
 
+    def replace_rows(
+        self, state: LatentDecoderState, rows: Tensor, begun: LatentDecoderState
+    ) -> LatentDecoderState:
+        """Put the rows of another state in the place of some; the caches are written in place.
+
+        Args:
+            state: Of B rows.
+            rows: (b,) int64, each once.
+            begun: Of b rows.
+
+        Raises:
+            ValueError: The flows of both have other numbers of steps.
+        """
+        if begun.steps != state.steps:
+            raise ValueError(
+                f"`steps` must be the same for all rows, but is {begun.steps} of those that begin "
+                f"and {state.steps} of the others."
+            )
+        state.put(rows, begun)
+        return state
+
     def _continue(self, fed: Tensor, state: LatentDecoderState, start: int, end: int) -> Tensor:
         """Return the backbone's vectors (B, K, W) of the next groups."""
         capacity = state.own[0].capacity_for(end)
         now = torch.arange(start, end, device=fed.device)
         seen = torch.arange(capacity, device=fed.device)
+        at, memory = None, state.memory[:, start:end]
+        if state.behind is not None:
+            now = at = now - state.behind.unsqueeze(1)
+            memory, seen = rows_at(state.memory, at), seen.expand(len(fed), -1)
         unseen = add_bias(causal_mask(now, seen), fed.new_zeros(()))
         scope = make_scope(self.positional_encoding, now, seen, bias=unseen)
-        x = self._embedded(fed, state.memory[:, start:end], now)
+        x = self._embedded(fed, memory, now)
         for layer, own in zip(self.layers, state.own, strict=True):
             assert isinstance(layer, CausalLayer)
-            x = layer.step(x, own, scope, start)
+            x = layer.step(x, own, scope, start, at)
         condition: Tensor = self.norm(x)
         return condition
 

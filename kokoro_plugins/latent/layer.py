@@ -42,16 +42,30 @@ class CausalLayer(nn.Module):
         inner = self.attention_norm(x)
         return self._finish(x, self.self_attention(inner, inner, scope))
 
-    def step(self, x: Tensor, own: KeyValueCache, scope: AttentionScope, start: int) -> Tensor:
+    def step(
+        self,
+        x: Tensor,
+        own: KeyValueCache,
+        scope: AttentionScope,
+        start: int,
+        at: Tensor | None = None,
+    ) -> Tensor:
         """Run the layer over the next K groups, remembering their keys and values in `own`.
 
-        Shape:
-            x: (B, K, W). Returns: (B, K, W).
+        Args:
+            x: (B, K, W).
+            own: Of the groups so far.
+            scope: From the K groups to all that `own` has room for.
+            start: Groups so far, of the row that has most.
+            at: (B, K) int64, where each row's groups go in `own`; None: all from `start` on.
+
+        Returns:
+            (B, K, W).
         """
         queries, keys, values = self.self_attention.project(
             self.attention_norm(x), scope.positional_encoding, scope.q_positions
         )
-        keys, values = own.write(keys, values, start)
+        keys, values = own.write(keys, values, start, at)
         return self._finish(x, self.self_attention.attend_heads(queries, keys, values, scope))
 
     def _finish(self, x: Tensor, attended: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from kokoro_core.contracts import AutoregressiveDecoder, DecoderOutput, Plan
 from kokoro_core.nn.prenet import Prenet
 from kokoro_core.nn.recurrent import run_lstm
+from kokoro_core.nn.rows import rows_at
 from kokoro_core.nn.shift import shift_right
 from kokoro_core.tensors.durations import place_in_phoneme
 from kokoro_core.tensors.masks import zero_padding
@@ -37,6 +38,8 @@ class LstmDecoder(AutoregressiveDecoder):
         dropout: Probability of dropout in the prenet.
         speaking_dropout: Whether the prenet drops in speaking too, as Tacotron 2's does.
     """
+
+    replaces_rows = True
 
     def __init__(
         self,
@@ -139,6 +142,9 @@ class LstmDecoder(AutoregressiveDecoder):
                 f"{end}; give `init_state` a larger `max_frames`."
             )
         memory = state.memory[:, start:end]
+        if state.behind is not None:
+            now = torch.arange(start, end, device=frames.device)
+            memory = rows_at(state.memory, now - state.behind.unsqueeze(1))
         fed = torch.cat([self.prenet.speak(frames, noise), memory], dim=2)
         # (B, layers, C) -> (layers, B, C), as torch has it
         hidden, cell = state.hidden.transpose(0, 1), state.cell.transpose(0, 1)
@@ -147,6 +153,19 @@ class LstmDecoder(AutoregressiveDecoder):
         state.hidden, state.cell, state.position = hidden.transpose(0, 1), cell.transpose(0, 1), end
         mel = self.mel_out(torch.cat([made, memory], dim=2))
         return mel, mel.new_zeros(mel.shape[:2])
+
+    def replace_rows(
+        self, state: LstmDecoderState, rows: Tensor, begun: LstmDecoderState
+    ) -> LstmDecoderState:
+        """Put the rows of another state in the place of some.
+
+        Args:
+            state: Of B rows.
+            rows: (b,) int64, each once.
+            begun: Of b rows.
+        """
+        state.put(rows, begun)
+        return state
 
     def _placed(self, memory: Tensor, padding_mask: Tensor, plan: Plan | None) -> Tensor:
         """Put the sinusoids of the frames since their phoneme's start beside the memory."""

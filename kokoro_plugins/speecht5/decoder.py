@@ -43,6 +43,8 @@ class SpeechT5Decoder(AutoregressiveDecoder):
         guided_sigma: How far from the diagonal it may be, as a share of the length.
     """
 
+    replaces_rows = True
+
     def __init__(
         self,
         *,
@@ -190,15 +192,32 @@ class SpeechT5Decoder(AutoregressiveDecoder):
             )
         now = torch.arange(start, end, device=frames.device)
         seen = torch.arange(state.own[0].capacity_for(end), device=frames.device)
+        at = None
+        if state.behind is not None:
+            now = at = now - state.behind.unsqueeze(1)
+            seen = seen.expand(len(frames), -1)
         unseen = add_bias(causal_mask(now, seen), frames.new_zeros(()))
         scope = make_scope(self.positional_encoding, now, seen, bias=unseen)
         cross_scope = self._cross_scope(now, state.memory_padding_mask)
         x = self._embed(self.prenet.speak(fed, noise), now, state.speaker)
         for layer, own, crossed in zip(self.layers, state.own, state.crossed, strict=True):
             assert isinstance(layer, DecoderLayer)
-            x = layer.step(x, own, crossed, scope, cross_scope, start)
+            x = layer.step(x, own, crossed, scope, cross_scope, start, at)
         state.position = end
         return self._heads(x)
+
+    def replace_rows(
+        self, state: SpeechT5DecoderState, rows: Tensor, begun: SpeechT5DecoderState
+    ) -> SpeechT5DecoderState:
+        """Put the rows of another state in the place of some; the caches are written in place.
+
+        Args:
+            state: Of B rows.
+            rows: (b,) int64, each once.
+            begun: Of b rows.
+        """
+        state.put(rows, begun)
+        return state
 
     def _embed(self, narrowed: Tensor, positions: Tensor, speaker: Tensor | None) -> Tensor:
         """Return the layers' input: what the prenet made, its position and the speaker."""
@@ -220,6 +239,8 @@ class SpeechT5Decoder(AutoregressiveDecoder):
 
     def _cross_scope(self, q_positions: Tensor, memory_padding_mask: Tensor) -> AttentionScope:
         k_positions = torch.arange(memory_padding_mask.shape[1], device=q_positions.device)
+        if q_positions.dim() == 2:
+            k_positions = k_positions.expand(len(q_positions), -1)
         return make_scope(
             self.no_positions, q_positions, k_positions, key_padding_mask=memory_padding_mask
         )

@@ -123,6 +123,7 @@ class DecoderLayer(nn.Module):
         scope: AttentionScope,
         cross_scope: AttentionScope,
         start: int,
+        at: Tensor | None = None,
     ) -> Tensor:
         """Run the layer over the next K groups, remembering their keys and values in `own`.
 
@@ -132,12 +133,13 @@ class DecoderLayer(nn.Module):
             memory: Of the memory.
             scope: From the K groups to all that `own` has room for.
             cross_scope: From the K groups to the memory.
-            start: Groups so far.
+            start: Groups so far, of the row that has most.
+            at: (B, K) int64, where each row's groups go in `own`; None: all from `start` on.
         """
         queries, keys, values = self.self_attention.project(
             x, scope.positional_encoding, scope.q_positions
         )
-        keys, values = own.write(keys, values, start)
+        keys, values = own.write(keys, values, start, at)
         attended = self.self_attention.attend_heads(queries, keys, values, scope)
         x = self.attention_norm(x + self.dropout(attended))
         return self._finish(x, memory.keys, memory.values, cross_scope)

@@ -17,6 +17,7 @@ from kokoro_core.contracts import (
 from kokoro_core.kernels import DecodingViews, Dropout, side_by_side
 from kokoro_core.nn.attention import AttentionScope, make_scope
 from kokoro_core.nn.cache import KeyValueCache
+from kokoro_core.nn.rows import rows_at
 from kokoro_core.nn.shift import shift_right
 from kokoro_core.nn.stack import CheckpointedStack
 from kokoro_core.tensors.masks import (
@@ -62,6 +63,8 @@ class TransformerDecoder(AutoregressiveDecoder):
         teacher_mask: Share of the teacher frames replaced by the zero frame in training.
         reduction_factor: Frames that one step makes (r).
     """
+
+    replaces_rows = True
 
     def __init__(
         self,
@@ -174,7 +177,9 @@ class TransformerDecoder(AutoregressiveDecoder):
                 for _ in self.layers
             ),
             crossed=self._project_memory(memory, positions[: memory.shape[1]]),
-            shared=Shared(decoder=self._views.get(self, rows=len(memory)), positions=positions),
+            shared=Shared(
+                group=r, decoder=self._views.get(self, rows=len(memory)), positions=positions
+            ),
         )
 
     def step(self, frames: Tensor, state: TransformerDecoderState) -> tuple[Tensor, Tensor]:
@@ -193,19 +198,37 @@ class TransformerDecoder(AutoregressiveDecoder):
                 f"give `init_state` a larger `max_frames`."
             )
         view, positions = self._shared(state)
-        capacity, of = state.own[0].capacity_for(end // r), positions[: state.crossed[0].max_len]
+        capacity = state.own[0].capacity_for(end // r)
+        of = positions[: state.crossed[0].keys.shape[2]]
         now, seen = positions[start:end:r], positions[: capacity * r : r]
+        at, added = None, state.memory[:, start // r : end // r]
+        if state.behind is not None:
+            at = positions[start // r : end // r] - state.behind.unsqueeze(1)
+            now, added = at * r, rows_at(state.memory, at)
+            seen, of = (each.expand(len(frames), -1) for each in (seen, of))
         unseen = add_bias(causal_mask(now, seen), frames.new_zeros(()))
         scope = make_scope(self.positional_encoding, now, seen, bias=unseen)
         cross_scope = make_scope(self._memory_encoding(), now, of, bias=state.memory_mask)
-        added = state.memory[:, start // r : end // r]
         x = self._embed(view.frame_in(frames[:, r - 1 :: r]), added, now)
         layers = view._decoder_layers()
         for layer, own, crossed in zip(layers, state.own, state.crossed, strict=True):
-            x = layer.step(x, own, crossed, scope, cross_scope, start // r)
+            x = layer.step(x, own, crossed, scope, cross_scope, start // r, at)
         state.position = end
         both = side_by_side(self.norm(x), view.mel_out, view.stop_out)
         return self._ungroup(both[..., :-r], both[..., -r:])
+
+    def replace_rows(
+        self, state: TransformerDecoderState, rows: Tensor, begun: TransformerDecoderState
+    ) -> TransformerDecoderState:
+        """Put the rows of another state in the place of some; the caches are written in place.
+
+        Args:
+            state: Of B rows.
+            rows: (b,) int64, each once.
+            begun: Of b rows.
+        """
+        state.put(rows, begun)
+        return state
 
     def _shared(self, state: TransformerDecoderState) -> tuple[TransformerDecoder, Tensor]:
         """Return what a step computes with, and all positions."""

@@ -17,6 +17,7 @@ from kokoro_core.testing.data.inputs import Inputs, Outputs
 from kokoro_core.testing.probes import Probe
 from kokoro_core.testing.probes.decoders import begin_decoding, teacher_frames
 from kokoro_core.testing.subjects.subject import Subject
+from kokoro_core.testing.walks.relay import RELAYS, Relay, RelayWalk
 from kokoro_core.testing.walks.scripts import DECODINGS, STEPS
 from kokoro_core.testing.walks.walk import Decoding, Move, Walk, walk
 
@@ -105,6 +106,24 @@ def step_equals_forward(subject: Subject, data: Decoding) -> None:
 def chunks_and_forks(subject: Subject, data: Decoding) -> None:
     """Steps of any size, and rows forked, reordered and dropped on the way, change nothing."""
     walk(subject.probe, data)
+
+
+def _replaces_no_rows(subject: Subject) -> str | None:
+    if subject.component.replaces_rows:
+        return None
+    return "`replaces_rows` says that rows which end wait for the others"
+
+
+@decoder_check(
+    "rows-make-place",
+    cases=RELAYS,
+    since=2,
+    skip=first_reason(_parallel, _replaces_no_rows, only_if("chunked_steps"), only_if("forkable")),
+    bug="omlx PR#2201: frames written where the longest row had ended, once that row had left",
+)
+def rows_make_place(subject: Subject, data: Relay) -> None:
+    """A row that takes the place of one that ended, and its neighbours, go on as they do alone."""
+    RelayWalk(subject.probe, data).run()
 
 
 def _no_limits(subject: Subject) -> str | None:

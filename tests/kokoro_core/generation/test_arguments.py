@@ -48,7 +48,7 @@ def test_every_option_arrives_and_a_wrong_one_is_refused_at_the_call():
         "max_seconds": 9.0,
         "dtype": torch.float64,
     }
-    request = model._request(torch.ones(1, 2).long(), **given)
+    request = model.request(torch.ones(1, 2).long(), **given)
     assert vars(request.options) == {**given, "of_parts": {}}
     assert request.defaults == GenerationOptions()
     with pytest.raises(ValueError, match="`max_mel_len` must be 1 or more, not 0"):

@@ -76,3 +76,30 @@ def test_what_was_drawn_in_a_block_can_be_drawn_again_and_then_goes_on() -> None
     for num in (1, 2, 2, 3):
         plain.normal(num, 1, like=LIKE)
     assert torch.equal(noise.normal(1, 1, like=LIKE), plain.normal(1, 1, like=LIKE))
+
+
+@given(calls=st.lists(st.integers(0, 3), min_size=1, max_size=4), row=st.integers(0, 2))
+def test_a_row_that_takes_a_place_draws_what_it_draws_alone(calls: list[int], row: int) -> None:
+    noise, alone = RowNoise([1, 2, 3]), [RowNoise([seed]) for seed in (1, 2, 3)]
+    seed = 10
+    for count in calls:
+        for _ in range(count):
+            drawn = noise.of("a").normal(2, 2, like=LIKE)
+            for place, each in enumerate(alone):
+                assert torch.equal(drawn[place], each.of("a").normal(2, 2, like=LIKE)[0])
+        seed += 1
+        noise, alone[row] = noise.replace(row, seed), RowNoise([seed])
+    drawn = noise.of("a").uniform(1, 1, like=LIKE)
+    assert torch.equal(drawn[row], RowNoise([seed]).of("a").uniform(1, 1, like=LIKE)[0])
+
+
+def test_chosen_rows_go_on_in_every_stream() -> None:
+    noise, alone = RowNoise([1, 2]), RowNoise([2])
+    for each in (noise, alone):
+        each.normal(1, 1, like=LIKE)
+        each.of("a").normal(1, 1, like=LIKE)
+    chosen = noise.select([1])
+    assert torch.equal(
+        chosen.of("a").normal(2, 1, like=LIKE), alone.of("a").normal(2, 1, like=LIKE)
+    )
+    assert torch.equal(chosen.normal(2, 1, like=LIKE), alone.normal(2, 1, like=LIKE))

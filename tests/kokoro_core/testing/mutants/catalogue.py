@@ -34,6 +34,7 @@ def all_mutants() -> dict[str, Mutant]:
         of_postnets,
         of_processes,
         of_regulators,
+        of_relays,
         of_settings,
         of_steps,
     )
@@ -54,6 +55,7 @@ def all_mutants() -> dict[str, Mutant]:
         of_forks,
         of_memory,
         of_cells,
+        of_relays,
         of_parallel,
         of_positions,
         of_postnets,

@@ -221,6 +221,7 @@ class CellDecoderParams(Breakable, DecoderParams):
     """A recurrent cell over the memory of each frame."""
 
     type: Literal["sound_cell"] = "sound_cell"
+    relay: bool = False
     truth: ClassVar[dict[str, Any]] = {"receptive_field": (None, 0)}
 
     @property
@@ -231,8 +232,9 @@ class CellDecoderParams(Breakable, DecoderParams):
     def build(self, sizes: Sizes) -> AutoregressiveDecoder:
         """Return the decoder."""
         from tests.kokoro_core.testing.mutants.sound_cell import CellDecoder
+        from tests.kokoro_core.testing.mutants.sound_relay import RelayDecoder
 
-        return self.chosen(CellDecoder)(sizes=sizes)
+        return self.chosen(RelayDecoder if self.relay else CellDecoder)(sizes=sizes)
 
 
 class ParallelParams(Breakable, DecoderParams):

@@ -51,6 +51,7 @@ SOUND: dict[str, ComponentParams] = {
 
 VARIANTS: dict[str, ComponentParams] = {
     "attention decoder of groups": AttentionDecoderParams(reduction_factor=2),
+    "recurrent decoder whose rows make place": CellDecoderParams(relay=True),
     "detached predictor": DetachedParams(),
     "predictor with a loss of its own": OwnLossParams(),
     "regulator of learned ranges": RangesParams(),
