@@ -21,6 +21,7 @@ from kokoro_core.kernels.int8_linear import Int8Linear
 from kokoro_core.kernels.introspection import is_unmodified_linear
 from kokoro_core.kernels.linear import is_plain
 from kokoro_core.kernels.packed_linear import PackedLinear
+from kokoro_core.kernels.split_linear import SplitLinear, parts_for
 
 SMALL = 1 << 16
 """Weights that stay in a cache of the processor, which any layout serves, have fewer numbers."""
@@ -43,9 +44,14 @@ def can_copy(weight: Tensor) -> bool:
     )
 
 
-def single_row_single_thread(rows: int) -> bool:
-    """Return whether one thread reads weights for one row, which MKL does best, else oneDNN."""
-    return rows == 1 and torch.get_num_threads() == 1
+def threads_of_mkl(rows: int) -> int:
+    """Return how many threads read weights through MKL; 0: oneDNN reads them.
+
+    MKL is faster for one row on one thread, and with AVX2 alone on several too
+    (docs/generation.md).
+    """
+    threads = torch.get_num_threads()
+    return threads if rows == 1 and (threads == 1 or cpu.processor().level == "avx2") else 0
 
 
 _EXPECTED: ContextVar[int] = ContextVar("expected_rows", default=1)
@@ -73,9 +79,9 @@ class DecodingViews(Generic[AnyModule]):
 
     def __init__(self, places: Places) -> None:
         self._places = places
-        self._kept: dict[bool, DerivedCache[AnyModule]] = {
-            single: DerivedCache() for single in (True, False)
-        }
+        self._of_mkl: DerivedCache[AnyModule] = DerivedCache()
+        self._of_onednn: DerivedCache[AnyModule] = DerivedCache()
+        self._threads = 0
 
     def get(self, module: AnyModule, *, rows: int) -> AnyModule:
         """Return a view of a module for steps of so many rows, or of what `expecting_rows` says."""
@@ -83,8 +89,13 @@ class DecodingViews(Generic[AnyModule]):
         weight = next(module.parameters(), None)
         if weight is None or not can_copy(weight) or by_reference():
             return optimize_for_decoding(module, self._places, rows=rows)
-        kept = self._kept[single_row_single_thread(rows)]
-        return kept.get(module, lambda: self._made(module, rows))
+        threads = threads_of_mkl(rows)
+        if threads == 0:
+            return self._of_onednn.get(module, lambda: self._made(module, rows))
+        if threads != self._threads:  # the weights are split for another number of them
+            self._of_mkl.clear()
+            self._threads = threads
+        return self._of_mkl.get(module, lambda: self._made(module, rows))
 
     def _made(self, module: AnyModule, rows: int) -> AnyModule:
         # It must serve who steps outside of inference mode as well.
@@ -168,18 +179,20 @@ def _fused(layers: Sequence[nn.Module], rows: int) -> nn.Module | None:
 def _fused_linears(layers: Sequence[nn.Linear], rows: int) -> nn.Module:
     copied = all(can_copy(layer.weight) for layer in layers)
     dtype = layers[0].weight.dtype
-    by_mkl = copied and single_row_single_thread(rows) and dtype is torch.float32
-    if copied and not by_mkl and cpu.packs(dtype):
+    threads = threads_of_mkl(rows) if copied and dtype is torch.float32 else 0
+    if copied and threads == 0 and cpu.packs(dtype):
         return PackedLinear(layers)
     outputs, inputs = sum(layer.out_features for layer in layers), layers[0].in_features
-    if by_mkl and outputs * inputs >= SMALL:
+    if threads > 0 and outputs * inputs >= SMALL:
+        if threads > 1:
+            return SplitLinear(layers, parts=parts_for(outputs, threads))
         return FusedLinear(layers, by_columns=outputs >= inputs)
     return layers[0] if len(layers) == 1 else FusedLinear(layers)
 
 
 def move_to_huge_pages(module: nn.Module) -> None:
-    """Put the fused weights inside a module, all copies, one after the other into huge pages."""
-    fused = [each for each in module.modules() if isinstance(each, FusedLinear)]
+    """Put the weights that MKL reads inside a module, one after the other, into huge pages."""
+    fused = [each for each in module.modules() if isinstance(each, FusedLinear | SplitLinear)]
     copies = copy_to_huge_pages([each.weight for each in fused])
     for each, weight in zip(fused, copies, strict=True):
         each.weight = weight

@@ -13,6 +13,7 @@ from kokoro_plugins.bench.peers.floor import Floor
 from kokoro_plugins.bench.peers.minimal import MinimalDecoder, MinimalFrames
 from kokoro_plugins.bench.peers.ours import OurFrames, our_model
 from kokoro_plugins.bench.peers.speecht5 import SpeechT5Frames, speecht5
+from kokoro_plugins.bench.peers.split_floor import SplitFloor
 from kokoro_plugins.bench.peers.torch_transformer import TorchTransformer, TorchTransformerFrames
 from kokoro_plugins.bench.results import CaseResult, Setting
 from kokoro_plugins.bench.sizes import ModelSize, Scale
@@ -57,6 +58,7 @@ def contenders(size: ModelSize, device: str = "cpu") -> list[FrameMaker]:
         Floor(size, device=device),
         Floor(size, layout="columns", device=device),
         *([Floor(size, layout="packed")] if packs(device) else []),
+        *([SplitFloor(size)] if device == "cpu" else []),
         Floor(size, torch.bfloat16, device=device),
     ]
 
@@ -68,6 +70,7 @@ WHAT_IT_READS = {
     "floor, rows": 4,
     "floor, columns": 4,
     "floor, packed": 4,
+    SplitFloor.name: 4,
     "floor, rows, bfloat16": 2,
 }
 """Bytes of a number, for those who read no more than they must: each weight and cache once."""
@@ -98,7 +101,7 @@ def turns(makers: list[FrameMaker], scale: Scale, length: int) -> dict[str, Timi
 
 def floor_of(timings: dict[str, Timing]) -> float:
     """Return the fastest of the floors in float32."""
-    names = [f"floor, {layout}" for layout in ("rows", "columns", "packed")]
+    names = [f"floor, {layout}" for layout in ("rows", "columns", "packed", "split")]
     return min(timings[name].median for name in names if name in timings)
 
 

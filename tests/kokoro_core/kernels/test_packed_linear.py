@@ -18,7 +18,7 @@ from kokoro_core.kernels.decoding import (
     can_copy,
     move_to_huge_pages,
     optimize_for_decoding,
-    single_row_single_thread,
+    threads_of_mkl,
     with_children,
 )
 from kokoro_core.kernels.decoding import prepare_for_decoding as prepare
@@ -35,6 +35,9 @@ def prepare_for_decoding(*layers: nn.Module, rows: int) -> nn.Module:
     assert fused is not None
     assert others == [None] * (len(layers) - 1)
     return fused
+
+
+AVX512 = Processor("avx512", onednn=True, bfloat16_products=True)
 
 
 @pytest.fixture
@@ -141,16 +144,19 @@ def test_one_row_of_float32_reads_wide_weights_by_columns_and_narrow_ones_by_row
 
 
 @torch.no_grad()
-def test_several_threads_read_for_one_row_as_for_many() -> None:
+def test_several_threads_read_for_one_row_as_for_many_where_there_is_avx_512(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     before = torch.get_num_threads()
+    monkeypatch.setattr(cpu, "processor", lambda: AVX512)
     try:
         torch.set_num_threads(2)
-        assert not single_row_single_thread(1)
+        assert threads_of_mkl(1) == 0
         packed = isinstance(prepare_for_decoding(nn.Linear(256, 512), rows=1), PackedLinear)
         assert packed is cpu.packs(torch.float32)
         torch.set_num_threads(1)
-        assert single_row_single_thread(1)
-        assert not single_row_single_thread(2)
+        assert threads_of_mkl(1) == 1
+        assert threads_of_mkl(2) == 0
     finally:
         torch.set_num_threads(before)
 

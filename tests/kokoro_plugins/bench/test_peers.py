@@ -14,6 +14,7 @@ from kokoro_plugins.bench.peers.floor import Floor
 from kokoro_plugins.bench.peers.minimal import MinimalDecoder, MinimalLayer
 from kokoro_plugins.bench.peers.ours import OurTraining, our_model
 from kokoro_plugins.bench.peers.speecht5 import SpeechT5Training, speecht5
+from kokoro_plugins.bench.peers.split_floor import SplitFloor
 from kokoro_plugins.bench.peers.torch_transformer import TorchTransformer, TorchTransformerTraining
 from kokoro_plugins.bench.sizes import ModelSize
 
@@ -29,6 +30,7 @@ MAKERS = (
     "floor, rows",
     "floor, columns",
     *(["floor, packed"] if packs("cpu") else []),
+    "floor, split",
     "floor, rows, bfloat16",
 )
 
@@ -136,6 +138,18 @@ def test_the_floor_says_how_many_bytes_it_reads(
     floor.begin(rows=rows, frames=9)
     numbers_read = size.weight_numbers() + rows * size.cache_numbers(9, 9)
     assert floor.read_bytes() == numbers_read * dtype.itemsize
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("rows", [1, 4])
+def test_the_floor_in_parts_reads_the_same_numbers_whatever_the_threads(
+    size: ModelSize, rows: int, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    floor = SplitFloor(size)
+    floor.begin(rows=rows, frames=9)
+    assert floor.read_bytes() == 4 * (size.weight_numbers() + rows * size.cache_numbers(9, 9))
+    assert floor.step().shape == (rows, 1, size.mel_dim)
 
 
 def test_the_minimal_decoder_is_torchs_frame_by_frame(size: ModelSize) -> None:
