@@ -64,12 +64,15 @@ PUBLIC: dict[str, tuple[str, ...]] = {
     "kokoro_core.nn.mel": ("MelSpectrogram",),
     "kokoro_core.nn.prenet": ("Prenet",),
     "kokoro_core.nn.recurrent": ("BidirectionalLstm", "run_lstm"),
+    "kokoro_core.nn.rows": ("put_rows", "rows_at", "steps_behind", "steps_of"),
     "kokoro_core.nn.shift": ("shift_right",),
     "kokoro_core.nn.stack": ("CheckpointedStack",),
     "kokoro_core.model": (
         *("AcousticModel", "ModelOutput", "TrainingBatch", "assemble", "training_losses"),
     ),
-    "kokoro_core.generation": ("Generation", "GenerationOptions", "StopReason"),
+    "kokoro_core.generation": (
+        *("Generation", "GenerationOptions", "GenerationRequest", "StopReason"),
+    ),
     "kokoro_core.speech": (
         *("Reading", "SpokenSentence", "SynthesisResult", "TextToSpeech", "TimedWord", "speak"),
         "speak_sentences",

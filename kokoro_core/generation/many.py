@@ -56,7 +56,8 @@ def generate_many(
     source = _Source(model, requests, sizes)
     if not isinstance(decoder, AutoregressiveDecoder) or not can_replace_rows(decoder):
         while (found := source.next()) is not None:
-            yield found[0], generate(model, found[1], decoder)
+            if wanted(found[0]):
+                yield found[0], generate(model, found[1], decoder)
         return
     loop = RowLoop(model, decoder, rows)
     while True:
