@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Unpack, final, overload
 
 from kokoro_core.speaking.options import SpeakingOptions
-from kokoro_core.speaking.pauses import pause_after
 from kokoro_core.speaking.readings import Reading, given_readings, readings_of
-from kokoro_core.speaking.result import SpokenSentence, SynthesisResult, ended_well, joined
+from kokoro_core.speaking.result import SpokenSentence, SynthesisResult, joined
+from kokoro_core.speaking.sentence import only_row, spoken_sentence
 from kokoro_core.speaking.sound_files import write_sound, write_wav
-from kokoro_core.speaking.times import TimedWord, timed_words
+from kokoro_core.speaking.times import TimedWord
 from kokoro_core.speaking.vocoding import samples_of
 from kokoro_core.spec.rules.side_inputs import refusal_of_side_inputs
 from kokoro_core.spec.rules.waves import gives_wave
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from kokoro_core.api import KokoroModel
-    from kokoro_core.generation import Generation
+    from kokoro_core.generation import Generation, GenerationRequest
     from kokoro_core.spec.tree.model_spec import ModelSpec
 
 __all__ = [
@@ -184,18 +185,63 @@ class TextToSpeech:
         """
         model = self.model
         result = model.generate(self._phonemes(readings), **_placed(options, model))
-        if int(result.lengths.min()) == 0:
-            raise ValueError(
-                "The model's first frame is not finite, so nothing was spoken; look at its "
-                "weights, or speak in another precision."
-            )
-        speed = options.get("speed")
-        speed = model.spec.generation.speed if speed is None else speed
-        rows = [_row(result, row, reading) for row, reading in enumerate(readings)]
+        _check_spoken(result)
+        speed = self._speed(options)
+        rows = [only_row(result, row, reading) for row, reading in enumerate(readings)]
         return (
-            _spoken(model.spec, reading, row, self._to_samples(row)[0], speed)
+            spoken_sentence(model.spec, reading, row, self._to_samples(row)[0], speed)
             for reading, row in zip(readings, rows, strict=True)
         )
+
+    def speak_many(
+        self,
+        sentences: Iterable[tuple[Reading, Mapping[str, Any]] | None],
+        *,
+        rows: int = 8,
+        wanted: Callable[[int], bool] = lambda index: True,
+    ) -> Iterator[tuple[int, SpokenSentence]]:
+        """Synthesize sentences as they come; one that ends makes place for the next.
+
+        Args:
+            sentences: What `read` returned, each with its own options; None: none is waiting now.
+            rows: As of `KokoroModel.generate_many`.
+            wanted: As of `KokoroModel.generate_many`.
+
+        Returns:
+            An iterator over each sentence's number and the sentence, in the order in which they
+            end.
+
+        Raises:
+            ValueError: As `speak`.
+        """
+        taken: dict[int, tuple[Reading, Any]] = {}
+
+        def requests() -> Iterator[GenerationRequest | None]:
+            count = itertools.count()
+            for each in sentences:
+                if each is None:
+                    yield None
+                    continue
+                reading, options = each
+                taken[next(count)] = reading, self._speed(options)
+                phonemes = self._phonemes([reading])
+                yield self.model.request(phonemes, **_placed(options, self.model))
+
+        def is_wanted(index: int) -> bool:
+            if not wanted(index):
+                taken.pop(index, None)
+            return index in taken
+
+        for index, result in self.model.generate_many(requests(), rows=rows, wanted=is_wanted):
+            reading, speed = taken.pop(index)
+            _check_spoken(result)
+            samples = self._to_samples(result)[0]
+            yield index, spoken_sentence(self.model.spec, reading, result, samples, speed)
+
+    def _speed(self, options: Mapping[str, Any]) -> Any:
+        """Return the speed that is asked for, or else the spec's."""
+        speed = options.get("speed")
+        return self.model.spec.generation.speed if speed is None else speed
 
     def _phonemes(self, readings: Sequence[Reading]) -> Tensor:
         """Return the indices of sentences, (B, N), padded."""
@@ -207,41 +253,17 @@ class TextToSpeech:
         return padded.to(next(self.model.parameters()).device)
 
 
-def _row(result: Generation, row: int, reading: Reading) -> Generation:
-    """Return one row of a generation as if it had been generated alone."""
-    from kokoro_core.generation import Generation
+def _check_spoken(result: Generation) -> None:
+    """Refuse a generation of which a row has no frame.
 
-    frames, durations = int(result.lengths[row]), result.durations
-    return Generation(
-        result.mel[row : row + 1, :frames],
-        result.lengths[row : row + 1],
-        None if durations is None else durations[row : row + 1, : len(reading.indices)],
-        result.stop_reasons[row : row + 1],
-    )
-
-
-def _spoken(
-    spec: ModelSpec, reading: Reading, result: Generation, samples: Tensor, speed: Any
-) -> SpokenSentence:
-    """Return one sentence, the only row of a generation, as it was spoken."""
-    audio = spec.audio
-    assert audio is not None
-    frames = int(result.lengths[0])
-    return SpokenSentence(
-        text=reading.text.strip(),
-        samples=samples[: frames * audio.hop_length],
-        sample_rate=audio.sample_rate,
-        pause=pause_after(reading.text) / (speed if isinstance(speed, int | float) else 1.0),
-        frames=frames,
-        planned_frames=None if result.durations is None else int(result.durations[0].sum()),
-        stop_reason=str(result.stop_reasons[0]),
-        unspoken=_unspoken(reading, result),
-        notes=reading.notes,
-        words=_words(reading, result, audio.hop_length / audio.sample_rate),
-        mel=None
-        if gives_wave(spec.decoder)
-        else (result.mel[0].float() * audio.std + audio.mean).cpu(),
-    )
+    Raises:
+        ValueError: It has.
+    """
+    if int(result.lengths.min()) == 0:
+        raise ValueError(
+            "The model's first frame is not finite, so nothing was spoken; look at its "
+            "weights, or speak in another precision."
+        )
 
 
 def _placed(options: Mapping[str, Any], model: KokoroModel) -> dict[str, Any]:
@@ -273,25 +295,3 @@ def _check_speaks(spec: ModelSpec) -> None:
     refusal = refusal_of_side_inputs(spec)
     if refusal is not None:
         raise ValueError(f"{refusal}.")
-
-
-def _unspoken(reading: Reading, result: Generation) -> str:
-    """Return the text from the word of the last frame on, if words are missing."""
-    if result.durations is None or reading.positions is None:
-        return ""
-    frames, durations = int(result.lengths[0]), result.durations[0]
-    if ended_well(str(result.stop_reasons[0]), frames, int(durations.sum())):
-        return ""
-    spoken = int((durations.cumsum(0) <= frames).sum())
-    if spoken >= len(reading.positions):
-        return ""
-    return reading.text[reading.positions[spoken] :].strip()
-
-
-def _words(reading: Reading, result: Generation, seconds_per_frame: float) -> tuple[TimedWord, ...]:
-    """Return what is heard when, as far as there is a plan."""
-    if result.durations is None:
-        return ()
-    ends = result.durations[0].cumsum(0).clamp_max(int(result.lengths[0]))
-    seconds = [end * seconds_per_frame for end in ends.tolist()]
-    return timed_words(reading.text, reading.symbols, reading.positions, seconds)

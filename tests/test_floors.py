@@ -250,7 +250,7 @@ core.api                       core.checkpoints core.contracts core.cost core.ge
                                core.notebook core.spec core.spec.rules core.spec.tree
                                core.spec.views core.tensors registry
 core.speaking                  core.api core.contracts core.errors core.generation core.model
-                               core.notebook core.slots core.spec.tree registry
+                               core.notebook core.slots core.spec.rules core.spec.tree registry
 core.speech                    core.api core.generation core.speaking core.spec.rules
                                core.spec.tree
 core.scaffold                  core.params core.spec.text core.spec.tree

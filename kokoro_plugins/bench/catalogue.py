@@ -39,6 +39,7 @@ CASES = (
     Case("frame", "one frame of one row after 100 to 1600 frames", "frame:measure"),
     Case("batch", "one frame of 1, 8 and 32 rows", "batch:frames"),
     Case("utterance", "whole utterances, 1, 8 and 32 rows", "batch:utterances"),
+    Case("many", "requests of different lengths, 1, 8 and 32 rows at once", "many:measure"),
     Case("training", "a training step, forward and backward", "training:measure"),
     Case("memory", "gradient checkpointing: peak and time by segments", "memory:measure"),
     Case("regulator", "phonemes repeated to frames", "regulator:measure"),

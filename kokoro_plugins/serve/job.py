@@ -116,6 +116,11 @@ class Job:
         return self.planned - self._taken < AHEAD
 
     @property
+    def given(self) -> int:
+        """How many of its sentences were handed to the server."""
+        return self._given
+
+    @property
     def has_begun(self) -> bool:
         """Whether its first sentence has been made."""
         return self._given > 0

@@ -12,6 +12,7 @@ import torch
 
 from kokoro_core import KokoroModel
 from kokoro_core.contracts import ParallelDecoder
+from kokoro_core.generation import can_replace_rows
 from kokoro_core.params.features import Feature
 from kokoro_core.spec.rules.intake import given_features
 from kokoro_core.spec.rules.names import NAMED, checked_options, options_of
@@ -48,6 +49,11 @@ class Options:
         shared = {**self.shared, "options": tuple(sorted(self.shared["options"].items()))}
         return (*sorted(shared.items()), tuple(sorted(self.rows)))
 
+    @property
+    def of_steps(self) -> tuple[tuple[str, float], ...]:
+        """What texts have in common of which sentences are spoken step by step together."""
+        return tuple(sorted(self.shared["options"].items()))
+
 
 @final
 class ServedModel:
@@ -56,6 +62,10 @@ class ServedModel:
     Args:
         name: What requests call it.
         model: In eval mode.
+
+    Attributes:
+        makes_place: Whether a sentence that ends makes place for another while its neighbours go
+            on.
 
     Raises:
         ValueError: It cannot speak, is in training mode, or needs what no request gives.
@@ -66,6 +76,7 @@ class ServedModel:
             raise ValueError(f"`{name}` is in training mode; call `model.eval()` first.")
         self.name = name
         self.speech = TextToSpeech(model)
+        self.makes_place = can_replace_rows(model.acoustic.decoder)
         self.spec = model.spec
         self.loaded = int(time.time())
         self.voices: tuple[str, ...] = tuple(model.spec.speakers) or (ONLY_VOICE,)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, final
 
 import torch
@@ -12,6 +13,7 @@ import torch
 from kokoro_core.speech import Reading, SpokenSentence
 from kokoro_plugins.serve.job import Job
 from kokoro_plugins.serve.problems import cannot_be_spoken, closing, failed_to_speak
+from kokoro_plugins.serve.relay import Relay
 
 SLACK = 8
 """Phonemes by which sentences of a batch may differ beyond half: short ones cost little."""
@@ -71,9 +73,49 @@ class Worker:
                     _read(job)
             jobs = [each for each in batch if not each.is_over]
             if jobs and not self._ends:
-                _speak_batch(self._chosen(jobs))
+                self._speak(jobs)
         for job in self._jobs:
             job.fail(closing())
+
+    def _speak(self, jobs: Sequence[Job]) -> None:
+        """Speak what is wanted soonest, and with it what fits."""
+        first = min(jobs, key=lambda job: job.due)
+        if not first.served.makes_place:
+            _speak_batch(self._chosen(jobs))
+            return
+        places = self._max_batch or first.served.batch
+        relay = Relay(first, partial(self._next, first), places)
+        try:
+            relay.run()
+        except Exception:
+            for each in relay.rest():
+                _speak_batch([each])
+
+    def _next(self, first: Job, under_way: Sequence[Job]) -> Job | None:
+        """Return whose sentence begins beside those of `first`; None: none now.
+
+        More than one sentence of a new text would make its client wait. What is wanted sooner and
+        cannot be spoken beside them lets them run out.
+        """
+        for job in sorted(self._ready(), key=lambda job: job.due):
+            if (job.served.name, job.options.of_steps) != (
+                first.served.name,
+                first.options.of_steps,
+            ):
+                return None
+            if job.has_begun or job not in under_way:
+                return job
+        return None
+
+    def _ready(self) -> list[Job]:
+        """Return the jobs of which a sentence may begin, read; none when it ends."""
+        with self._changed:
+            self._jobs = [each for each in self._jobs if not each.is_over]
+            jobs = [] if self._ends else [each for each in self._jobs if each.has_room]
+        for job in jobs:
+            if job.readings is None:
+                _read(job)
+        return [each for each in jobs if not each.is_over]
 
     def _wait(self) -> list[Job] | None:
         """Return all jobs of which something may be spoken, when there are any; None: the end."""

@@ -37,14 +37,27 @@ TINY = {
 }
 
 
-@pytest.fixture(scope="session")
-def model() -> KokoroModel:
-    """A model that goes on to the end of its plan."""
+def to_the_end() -> KokoroModel:
+    """Return a model that goes on to the end of its plan."""
     torch.manual_seed(0)
     model = KokoroModel.from_spec("small", overrides=TINY).eval()
     [stop_bias] = [p for name, p in model.named_parameters() if "stop" in name and p.dim() == 1]
     torch.nn.init.constant_(stop_bias, -100.0)
     return model
+
+
+@pytest.fixture(scope="session")
+def model() -> KokoroModel:
+    """A model whose sentences are spoken in batches, as a decoder that replaces no rows has it."""
+    model = to_the_end()
+    model.acoustic.decoder.replaces_rows = False  # type: ignore[assignment]
+    return model
+
+
+@pytest.fixture(scope="session")
+def relayed() -> KokoroModel:
+    """A model whose sentences make place for others one by one."""
+    return to_the_end()
 
 
 @pytest.fixture(scope="session")
