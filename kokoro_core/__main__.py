@@ -12,7 +12,10 @@ def main() -> None:
         SystemExit: The command has ended.
     """
     try:
-        from kokoro_core.cli.app import main as run
+        from kokoro_core.cli.collector import uncollected
+
+        with uncollected():
+            from kokoro_core.cli.app import main as run
     except Exception as error:
         said = explanation(error)
         if said is None:

@@ -132,9 +132,7 @@ def speak_sentences(
         ValueError: As `speak`.
         FrontendError: As `speak`.
     """
-    voiced = TextToSpeech(model)
-    readings = voiced.read(text, phonemes=phonemes)
-    return (next(voiced.speak([each], dtype=dtype, **options)) for each in readings)
+    return TextToSpeech(model).sentences(text, phonemes=phonemes, dtype=dtype, **options)
 
 
 @final
@@ -168,6 +166,23 @@ class TextToSpeech:
         """
         read = given_readings if phonemes else readings_of
         return list(read(self._frontend, text))
+
+    def sentences(
+        self, text: str, *, phonemes: bool = False, **options: Any
+    ) -> Iterator[SpokenSentence]:
+        """Do what `speak_sentences` does, for one text of many.
+
+        Args:
+            text: As of `speak`.
+            phonemes: As of `speak`.
+            **options: As of `speak`.
+
+        Raises:
+            ValueError: As `speak`.
+            FrontendError: As `speak`.
+        """
+        readings = self.read(text, phonemes=phonemes)
+        return (next(self.speak([each], **options)) for each in readings)
 
     def speak(self, readings: Sequence[Reading], **options: Any) -> Iterator[SpokenSentence]:
         """Return an iterator over sentences that are synthesized in one batch.

@@ -279,7 +279,7 @@ core.testing.engine            core.durable core.params core.slots core.spec cor
                                core.spec.tree core.testing core.testing.checks
                                core.testing.subjects registry
 core.cli.commands              core.api core.cli core.cost core.model core.params core.scaffold
-                               core.slots core.speaking core.spec core.spec.problems
+                               core.slots core.speaking core.spec core.spec.problems core.speech
                                core.spec.rules core.spec.text core.spec.tree core.spec.views
                                core.testing.checks core.testing.engine core.testing.subjects
                                registry

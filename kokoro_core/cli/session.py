@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from kokoro_core.cli.collector import uncollected
 from kokoro_core.cli.output import print_error
 from registry import Plugins, Policy, discover, installed_plugins
 from registry.errors import RegistryError
@@ -33,7 +34,8 @@ class Session:
         """
         import kokoro_core.slots  # noqa: F401  (every plugin imports it; no one's import pays)
 
-        found = self._found()
+        with uncollected():
+            found = self._found()
         for name in found.unmatched:
             print_error(
                 f"`{name}` is blocked or allowed by a setting, but no plugin has that name."

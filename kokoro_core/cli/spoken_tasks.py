@@ -13,8 +13,7 @@ import typer
 from kokoro_core.cli.output import print_error, print_json, write_file
 
 if TYPE_CHECKING:
-    from kokoro_core.api import KokoroModel
-    from kokoro_core.speech import SynthesisResult
+    from kokoro_core.speech import SynthesisResult, TextToSpeech
 
 
 @dataclass(frozen=True)
@@ -36,14 +35,14 @@ class Task:
     problem: str | None = None
 
 
-def speak_all(model: KokoroModel, tasks: list[Task], *, as_json: bool, is_table: bool) -> None:
+def speak_all(voiced: TextToSpeech, tasks: list[Task], *, as_json: bool, is_table: bool) -> None:
     """Speak one text after the other, and end with status 1 if one is not spoken as asked."""
     reports: list[dict[str, Any]] = []
     problems = 0
     for task in tasks:
         started = time.perf_counter()
         try:
-            result = _speak(model, task)
+            result = _speak(voiced, task)
         except ValueError as error:
             if not is_table:
                 raise
@@ -68,23 +67,24 @@ def speak_all(model: KokoroModel, tasks: list[Task], *, as_json: bool, is_table:
         raise typer.Exit(1)
 
 
-def _speak(model: KokoroModel, task: Task) -> SynthesisResult:
+def _speak(voiced: TextToSpeech, task: Task) -> SynthesisResult:
     """Speak a text into its file, or into the standard output sentence by sentence."""
     from kokoro_core.speaking.result import joined, raw_chunks
     from kokoro_core.speaking.time_files import times_text
-    from kokoro_core.speech import speak, speak_sentences, write_sound
+    from kokoro_core.speech import write_sound
 
     if task.problem is not None:
         raise ValueError(task.problem)
+    sentences = voiced.sentences(task.text, **task.options)
     if task.out is None:
         spoken = []
-        for sentence, chunk in raw_chunks(speak_sentences(model, task.text, **task.options)):
+        for sentence, chunk in raw_chunks(sentences):
             sys.stdout.buffer.write(chunk)
             sys.stdout.buffer.flush()
             spoken.append(sentence)
         result = joined(spoken)
     else:
-        result = speak(model, task.text, **task.options)
+        result = joined(list(sentences))
         write_sound(task.out, result.samples, result.sample_rate)
     if task.timings is not None:
         write_file(task.timings, times_text(task.timings, result))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kokoro_core.cli.around import overrides_around, set_around
+from kokoro_core.cli.collector import uncollected
 from kokoro_core.cli.from_settings import Given, with_options_of
 from kokoro_core.cli.session import session_of
 from kokoro_core.cli.speaking_options import SpeakingOptions, VoiceOptions
@@ -67,14 +68,17 @@ def synthesize(
     """
     rows = rows_of(text, file, out, timings)
     overrides = overrides_around(settings or [], "synthesize")
-    import torch
+    with uncollected(freeze=True):
+        import torch
 
-    from kokoro_core.speaking.loading import load_to_speak
+        from kokoro_core.speaking.loading import load_to_speak
+        from kokoro_core.speech import TextToSpeech
 
-    check_device(device)
-    plugins = session_of(ctx).plugins
-    model = load_to_speak(checkpoint, device=device, plugins=plugins)
-    set_around(model, overrides)
+        check_device(device)
+        plugins = session_of(ctx).plugins
+        model = load_to_speak(checkpoint, device=device, plugins=plugins)
+        set_around(model, overrides)
+        voiced = TextToSpeech(model)
     _check_timings(model, timings)
     voice, speaking = given.make(VoiceOptions), given.make(SpeakingOptions)
     precision = None if dtype is None else getattr(torch, dtype)
@@ -86,7 +90,7 @@ def synthesize(
 
     is_table = file is not None and file.suffix.lower() == ".csv"
     tasks = [_unless_wrong(row, task) if is_table else task(row) for row in rows]
-    speak_all(model, tasks, as_json=as_json, is_table=is_table)
+    speak_all(voiced, tasks, as_json=as_json, is_table=is_table)
 
 
 def _unless_wrong(row: Row, task: Callable[[Row], Task]) -> Task:

@@ -15,8 +15,11 @@ import torch
 
 from kokoro_core.api import KokoroModel
 from kokoro_core.cli.app import main
+from kokoro_core.contracts import Frontend
+from kokoro_core.params.sizes import Sizes
 from kokoro_core.speaking.pauses import PARAGRAPH, SENTENCE
 from kokoro_core.speech import speak, speak_sentences
+from kokoro_plugins.speech.frontend_params import EspeakFrontendParams
 
 TINY = {
     "hidden_dim": 16,
@@ -240,6 +243,23 @@ def test_a_table_has_a_text_a_row_and_each_its_file(
     assert "in 'Tolkien.', for which" in third["error"]
     assert not (tmp_path / "c.wav").exists()
     assert len(captured.err.splitlines()) == 1
+
+
+def test_what_speaks_is_built_once_for_all_rows_of_a_table(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built: list[object] = []
+    build = EspeakFrontendParams.build
+
+    def counted(params: EspeakFrontendParams, sizes: Sizes) -> Frontend:
+        built.append(sizes)
+        return build(params, sizes)
+
+    monkeypatch.setattr(EspeakFrontendParams, "build", counted)
+    table = tmp_path / "texts.csv"
+    table.write_text("out,text\na.wav,Go.\nb.wav,Yes.\nc.wav,No.\n", encoding="utf-8")
+    assert status_of("synthesize", checkpoint, "--file", table, "--out", tmp_path) == 0
+    assert len(built) == 1
 
 
 WRONG_ROWS = {
