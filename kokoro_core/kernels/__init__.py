@@ -8,22 +8,29 @@ shape. With ``KOKORO_KERNELS=reference`` the formulas compute everything.
 from kokoro_core.kernels.attention import attention
 from kokoro_core.kernels.decoding import DecodingViews, expecting_rows, optimize_for_decoding
 from kokoro_core.kernels.derived import DerivedCache
+from kokoro_core.kernels.direct import Computation, direct, is_plain, may_go_direct
 from kokoro_core.kernels.dropout import Dropout, ReluDropout
 from kokoro_core.kernels.feed_forward import feed_forward
 from kokoro_core.kernels.fused_linear import side_by_side
 from kokoro_core.kernels.linear import Linear
 from kokoro_core.kernels.quantize import quantize_weights
+from kokoro_core.kernels.single_query import single_query
 
 __all__ = [
+    "Computation",
     "DecodingViews",
     "DerivedCache",
     "Dropout",
     "Linear",
     "ReluDropout",
     "attention",
+    "direct",
     "expecting_rows",
     "feed_forward",
+    "is_plain",
+    "may_go_direct",
     "optimize_for_decoding",
     "quantize_weights",
     "side_by_side",
+    "single_query",
 ]

@@ -77,8 +77,9 @@ class KeyValueCache:
         if end > self.keys.shape[2]:
             self._grow(end)
         if at is None:
-            self.keys[:, :, start:end] = keys
-            self.values[:, :, start:end] = values
+            # Half the time of an assignment to a slice.
+            self.keys.narrow(2, start, keys.shape[2]).copy_(keys)
+            self.values.narrow(2, start, keys.shape[2]).copy_(values)
         else:
             # (B, K) -> (B, heads, K, H/heads)
             places = at[:, None, :, None].expand_as(keys)

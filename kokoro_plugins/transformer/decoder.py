@@ -14,7 +14,7 @@ from kokoro_core.contracts import (
     Plan,
     PositionalEncoding,
 )
-from kokoro_core.kernels import DecodingViews, Dropout, side_by_side
+from kokoro_core.kernels import DecodingViews, Dropout, may_go_direct, side_by_side
 from kokoro_core.nn.attention import AttentionScope, make_scope
 from kokoro_core.nn.cache import KeyValueCache
 from kokoro_core.nn.rows import rows_at
@@ -29,6 +29,7 @@ from kokoro_core.tensors.masks import (
 )
 from kokoro_plugins.transformer.layers import DecoderLayer, LayerSettings
 from kokoro_plugins.transformer.place import PlaceEmbedding
+from kokoro_plugins.transformer.step_layer import step_layers
 from kokoro_plugins.transformer.stepping import Shared, TransformerDecoderState
 
 STEP_LAYERS: dict[str, list[tuple[str, ...]]] = {
@@ -177,9 +178,7 @@ class TransformerDecoder(AutoregressiveDecoder):
                 for _ in self.layers
             ),
             crossed=self._project_memory(memory, positions[: memory.shape[1]]),
-            shared=Shared(
-                group=r, decoder=self._views.get(self, rows=len(memory)), positions=positions
-            ),
+            shared=self._to_share(positions, len(memory)),
         )
 
     def step(self, frames: Tensor, state: TransformerDecoderState) -> tuple[Tensor, Tensor]:
@@ -210,9 +209,16 @@ class TransformerDecoder(AutoregressiveDecoder):
         scope = make_scope(self.positional_encoding, now, seen, bias=unseen)
         cross_scope = make_scope(self._memory_encoding(), now, of, bias=state.memory_mask)
         x = self._embed(view.frame_in(frames[:, r - 1 :: r]), added, now)
-        layers = view._decoder_layers()
-        for layer, own, crossed in zip(layers, state.own, state.crossed, strict=True):
-            x = layer.step(x, own, crossed, scope, cross_scope, start // r, at)
+        quick = state.shared.layers
+        if quick is not None and at is None and end - start == r and may_go_direct(x):
+            x = x.squeeze(1)  # (B, 1, H) -> (B, H)
+            for fast, own, crossed in zip(quick, state.own, state.crossed, strict=True):
+                x = fast.step(x, own, crossed, scope, cross_scope, start // r)
+            x = x.unsqueeze(1)  # (B, H) -> (B, 1, H)
+        else:
+            layers = view._decoder_layers()
+            for layer, own, crossed in zip(layers, state.own, state.crossed, strict=True):
+                x = layer.step(x, own, crossed, scope, cross_scope, start // r, at)
         state.position = end
         both = side_by_side(self.norm(x), view.mel_out, view.stop_out)
         return self._ungroup(both[..., :-r], both[..., -r:])
@@ -229,6 +235,11 @@ class TransformerDecoder(AutoregressiveDecoder):
         """
         state.put(rows, begun)
         return state
+
+    def _to_share(self, positions: Tensor, rows: int) -> Shared:
+        view = self._views.get(self, rows=rows)
+        layers = step_layers(view._decoder_layers(), self.positional_encoding)
+        return Shared(group=self.reduction_factor, decoder=view, positions=positions, layers=layers)
 
     def _shared(self, state: TransformerDecoderState) -> tuple[TransformerDecoder, Tensor]:
         """Return what a step computes with, and all positions."""

@@ -10,6 +10,7 @@ from torch import Tensor
 from kokoro_core.contracts import AutoregressiveDecoder, State
 from kokoro_core.nn.cache import KeyValueCache
 from kokoro_core.nn.rows import put_rows, steps_behind, steps_of
+from kokoro_plugins.transformer.step_layer import StepLayer
 
 
 @final
@@ -20,12 +21,21 @@ class Shared:
         group: Frames of a step (r).
         decoder: The decoder, its weights laid out for steps.
         positions: (T,) int64, 0, 1, 2, … as far as any frame or memory vector.
+        layers: The decoder's layers for steps of one group; None: the layers themselves make them.
     """
 
-    def __init__(self, *, group: int, decoder: AutoregressiveDecoder, positions: Tensor) -> None:
+    def __init__(
+        self,
+        *,
+        group: int,
+        decoder: AutoregressiveDecoder,
+        positions: Tensor,
+        layers: tuple[StepLayer, ...] | None,
+    ) -> None:
         self.group = group
         self.decoder = decoder
         self.positions = positions
+        self.layers = layers
 
 
 @dataclass
