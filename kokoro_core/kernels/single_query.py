@@ -55,12 +55,12 @@ def reads_rows(values: Tensor) -> bool:
         values: (n, T, d).
     """
     return (
-        values.shape[1] >= LONG
+        not torch.compiler.is_compiling()  # first: a graph must not depend on the length
+        and values.shape[1] >= LONG
         and values.dtype is torch.float32
         and values.is_contiguous()
         and cpu.processor().float16_products
         and not torch.is_grad_enabled()
-        and not torch.compiler.is_compiling()
     )
 
 

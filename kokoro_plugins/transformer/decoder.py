@@ -209,8 +209,8 @@ class TransformerDecoder(AutoregressiveDecoder):
         scope = make_scope(self.positional_encoding, now, seen, bias=unseen)
         cross_scope = make_scope(self._memory_encoding(), now, of, bias=state.memory_mask)
         x = self._embed(view.frame_in(frames[:, r - 1 :: r]), added, now)
-        quick = state.shared.layers
-        if quick is not None and at is None and end - start == r and may_go_direct(x):
+        direct = may_go_direct(x) and at is None and end - start == r
+        if direct and (quick := state.shared.layers) is not None:
             x = x.squeeze(1)  # (B, 1, H) -> (B, H)
             for fast, own, crossed in zip(quick, state.own, state.crossed, strict=True):
                 x = fast.step(x, own, crossed, scope, cross_scope, start // r)
