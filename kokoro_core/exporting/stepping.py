@@ -129,12 +129,14 @@ class StepGraph(nn.Module):
 
     Attributes:
         changing: The names of what a step changes of the state; None: all is given back.
+        taken: The names of what its program is given of the state; the rest is a part of it.
     """
 
     def __init__(self, model: KokoroModel, form: Any) -> None:
         super().__init__()
         self.decoder = decoder_of(model)
         self.changing: frozenset[str] | None = None
+        self.taken: frozenset[str] = frozenset()
         self._form = form
         self._threshold = model.spec.generation.stop_threshold
 
@@ -291,6 +293,7 @@ def _trace_step(
     )
     for name in fixed - step.changing:
         state.pop(name.removeprefix(f"{STATE}_"), None)
+    step.taken = frozenset(state)
     axes = {
         name: Dim.DYNAMIC
         if isinstance(each, int)

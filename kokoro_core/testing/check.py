@@ -59,6 +59,8 @@ class Check(Generic[Data]):
         skip: Returns why a component does not have the property, or None.
         explicit: Whether corner cases suffice, because drawing adds nothing.
         costly: Whether it takes seconds, so that most levels try it on one configuration only.
+        dear: How many examples of others one of its own costs: a level tries so many fewer, corner
+            cases included, and none where it has not as many.
         holds: The function: given a subject (a component or a whole model) and data, raises an
             AssertionError if the data breaks the property.
     """
@@ -72,6 +74,7 @@ class Check(Generic[Data]):
     skip: Skip = _never
     explicit: bool = False
     costly: bool = False
+    dear: int = 1
     holds: Callable[[Any, Data], None] = _undecorated
 
     def __call__(self, function: Callable[[Any, Data], None]) -> Check[Data]:

@@ -47,6 +47,7 @@ CASES = (
     Case(
         "serving", "a server with 1, 8 and 50 clients, with and without batches", "serving:measure"
     ),
+    Case("voice", "the same with a voice that is shipped", "serving:measure_voice"),
 )
 
 BETWEEN_COMMITS = ("frame", "utterance", "training", "loading")

@@ -77,14 +77,16 @@ class Serving:
     """What is asked of a server.
 
     Attributes:
-        spec: The named spec of what speaks.
+        spec: The named spec of what makes frame after frame.
         changes: Of its settings.
+        voice: What makes all frames of a sentence at once.
         clients: How many ask at once, the most at last.
         seconds: For how long.
     """
 
-    spec: str = "voice"
-    changes: Mapping[str, Any] = field(default_factory=dict)
+    spec: str = "quick"
+    changes: Mapping[str, Any] = field(default_factory=lambda: {"vocoder.iterations": 8})
+    voice: str = "heart"
     clients: tuple[int, ...] = (1, 8, 50)
     seconds: float = 30.0
 

@@ -20,10 +20,10 @@ from kokoro_core.errors import ExportError
 from kokoro_core.exporting.inputs import GraphInputs
 from kokoro_core.exporting.noise import GivenNoise
 from kokoro_core.exporting.parallel import ParallelGraph, trace_parallel
+from kokoro_core.exporting.trials import Trial, own_durations, spoken
 from kokoro_plugins.export.around import as_text
 from kokoro_plugins.export.onnx_files import OPSET, Names, Session, converted, halved, quantised
 from kokoro_plugins.export.report import Difference, ExportReport, difference, refuse_far
-from kokoro_plugins.export.trials import Trial, own_durations, spoken
 
 if TYPE_CHECKING:
     import onnx

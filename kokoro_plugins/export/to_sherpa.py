@@ -18,6 +18,7 @@ from kokoro_core.errors import ExportError
 from kokoro_core.exporting.inputs import GraphInputs
 from kokoro_core.exporting.noise import GraphNoise
 from kokoro_core.exporting.parallel import ParallelGraph, trace_parallel
+from kokoro_core.exporting.trials import Trial, own_durations, random_trials, spoken
 from kokoro_plugins.export.around import as_text
 from kokoro_plugins.export.lexicon import MARKS, Lexicon, make_lexicon
 from kokoro_plugins.export.onnx_files import OPSET, Session, converted
@@ -30,7 +31,7 @@ from kokoro_plugins.export.sherpa_graph import (
     with_loaders_inputs,
 )
 from kokoro_plugins.export.to_onnx import Precision, in_precision, names_of
-from kokoro_plugins.export.trials import TEXT, Trial, own_durations, random_trials, spoken
+from kokoro_plugins.export.trials import TEXT
 
 MODEL, TOKENS, LEXICON = "model.onnx", "tokens.txt", "lexicon.txt"
 

@@ -14,12 +14,12 @@ from kokoro_core import KokoroModel
 from kokoro_core.contracts import NeuralVocoder
 from kokoro_core.exporting.inputs import GraphInputs
 from kokoro_core.exporting.stepping import group_shape, trace_steps
+from kokoro_core.exporting.trials import Trial
 from kokoro_plugins.export.around import as_text
 from kokoro_plugins.export.onnx_files import OPSET, Session, converted
 from kokoro_plugins.export.report import ExportReport, refuse_far
 from kokoro_plugins.export.runner import Arrays, stepped
 from kokoro_plugins.export.to_onnx import Precision, compared, in_precision, names_of, written
-from kokoro_plugins.export.trials import Trial
 
 PARTS = ("plan", "step", "finish")
 

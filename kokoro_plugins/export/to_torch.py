@@ -17,9 +17,9 @@ from kokoro_core.exporting.inputs import GraphInputs
 from kokoro_core.exporting.noise import GraphNoise
 from kokoro_core.exporting.parallel import trace_parallel
 from kokoro_core.exporting.tracing import quietly
+from kokoro_core.exporting.trials import Trial, spoken
 from kokoro_plugins.export.around import as_text
 from kokoro_plugins.export.report import Difference, ExportReport, difference, refuse_far
-from kokoro_plugins.export.trials import Trial, spoken
 
 DESCRIPTION = "kokoro.json"
 """The file inside that describes the program."""

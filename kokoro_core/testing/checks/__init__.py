@@ -14,6 +14,7 @@ from kokoro_core.testing.checks import (
     compiling,
     decoding,
     durations,
+    export_models,
     exporting,
     gradients,
     half,
@@ -73,6 +74,7 @@ _MODULES = (
     half,
     stopping,
     models,
+    export_models,
 )
 
 CHECKS: tuple[Check[Any], ...] = tuple(

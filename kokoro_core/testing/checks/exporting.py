@@ -126,7 +126,7 @@ def _stepped(probe: DecoderProbe, inputs: Inputs, frames: int | None) -> Tensor:
     return torch.cat([decoder.step(fed, state, *noise)[0] for _ in range(STEPS)], 1)
 
 
-def _says(subject: Subject, wanted: bool) -> str | None:
+def says_of_export(subject: Subject, wanted: bool) -> str | None:
     """Return a reason to skip a component that says the other thing of `exportable`."""
     said = subject.capabilities.exportable is not False
     return None if said is wanted else f"`exportable={subject.capabilities.exportable}`"
@@ -138,7 +138,7 @@ def _says(subject: Subject, wanted: bool) -> str | None:
     since=2,
     cases=UTTERANCE,
     slots=SPEAKING,
-    skip=lambda subject: _says(subject, True),
+    skip=lambda subject: says_of_export(subject, True),
     bug="piper1-gpl#101, piper1-gpl#148: a graph that speaks at the length of its example alone",
 )
 def exports_any_length(subject: Subject, batch: RaggedBatch) -> None:
@@ -195,7 +195,7 @@ def _seeded(graph: nn.Module, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     since=2,
     cases=UTTERANCE,
     slots=SPEAKING,
-    skip=lambda subject: _says(subject, False),
+    skip=lambda subject: says_of_export(subject, False),
     bug="pytorch#87550",
 )
 def export_any_length_is_refused(subject: Subject, batch: RaggedBatch) -> None:

@@ -46,7 +46,7 @@ PHONEME_FIELDS = ("phoneme_indices", "padding_mask", "durations")
 FRAME_FIELDS = ("mel_specs", "mel_padding_mask", "stop_token_targets")
 
 
-def _extras(subject: ModelSubject) -> str | None:
+def refuses_extras(subject: ModelSubject) -> str | None:
     extras = unknown_extras(subject.component)
     return (
         f"it takes side inputs that the kit does not make: {', '.join(extras)}" if extras else None
@@ -62,7 +62,7 @@ def _no_durations(subject: ModelSubject) -> str | None:
     return "it has no duration predictor" if subject.spec.duration_predictor is None else None
 
 
-model_check = partial(Check, slots=("model",), skip=_extras)
+model_check = partial(Check, slots=("model",), skip=refuses_extras)
 
 
 def training_batch(
@@ -213,7 +213,7 @@ def _drawing(subject: ModelSubject) -> str | None:
 @model_check(
     "speaking-is-training",
     cases=ONE_BATCH,
-    skip=first_reason(_extras, _parallel, _drawing),
+    skip=first_reason(refuses_extras, _parallel, _drawing),
     bug="a loop that starts or shifts otherwise than training: the loss is low, the speech noise",
 )
 def speaking_is_training(subject: ModelSubject, batch: RaggedBatch) -> None:
@@ -271,7 +271,7 @@ def stream(subject: ModelSubject, batch: RaggedBatch) -> None:
 @model_check(
     "durations-of-speech",
     cases=BATCHES,
-    skip=first_reason(_extras, _no_durations),
+    skip=first_reason(refuses_extras, _no_durations),
     bug="espnet PR#6680, ming024/FastSpeech2, TensorFlowTTS#107: rounded, scaled, cut",
 )
 def durations_of_speech(subject: ModelSubject, batch: RaggedBatch) -> None:

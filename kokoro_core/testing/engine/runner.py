@@ -121,6 +121,8 @@ class _Trial:
             return f"at level {level.name} the first configuration alone is tried"
         if other and self.check.costly and not level.costly:
             return f"at level {level.name} it is tried on the first configuration alone"
+        if level.examples < self.check.dear and self.plan.case is None:
+            return f"at level {level.name} it is not tried, since it takes long"
         return self.check.skip(self.subject)
 
     def run(self, only: list[Any]) -> None:
@@ -128,8 +130,15 @@ class _Trial:
         cases = self.check.cases
         for corner in only or cases.corners:
             self._attempt(corner)
-        if not only and cases.drawn is not None and not self.check.explicit:
+        if not only and cases.drawn is not None and not self.check.explicit and self._examples:
             self._draw(cases.drawn())
+
+    @property
+    def _examples(self) -> int:
+        """How many examples are drawn."""
+        if self.check.dear == 1:
+            return self.plan.level.examples
+        return self.plan.level.examples // self.check.dear - len(self.check.cases.corners)
 
     def _attempt(self, data: Any) -> None:
         seed_torch(0)
@@ -148,7 +157,7 @@ class _Trial:
         from hypothesis import HealthCheck, Phase, given, seed, settings
 
         chosen = settings(
-            max_examples=self.plan.level.examples,
+            max_examples=self._examples,
             deadline=None,
             database=None,
             derandomize=False,

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from kokoro_core.api import KokoroModel
 from kokoro_core.params.capabilities import Capabilities
+from kokoro_core.params.component import ComponentParams
 from kokoro_core.slots import MODEL_SLOTS
 from kokoro_core.spec.problems.violation import RuleViolation, violation_problem
 from kokoro_core.spec.rules.dimensions import find_conflicts
@@ -123,6 +124,11 @@ class ModelSubject:
     def name(self) -> str:
         """``model/`` and the spec's name."""
         return f"model/{self.spec.name}"
+
+    @property
+    def parts(self) -> tuple[ComponentParams, ...]:
+        """The settings of its parts."""
+        return tuple(parts_of(self.spec).values())
 
     def build(self, *, seed: int = 0) -> KokoroModel:
         """Build the model in float64 and evaluation mode, with noise added to the parameters."""

@@ -115,6 +115,11 @@ def with_dropout(params: Any, share: float) -> Any:
     return _changed(params, lambda name: share if name.endswith("dropout") else None)
 
 
+def with_positions(params: Any, most: int) -> Any:
+    """Return the params with each setting `max_len` set, at every depth."""
+    return _changed(params, lambda name: most if name == "max_len" else None)
+
+
 def has_dropout(params: BaseModel) -> bool:
     """Return whether there is a setting whose name ends with ``dropout``."""
     return bool(with_dropout(params, 0.0) != with_dropout(params, 0.5))

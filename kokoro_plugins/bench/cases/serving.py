@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import re
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from urllib.request import urlopen
 
 from kokoro_core import KokoroModel
-from kokoro_plugins.bench.load import Clients, Load
+from kokoro_plugins.bench.load import TIMEOUT, Clients, Load
 from kokoro_plugins.bench.results import CaseResult, Measurement
 from kokoro_plugins.bench.sizes import Scale, Serving
 from kokoro_plugins.bench.timing import Timing
 
-BATCHES, ALONE = "ours, batches of 8", "ours, one by one"
+BATCHES, ALONE, CHOSEN = "ours, batches of 8", "ours, one by one", "ours, as it chooses"
 
 TEXTS = (
     "The door is open. Nobody has come in since the morning, and the lamp is still lit.",
@@ -50,49 +52,84 @@ class Server:
         found = re.search(r"VmRSS:\s+(\d+) kB", status)
         return None if found is None else 1024 * int(found[1])
 
+    def sample_rate(self) -> int:
+        """Return the samples per second of what it speaks."""
+        with urlopen(f"http://127.0.0.1:{self.port}/v1/models/model", timeout=TIMEOUT) as answer:
+            rate = json.load(answer)["sample_rate"]
+        assert isinstance(rate, int)
+        return rate
+
 
 def measure(scale: Scale, threads: int) -> CaseResult:
     """Time the first sound and count what comes, with few clients and with many."""
     said = scale.serving
     result = CaseResult("serving", "clients that ask a server for speech, again and again")
-    with TemporaryDirectory() as folder, ExitStack() as stack:
+    with TemporaryDirectory() as folder:
         path = Path(folder) / "model.safetensors"
-        sample_rate = save_model(path, said)
+        save_model(path, said)
+        _under_load(result, str(path), {BATCHES: 8, ALONE: 1}, said, threads)
+    _judge_first_sounds(result)
+    result.notes.append(
+        f"The model is `{said.spec}` with random weights and at least six frames a phoneme. "
+        + _conditions(said)
+    )
+    return result
+
+
+def measure_voice(scale: Scale, threads: int) -> CaseResult:
+    """Do the same with a voice that makes all frames of a sentence at once."""
+    said = scale.serving
+    result = CaseResult("voice", f"clients that ask a server for the voice `{said.voice}`")
+    _under_load(result, said.voice, {CHOSEN: None, BATCHES: 8}, said, threads)
+    result.notes.append(
+        f"`{said.voice}` makes all frames of a sentence at once, so the server chooses to speak "
+        f"its sentences one by one. " + _conditions(said)
+    )
+    return result
+
+
+def _conditions(said: Serving) -> str:
+    return (
+        f"The times are those of the first sound. Clients ask for {said.seconds:g} s and wait for "
+        f"what they have asked for; they and the server share the machine."
+    )
+
+
+def _under_load(
+    result: CaseResult,
+    checkpoint: str,
+    batches: Mapping[str, int | None],
+    said: Serving,
+    threads: int,
+) -> None:
+    """Let clients ask servers of one checkpoint that differ in how they choose batches."""
+    with ExitStack() as stack:
         servers = {
-            name: stack.enter_context(serving(path, threads, most))
-            for name, most in ((BATCHES, 8), (ALONE, 1))
+            name: stack.enter_context(serving(checkpoint, threads, most))
+            for name, most in batches.items()
         }
         for count in said.clients:
             setting = {"clients": count, "threads": threads}
             for name, server in servers.items():
                 load, grown = _load(server, count, said.seconds)
                 first = Timing(tuple(each.first_sound for each in load.answers) or (0.0,))
-                facts = _facts(load, sample_rate, server)
+                facts = _facts(load, server)
                 result.measurements.append(Measurement(name, setting, first, facts))
                 _judge(result, name, load, grown, setting)
-    _judge_first_sounds(result)
-    result.notes.append(
-        f"The times are those of the first sound. The model is `{said.spec}` with random weights "
-        f"and at least six frames a phoneme; clients ask for {said.seconds:g} s and wait for what "
-        f"they have asked for. Clients and server share the machine."
-    )
-    return result
 
 
-def save_model(path: Path, said: Serving) -> int:
-    """Save a model that speaks at about the pace of speech, and return its sample rate."""
+def save_model(path: Path, said: Serving) -> None:
+    """Save a model that speaks at about the pace of speech."""
     pace = {"generation.min_frames": 6, "generation.stop_threshold": 1.0}
-    model = KokoroModel.from_spec(said.spec, overrides={**pace, **said.changes})
-    model.save(path)
-    assert model.spec.audio is not None
-    return model.spec.audio.sample_rate
+    KokoroModel.from_spec(said.spec, overrides={**pace, **said.changes}).save(path)
 
 
 @contextmanager
-def serving(path: Path, threads: int, max_batch: int) -> Iterator[Server]:
-    """Serve a model on a free port until the end of a block."""
-    command = [sys.executable, "-m", "kokoro_core", "serve", f"model={path}", "--port", "0"]
-    command += ["--threads", str(threads), "--max-batch", str(max_batch), "--log-level", "error"]
+def serving(checkpoint: str, threads: int, max_batch: int | None) -> Iterator[Server]:
+    """Serve a checkpoint or a voice on a free port until the end of a block."""
+    command = [sys.executable, "-m", "kokoro_core", "serve", f"model={checkpoint}", "--port", "0"]
+    command += ["--threads", str(threads), "--log-level", "error"]
+    command += [] if max_batch is None else ["--max-batch", str(max_batch)]
     with subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -123,7 +160,7 @@ def _load(server: Server, count: int, seconds: float) -> tuple[Load, float | Non
     return load, grown
 
 
-def _facts(load: Load, sample_rate: int, server: Server) -> dict[str, float | int | None]:
+def _facts(load: Load, server: Server) -> dict[str, float | int | None]:
     firsts = sorted(each.first_sound * 1000 for each in load.answers)
     resident = server.resident()
     return {
@@ -133,7 +170,7 @@ def _facts(load: Load, sample_rate: int, server: Server) -> dict[str, float | in
         "whole_ms": statistics.median(each.seconds * 1000 for each in load.answers)
         if load.answers
         else None,
-        "s_of_speech_per_s": load.speech_per_second(sample_rate),
+        "s_of_speech_per_s": load.speech_per_second(server.sample_rate()),
         "MiB": None if resident is None else resident / 2**20,
     }
 

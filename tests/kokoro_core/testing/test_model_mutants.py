@@ -11,7 +11,7 @@ import torch
 from kokoro_core.api import KokoroModel
 from kokoro_core.model.acoustic import AcousticModel
 from kokoro_core.spec.load import load_spec
-from kokoro_core.testing.checks import checks_of
+from kokoro_core.testing.checks import CONFORMANCE_VERSION, checks_of
 from kokoro_core.testing.engine.levels import level_named
 from kokoro_core.testing.engine.runner import CheckPlan, run_check
 from kokoro_core.testing.subjects.model_subject import ModelSubject, small_model
@@ -109,6 +109,17 @@ def a_file_that_loses_a_weight(patch):
     patch.setattr(KokoroModel, "load", load)
 
 
+def a_graph_whose_steps_hear_something_else(patch):
+    from kokoro_plugins.transformer.decoder import TransformerDecoder
+
+    honest = TransformerDecoder.step
+
+    def step(self, frames, state):
+        return honest(self, frames + 0.1 * torch.compiler.is_exporting(), state)
+
+    patch.setattr(TransformerDecoder, "step", step)
+
+
 MUTANTS = [
     ("model-rows", hidden_with_a_mean_of_the_batch),
     ("model-losses", losses_that_count_padding),
@@ -119,6 +130,7 @@ MUTANTS = [
     ("speaking-is-pure", speaking_that_leaves_the_model_in_evaluation),
     ("speaking-is-pure", speaking_that_draws_a_number),
     ("model-file", a_file_that_loses_a_weight),
+    ("export-model", a_graph_whose_steps_hear_something_else),
 ]
 CHECKS = {each.id: each for each in checks_of("model")}
 
@@ -127,7 +139,10 @@ CHECKS = {each.id: each for each in checks_of("model")}
 def test_a_broken_model_is_found_by_the_check_that_is_meant_for_it(check, mutant, monkeypatch):
     mutant(monkeypatch)
     subject = ModelSubject(small_model(load_spec("default")).spec, "default")
-    result = run_check(cast("Any", subject), CHECKS[check], CheckPlan(level_named("fast"), seed=0))
+    level = level_named("fast" if CHECKS[check].dear == 1 else "ci")
+    result = run_check(
+        cast("Any", subject), CHECKS[check], CheckPlan(level, seed=0, version=CONFORMANCE_VERSION)
+    )
     assert result.status == "failed"
     assert "it raised" not in result.reason
     assert result.replay.startswith(f"kokoro-core conformance default --check {check}")

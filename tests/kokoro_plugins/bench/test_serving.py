@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from kokoro_plugins.bench.cases.serving import ALONE, BATCHES, measure
+from kokoro_plugins.bench.cases.serving import ALONE, BATCHES, CHOSEN, measure, measure_voice
 from kokoro_plugins.bench.load import Answer, Clients, Load, ask
 from kokoro_plugins.bench.sizes import Scale, Serving
 
@@ -96,3 +96,12 @@ def test_the_case_judges_errors_memory_and_the_first_sound(scale: Scale) -> None
     assert all(each["facts"]["s_of_speech_per_s"] > 0 for each in found["measurements"])
     assert [each["bar"] for each in found["verdicts"]][:2] in ([1.0, 1.1], [1.0, 1.0])
     assert found["verdicts"][-1]["what"] == f"first sound: {BATCHES} / {ALONE}"
+
+
+@pytest.mark.slow
+def test_the_case_of_a_voice_lets_the_server_choose(scale: Scale) -> None:
+    pytest.importorskip("starlette")
+    found = measure_voice(replace(scale, serving=Serving(clients=(2,), seconds=0.1)), 1)
+    assert [each.contender for each in found.measurements] == [CHOSEN, BATCHES]
+    assert all(each.facts["failed"] == 0 for each in found.measurements)
+    assert {each.bar for each in found.verdicts} <= {1.0, 1.1}

@@ -17,13 +17,13 @@ from kokoro_core.errors import ExportError
 from kokoro_core.exporting.inputs import GraphInputs, graph_inputs
 from kokoro_core.exporting.parallel import ParallelGraph
 from kokoro_core.exporting.tracing import trace
+from kokoro_core.exporting.trials import Trial
 from kokoro_core.nn.recurrent import BidirectionalLstm
 from kokoro_plugins.export import to_onnx
 from kokoro_plugins.export.export import export_model
 from kokoro_plugins.export.onnx_files import OPSET, Names, Session, converted
 from kokoro_plugins.export.report import ExportReport
 from kokoro_plugins.export.to_onnx import compared, in_precision
-from kokoro_plugins.export.trials import Trial
 from tests.kokoro_core.exporting.small import small_model
 
 onnx = pytest.importorskip("onnx")

@@ -12,10 +12,10 @@ import torch
 
 from kokoro_core import KokoroModel
 from kokoro_core.errors import ExportError
+from kokoro_core.exporting.trials import Trial
 from kokoro_plugins.export import to_torch
 from kokoro_plugins.export.export import export_model
 from kokoro_plugins.export.report import ExportReport
-from kokoro_plugins.export.trials import Trial
 
 
 def test_the_file_alone_speaks_as_the_checkpoint_does(

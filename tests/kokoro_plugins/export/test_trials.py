@@ -6,8 +6,9 @@ import pytest
 
 from kokoro_core import KokoroModel
 from kokoro_core.exporting.inputs import graph_inputs
+from kokoro_core.exporting.trials import Trial
 from kokoro_plugins.export.around import frontend_of
-from kokoro_plugins.export.trials import Trial, make_trials
+from kokoro_plugins.export.trials import make_trials
 from tests.kokoro_core.exporting.small import small_parallel
 
 SYMBOLS = {"type": "symbols", "symbols": [f"s{n}" for n in range(63)]}

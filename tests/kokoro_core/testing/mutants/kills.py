@@ -25,7 +25,7 @@ def subject_of(mutant: Mutant) -> Subject:
 def named_kill(mutant: Mutant) -> Result:
     """Run the one check that must kill a mutant, as an author runs it."""
     (check,) = (each for each in checks_of(mutant.slot) if each.id == mutant.killed_by)
-    return _run(subject_of(mutant), check, "fast")
+    return _run(subject_of(mutant), check, "fast" if check.dear == 1 else "ci")
 
 
 def kills_of(mutant: Mutant) -> list[str]:

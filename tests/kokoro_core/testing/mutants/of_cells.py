@@ -124,3 +124,15 @@ class BeginsWithNoise(CellDecoder):
 class GradientStops(CellDecoder):
     def run(self, frames, state):
         return super().run(frames.detach(), state)
+
+
+@mutant("an export of one step takes each step for the first", killed_by="export-in-models")
+class EachStepIsTheFirst(OwnState):
+    @dataclass
+    class state_type(Celled):  # noqa: N801
+        begun: bool = False
+
+    def read(self, state):
+        first = 0.0 if state.begun else 1.0
+        state.begun = True
+        return super().read(state) + first
