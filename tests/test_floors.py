@@ -267,14 +267,16 @@ core.testing.data              core.api core.model core.params core.slots core.s
 core.testing.probes            core.contracts core.nn core.params core.slots core.spec.rules
                                core.tensors core.testing.data
 core.testing                   core.testing.data core.testing.probes
-core.testing.subjects          core.api core.params core.slots core.spec.problems core.spec.rules
-                               core.spec.tree core.testing.probes registry
+core.testing.subjects          core.api core.model core.params core.slots core.spec
+                               core.spec.problems core.spec.rules core.spec.tree
+                               core.testing.probes registry
 core.testing.walks             core.slots core.testing.data core.testing.probes
                                core.testing.subjects
 core.testing.checks            core.api core.contracts core.errors core.exporting
-                               core.generation core.model core.nn core.params core.tensors
-                               core.testing core.testing.data core.testing.probes
-                               core.testing.subjects core.testing.walks registry
+                               core.generation core.model core.nn core.params
+                               core.spec.rules core.tensors core.testing core.testing.data
+                               core.testing.probes core.testing.subjects core.testing.walks
+                               registry
 core.testing.engine            core.durable core.params core.slots core.spec core.spec.rules
                                core.spec.tree core.testing core.testing.checks
                                core.testing.subjects registry

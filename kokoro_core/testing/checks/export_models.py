@@ -10,8 +10,8 @@ from kokoro_core.exporting.declared import refuse_declared
 from kokoro_core.testing.check import Check, first_reason
 from kokoro_core.testing.checks.exporting import SPEAKING, says_of_export
 from kokoro_core.testing.checks.models import refuses_extras
+from kokoro_core.testing.checks.programs import assert_exports
 from kokoro_core.testing.data.cases import ONCE, Cases, Nothing
-from kokoro_core.testing.data.programs import assert_exports
 from kokoro_core.testing.subjects.composed import composed
 from kokoro_core.testing.subjects.model_subject import ModelSubject
 from kokoro_core.testing.subjects.subject import Subject
