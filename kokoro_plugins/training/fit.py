@@ -11,6 +11,7 @@ from rich.console import Console
 
 from kokoro_core import KokoroModel
 from kokoro_core.kernels import cpu
+from kokoro_core.kernels.allocator import keep_freed_memory
 from kokoro_plugins.training.data.data_module import AlignedSpeech
 from kokoro_plugins.training.data.training_data import TrainingData
 from kokoro_plugins.training.loop.history import History
@@ -105,6 +106,8 @@ def fit_task(
         TrainingStopped: As of `fit`.
     """
     take_place(settings)
+    if trains_on_cpu(settings.device):
+        keep_freed_memory()
     task.model.train()
     data.endless(accumulate=settings.accumulate)
     history = history or History()
