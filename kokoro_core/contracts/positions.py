@@ -47,6 +47,13 @@ class PositionalEncoding(Component):
         """Return x (B, T, H), the input of a stack, with the encoding added."""
         return x
 
+    def added_vectors(self, positions: Tensor) -> Tensor | None:
+        """Return what `add` adds to every vector, (T, H) for positions (T,); None: ask `add`.
+
+        Layers can then compute once a position what they would compute once a vector.
+        """
+        return None
+
     def rotate(
         self, q: Tensor, k: Tensor, q_positions: Tensor, k_positions: Tensor
     ) -> tuple[Tensor, Tensor]:

@@ -12,8 +12,10 @@ from kokoro_core.kernels.direct import Computation, direct, is_plain, may_go_dir
 from kokoro_core.kernels.dropout import Dropout, ReluDropout
 from kokoro_core.kernels.feed_forward import feed_forward
 from kokoro_core.kernels.fused_linear import side_by_side
+from kokoro_core.kernels.halves import halves
 from kokoro_core.kernels.linear import Linear
 from kokoro_core.kernels.quantize import quantize_weights
+from kokoro_core.kernels.repeated_linear import prefer_repeated, repeated_linear
 from kokoro_core.kernels.single_query import single_query
 
 __all__ = [
@@ -27,10 +29,13 @@ __all__ = [
     "direct",
     "expecting_rows",
     "feed_forward",
+    "halves",
     "is_plain",
     "may_go_direct",
     "optimize_for_decoding",
+    "prefer_repeated",
     "quantize_weights",
+    "repeated_linear",
     "side_by_side",
     "single_query",
 ]

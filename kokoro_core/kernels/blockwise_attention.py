@@ -19,6 +19,7 @@ from torch.autograd.function import once_differentiable
 
 from kokoro_core.kernels.attention_tiles import TilePlan, Workspace, arithmetic
 from kokoro_core.kernels.dropout import DropoutMasks, draw_seed, uses_seeded_masks
+from kokoro_core.kernels.halves import are_heads_of_halves, empty_halves
 
 CACHE = 1 << 21
 """Bytes of a block of weights, at most: several such blocks fit a processor's caches."""
@@ -113,7 +114,12 @@ class _Blockwise(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         queries, keys, values, mask = ctx.saved_tensors
-        results = tuple(_as_projected(x, x.shape[3]) for x in (queries, keys, values))
+        to_queries = _as_projected(queries, queries.shape[3])
+        if are_heads_of_halves(keys, values):
+            to_keys, to_values = empty_halves(keys)
+        else:
+            to_keys, to_values = (_as_projected(x, x.shape[3]) for x in (keys, values))
+        results = to_queries, to_keys, to_values
         if not grad.is_meta:
             plan = TilePlan.of(queries, keys, mask, ctx.is_causal, CACHE)
             backward = _Backward(

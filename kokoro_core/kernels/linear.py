@@ -58,6 +58,18 @@ def trains_with_onednn(x: Tensor, weight: Tensor) -> bool:
     )
 
 
+def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Return what `reference.linear` returns; in training by oneDNN without a second derivative.
+
+    Shape:
+        x: (..., in). weight: (out, in). bias: (out,). Returns: (..., out).
+    """
+    if not trains_with_onednn(x, weight):
+        return reference.linear(x, weight, bias)
+    result: Tensor = _LinearOfOneDnn.apply(x, weight, bias)  # type: ignore[no-untyped-call]
+    return result
+
+
 def is_plain(weight: Tensor) -> bool:
     """Return whether a weight is an ordinary tensor, and not for example a quantised one."""
     return type(weight) in (Tensor, nn.Parameter)
@@ -76,9 +88,4 @@ class Linear(nn.Linear):
         Shape:
             x: (..., in). Returns: (..., out).
         """
-        if not trains_with_onednn(x, self.weight):
-            return reference.linear(x, self.weight, self.bias)
-        result: Tensor = _LinearOfOneDnn.apply(  # type: ignore[no-untyped-call]
-            x, self.weight, self.bias
-        )
-        return result
+        return linear(x, self.weight, self.bias)

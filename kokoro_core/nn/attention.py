@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
 
 from torch import Tensor, nn
 
 from kokoro_core.contracts import PositionalEncoding
-from kokoro_core.kernels import Linear, attention, side_by_side
+from kokoro_core.kernels import Linear, attention, halves, repeated_linear, side_by_side
 from kokoro_core.tensors.masks import add_bias, attend_mask, causal_mask
+from kokoro_core.tensors.repeats import Repeats
 
 
 @dataclass(frozen=True)
@@ -131,14 +133,22 @@ class MultiheadAttention(nn.Module):
         return queries, keys, values
 
     def project_memory(
-        self, memory: Tensor, positional_encoding: PositionalEncoding, positions: Tensor
+        self,
+        memory: Tensor | Sequence[Repeats],
+        positional_encoding: PositionalEncoding,
+        positions: Tensor,
     ) -> tuple[Tensor, Tensor]:
         """Return keys, turned by their positions, and values: what a cache holds.
 
         Shape:
-            memory: (B, T, memory_dim). Returns: two tensors (B, heads, T, H/heads).
+            memory: (B, T, memory_dim), or the rows of tables whose sums that is. Returns: two
+            tensors (B, heads, T, H/heads).
         """
-        keys, values = self.key_value(memory).chunk(2, dim=-1)
+        if isinstance(memory, Tensor):
+            both = self.key_value(memory)
+        else:
+            both = repeated_linear(self.key_value, memory)
+        keys, values = halves(both)
         keys, values = self._split_heads(keys), self._split_heads(values)
         _, keys = positional_encoding.rotate(keys[:, :, :0], keys, positions[..., :0], positions)
         return keys, values

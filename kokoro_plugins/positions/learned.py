@@ -33,5 +33,13 @@ class LearnedPositions(PositionalEncoding):
         Shape:
             x: (B, T, H). positions: (T,) or (B, T) int64. Returns: (B, T, H).
         """
+        return x + self.added_vectors(positions)
+
+    def added_vectors(self, positions: Tensor) -> Tensor:
+        """Return the vectors of positions.
+
+        Shape:
+            positions: (T,) or (B, T) int64. Returns: (T, H) or (B, T, H).
+        """
         vectors: Tensor = self.table(positions)
-        return x + vectors
+        return vectors

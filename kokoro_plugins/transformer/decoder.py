@@ -27,7 +27,9 @@ from kokoro_core.tensors.masks import (
     causal_mask,
     zero_padding,
 )
+from kokoro_core.tensors.repeats import Repeats
 from kokoro_plugins.transformer.layers import DecoderLayer, LayerSettings
+from kokoro_plugins.transformer.memory_parts import memory_in_parts
 from kokoro_plugins.transformer.place import PlaceEmbedding
 from kokoro_plugins.transformer.step_layer import step_layers
 from kokoro_plugins.transformer.stepping import Shared, TransformerDecoderState
@@ -126,13 +128,15 @@ class TransformerDecoder(AutoregressiveDecoder):
             )
         self._check_length(max(length, memory.shape[1]))
         r = self.reduction_factor
-        memory = self._add_place(memory, memory_padding_mask, plan)
         positions = torch.arange(0, length, r, device=memory.device)
         scope = make_scope(self.positional_encoding, positions, positions, causal=True)
         cross_scope = self._cross_scope(positions, memory_padding_mask)
+        parts = self._in_parts(memory, cross_scope, plan)
+        memory = self._add_place(memory, memory_padding_mask, plan)
         fed = shift_right(self._mask_teacher(zero_padding(mel_specs, mel_padding_mask)), r)
         x = self._embed(self.frame_in(fed[:, r - 1 :: r]), memory[:, ::r], positions)
-        x = self.norm(self.layers(x, self._positioned(memory, cross_scope), scope, cross_scope))
+        read = self._positioned(memory, cross_scope) if parts is None else parts
+        x = self.norm(self.layers(x, read, scope, cross_scope))
         mel, stop_logits = self._ungroup(self.mel_out(x), self.stop_out(x))
         if r > 1:
             # A slice is whole or not by the length, and a compiled graph would be for one of both.
@@ -285,6 +289,12 @@ class TransformerDecoder(AutoregressiveDecoder):
 
     def _positioned(self, memory: Tensor, scope: AttentionScope) -> Tensor:
         return scope.positional_encoding.add(memory, scope.k_positions)
+
+    def _in_parts(
+        self, memory: Tensor, scope: AttentionScope, plan: Plan | None
+    ) -> tuple[Repeats, ...] | None:
+        layers = (layer.cross_attention.key_value for layer in self._decoder_layers())
+        return memory_in_parts(memory, layers, scope, self.place, plan)
 
     def _mask_teacher(self, frames: Tensor) -> Tensor:
         """Put the zero frame in place of a share of the teacher frames: the rest must do."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, final
 
@@ -11,6 +12,7 @@ from kokoro_core.kernels import Dropout
 from kokoro_core.nn.attention import AttentionScope, MultiheadAttention
 from kokoro_core.nn.cache import KeyValueCache
 from kokoro_core.nn.feed_forward import FeedForward
+from kokoro_core.tensors.repeats import Repeats
 
 
 @dataclass(frozen=True)
@@ -89,12 +91,16 @@ class DecoderLayer(nn.Module):
         self.dropout = Dropout(settings.dropout)
 
     def forward(
-        self, x: Tensor, memory: Tensor, scope: AttentionScope, cross_scope: AttentionScope
+        self,
+        x: Tensor,
+        memory: Tensor | Sequence[Repeats],
+        scope: AttentionScope,
+        cross_scope: AttentionScope,
     ) -> Tensor:
         """Run the layer over all frames at once.
 
         Shape:
-            x: (B, T, H). memory: (B, Tm, H). Returns: (B, T, H).
+            x: (B, T, H). memory: (B, Tm, H), or the rows whose sums that is. Returns: (B, T, H).
         """
         inner = self.attention_norm(x) if self.pre else x
         attended = self.self_attention(inner, inner, scope)

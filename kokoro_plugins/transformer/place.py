@@ -7,6 +7,7 @@ from typing import final
 from torch import Tensor, nn
 
 from kokoro_core.tensors.durations import place_in_phoneme
+from kokoro_core.tensors.repeats import Repeats
 
 
 @final
@@ -34,9 +35,15 @@ class PlaceEmbedding(nn.Module):
         Shape:
             durations: (B, N) int64. Returns: (B, T, H).
         """
-        since, left = place_in_phoneme(durations, num_frames)
-        last = self.size - 1
-        result: Tensor = self.since_start(since.clamp(0, last)) + self.until_end(
-            left.clamp(0, last)
-        )
+        since, left = self._indices(durations, num_frames)
+        result: Tensor = self.since_start(since) + self.until_end(left)
         return result
+
+    def parts(self, durations: Tensor, num_frames: int) -> list[Repeats]:
+        """Return the rows of both tables whose sums `forward` returns."""
+        since, left = self._indices(durations, num_frames)
+        return [Repeats(self.since_start.weight, since), Repeats(self.until_end.weight, left)]
+
+    def _indices(self, durations: Tensor, num_frames: int) -> list[Tensor]:
+        last = self.size - 1
+        return [each.clamp(0, last) for each in place_in_phoneme(durations, num_frames)]

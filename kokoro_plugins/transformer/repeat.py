@@ -12,6 +12,7 @@ from kokoro_core.contracts import Plan, Regulator
 from kokoro_core.tensors.durations import check_durations, phoneme_of_frame
 from kokoro_core.tensors.masks import padding_mask_from_lengths
 from kokoro_core.tensors.pytree import register_pytree
+from kokoro_core.tensors.repeats import note_repeats
 
 
 @register_pytree
@@ -86,4 +87,5 @@ class RepeatRegulator(Regulator):
         first = torch.arange(rows, device=x.device).unsqueeze(1) * phonemes
         index = (plan.phoneme + first).masked_fill(plan.padding_mask, rows * phonemes)
         # (B·T, C) -> (B, T, C)
-        return table.index_select(0, index.flatten()).view(rows, -1, channels)
+        expanded = table.index_select(0, index.flatten()).view(rows, -1, channels)
+        return note_repeats(expanded, table, index)

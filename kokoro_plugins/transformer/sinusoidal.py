@@ -51,8 +51,16 @@ class SinusoidalEncoding(PositionalEncoding):
         Shape:
             x: (B, T, H). positions: (T,) or (B, T) int64. Returns: (B, T, H).
         """
+        return x + self.added_vectors(positions)
+
+    def added_vectors(self, positions: Tensor) -> Tensor:
+        """Return the sinusoids of positions.
+
+        Shape:
+            positions: (T,) or (B, T) int64. Returns: (T, H) or (B, T, H).
+        """
         sinusoids = F.embedding(positions, self.table)
-        return x + (sinusoids if self.scale is None else self.scale * sinusoids)
+        return sinusoids if self.scale is None else self.scale * sinusoids
 
 
 def _with_sinusoids(table: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from kokoro_core import assemble, load_spec
 from kokoro_core.cost.estimate import Workload
 from kokoro_core.cost.products import Products
 from kokoro_core.kernels import Linear, cpu
+from kokoro_core.kernels.choice import by_reference
 
 A, B = torch.randn(3, 5), torch.randn(5, 7)
 MANY, OTHERS = torch.randn(2, 3, 5), torch.randn(2, 5, 7)
@@ -73,7 +74,10 @@ def test_a_training_step_multiplies_as_often_as_its_layers_by_hand() -> None:
     layer = 4 * width**2 + 2 * width * 1024
     hidden, memory = rows * phonemes, rows * frames
     encoder = 3 * hidden * layer
-    decoder = 3 * memory * (layer + 4 * width**2)
+    crossed = 3 * hidden + 2 * frames  # the memory's keys and values; positions learn nothing
+    if by_reference():
+        crossed = 3 * memory
+    decoder = 3 * memory * (layer + 2 * width**2) + crossed * 2 * width**2
     ends = memory * width * spec.mel_dim
     linear = 3 * (encoder + decoder + 2 * ends) - ends
     # attention, the stop token and the duration predictor: at most so much more

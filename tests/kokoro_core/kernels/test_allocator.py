@@ -52,9 +52,7 @@ def turns(**variables: str) -> list[tuple[str, int]]:
 
 
 @needs_glibc
-@pytest.mark.skipif(
-    os.environ.get("KOKORO_KERNELS", "") != "", reason="the reference formulas leave it alone"
-)
+@pytest.mark.fast_kernels
 def test_the_pages_of_freed_tensors_serve_the_next_ones() -> None:
     for kept, faults in turns():
         assert kept == "True"
