@@ -48,6 +48,8 @@ class RowLoop:
 
     def add(self, rows: Sequence[Row]) -> None:
         """Let rows begin, first in the places of those that are over."""
+        if not self.going:
+            self._state, self._rows = None, []
         with torch.inference_mode():
             begun = [(row, self._begun(row)) for row in rows]
             if self._state is None and begun:

@@ -48,14 +48,15 @@ def steps_of(made: int, behind: Tensor | None, like: Tensor) -> Tensor:
     return torch.full((like.shape[0],), made, dtype=torch.int64, device=like.device)
 
 
-def steps_behind(made: Tensor) -> tuple[int, Tensor]:
-    """Return the most steps that a row has made, and how many each has made less.
+def steps_behind(made: Tensor) -> tuple[int, Tensor | None]:
+    """Return the most steps that a row has made, and how many each has made less; None: none has.
 
     Shape:
         made: (B,) int64. Returns: (B,) int64.
     """
     most = int(made.max())
-    return most, most - made
+    behind = most - made
+    return most, behind if bool(behind.any()) else None
 
 
 def rows_at(x: Tensor, steps: Tensor) -> Tensor:

@@ -33,7 +33,9 @@ def test_the_row_that_has_made_most_is_none_behind() -> None:
     made = steps_of(9, torch.tensor([0, 4, 7]), torch.zeros(3, 1))
     assert made.tolist() == [9, 5, 2]
     most, behind = steps_behind(made[1:])
+    assert behind is not None
     assert (most, behind.tolist()) == (5, [0, 3])
+    assert steps_behind(torch.tensor([4, 4])) == (4, None)
     assert steps_of(4, None, torch.zeros(2, 1)).tolist() == [4, 4]
 
 
