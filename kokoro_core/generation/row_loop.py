@@ -13,7 +13,7 @@ from kokoro_core.contracts.answers import Callee
 from kokoro_core.generation.loop import DROP_SHARE, begun_state, checked_step
 from kokoro_core.generation.row import Row
 from kokoro_core.generation.speak import given_to_decoder
-from kokoro_core.kernels import expecting_rows
+from kokoro_core.kernels import ExpectedRows
 from kokoro_core.model.acoustic import AcousticModel
 from kokoro_core.tensors.compiled import original
 from kokoro_core.tensors.noise import RowNoise
@@ -35,7 +35,7 @@ class RowLoop:
     def __init__(self, model: AcousticModel, decoder: AutoregressiveDecoder, most: int) -> None:
         self._model = model
         self._decoder = decoder
-        self._most = most
+        self._expected = ExpectedRows(most)
         self._rows: list[Row] = []
         self._state: State | None = None
         self._frames = torch.empty(0)
@@ -63,7 +63,7 @@ class RowLoop:
     def _begun(self, row: Row) -> State:
         """Return a row's state before its first frame."""
         wanted, given = given_to_decoder(self._model, self._decoder, row.utterances)
-        with expecting_rows(self._most):
+        with self._expected.here():
             return begun_state(self._decoder, given.memory, row.room, wanted)
 
     def _begin(self, row: Row, state: State) -> None:

@@ -6,7 +6,7 @@ shape. With ``KOKORO_KERNELS=reference`` the formulas compute everything.
 """
 
 from kokoro_core.kernels.attention import attention
-from kokoro_core.kernels.decoding import DecodingViews, expecting_rows, optimize_for_decoding
+from kokoro_core.kernels.decoding import DecodingViews, ExpectedRows, optimize_for_decoding
 from kokoro_core.kernels.derived import DerivedCache
 from kokoro_core.kernels.direct import Computation, direct, is_plain, may_go_direct
 from kokoro_core.kernels.dropout import Dropout, ReluDropout
@@ -23,11 +23,11 @@ __all__ = [
     "DecodingViews",
     "DerivedCache",
     "Dropout",
+    "ExpectedRows",
     "Linear",
     "ReluDropout",
     "attention",
     "direct",
-    "expecting_rows",
     "feed_forward",
     "halves",
     "is_plain",

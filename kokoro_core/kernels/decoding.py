@@ -6,7 +6,7 @@ import copy
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Generic, TypeVar, final
+from typing import Generic, TypeVar, cast, final
 
 import torch
 from torch import Tensor, nn
@@ -54,17 +54,32 @@ def threads_of_mkl(rows: int) -> int:
     return threads if rows == 1 and (threads == 1 or cpu.processor().level == "avx2") else 0
 
 
-_EXPECTED: ContextVar[int] = ContextVar("expected_rows", default=1)
+@final
+class ExpectedRows:
+    """Lays out for many rows what begins within `here`, since it will be stepped with others.
+
+    The weights are compared with those that are laid out once, not whenever a row begins, which
+    takes as long as reading all of them: they must stay the same as long as this is used.
+
+    Args:
+        rows: The most rows.
+    """
+
+    def __init__(self, rows: int) -> None:
+        self.rows = rows
+        self.views: dict[int, nn.Module] = {}
+
+    @contextmanager
+    def here(self) -> Iterator[None]:
+        """Let it hold within a block."""
+        token = _EXPECTED.set(self)
+        try:
+            yield
+        finally:
+            _EXPECTED.reset(token)
 
 
-@contextmanager
-def expecting_rows(rows: int) -> Iterator[None]:
-    """Lay out for so many rows what begins within a block, since it will be stepped with others."""
-    token = _EXPECTED.set(rows)
-    try:
-        yield
-    finally:
-        _EXPECTED.reset(token)
+_EXPECTED: ContextVar[ExpectedRows | None] = ContextVar("expected_rows", default=None)
 
 
 @final
@@ -84,8 +99,15 @@ class DecodingViews(Generic[AnyModule]):
         self._threads = 0
 
     def get(self, module: AnyModule, *, rows: int) -> AnyModule:
-        """Return a view of a module for steps of so many rows, or of what `expecting_rows` says."""
-        rows = max(rows, _EXPECTED.get())
+        """Return a view of a module for steps of so many rows, or of those that are expected."""
+        expected = _EXPECTED.get()
+        if expected is None:
+            return self._get(module, rows)
+        if id(module) not in expected.views:
+            expected.views[id(module)] = self._get(module, max(rows, expected.rows))
+        return cast("AnyModule", expected.views[id(module)])
+
+    def _get(self, module: AnyModule, rows: int) -> AnyModule:
         weight = next(module.parameters(), None)
         if weight is None or not can_copy(weight) or by_reference():
             return optimize_for_decoding(module, self._places, rows=rows)

@@ -45,7 +45,7 @@ def measure(scale: Scale, threads: int) -> CaseResult:
         result.add(timings, setting, _speed(work, sum(lengths)))
         if rows > 1:
             result.judge_medians(
-                timings, "batches", "rows that make place", "at least", 1.2, setting
+                timings, "batches", "rows that make place", "at least", 1.0, setting
             )
     result.notes.append(
         "Multiply-adds are those of the decoder's steps; encoding and projecting the memory, which "

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from kokoro_core import KokoroModel
 from kokoro_core.generation import Generation, GenerationRequest
+from kokoro_core.kernels import derived
 
 TRANSFORMER: dict[str, Any] = {"type": "transformer", "num_layers": 2, "num_heads": 2, "ff_dim": 16}
 SPEC: dict[str, Any] = {
@@ -308,3 +309,19 @@ def test_the_results_may_be_used_in_training() -> None:
     weight = torch.ones((), dtype=torch.float64, requires_grad=True)
     (weight * spoken[0].mel).sum().backward()
     assert weight.grad is not None
+
+
+def test_weights_are_compared_once_and_not_whenever_a_row_begins(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    compared: list[Any] = []
+
+    def noted(module: Any) -> tuple[int]:
+        compared.append(module)
+        return (len(compared),)
+
+    monkeypatch.setattr(derived, "fingerprint", noted)
+    model = made(torch.float32)
+    requests = requests_of(model, asked(model, *NINE, stop_threshold=1.0))
+    assert len(list(model.generate_many(requests, rows=3))) == 9
+    assert len(compared) == 1
