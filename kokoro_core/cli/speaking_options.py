@@ -60,7 +60,11 @@ class VoiceOptions:
     language: Annotated[str | None, Option(help="A language of the model, by name.")] = None
     pitch: Annotated[float | None, Option(help="Times what the adaptor `pitch` predicts.")] = None
     feature: Annotated[
-        list[str] | None, Option(metavar="NAME=VALUE", help="A feature, or pitch.control=1.2.")
+        list[str] | None,
+        Option(
+            metavar="NAME=VALUE",
+            help="A feature (a number, a vector or its .npy), or pitch.control=1.2.",
+        ),
     ] = None
     option: Annotated[
         list[str] | None,

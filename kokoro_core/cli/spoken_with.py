@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kokoro_core.cli.vectors import vector_of
 from registry.text import suggestion
 
 if TYPE_CHECKING:
@@ -139,10 +140,10 @@ def _number(flag: str, text: str, value: str) -> float:
 
 
 def _value(name: str, text: str, feature: Feature | None) -> Any:
-    """Return what was written for a feature, one value for the one row that is spoken.
+    """Return what was written for a feature, a number or a vector for the one row that is spoken.
 
     Raises:
-        ValueError: It is not a number, or the feature is more than one.
+        ValueError: It is neither, or the feature has a value for each of many things.
     """
     import torch
 
@@ -151,13 +152,13 @@ def _value(name: str, text: str, feature: Feature | None) -> Any:
             f"`{name}` has a form that commands do not know; in Python `model.generate(…, "
             f"{name}=…)` takes it."
         )
-    if feature.per != "row" or (feature.kind == "float" and feature.width is not None):
-        more = f"a value for each {feature.per}" if feature.per != "row" else "a vector"
+    if feature.per != "row":
         raise ValueError(
-            f"`--feature {name}={text}` is one value, but the model takes `{name}` as {more}; in "
-            f"Python `model.generate(…, {name}=…)` takes it, and an option such as "
-            f"`--option {name}.control=1.2` changes what is predicted."
+            f"`--feature {name}={text}` is one value, but the model takes `{name}` as a value for "
+            f"each {feature.per}; in Python `model.generate(…, {name}=…)` takes it."
         )
+    if feature.kind == "float" and feature.width is not None:
+        return vector_of(name, text, feature.width)
     number = _number("--feature", f"{name}={text}", text)
     if feature.kind == "float":
         return torch.tensor([number])

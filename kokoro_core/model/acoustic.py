@@ -26,11 +26,12 @@ from kokoro_core.contracts.answers import Callee
 from kokoro_core.model.batch import TrainingBatch
 from kokoro_core.model.inputs import check_frames
 from kokoro_core.model.side_inputs import call_part, check_extras
-from kokoro_core.model.wiring import REFERENCE_MASK, Wiring
+from kokoro_core.model.wiring import Wiring
 from kokoro_core.spec.rules.intake import (
     ENCODER_HIDDEN,
     LATENTS,
     REFERENCE,
+    REFERENCE_MASK,
     Intake,
     embedding_name,
 )
@@ -204,7 +205,8 @@ class AcousticModel(nn.Module):
         if REFERENCE in batch.extras or not self.wiring.is_needed(REFERENCE):
             return batch.extras
         recordings = {REFERENCE: batch.mel_specs, REFERENCE_MASK: batch.mel_padding_mask}
-        return recordings | dict(batch.extras)
+        wanted = {name: each for name, each in recordings.items() if self.wiring.is_needed(name)}
+        return wanted | dict(batch.extras)
 
     def side_inputs(
         self,

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from kokoro_core.model.wiring import REFERENCE_MASK, Wiring
+from kokoro_core.model.wiring import Wiring
 from kokoro_core.params.features import Feature
-from kokoro_core.spec.rules.intake import REFERENCE
+from kokoro_core.spec.rules.intake import REFERENCE, REFERENCE_MASK
 
 
 def example_features(

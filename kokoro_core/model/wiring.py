@@ -16,6 +16,7 @@ from kokoro_core.spec.rules.intake import (
     FROM_THE_MODEL,
     LATENTS,
     REFERENCE,
+    REFERENCE_MASK,
     Intake,
     embedding_name,
     encoder_parts,
@@ -26,8 +27,6 @@ from kokoro_core.spec.rules.own_losses import REPLACED_UNSAID, losses_of, replac
 from kokoro_core.spec.rules.waves import gives_wave
 from kokoro_core.spec.rules.wiring import parts_of, path_of_part
 from kokoro_core.spec.tree.model_spec import ModelSpec
-
-REFERENCE_MASK = f"{REFERENCE}_padding_mask"
 
 
 @dataclass(frozen=True)

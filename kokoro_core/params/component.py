@@ -102,6 +102,11 @@ class ComponentParams(StrictModel, frozen=True):  # said once more, so that edit
         """Names of the side inputs that it computes for the components in its settings."""
         return frozenset()
 
+    @property
+    def reads_encoder_output(self) -> bool:
+        """Whether it takes an `EncoderOutput` from an encoder in its settings, or only a tensor."""
+        return False
+
     def sizes_of(self, field: str, sizes: Sizes) -> Sizes:
         """Return the sizes with which it builds the component in one of its settings.
 

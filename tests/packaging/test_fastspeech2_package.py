@@ -20,7 +20,14 @@ from kokoro_core import KokoroModel
 from kokoro_core.testing import check_component
 from kokoro_plugins.conformer.importer import published_name
 from registry import ComponentRegistry, Plugins, Registration, installed_plugins
-from tests.kokoro_plugins.conformer.reference import MELS, VOCAB, WIDTH, in_double, theirs
+from tests.kokoro_plugins.conformer.reference import (
+    MELS,
+    VOCAB,
+    WIDTH,
+    in_double,
+    learns_in_double,
+    theirs,
+)
 from tests.packaging.acme_fastspeech2.plugin import (
     AcmeDecoderParams,
     AcmeEncoderParams,
@@ -85,8 +92,8 @@ def name_in_transformers(name: str) -> str:
     return published_name(name.replace("decoder.feat_out", "decoder.out"))
 
 
-def close(found: Any, wanted: Any, tolerance: float = 1e-9) -> None:
-    torch.testing.assert_close(found, wanted, atol=tolerance, rtol=tolerance)
+def close(found: Any, wanted: Any) -> None:
+    torch.testing.assert_close(found, wanted, atol=1e-9, rtol=1e-9)
 
 
 def test_the_package_has_at_most_350_lines_and_slices_no_hidden_vectors() -> None:
@@ -108,7 +115,8 @@ def test_the_package_imports_public_names_alone(file: Path) -> None:
 
 
 @pytest.mark.usefixtures("double")
-def test_losses_and_gradients_are_the_references() -> None:
+def test_losses_and_gradients_are_the_references(monkeypatch: pytest.MonkeyPatch) -> None:
+    learns_in_double(monkeypatch)
     torch.manual_seed(0)
     reference = theirs().train()
     model = with_weights_of(reference).train()
@@ -122,8 +130,7 @@ def test_losses_and_gradients_are_the_references() -> None:
     )
     output = model(INDICES, mel, DURATIONS, pitch=pitch, energy=energy)
     close(output.mel, wanted.spectrogram)
-    # The reference takes the logarithms of the true durations in float32.
-    close(output.loss, wanted.loss, 1e-8)
+    close(output.loss, wanted.loss)
     output.loss.backward()
     wanted.loss.backward()
     gradients = {name: each.grad for name, each in reference.named_parameters()}
@@ -132,7 +139,7 @@ def test_losses_and_gradients_are_the_references() -> None:
         if parameter.grad is None:  # a bias that batch normalisation takes away
             assert theirs_ is None
         else:
-            close(parameter.grad, theirs_, 1e-7)
+            close(parameter.grad, theirs_)
 
 
 @pytest.mark.usefixtures("double")

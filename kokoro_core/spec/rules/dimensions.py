@@ -23,6 +23,7 @@ from kokoro_core.spec.rules.accessed_fields import accessed_fields
 from kokoro_core.spec.rules.feature_forms import find_wrong_features
 from kokoro_core.spec.rules.names import find_wrong_names
 from kokoro_core.spec.rules.nested import Told, with_inner
+from kokoro_core.spec.rules.nested_outputs import find_unread_outputs
 from kokoro_core.spec.rules.own_losses import find_wrong_losses, weighed_losses
 from kokoro_core.spec.rules.part_names import find_wrong_part_names
 from kokoro_core.spec.rules.side_inputs import find_unmet_needs, find_wrong_widths
@@ -165,6 +166,7 @@ def find_conflicts(spec: ModelSpec) -> Iterator[RuleViolation]:
         _components_agree,
         find_unmet,
         find_unmet_needs,
+        find_unread_outputs,
         find_wrong_part_names,
         find_wrong_widths,
         find_wrong_losses,

@@ -21,8 +21,8 @@ from kokoro_core.spec.tree.model_spec import ModelSpec
 ENCODER_HIDDEN = "encoder_hidden"
 """The encoder's hidden vectors with the conditioners added, for parts that come later."""
 
-REFERENCE = "reference"
-"""A recording (B, R, M) and, with ``_padding_mask``, its mask; in training the target itself."""
+REFERENCE, REFERENCE_MASK = "reference", "reference_padding_mask"
+"""A recording (B, R, M) and its mask (B, R) bool; in training the target itself."""
 
 LATENTS = "latents"
 """What the decoder maps the true mel to, where it says that it does; None in speaking."""
@@ -189,7 +189,7 @@ def places_of_features(spec: ModelSpec) -> dict[str, str]:
 
 
 def _learned_from(spec: ModelSpec) -> Iterator[tuple[str, str, Feature]]:
-    own = {REFERENCE, f"{REFERENCE}_padding_mask"}  # in training the target itself
+    own = {REFERENCE, REFERENCE_MASK}  # in training the target itself
     for place, name, feature in given_features(spec):
         if feature is not None and feature.is_required(training=True) and name not in own:
             yield place, name, feature

@@ -14,6 +14,8 @@ from kokoro_core.spec.rules.accessed_fields import accessed_fields
 from kokoro_core.spec.rules.intake import (
     ENCODER_HIDDEN,
     LATENTS,
+    REFERENCE,
+    REFERENCE_MASK,
     comes_later,
     embedding_name,
     encoder_parts,
@@ -86,6 +88,7 @@ def find_unmet_needs(spec: ModelSpec) -> Iterator[RuleViolation]:
                 yield _too_late(path, part, name, made[name])
             elif name in PORTS and name not in made:
                 yield _of_the_flow(place, path, part, name)
+        yield from _recordings_have_masks(spec, place, path, part)
         yield from _handed_on(spec, part, path)
 
 
@@ -116,6 +119,22 @@ def _widths_made(spec: ModelSpec) -> dict[str, tuple[int, Path]]:
     return made | {name: (width, ("encoder",)) for name, width in parts}
 
 
+def _recordings_have_masks(
+    spec: ModelSpec, place: str, path: Path, part: ComponentParams
+) -> Iterator[RuleViolation]:
+    """Find a part that would read the padding of recordings, whose rows differ in length."""
+    taken = intake_of(spec, place)
+    recording = taken.features.get(REFERENCE)
+    if recording is None or recording.per != "recording":
+        return
+    if REFERENCE_MASK not in taken.needs:
+        message = (
+            f"the {part.slot} takes the recording `{REFERENCE}` without `{REFERENCE_MASK}`, so "
+            f"that it would take the padding of a batch for speech; its author must declare both"
+        )
+        yield RuleViolation("unmet-need", path, message, None, _causes(part, path))
+
+
 def _no_latents(path: Path, part: ComponentParams) -> RuleViolation:
     message = (
         f"the {part.slot} needs the decoder's latents, but the decoder at {{other}} has none; "
@@ -139,7 +158,8 @@ def _too_late(path: Path, part: ComponentParams, name: str, after: str) -> RuleV
         f"the {part.slot} needs `{name}`, which comes later in the flow, from {{other}}; choose "
         f"another {part.slot}, or settings that do not need it"
     )
-    return RuleViolation("unmet-need", path, message, (after,), (*_causes(part, path), (after,)))
+    maker = ("decoder",) if name == LATENTS else (after,)
+    return RuleViolation("unmet-need", path, message, maker, (*_causes(part, path), maker))
 
 
 def _of_the_flow(place: str, path: Path, part: ComponentParams, name: str) -> RuleViolation:

@@ -8,7 +8,7 @@ from typing import Any
 from kokoro_core import ModelSpec
 from kokoro_core.slots import CorpusParams
 from kokoro_core.spec.problems.violation import RuleViolation
-from kokoro_core.spec.rules.intake import features_for_training, places_of_features
+from kokoro_core.spec.rules.intake import features_for_training, intakes, places_of_features
 from kokoro_core.spec.rules.names import NAMED
 from kokoro_core.spec.rules.wiring import path_of_part
 from kokoro_plugins.training.data.feature_problems import names_of
@@ -18,7 +18,15 @@ from registry.text import suggestion
 
 def needs_durations(spec: ModelSpec) -> bool:
     """Return whether the model of a spec learns from durations that the corpus must have."""
-    return spec.regulator is not None and spec.aligner is None
+    return spec.aligner is None and _reads_durations(spec) is not None
+
+
+def _reads_durations(spec: ModelSpec) -> str | None:
+    """Return the first part that reads durations in training, or None."""
+    averaging = (
+        place for place, each in intakes(spec).items() if each.target and each.target.averaged
+    )
+    return "regulator" if spec.regulator is not None else next(averaging, None)
 
 
 def learned_from(spec: ModelSpec) -> dict[str, Any]:
@@ -44,10 +52,11 @@ def refuse_corpus(spec: ModelSpec, corpus: CorpusParams) -> None:
 
 
 def _lacks_durations(spec: ModelSpec, corpus: CorpusParams) -> Iterator[RuleViolation]:
-    if needs_durations(spec) and not corpus.has_durations:
+    place = _reads_durations(spec)
+    if place is not None and spec.aligner is None and not corpus.has_durations:
         yield RuleViolation(
             "corpus-without-durations",
-            ("regulator",),
+            path_of_part(place),
             f"The corpus `{corpus.type}` has no durations here, and `{spec.name}` has no `aligner` "
             f"to find them; add durations (docs/data.md), or an aligner, such as "
             f"`--set aligner.type=forward_sum`.",

@@ -8,7 +8,11 @@ from pathlib import Path
 
 from kokoro_core import ModelSpec
 from kokoro_core.durable import StepFolder
+from kokoro_core.spec.problems.violation import RuleViolation
+from kokoro_core.spec.rules.intake import given_features
 from kokoro_core.spec.rules.side_inputs import refusal_of_side_inputs
+from kokoro_core.spec.rules.wiring import path_of_part
+from kokoro_plugins.training.data.unfit import UnfitCorpus
 from kokoro_plugins.training.output import MODEL_FILE, RECIPE_FILE
 from kokoro_plugins.training.processes.group import is_first_process
 from kokoro_plugins.training.settings import Saving
@@ -28,7 +32,8 @@ def refuse_spec(spec: ModelSpec, label: str | None = None) -> None:
         label: What it is called in the message; without it its name.
 
     Raises:
-        ValueError: It has no audio or no frontend, or a part needs side inputs.
+        ValueError: It has no audio or no frontend.
+        UnfitCorpus: A part needs side inputs.
     """
     if spec.audio is None or spec.frontend is None:
         subject = f"The spec `{spec.name}`" if label is None else f"`{label}`"
@@ -37,7 +42,9 @@ def refuse_spec(spec: ModelSpec, label: str | None = None) -> None:
             f"which needs both."
         )
     if refusal := refusal_of_side_inputs(spec):
-        raise ValueError(f"{refusal}.")
+        place = next(place for place, _, form in given_features(spec) if form is None)
+        where = path_of_part(place)
+        raise UnfitCorpus(spec, [RuleViolation("corpus-without-feature", where, f"{refusal}.")])
 
 
 def refuse_checkpoint(spec: str, suffixes: Collection[str]) -> None:

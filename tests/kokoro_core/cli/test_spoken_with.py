@@ -7,12 +7,15 @@ import wave
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from kokoro_core.cli.spoken_with import spoken_with
 from kokoro_core.nn.mel import MelSpectrogram
 from kokoro_core.params.audio import AudioSettings
+from kokoro_core.spec.load import load_spec
 from kokoro_core.speech import _placed
 from tests.kokoro_core.model.test_version_2 import SPEAKING, spec
 
@@ -71,6 +74,43 @@ def test_one_value_is_not_taken_for_a_feature_of_each_phoneme() -> None:
         ValueError, match="is one value, but the model takes `pitch` as a value for"
     ):
         meant(adaptors, features=["pitch=5.5"])
+
+
+def test_a_vector_is_written_out_or_in_a_file(tmp_path: Path) -> None:
+    vector = torch.linspace(-1, 1, 512)
+    np.save(tmp_path / "anna.npy", vector.numpy()[None])
+    save_file({"x": vector}, tmp_path / "anna.safetensors")
+    texts = [str(vector.tolist()), *(str(tmp_path / f"anna.{kind}") for kind in KINDS)]
+    for text in texts:
+        given = {**NOTHING, "features": [f"speaker_embedding={text}"]}
+        found = spoken_with(load_spec("speecht5"), **given)["speaker_embedding"]
+        torch.testing.assert_close(found, vector[None], atol=0, rtol=0)
+
+
+KINDS = ("npy", "safetensors")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[1, 2]", r"has the shape \(2,\), but the model takes `speaker_embedding` as a vector of"),
+        ("1,2", "must be a vector: numbers such as"),
+        ("happy", "must be a vector: numbers such as"),
+        ("gone.npy", "cannot be read: No such file"),
+        ("two.safetensors", "must be a vector: numbers such as .* with one tensor"),
+        ("pickled.npy", "must be a vector"),
+        (f"[{', '.join(['NaN'] * 512)}]", "has a NaN or an infinity"),
+    ],
+)
+def test_what_is_no_vector_is_told_with_what_would_be(
+    text: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    save_file({"x": torch.ones(512), "y": torch.ones(512)}, "two.safetensors")
+    np.save("pickled.npy", np.array([{}], dtype=object), allow_pickle=True)
+    given = {**NOTHING, "features": [f"speaker_embedding={text}"]}
+    with pytest.raises(ValueError, match=message):
+        spoken_with(load_spec("speecht5"), **given)
 
 
 def test_names_features_and_numbers_arrive_by_name() -> None:

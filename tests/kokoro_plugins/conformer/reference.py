@@ -22,8 +22,13 @@ def expanded(hidden: Tensor, durations: Tensor, speed: float = 1.0) -> Tensor:
 
 
 def in_double(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the reference compute in float64 throughout."""
+    """Let the reference compute in float64 throughout, but for the durations that it learns."""
     monkeypatch.setattr(modeling_fastspeech2_conformer, "length_regulator", expanded)
+
+
+def learns_in_double(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the reference take the logarithms of true durations in float64 too."""
+    monkeypatch.setattr(Tensor, "float", lambda tensor: tensor.double())
 
 
 def theirs(**settings: Any) -> Any:

@@ -14,7 +14,14 @@ from kokoro_core import KokoroModel, assemble, load_spec
 from kokoro_core.testing import check_component
 from kokoro_plugins.conformer.importer import published_name
 from kokoro_plugins.conformer.params import ConformerEncoderParams, ParallelConformerParams
-from tests.kokoro_plugins.conformer.reference import MELS, VOCAB, WIDTH, in_double, theirs
+from tests.kokoro_plugins.conformer.reference import (
+    MELS,
+    VOCAB,
+    WIDTH,
+    in_double,
+    learns_in_double,
+    theirs,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -56,7 +63,10 @@ INDICES = torch.tensor([[3, 4, 5, 6, 7]])
 DURATIONS = torch.tensor([[2, 1, 3, 2, 3]])
 
 
-def test_a_training_step_is_the_references_to_the_gradient_of_every_weight() -> None:
+def test_a_training_step_is_the_references_to_the_gradient_of_every_weight(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    learns_in_double(monkeypatch)
     torch.manual_seed(0)
     reference = theirs().train()
     model = ours(reference).train()
@@ -76,8 +86,13 @@ def test_a_training_step_is_the_references_to_the_gradient_of_every_weight() -> 
     assert set(output.losses) == {
         *("mel_l1", "mel_l1_coarse", "duration", "pitch.prediction", "energy.prediction")
     }
-    # The reference takes the logarithms of the true durations in float32.
-    close(output.loss, wanted.loss, 1e-8)
+    close(output.losses["mel_l1"], (wanted.spectrogram - mel).abs().mean())
+    durations = (wanted.duration_outputs - DURATIONS.double().log1p()).square().mean()
+    close(output.losses["duration"], durations)
+    for name, true in (("pitch", pitch), ("energy", energy)):
+        error = wanted[f"{name}_outputs"].squeeze(2) - true
+        close(output.losses[f"{name}.prediction"], error.square().mean())
+    close(output.loss, wanted.loss)
     output.loss.backward()
     wanted.loss.backward()
     gradients = {name: each.grad for name, each in reference.named_parameters()}
@@ -85,11 +100,11 @@ def test_a_training_step_is_the_references_to_the_gradient_of_every_weight() -> 
         if parameter.grad is None:  # a bias that batch normalisation takes away, say
             assert gradients[published_name(name)] is None
         else:
-            close(parameter.grad, gradients[published_name(name)], 1e-7)
+            close(parameter.grad, gradients[published_name(name)])
 
 
-def close(found: Any, wanted: Any, tolerance: float = 1e-9) -> None:
-    torch.testing.assert_close(found, wanted, atol=tolerance, rtol=tolerance)
+def close(found: Any, wanted: Any) -> None:
+    torch.testing.assert_close(found, wanted, atol=1e-9, rtol=1e-9)
 
 
 def test_it_speaks_as_the_reference_with_lengths_and_curves_of_its_own() -> None:

@@ -18,6 +18,7 @@ from kokoro_core.contracts import (
     Regulator,
 )
 from kokoro_core.params.component import ComponentParams, Seq
+from kokoro_core.params.features import Feature
 from kokoro_core.slots import (
     MODEL_SLOTS,
     DecoderParams,
@@ -224,3 +225,44 @@ def test_a_spec_whose_side_inputs_the_model_makes_is_refused_by_no_command() -> 
     spec = load(decoder={"type": "needy", "wants": ["noise", "plan"]})
     assert refusal_of_side_inputs(spec) is None
     assert not [each for each in notes_of(spec) if "side input" in each]
+
+
+class FollowingEncoder(Needy, EncoderParams):
+    """An encoder that follows a recording."""
+
+    type: Literal["following"] = "following"
+
+    @property
+    def features(self) -> dict[str, Feature]:
+        return {"reference": Feature(per="recording")}
+
+
+def test_a_recording_is_taken_with_the_mask_of_its_padding() -> None:
+    plugins = plugins_with(Registration(FollowingEncoder, "acme", "acme-needy", "1.0"))
+    masked = {"type": "following", "wants": ["reference_padding_mask"]}
+    assert load_spec(minimal(encoder=masked), plugins=plugins).hidden_dim == 8
+    with pytest.raises(SpecError) as caught:
+        load_spec(minimal(encoder={"type": "following"}), plugins=plugins)
+    [problem] = caught.value.problems
+    assert (problem.path, problem.code) == ("encoder", "unmet-need")
+    assert "takes the recording `reference` without `reference_padding_mask`" in problem.message
+
+
+class MappingDecoder(Needy, DecoderParams):
+    """A decoder with latents."""
+
+    type: Literal["mapping"] = "mapping"
+
+    @property
+    def gives_latents(self) -> bool:
+        return True
+
+
+def test_latents_come_from_the_decoder() -> None:
+    kinds = (NeedyEncoder, MappingDecoder)
+    plugins = plugins_with(*(Registration(each, "acme", "acme-needy", "1.0") for each in kinds))
+    parts = {"encoder": {"type": "needy", "wants": ["latents"]}, "decoder": {"type": "mapping"}}
+    with pytest.raises(SpecError) as caught:
+        load_spec(minimal(**parts), plugins=plugins)
+    said = "needs `latents`, which comes later in the flow, from `decoder`"
+    assert said in caught.value.problems[0].message

@@ -47,6 +47,25 @@ def test_a_model_without_an_aligner_needs_durations() -> None:
     refuse_corpus(load_spec("small"), EspeakCorpusParams(path=UNREAD))
 
 
+def test_values_a_phoneme_of_frames_need_durations_without_a_regulator_too() -> None:
+    changes = {
+        "duration_predictor": None,
+        "regulator": None,
+        "features": {"pitch": {"per": "frame"}},
+        "token_adaptors": {"pitch": PITCH},
+        "decoder.add_memory": False,
+        "decoder.place": None,
+    }
+    spec = load_spec("small", overrides=changes)
+    refuse_corpus(spec, EspeakCorpusParams(path=UNREAD))
+    with pytest.raises(UnfitCorpus) as caught:
+        refuse_corpus(spec, EspeakCorpusParams(path=UNREAD, durations=False))
+    [violation] = caught.value.violations
+    assert violation.path == ("token_adaptors", "pitch")
+    unneeding = load_spec("small", overrides={**changes, "token_adaptors": {}, "features": {}})
+    refuse_corpus(unneeding, EspeakCorpusParams(path=UNREAD, durations=False))
+
+
 def test_a_feature_that_the_corpus_lacks_is_named_with_the_one_that_was_meant() -> None:
     corpus = EspeakCorpusParams(path=UNREAD)
     refuse_corpus(spec_with(token_adaptors={"pitch": PITCH}), corpus)
