@@ -306,7 +306,8 @@ training.loop                  core.checkpoints core.contracts core.cost core.er
                                training.data training.output training.processes training.recipe
                                training.settings training.signals training.updates
 training.resume                core.checkpoints core.contracts core.durable core.errors core.kernels
-                               core.spec.rules core.spec.views training.data training.loop
+                               core.spec.problems core.spec.rules core.spec.views training.data
+                               training.loop
                                training.output training.processes training.settings training.signals
 training.planning              core.cost core.model
 training.fit                   core.kernels training.data training.loop training.processes
