@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import final
 
 from torch import Tensor, nn
 
 from kokoro_core.contracts import PositionalEncoding
-from kokoro_core.kernels import Computation, direct, is_plain
+from kokoro_core.kernels import direct, is_plain
 from kokoro_core.nn.attention import AttentionScope, MultiheadAttention
 from kokoro_core.nn.attention_step import AttentionStep
 from kokoro_core.nn.cache import KeyValueCache
@@ -89,7 +89,7 @@ def _is_plain(layer: DecoderLayer) -> bool:
     )
 
 
-def _feed_forward(block: FeedForward) -> Computation:
+def _feed_forward(block: FeedForward) -> Callable[[Tensor], Tensor]:
     if not is_plain(block, FeedForward):
         return direct(block)
     first, _, last = map(direct, block)
