@@ -10,6 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from kokoro_core.contracts import AutoregressiveDecoder, ParallelDecoder
 from kokoro_core.testing.check import Check, first_reason, only_if
+from kokoro_core.testing.checks.long import run_or_refusal
 from kokoro_core.testing.data.batches import RaggedBatch
 from kokoro_core.testing.data.cases import BATCHES, ONCE, Nothing
 from kokoro_core.testing.data.compare import assert_same, must_raise, tolerance_of
@@ -123,7 +124,8 @@ def _replaces_no_rows(subject: Subject) -> str | None:
 )
 def rows_make_place(subject: Subject, data: Relay) -> None:
     """A row that takes the place of one that ended, and its neighbours, go on as they do alone."""
-    RelayWalk(subject.probe, data).run()
+    if run_or_refusal(subject, data.batch) is not None:
+        RelayWalk(subject.probe, data).run()
 
 
 def _no_limits(subject: Subject) -> str | None:

@@ -20,7 +20,7 @@ LONG = Cases(RaggedBatch, (RaggedBatch((40, 17), 2), RaggedBatch((70, 33), 3)))
 )
 def long_rows(subject: Subject, batch: RaggedBatch) -> None:
     """Rows of many steps give what they give alone, or are refused; nothing is cut or wrapped."""
-    if _run_or_refusal(subject, batch) is None:
+    if run_or_refusal(subject, batch) is None:
         return
     assert_rows_alone(subject.probe, batch, "the same alone and in a batch, when long")
     if subject.slot in ("encoder", "duration_predictor", "adaptor", "postnet"):
@@ -30,7 +30,7 @@ def long_rows(subject: Subject, batch: RaggedBatch) -> None:
         assert_order_matters(subject, batch)
 
 
-def _run_or_refusal(subject: Subject, batch: RaggedBatch) -> Outputs | None:
+def run_or_refusal(subject: Subject, batch: RaggedBatch) -> Outputs | None:
     """Return the outputs, or None if the batch is refused as longer than `max_len`."""
     try:
         return subject.probe.run(subject.probe.inputs(batch))
