@@ -311,6 +311,7 @@ def test_the_results_may_be_used_in_training() -> None:
     assert weight.grad is not None
 
 
+@pytest.mark.fast_kernels
 def test_weights_are_compared_once_and_not_whenever_a_row_begins(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
