@@ -42,8 +42,8 @@ def refuse_spec(spec: ModelSpec, label: str | None = None) -> None:
             f"which needs both."
         )
     if refusal := refusal_of_side_inputs(spec):
-        place = next(place for place, _, form in given_features(spec) if form is None)
-        where = path_of_part(place)
+        takers = (place for place, _, form in given_features(spec) if form is None)
+        where = next(map(path_of_part, takers), ())
         raise UnfitCorpus(spec, [RuleViolation("corpus-without-feature", where, f"{refusal}.")])
 
 
