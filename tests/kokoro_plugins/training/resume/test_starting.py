@@ -81,7 +81,7 @@ def test_a_spec_with_side_inputs_is_refused_before_any_data_is_read(
     )
     monkeypatch.setattr(train_module, "read_corpus", None)
     assert start(tmp_path) == 1
-    assert "`voice` needs the side input `speaker`." in capsys.readouterr().err
+    assert "`voice` needs the side input `speaker`" in capsys.readouterr().err
     assert not (tmp_path / "runs").exists()
 
 
