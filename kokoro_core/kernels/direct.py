@@ -68,7 +68,8 @@ def _layer_norm(norm: nn.LayerNorm) -> Computation:
 def is_plain(module: nn.Module, kind: type[nn.Module]) -> bool:
     """Return whether a module is of a kind and nobody has a say in what it does."""
     replaced = vars(module).keys() & vars(kind).keys()
-    return type(module) is kind and not replaced and not is_watched(module)
+    wrapped = any(hasattr(each, "__wrapped__") for each in vars(kind).values())  # by a profiler
+    return type(module) is kind and not replaced and not wrapped and not is_watched(module)
 
 
 def may_go_direct(x: Tensor) -> bool:
