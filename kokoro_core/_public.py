@@ -83,7 +83,7 @@ PUBLIC: dict[str, tuple[str, ...]] = {
     "kokoro_core.speaking.parts": ("masked", "parts_of", "with_words"),
     "kokoro_core.kernels": (
         *("DecodingViews", "DerivedCache", "Dropout", "Linear", "ReluDropout", "attention"),
-        *("direct", "feed_forward", "halves", "is_plain", "may_go_direct"),
+        *("direct", "feed_forward", "halves", "is_unmodified", "may_go_direct"),
         *("optimize_for_decoding", "prefer_repeated", "quantize_weights", "repeated_linear"),
         "side_by_side",
     ),

@@ -18,6 +18,9 @@ from kokoro_core.model.acoustic import AcousticModel
 from kokoro_core.tensors.compiled import original
 from kokoro_core.tensors.noise import RowNoise
 
+Begun = tuple[Row, State, Tensor]
+"""A row with its state and (1, r, M) zeros before its first frame."""
+
 
 @final
 class RowLoop:
@@ -51,28 +54,27 @@ class RowLoop:
         if not self.going:
             self._state, self._rows = None, []
         with torch.inference_mode():
-            begun = [(row, self._begun(row)) for row in rows]
+            begun = [self._begun(row) for row in rows]
             if self._state is None and begun:
-                self._begin(*begun.pop(0))
+                self._begin(begun.pop(0))
             places = [place for place, row in enumerate(self._rows) if row.is_over]
             if len(begun) > len(places):
                 places += self._grow(len(begun) - len(places))
-            for place, (row, state) in zip(places, begun, strict=False):
-                self._replace(place, row, state)
+            for place, each in zip(places, begun, strict=False):
+                self._replace(place, each)
 
-    def _begun(self, row: Row) -> State:
-        """Return a row's state before its first frame."""
+    def _begun(self, row: Row) -> Begun:
+        """Return a row with its state and its frame before its first one."""
         wanted, given = given_to_decoder(self._model, self._decoder, row.utterances)
+        group = self._decoder.reduction_factor, row.utterances.frame_dim
         with self._expected.here():
-            return begun_state(self._decoder, given.memory, row.room, wanted)
+            state = begun_state(self._decoder, given.memory, row.room, wanted)
+        return row, state, given.memory.vectors.new_zeros(1, *group)
 
-    def _begin(self, row: Row, state: State) -> None:
+    def _begin(self, begun: Begun) -> None:
         """Let the first row begin."""
-        _, given = given_to_decoder(self._model, self._decoder, row.utterances)
-        self._rows, self._state = [row], state
-        self._frames = given.memory.vectors.new_zeros(
-            1, self._decoder.reduction_factor, row.utterances.frame_dim
-        )
+        row, self._state, self._frames = begun
+        self._rows = [row]
         if self._decoder.draws_in_step:
             self._noise = _noise_of(row)
 
@@ -91,14 +93,15 @@ class RowLoop:
         if self._noise is not None:
             self._noise = self._noise.select(chosen)
 
-    def _replace(self, place: int, row: Row, begun: State) -> None:
+    def _replace(self, place: int, begun: Begun) -> None:
         """Let a row begin in a place."""
+        row, state, frames = begun
         rows = torch.tensor([place], device=self._frames.device)
         decoder = original(self._decoder)
-        state = decoder.replace_rows(self._state, rows, begun)
+        state = decoder.replace_rows(self._state, rows, state)
         self._state = answers.kind(state, State, Callee("decoder", decoder, "replace_rows"))
         # A copy: the frames made last are kept by other rows.
-        self._frames = self._frames.index_fill(0, rows, 0)
+        self._frames = self._frames.index_copy(0, rows, frames)
         self._rows[place] = row
         if self._noise is not None:
             self._noise = self._noise.replace(place, _noise_of(row).seeds[0])

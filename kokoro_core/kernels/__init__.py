@@ -8,7 +8,7 @@ shape. With ``KOKORO_KERNELS=reference`` the formulas compute everything.
 from kokoro_core.kernels.attention import attention
 from kokoro_core.kernels.decoding import DecodingViews, ExpectedRows, optimize_for_decoding
 from kokoro_core.kernels.derived import DerivedCache
-from kokoro_core.kernels.direct import Computation, direct, is_plain, may_go_direct
+from kokoro_core.kernels.direct import Computation, direct, is_unmodified, may_go_direct
 from kokoro_core.kernels.dropout import Dropout, ReluDropout
 from kokoro_core.kernels.feed_forward import feed_forward
 from kokoro_core.kernels.fused_linear import side_by_side
@@ -30,7 +30,7 @@ __all__ = [
     "direct",
     "feed_forward",
     "halves",
-    "is_plain",
+    "is_unmodified",
     "may_go_direct",
     "optimize_for_decoding",
     "prefer_repeated",

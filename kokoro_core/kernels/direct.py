@@ -65,7 +65,7 @@ def _layer_norm(norm: nn.LayerNorm) -> Computation:
     return lambda x: torch.layer_norm(x, shape, weight, bias, eps)
 
 
-def is_plain(module: nn.Module, kind: type[nn.Module]) -> bool:
+def is_unmodified(module: nn.Module, kind: type[nn.Module]) -> bool:
     """Return whether a module is of a kind and nobody has a say in what it does."""
     replaced = vars(module).keys() & vars(kind).keys()
     wrapped = any(hasattr(each, "__wrapped__") for each in vars(kind).values())  # by a profiler

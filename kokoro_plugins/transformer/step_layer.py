@@ -8,7 +8,7 @@ from typing import final
 from torch import Tensor, nn
 
 from kokoro_core.contracts import PositionalEncoding
-from kokoro_core.kernels import direct, is_plain
+from kokoro_core.kernels import direct, is_unmodified
 from kokoro_core.nn.attention import AttentionScope, MultiheadAttention
 from kokoro_core.nn.attention_step import AttentionStep
 from kokoro_core.nn.cache import KeyValueCache
@@ -72,25 +72,26 @@ def step_layers(
     layers: Sequence[nn.Module], encoding: PositionalEncoding
 ) -> tuple[StepLayer, ...] | None:
     """Return layers for steps of one group; None: somebody would miss what they go past."""
-    plain = [layer for layer in layers if isinstance(layer, DecoderLayer) and _is_plain(layer)]
+    plain = [layer for layer in layers if isinstance(layer, DecoderLayer) and _is_unmodified(layer)]
     if encoding.uses_weights or len(plain) < len(layers):
         return None
     return tuple(StepLayer(layer) for layer in plain)
 
 
-def _is_plain(layer: DecoderLayer) -> bool:
+def _is_unmodified(layer: DecoderLayer) -> bool:
     """Return whether a layer has the parts that it was made with, and drops nothing."""
     attentions = (layer.self_attention, layer.cross_attention)
     dropouts = [each for each in layer.modules() if isinstance(each, nn.Dropout)]
-    return (
-        is_plain(layer, DecoderLayer)
-        and all(is_plain(each, MultiheadAttention) and not each.training for each in attentions)
-        and all(is_plain(each, type(each)) and not each.training for each in dropouts)
+    silent: list[tuple[nn.Module, type[nn.Module]]]
+    silent = [(each, MultiheadAttention) for each in attentions]
+    silent += [(each, type(each)) for each in dropouts]
+    return is_unmodified(layer, DecoderLayer) and all(
+        is_unmodified(each, kind) and not each.training for each, kind in silent
     )
 
 
 def _feed_forward(block: FeedForward) -> Callable[[Tensor], Tensor]:
-    if not is_plain(block, FeedForward):
+    if not is_unmodified(block, FeedForward):
         return direct(block)
     first, _, last = map(direct, block)
     return lambda x: last(first(x).relu())

@@ -51,6 +51,9 @@ ARGUMENTS = frozenset(
 )
 """Arguments that calls of the model have already, so that no side input can have their names."""
 
+PREDICTED = {"duration_pred": "duration_predictor", "stop_logits": "decoder"}
+"""What parts return for the losses and the loop alone, each with the part that does."""
+
 
 def refusal_of_side_inputs(spec: ModelSpec) -> str | None:
     """Return why no command can train or speak with a spec; None if all it needs has a known form.
@@ -86,7 +89,7 @@ def find_unmet_needs(spec: ModelSpec) -> Iterator[RuleViolation]:
                 yield _taken_name(path, part, name)
             elif name in made and comes_later(place, made[name]):
                 yield _too_late(path, part, name, made[name])
-            elif name in PORTS and name not in made:
+            elif (name in PORTS or name in PREDICTED) and name not in made:
                 yield _of_the_flow(place, path, part, name)
         yield from _recordings_have_masks(spec, place, path, part)
         yield from _handed_on(spec, part, path)
@@ -164,7 +167,8 @@ def _too_late(path: Path, part: ComponentParams, name: str, after: str) -> RuleV
 
 def _of_the_flow(place: str, path: Path, part: ComponentParams, name: str) -> RuleViolation:
     """Say that what flows from part to part is given to nobody else."""
-    maker = next(key for key, row in MODEL_SLOTS.items() if name in row.slot.base.gives)
+    givers = (key for key, row in MODEL_SLOTS.items() if name in row.slot.base.gives)
+    maker = PREDICTED.get(name) or next(givers)
     if comes_later(place, maker):
         return _too_late(path, part, name, maker)
     hint = f"; `{ENCODER_HIDDEN}` is given by name" if maker == "encoder" else ""

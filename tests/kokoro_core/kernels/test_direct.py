@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from kokoro_core.kernels import Linear, direct, is_plain, may_go_direct
+from kokoro_core.kernels import Linear, direct, is_unmodified, may_go_direct
 from kokoro_core.kernels.float16_linear import Float16Linear
 from kokoro_core.kernels.fused_linear import FusedLinear
 from kokoro_core.kernels.int8_linear import Int8Linear
@@ -76,14 +77,30 @@ def test_a_module_that_does_more_than_its_class_did_is_called() -> None:
     assert torch.equal(direct(replaced)(x), x + 1)
 
 
-def test_plain_is_what_is_of_a_kind_unwatched_and_with_its_own_methods() -> None:
-    assert is_plain(nn.LayerNorm(4), nn.LayerNorm)
-    assert not is_plain(Twice(4), nn.LayerNorm)
+def test_unmodified_is_what_is_of_a_kind_unwatched_and_with_its_own_methods() -> None:
+    assert is_unmodified(nn.LayerNorm(4), nn.LayerNorm)
+    assert not is_unmodified(Twice(4), nn.LayerNorm)
     watched, replaced = nn.LayerNorm(4), nn.LayerNorm(4)
     watched.register_forward_pre_hook(lambda *_: None)
-    assert not is_plain(watched, nn.LayerNorm)
+    assert not is_unmodified(watched, nn.LayerNorm)
     vars(replaced)["reset_parameters"] = lambda: None
-    assert not is_plain(replaced, nn.LayerNorm)
+    assert not is_unmodified(replaced, nn.LayerNorm)
+
+
+def test_a_kind_whose_methods_somebody_has_wrapped_is_modified(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As a profiler does, on the class."""
+    original = nn.LayerNorm.forward
+
+    @functools.wraps(original)
+    def watching(norm: nn.LayerNorm, x: torch.Tensor) -> torch.Tensor:
+        return original(norm, x)
+
+    monkeypatch.setattr(nn.LayerNorm, "forward", watching)
+    assert not is_unmodified(nn.LayerNorm(4), nn.LayerNorm)
+    monkeypatch.undo()
+    assert is_unmodified(nn.LayerNorm(4), nn.LayerNorm)
 
 
 @pytest.mark.fast_kernels

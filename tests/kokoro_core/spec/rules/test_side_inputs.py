@@ -187,6 +187,9 @@ def named(call: Any) -> list[str]:
         ("encoder", "mel", "decoder"),
         ("decoder", "mel", "decoder"),
         ("encoder", "hidden", "encoder"),
+        ("encoder", "duration_pred", "duration_predictor"),
+        ("encoder", "stop_logits", "decoder"),
+        ("duration_predictor", "stop_logits", "decoder"),
     ],
 )
 def test_what_comes_later_in_the_flow_cannot_be_needed(slot: str, name: str, maker: str) -> None:
@@ -196,7 +199,9 @@ def test_what_comes_later_in_the_flow_cannot_be_needed(slot: str, name: str, mak
     assert said in problem.message
 
 
-@pytest.mark.parametrize(("name", "hint"), [("hidden", True), ("memory", False)])
+@pytest.mark.parametrize(
+    ("name", "hint"), [("hidden", True), ("memory", False), ("stop_logits", False)]
+)
 def test_what_came_before_in_the_flow_is_given_by_name_to_nobody(name: str, hint: bool) -> None:
     problem = problem_of(postnet={"type": "needy", "wants": [name]})
     assert f"the postnet needs `{name}`, which flows on from the" in problem.message
