@@ -73,13 +73,8 @@ def sum_of_rows(weights: Tensor, values: Tensor) -> Tensor:
     rows, first = _indices(*values.shape[:2])
     # (n, T, d) -> (n T, d); (n, 1, T) -> (n T,)
     table, per_row = values.view(-1, values.shape[2]), weights.view(-1)
-    return torch.embedding_bag(
-        table,
-        rows,
-        first,
-        mode=0,
-        per_sample_weights=per_row,  # 0: sums
-    )[0]
+    sums = 0  # of the modes
+    return torch.embedding_bag(table, rows, first, mode=sums, per_sample_weights=per_row)[0]
 
 
 @functools.lru_cache(maxsize=16)

@@ -87,7 +87,8 @@ class Worker:
         relay = Relay(first, partial(self._next, first), places)
         try:
             relay.run()
-        except Exception:
+        except Exception:  # one sentence is at fault: alone it fails by itself
+            _LOG.warning("sentences spoken together failed; each goes alone", exc_info=True)
             for each in relay.rest():
                 _speak_batch([each])
 

@@ -168,8 +168,8 @@ def test_a_client_that_leaves_frees_its_place_at_the_next_step(
     assert set(paced.rows[4:]) == {1}
 
 
-def test_a_fault_in_a_step_lets_each_sentence_be_spoken_alone(
-    relayed: KokoroModel, paced: Paced
+def test_a_fault_in_a_step_lets_each_sentence_be_spoken_alone_and_is_logged(
+    relayed: KokoroModel, paced: Paced, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def test(served: ServedModel, worker: Worker) -> None:
         jobs = [await job_of(served, text) for text in ("It is here.", "Is it? Who?")]
@@ -186,6 +186,8 @@ def test_a_fault_in_a_step_lets_each_sentence_be_spoken_alone(
         assert [each.sentence.text for each in await all_of(jobs[1])] == ["Is it?", "Who?"]
 
     spoken_by(relayed, test)
+    assert "each goes alone" in caplog.text
+    assert "a fault that comes once" in caplog.text
 
 
 def test_a_sentence_at_fault_fails_alone(relayed: KokoroModel, paced: Paced) -> None:
