@@ -63,7 +63,7 @@ class VoiceOptions:
         list[str] | None,
         Option(
             metavar="NAME=VALUE",
-            help="A feature (a number, a vector or its .npy), or pitch.control=1.2.",
+            help="A feature (a number, a vector or its file), or pitch.control=1.2.",
         ),
     ] = None
     option: Annotated[

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import Tensor
 
-NUMPY, SAFETENSORS = ".npy", ".safetensors"
+JSON, SAFETENSORS = ".json", ".safetensors"
 
 
 def vector_of(name: str, text: str, width: int) -> Tensor:
@@ -17,7 +17,8 @@ def vector_of(name: str, text: str, width: int) -> Tensor:
 
     Args:
         name: Of the feature.
-        text: A list such as ``[0.1, -2]``, or the path of a .npy or a .safetensors with one tensor.
+        text: A list such as ``[0.1, -2]``, or the path of a .json with such a list or a
+            .safetensors with one tensor.
         width: How many numbers it must be.
 
     Returns:
@@ -42,7 +43,7 @@ def vector_of(name: str, text: str, width: int) -> Tensor:
 
 def _read(said: str, text: str) -> Tensor:
     path = Path(text)
-    readers = {NUMPY: _from_numpy, SAFETENSORS: _from_safetensors}
+    readers = {JSON: _from_json, SAFETENSORS: _from_safetensors}
     reader = readers.get(path.suffix.lower(), _from_list)
     try:
         return reader(text)
@@ -50,8 +51,8 @@ def _read(said: str, text: str) -> Tensor:
         raise ValueError(f"{said} cannot be read: {error.strerror or error}.") from None
     except Exception as error:  # what a reader of somebody's file raises has many types
         raise ValueError(
-            f"{said} must be a vector: numbers such as `[0.1, -2]`, or the path of a .npy or a "
-            f".safetensors with one tensor ({error})."
+            f"{said} must be a vector: numbers such as `[0.1, -2]`, or the path of a .json with "
+            f"such a list or of a .safetensors with one tensor ({error})."
         ) from None
 
 
@@ -61,11 +62,8 @@ def _from_list(text: str) -> Tensor:
     return torch.tensor(json.loads(text), dtype=torch.float32)
 
 
-def _from_numpy(text: str) -> Tensor:
-    import numpy as np
-    import torch
-
-    return torch.from_numpy(np.load(text, allow_pickle=False))
+def _from_json(text: str) -> Tensor:
+    return _from_list(Path(text).read_text(encoding="utf-8"))
 
 
 def _from_safetensors(text: str) -> Tensor:

@@ -7,7 +7,6 @@ import wave
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -78,7 +77,7 @@ def test_one_value_is_not_taken_for_a_feature_of_each_phoneme() -> None:
 
 def test_a_vector_is_written_out_or_in_a_file(tmp_path: Path) -> None:
     vector = torch.linspace(-1, 1, 512)
-    np.save(tmp_path / "anna.npy", vector.numpy()[None])
+    (tmp_path / "anna.json").write_text(str([vector.tolist()]), encoding="utf-8")
     save_file({"x": vector}, tmp_path / "anna.safetensors")
     texts = [str(vector.tolist()), *(str(tmp_path / f"anna.{kind}") for kind in KINDS)]
     for text in texts:
@@ -87,7 +86,7 @@ def test_a_vector_is_written_out_or_in_a_file(tmp_path: Path) -> None:
         torch.testing.assert_close(found, vector[None], atol=0, rtol=0)
 
 
-KINDS = ("npy", "safetensors")
+KINDS = ("json", "safetensors")
 
 
 @pytest.mark.parametrize(
@@ -96,9 +95,10 @@ KINDS = ("npy", "safetensors")
         ("[1, 2]", r"has the shape \(2,\), but the model takes `speaker_embedding` as a vector of"),
         ("1,2", "must be a vector: numbers such as"),
         ("happy", "must be a vector: numbers such as"),
-        ("gone.npy", "cannot be read: No such file"),
+        ("gone.json", "cannot be read: No such file"),
+        ("gone.safetensors", "cannot be read: No such file|cannot be read: .*gone"),
         ("two.safetensors", "must be a vector: numbers such as .* with one tensor"),
-        ("pickled.npy", "must be a vector"),
+        ("text.json", "must be a vector: numbers such as"),
         (f"[{', '.join(['NaN'] * 512)}]", "has a NaN or an infinity"),
     ],
 )
@@ -107,7 +107,7 @@ def test_what_is_no_vector_is_told_with_what_would_be(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     save_file({"x": torch.ones(512), "y": torch.ones(512)}, "two.safetensors")
-    np.save("pickled.npy", np.array([{}], dtype=object), allow_pickle=True)
+    Path("text.json").write_text('["a"]', encoding="utf-8")
     given = {**NOTHING, "features": [f"speaker_embedding={text}"]}
     with pytest.raises(ValueError, match=message):
         spoken_with(load_spec("speecht5"), **given)
