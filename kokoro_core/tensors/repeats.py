@@ -32,12 +32,13 @@ class Repeats:
 def note_repeats(x: Tensor, table: Tensor, index: Tensor) -> Tensor:
     """Note that `x` is ``table[index]``, and return it; within a graph nothing is noted.
 
-    Gradients may then go to the table past `x`.
+    Gradients may then go to the table past `x`. Nothing is noted of a tensor of inference mode
+    either: it does not count how often it is written to.
 
     Shape:
         x: (B, T, C). table: (R, C). index: (B, T) int64. Returns: x.
     """
-    if not torch.compiler.is_compiling():
+    if not torch.compiler.is_compiling() and not x.is_inference():
         setattr(x, _NAME, (Repeats(table, index), x._version))
     return x
 

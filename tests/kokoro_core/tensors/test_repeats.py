@@ -38,6 +38,14 @@ def test_a_tensor_that_is_written_to_is_another_one() -> None:
     assert repeats_of(x) is None
 
 
+def test_in_inference_mode_where_writes_are_not_counted_nothing_is_noted() -> None:
+    with torch.inference_mode():
+        x = noted()
+        assert torch.equal(x, TABLE[INDEX])
+        assert repeats_of(x) is None
+    assert repeats_of(x) is None
+
+
 def test_within_a_graph_nothing_is_noted() -> None:
     def inside(table: Tensor) -> Tensor:
         x = note_repeats(table[INDEX], table, INDEX)
