@@ -9,15 +9,17 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from kokoro_core.kernels.cpu import Level, processor
 from tests.repository.reading import ROOT, text_of
 
 BASH = shutil.which("bash")
 FREEZE = "torch==1\nlightning==1\n"
 
-STUB = """#!{python}
+STUB = """#!{python} -IS
 import os, sys
 from pathlib import Path
 words = [Path(sys.argv[0]).name, *sys.argv[1:]]
@@ -34,9 +36,12 @@ else:
         print(*words, file=log)
 if "list" in words:
     print({freeze!r}, end="")
+if words[1:2] == ["-c"]:
+    print({level!r}, end="")
 sys.exit({fails!r} in " ".join(words))
 """
 
+LEVEL = 'python -c from kokoro_core.kernels.cpu import processor; print(processor().level, end="")'
 NUMERICS = (
     "python -m pytest -q -n 2 tests/kokoro_core/kernels tests/kokoro_core/nn"
     " tests/kokoro_core/generation tests/kokoro_plugins/transformer"
@@ -52,19 +57,25 @@ CALLS = [
     "mypy",
     "python -m mkdocs build --strict --quiet --site-dir SITE",
     "python -m pytest -n 2",
+    LEVEL,
     f"{NUMERICS} KOKORO_CPU=avx2 ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2",
     f"{NUMERICS} KOKORO_CPU=none ONEDNN_MAX_CPU_ISA=SSE41 ATEN_CPU_CAPABILITY=default",
     f"{NUMERICS} KOKORO_KERNELS=reference",
 ]
 
 
-def run_script(folder: Path, layout: str, fails: str = "no such call") -> tuple[int, list[str]]:
-    """Run the script in an empty tree; return its status and what it called."""
+def run_script(
+    folder: Path, layout: str, fails: str = "no such call", level: str = "avx512"
+) -> tuple[int, list[str], str]:
+    """Run the script in an empty tree; return its status, what it called and what it said."""
     (folder / ".ci").mkdir()
     shutil.copy(ROOT / ".ci" / "run", folder / ".ci")
     stub, log = folder / "interpreter", folder / "log"
     stub.write_text(
-        STUB.format(python=sys.executable, layout=layout, log=str(log), freeze=FREEZE, fails=fails)
+        STUB.format(
+            **{"python": sys.executable, "layout": layout, "log": str(log)},
+            **{"freeze": FREEZE, "fails": fails, "level": level},
+        )
     )
     stub.chmod(stub.stat().st_mode | stat.S_IXUSR)
     assert BASH is not None, "the script needs bash"
@@ -77,21 +88,41 @@ def run_script(folder: Path, layout: str, fails: str = "no such call") -> tuple[
         check=False,
     )
     called = re.sub(r"--site-dir \S+/site", "--site-dir SITE", log.read_text())
-    return done.returncode, called.splitlines()
+    return done.returncode, called.splitlines(), done.stdout
 
 
 @pytest.mark.parametrize("layout", ["bin", "Scripts"])
 def test_the_script_runs_every_stage_in_the_environment_that_it_made(
     tmp_path: Path, layout: str
 ) -> None:
-    status, called = run_script(tmp_path, layout)
+    status, called, _ = run_script(tmp_path, layout)
     assert status == 0
     assert called == CALLS
 
 
-@pytest.mark.parametrize("fails", ["pip install", "ruff check", "format", "mypy", "mkdocs", "AVX2"])
+@pytest.mark.parametrize("level", ["avx2", "none", "neon", "sve"])
+def test_the_numerics_with_avx2_alone_are_left_out_where_the_tests_ran_so(
+    tmp_path: Path, level: str
+) -> None:
+    status, called, said = run_script(tmp_path, "bin", level=level)
+    assert status == 0
+    assert called == [each for each in CALLS if "=AVX2" not in each]
+    assert re.search(f"^== numerics with AVX2 alone: not run, .* {level}: ", said, re.M)
+
+
+def test_what_the_script_asks_for_is_a_level_that_the_processor_has() -> None:
+    done = subprocess.run(
+        [sys.executable, *LEVEL.split(maxsplit=2)[1:]], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == processor().level
+    assert "avx512" in get_args(Level)
+
+
+@pytest.mark.parametrize(
+    "fails", ["pip install", "ruff check", "format", "mypy", "mkdocs", "print", "AVX2"]
+)
 def test_a_stage_that_fails_ends_the_script_with_its_status(tmp_path: Path, fails: str) -> None:
-    status, called = run_script(tmp_path, "bin", fails)
+    status, called, _ = run_script(tmp_path, "bin", fails)
     assert status == 1
     assert fails in called[-1]
     assert called == CALLS[: len(called)]
