@@ -35,7 +35,10 @@ def install(session: nox.Session, extra: str) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests; what comes after `--` is handed on to pytest."""
     install(session, "test")
-    session.run("python", "-m", "pytest", "-n", "2", *session.posargs)
+    session.run(
+        "python", "-m", "pytest", "-n", "auto", "--maxprocesses=4", "--durations=30",
+        *session.posargs,
+    )  # fmt: skip
 
 
 @nox.session

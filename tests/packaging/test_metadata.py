@@ -256,7 +256,7 @@ def test_ci_installs_as_the_readme_says_and_checks_lint_types_and_tests() -> Non
     site = 'python -m mkdocs build --strict --site-dir "$KOKORO_SITE"'
     stages = ["install", "ruff check .", "ruff format --check .", "mypy", site]
     found = [re.sub(r'^stage "[^"]*" ', "", line) for line in lines if line.startswith("stage ")]
-    assert found[:6] == [*stages, "python -m pytest -n 2"]
+    assert found[:6] == [*stages, "python -m pytest -n auto --maxprocesses=4 --durations=30"]
     assert TEST_INSTALL in lines
     assert "set -euo pipefail" in lines
 

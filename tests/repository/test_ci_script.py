@@ -43,7 +43,8 @@ sys.exit({fails!r} in " ".join(words))
 
 LEVEL = 'python -c from kokoro_core.kernels.cpu import processor; print(processor().level, end="")'
 NUMERICS = (
-    "python -m pytest -q -n 2 tests/kokoro_core/kernels tests/kokoro_core/nn"
+    "python -m pytest -q -n auto --maxprocesses=4 -m not same_everywhere"
+    " tests/kokoro_core/kernels tests/kokoro_core/nn"
     " tests/kokoro_core/generation tests/kokoro_plugins/transformer"
     " tests/kokoro_plugins/bench tests/kokoro_core/testing"
     " --ignore tests/kokoro_core/testing/mutants"
@@ -56,7 +57,7 @@ CALLS = [
     "ruff format --check .",
     "mypy",
     "python -m mkdocs build --strict --quiet --site-dir SITE",
-    "python -m pytest -n 2",
+    "python -m pytest -n auto --maxprocesses=4 --durations=30",
     LEVEL,
     f"{NUMERICS} KOKORO_CPU=avx2 ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2",
     f"{NUMERICS} KOKORO_CPU=none ONEDNN_MAX_CPU_ISA=SSE41 ATEN_CPU_CAPABILITY=default",

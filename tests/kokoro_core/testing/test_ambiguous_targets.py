@@ -11,6 +11,8 @@ from kokoro_core.testing.engine.targets import targets_named
 from kokoro_core.testing.subjects.model_subject import ModelSubject
 from registry import NamedSpec, Plugins, installed_plugins
 
+pytestmark = pytest.mark.same_everywhere
+
 OURS = installed_plugins()
 SMALL = OURS.specs["small"]
 

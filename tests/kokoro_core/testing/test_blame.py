@@ -13,6 +13,8 @@ import pytest
 from kokoro_core.testing.engine.component import check_component
 from tests.kokoro_core.testing.faulty import LeakyParams
 
+pytestmark = pytest.mark.same_everywhere
+
 MODULE = """\
 from typing import Literal
 

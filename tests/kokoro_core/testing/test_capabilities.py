@@ -8,6 +8,8 @@ from torch import nn
 from kokoro_core.testing.engine.component import check_component
 from tests.kokoro_core.testing import toys
 
+pytestmark = pytest.mark.same_everywhere
+
 CASES = [
     # what a toy does, what it declares, the check that falls away, the check that joins
     (toys.KeepsNan, {"nan_safe_padding": False}, "padding-nan", "nan-is-loud"),

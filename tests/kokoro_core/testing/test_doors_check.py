@@ -26,6 +26,8 @@ from kokoro_core.testing.subjects.subject import Subject
 from kokoro_plugins.transformer.params import MlpParams, TransformerEncoderParams
 from tests.kokoro_core.testing.faulty import LeakyParams
 
+pytestmark = pytest.mark.same_everywhere
+
 LEAK = "row-alone"
 ROOT = Path(__file__).parents[3]
 

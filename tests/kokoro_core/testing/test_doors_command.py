@@ -20,6 +20,8 @@ from kokoro_core.testing.engine.targets import targets_named
 from kokoro_core.testing.subjects.model_subject import ModelSubject
 from registry import ComponentRegistry, Plugins, installed_plugins
 
+pytestmark = pytest.mark.same_everywhere
+
 ROOT = Path(__file__).parents[3]
 LEAKY = "tests.kokoro_core.testing.faulty:LeakyParams"
 

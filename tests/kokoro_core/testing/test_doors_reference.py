@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from kokoro_core.testing.engine.reference_page import reference_page
+
+pytestmark = pytest.mark.same_everywhere
 
 PAGE = Path(__file__).parents[3] / "docs" / "conformance-checks.md"
 

@@ -23,6 +23,8 @@ from tests.kokoro_core.testing.mutants.catalogue import find_mutant
 from tests.kokoro_core.testing.mutants.sound import SOUND
 from tests.kokoro_core.testing.test_exports_any_length import OneLength
 
+pytestmark = pytest.mark.same_everywhere
+
 IN_MODELS, WHOLE = "export-in-models", "export-model"
 
 

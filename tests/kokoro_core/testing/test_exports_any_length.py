@@ -13,6 +13,8 @@ from kokoro_core.testing.engine.component import check_component
 from tests.kokoro_core.testing import toys
 from tests.kokoro_core.testing.mutants.sound import SOUND
 
+pytestmark = pytest.mark.same_everywhere
+
 CHECK, REFUSED = "export-any-length", "export-any-length-is-refused"
 TRIED = ("likelihood predictor", "blending regulator", "recurrent decoder", "flow decoder")
 """Sound components of which speaking calls what training does not."""

@@ -23,6 +23,8 @@ from kokoro_core.testing.subjects.tiny import narrowed
 from kokoro_plugins.transformer.params import TransformerEncoderParams
 from tests.kokoro_core.testing.small import tiny_params
 
+pytestmark = pytest.mark.same_everywhere
+
 
 class InnerParams(StrictModel):
     """Settings inside others."""

@@ -20,6 +20,8 @@ from tests.kokoro_core.testing.mutants.params import (
     RoundedParams,
 )
 
+pytestmark = pytest.mark.same_everywhere
+
 
 def status(params: Any, check: str) -> tuple[str, str]:
     [result] = check_component(params, only=check, raises=False).results

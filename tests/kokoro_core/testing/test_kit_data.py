@@ -40,6 +40,8 @@ from kokoro_plugins.transformer.params import (
 )
 from tests.kokoro_core.testing.small import tiny_params
 
+pytestmark = pytest.mark.same_everywhere
+
 DRAWN = settings(max_examples=50, deadline=None, derandomize=True, database=None)
 KINDS: dict[str, Any] = {
     "batches": BATCHES,

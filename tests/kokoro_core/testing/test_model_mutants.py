@@ -16,6 +16,8 @@ from kokoro_core.testing.engine.levels import level_named
 from kokoro_core.testing.engine.runner import CheckPlan, run_check
 from kokoro_core.testing.subjects.model_subject import ModelSubject, small_model
 
+pytestmark = pytest.mark.same_everywhere
+
 
 def hidden_with_a_mean_of_the_batch(patch):
     honest = AcousticModel.encode

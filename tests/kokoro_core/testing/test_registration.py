@@ -17,6 +17,8 @@ from kokoro_core.testing.pytest_support.markers import Request
 from kokoro_core.testing.subjects.registration import find_unregistered
 from tests.kokoro_core.testing.test_doors_pytest import requested
 
+pytestmark = pytest.mark.same_everywhere
+
 
 class Stack(Encoder):
     """An embedding and layers, which `keep` puts somewhere."""

@@ -96,6 +96,7 @@ def run(*arguments: object) -> int:
     return int(ended.value.code or 0)
 
 
+@pytest.mark.same_everywhere
 def test_two_processes_take_turns_and_their_ratios_are_reported(
     repository: Path,
     tiny: Path,
@@ -123,6 +124,7 @@ def test_two_processes_take_turns_and_their_ratios_are_reported(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.same_everywhere
 def test_the_commit_brings_its_own_specs(
     repository: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -135,6 +137,7 @@ def test_the_commit_brings_its_own_specs(
     assert printed.out.splitlines()[2].startswith("frame ")
 
 
+@pytest.mark.same_everywhere
 def test_a_checkout_has_the_entry_points_of_its_own_project(repository: Path) -> None:
     project = tomllib.loads((repository / "pyproject.toml").read_text())["project"]
     with checked_out("HEAD", repository) as (new, old):
@@ -150,6 +153,7 @@ def test_a_checkout_has_the_entry_points_of_its_own_project(repository: Path) ->
     assert not old.root.exists()
 
 
+@pytest.mark.same_everywhere
 @pytest.mark.parametrize(
     ("source", "why"),
     [
@@ -294,6 +298,7 @@ def test_processor_time_is_measured_where_it_is_asked_for(
         assert json.loads(capfd.readouterr().out)["clock"] == asked[-1][0].clock == clock
 
 
+@pytest.mark.same_everywhere
 def test_a_side_says_how_long_it_took_on_its_own_clock(tiny: Path, tmp_path: Path) -> None:
     own = checkout.Checkout("The working tree", ROOT, (ROOT,))
     asked = {"case": "frame", "spec": str(tiny), "threads": 1, "clock": "process_time"}
